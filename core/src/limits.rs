@@ -1,0 +1,134 @@
+//! Every limit, in one place. A limit is a promise about the worst case; each is tested at its edge.
+
+use std::time::Duration;
+
+// Storage
+
+/// Attempts of a body before a conflict is reported.
+pub const TX_ATTEMPTS_MAX: u32 = 8;
+/// Longest write transaction; longer work is bulk or a job.
+pub const TX_TIME_MAX: Duration = Duration::from_millis(250);
+/// Writes that may wait in each lane of a store before it says "busy".
+pub const WRITE_QUEUE_MAX: usize = 1024;
+/// Writes that one SQLite commit may carry.
+pub const BATCH_JOBS_MAX: usize = 512;
+/// After this long a SQLite batch takes no more writes in.
+pub const BATCH_SLICE: Duration = Duration::from_millis(20);
+/// SQLite connections for reading.
+pub const READERS_MAX: usize = 8;
+/// Longest wait for a free reader.
+pub const READER_WAIT_MAX: Duration = Duration::from_secs(5);
+/// Longest wait for SQLite's own file locks.
+pub const SQLITE_BUSY_WAIT: Duration = Duration::from_secs(5);
+/// Pages of WAL after which SQLite moves them into the database.
+pub const WAL_CHECKPOINT_PAGES: i64 = 1000;
+/// Pages a backup copies between two looks at the writer.
+pub const BACKUP_PAGES_PER_STEP: i32 = 256;
+/// Prepared statements kept per connection.
+pub const PREPARED_STATEMENTS_MAX: usize = 256;
+/// PostgreSQL connections per host: more are slower on the same cores.
+pub const POSTGRES_CONNECTIONS: usize = 8;
+/// Bytes of a note that is told to other hosts without touching a disk (PostgreSQL refuses 8000).
+pub const WHISPER_BYTES_MAX: usize = 2000;
+/// Rows of one page of any list.
+pub const PAGE_ROWS_MAX: u32 = 200;
+/// Rows of a page where the caller names no number.
+pub const PAGE_ROWS_DEFAULT: u32 = 50;
+/// Rows of one chunk of a bulk operation: one transaction, one audit record.
+pub const BULK_CHUNK_ROWS: usize = 200;
+/// Rows of one bulk operation.
+pub const BULK_ROWS_MAX: usize = 1_000_000;
+
+// The door
+
+/// Characters of an idempotency key.
+pub const IDEMPOTENCY_KEY_CHARS_MAX: usize = 64;
+/// How long a repeated key is answered from memory.
+pub const IDEMPOTENCY_RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Bytes of a command, as JSON.
+pub const COMMAND_BYTES_MAX: usize = 64 * 1024;
+/// Nesting of a command, as JSON.
+pub const COMMAND_DEPTH_MAX: usize = 16;
+/// Characters of a request id.
+pub const REQUEST_ID_CHARS_MAX: usize = 64;
+
+// Access
+
+/// Failed sign-ins before an account is locked (GB/T 22239-2019 8.1.4.1 b).
+pub const SIGN_IN_FAILURES_MAX: i64 = 5;
+/// How long it stays locked.
+pub const SIGN_IN_LOCK: Duration = Duration::from_secs(30 * 60);
+/// Staff sessions end after this long without a request.
+pub const STAFF_IDLE: Duration = Duration::from_secs(15 * 60);
+/// Taxpayer sessions end after this long without a request.
+pub const TAXPAYER_IDLE: Duration = Duration::from_secs(30 * 60);
+/// Every session ends after this long.
+pub const SESSION_AGE_MAX: Duration = Duration::from_secs(12 * 3600);
+/// A session's last use is written down no more often than this.
+pub const SESSION_TOUCH_EVERY: Duration = Duration::from_secs(60);
+/// Sessions of one taxpayer; the oldest ends when one more begins.
+pub const TAXPAYER_SESSIONS_MAX: usize = 3;
+/// A one-time ticket for a socket must be used within this long.
+pub const SOCKET_TICKET_AGE_MAX: Duration = Duration::from_secs(30);
+/// Characters of a sign-in name.
+pub const LOGIN_CHARS_MAX: usize = 64;
+/// Characters of a password.
+pub const PASSWORD_CHARS_MAX: usize = 128;
+/// Posts one officer may hold at a time.
+pub const GRANTS_PER_OFFICER_MAX: u32 = 32;
+/// Characters of a name of a person, an authority, a line.
+pub const NAME_CHARS_MAX: usize = 100;
+/// Depth of the authority tree below its root. Nothing stores a fixed number of levels; this stops loops.
+pub const AUTHORITY_DEPTH_MAX: usize = 32;
+
+// Interaction
+
+/// Characters of one message.
+pub const MESSAGE_CHARS_MAX: usize = 2000;
+/// Messages of one conversation.
+pub const MESSAGES_PER_CONVERSATION_MAX: i64 = 10_000;
+/// Characters of a topic.
+pub const TOPIC_CHARS_MAX: usize = 100;
+/// Characters of a closing note.
+pub const CLOSING_NOTE_CHARS_MAX: usize = 500;
+/// Conversations an officer may hold at once, unless their record says less.
+pub const OFFICER_CAPACITY_MAX: i64 = 50;
+/// An officer's presence ends this long after its last renewal.
+pub const PRESENCE_LEASE: Duration = Duration::from_secs(45);
+/// "Is typing" is forgotten after this long.
+pub const TYPING_SHOWN: Duration = Duration::from_secs(6);
+/// An active conversation in which nobody writes is closed after this long.
+pub const CONVERSATION_IDLE: Duration = Duration::from_secs(30 * 60);
+/// Conversations from which a line's handling time is estimated.
+pub const ESTIMATE_SAMPLE: u32 = 20;
+/// Handling time assumed for a line that has closed no conversation yet.
+pub const ESTIMATE_DEFAULT: Duration = Duration::from_secs(8 * 60);
+/// Lines one authority may have open to a taxpayer's view.
+pub const LINES_SHOWN_MAX: u32 = 100;
+
+// Journal, audit, outbox, agenda
+
+/// Events of one page.
+pub const EVENTS_PAGE_MAX: u32 = 500;
+/// Topics one reader may follow.
+pub const TOPICS_PER_READER_MAX: usize = 128;
+/// Audit records sealed in one transaction.
+pub const SEAL_RECORDS_MAX: u32 = 500;
+/// Records after which a checkpoint is signed.
+pub const CHECKPOINT_RECORDS: i64 = 1000;
+/// Time after which a checkpoint is signed.
+pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
+/// Deliveries leased at once.
+pub const OUTBOX_LEASE_ROWS: u32 = 32;
+/// How long a leased delivery is one worker's.
+pub const OUTBOX_LEASE: Duration = Duration::from_secs(60);
+/// Attempts of a delivery before it is set aside for a person to look at.
+pub const OUTBOX_ATTEMPTS_MAX: i64 = 12;
+/// Wait before the second attempt; doubles each time.
+pub const OUTBOX_RETRY_FIRST: Duration = Duration::from_secs(2);
+/// Longest wait between attempts.
+pub const OUTBOX_RETRY_MAX: Duration = Duration::from_secs(3600);
+/// How long a leased timer is one worker's.
+pub const TIMER_LEASE: Duration = Duration::from_secs(60);
+/// Attempts of a timer before it is set aside.
+pub const TIMER_ATTEMPTS_MAX: i64 = 10;

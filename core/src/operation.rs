@@ -1,0 +1,219 @@
+//! The operation table: each thing the core can do, declared once. The door enforces it; the authorisation
+//! matrix, audit kinds, API document, span names and menus are read from it.
+
+use serde::Serialize;
+
+use crate::access::Permission;
+use crate::store::Isolation;
+
+/// What kind of thing an operation is, which decides how the door runs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// Reads.
+    Query,
+    /// Reads what is worth a record of its own: a reveal, an export. The audit record commits before the answer leaves.
+    AuditedQuery,
+    /// Changes something: the whole door.
+    Command,
+    /// Many rows in chunks; one audit record per chunk with a root over its rows; continues where it stopped.
+    Bulk,
+    /// Frequent small facts: durable, batched, no audit record per row.
+    Ingest,
+    /// Worth no disk: typing, presence.
+    Ephemeral,
+}
+
+/// Who may call at all, before posts and scopes are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Caller {
+    /// Nobody signed in.
+    Anonymous,
+    /// A taxpayer.
+    Taxpayer,
+    /// An officer.
+    Officer,
+    /// The host itself: timers, sealing, delivery, the command line.
+    System,
+}
+
+/// How an object comes into a caller's reach. An operation names several; any one is enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reach {
+    /// The taxpayer whose affair it is.
+    Participant,
+    /// The officer it is assigned to.
+    Assigned,
+    /// Officers whose post, with the operation's permission, covers the object's authority or one above it.
+    Subtree,
+    /// Published by the caller's own authority or one above it.
+    Published,
+    /// Everybody.
+    Public,
+    /// The host itself, whatever the object.
+    System,
+}
+
+/// One row of the table.
+#[derive(Debug, Serialize)]
+pub struct Operation {
+    /// Stable name, `noun.verb`: operation id, span name, audit kind.
+    pub name: &'static str,
+    /// Class.
+    pub class: Class,
+    /// Who may call.
+    pub callers: &'static [Caller],
+    /// The permission officers need.
+    pub permission: Option<Permission>,
+    /// How its object comes into reach; empty where it has none, or is about the caller only.
+    pub reach: &'static [Reach],
+    /// How its write is isolated.
+    #[serde(serialize_with = "isolation_word")]
+    pub isolation: Isolation,
+    /// Whether a repeat with the same idempotency key is answered from memory.
+    pub answers_repeats: bool,
+    /// Calls per minute and caller; a shell refuses more with 429.
+    pub per_minute: u32,
+    /// What it does, for menus, in Chinese.
+    pub title: &'static str,
+    /// What it does, for developers, in English.
+    pub summary: &'static str,
+}
+
+fn isolation_word<S: serde::Serializer>(isolation: &Isolation, s: S) -> Result<S::Ok, S::Error> {
+    s.serialize_str(match isolation {
+        Isolation::Guarded => "guarded",
+        Isolation::Serializable => "serializable",
+    })
+}
+
+impl PartialEq for Operation {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+macro_rules! operations {
+    ($($(#[$doc:meta])* $NAME:ident = $name:literal $class:ident [$($caller:ident),*] $($permission:ident)? reach [$($reach:ident),*] $isolation:ident repeats $repeats:literal per_minute $rate:literal $title:literal $summary:literal;)*) => {
+        $(
+            #[doc = $summary]
+            pub static $NAME: Operation = Operation {
+                name: $name, class: Class::$class, callers: &[$(Caller::$caller),*],
+                permission: operations!(@permission $($permission)?),
+                reach: &[$(Reach::$reach),*], isolation: Isolation::$isolation,
+                answers_repeats: $repeats, per_minute: $rate, title: $title, summary: $summary,
+            };
+        )*
+        /// Every operation, in the order of this page.
+        pub static OPERATIONS: &[&Operation] = &[$(&$NAME),*];
+    };
+    (@permission $p:ident) => { Some(Permission::$p) };
+    (@permission) => { None };
+}
+
+operations! {
+    SIGN_IN = "access.sign_in" Command [Anonymous] reach [] Serializable repeats false per_minute 20
+        "登录" "Begin a session with login and password.";
+    SIGN_OUT = "access.sign_out" Command [Taxpayer, Officer] reach [] Serializable repeats false per_minute 20
+        "退出" "End the session that calls.";
+    ME = "access.me" Query [Taxpayer, Officer] reach [] Serializable repeats false per_minute 120
+        "我的信息" "Who the caller is and what they may do.";
+    ISSUE_TICKET = "access.issue_ticket" Command [Taxpayer, Officer] reach [] Serializable repeats false per_minute 60
+        "连接凭证" "A one-time ticket that opens the live event stream within 30 seconds.";
+    ADD_AUTHORITIES = "access.add_authorities" Bulk [System] reach [] Serializable repeats false per_minute 60
+        "维护机构" "Add tax authorities to the tree, parents first.";
+    ADD_POST = "access.add_post" Command [System] reach [] Serializable repeats true per_minute 60
+        "设置岗位" "Create a post: a named set of permissions.";
+    ADD_OFFICER = "access.add_officer" Command [System] reach [] Serializable repeats false per_minute 60
+        "添加人员" "Add an officer with a sign-in.";
+    GRANT_POST = "access.grant_post" Command [System] reach [] Serializable repeats true per_minute 60
+        "授予岗位" "Give an officer a post at an authority for a time.";
+    SET_PASSWORD = "access.set_password" Command [System] reach [] Serializable repeats false per_minute 60
+        "设置密码" "Give a taxpayer or an officer a sign-in with a password.";
+    ENROL_TAXPAYERS = "identity.enrol_taxpayers" Bulk [System] reach [] Serializable repeats false per_minute 60
+        "登记纳税人" "Enrol taxpayers; personal data is sealed on the way in.";
+    VIEW_TAXPAYER = "identity.view_taxpayer" Query [Taxpayer, Officer] ServeTaxpayers reach [Participant, Subtree] Serializable repeats false per_minute 240
+        "查看纳税人" "A taxpayer's card, personal data masked.";
+    REVEAL_TAXPAYER = "identity.reveal_taxpayer" AuditedQuery [Officer] RevealPersonalData reach [Subtree] Serializable repeats false per_minute 30
+        "查看完整信息" "One field of a taxpayer unmasked, with a reason; leaves an audit record.";
+    OPEN_LINE = "interaction.open_line" Command [Officer, System] ManageLines reach [Subtree, System] Serializable repeats true per_minute 60
+        "设置队列" "Open a waiting line at an authority.";
+    LINES = "interaction.lines" Query [Taxpayer, Officer] reach [Public] Serializable repeats false per_minute 240
+        "队列" "The lines that take people in.";
+    ENTER = "interaction.enter" Command [Taxpayer] reach [Public] Guarded repeats true per_minute 20
+        "排队" "Enter a line.";
+    POSITION = "interaction.position" Query [Taxpayer, Officer] ServeTaxpayers reach [Participant, Subtree] Serializable repeats false per_minute 240
+        "排队位次" "How many are ahead, and an estimate of the wait.";
+    LEAVE = "interaction.leave" Command [Taxpayer] reach [Participant] Guarded repeats true per_minute 20
+        "离开队列" "Leave the line before being served.";
+    WAITING = "interaction.waiting" Query [Officer] ServeTaxpayers reach [Subtree] Serializable repeats false per_minute 240
+        "等待情况" "Who waits in a line, first in line first.";
+    CLAIM = "interaction.claim" Command [Officer] ServeTaxpayers reach [Subtree] Guarded repeats true per_minute 120
+        "接入" "Take the first in line.";
+    SEND = "interaction.send" Command [Taxpayer, Officer] ServeTaxpayers reach [Participant, Assigned] Guarded repeats true per_minute 120
+        "发送消息" "Write a message.";
+    MARK_READ = "interaction.mark_read" Ingest [Taxpayer, Officer] ServeTaxpayers reach [Participant, Assigned] Guarded repeats false per_minute 240
+        "已读" "Everything up to a message was read.";
+    TYPING = "interaction.typing" Ephemeral [Taxpayer, Officer] ServeTaxpayers reach [Participant, Assigned] Serializable repeats false per_minute 120
+        "正在输入" "The caller is typing.";
+    BE_PRESENT = "interaction.be_present" Ephemeral [Officer] ServeTaxpayers reach [] Serializable repeats false per_minute 30
+        "在线" "Renew an officer's presence.";
+    CLOSE = "interaction.close" Command [Officer] ServeTaxpayers reach [Assigned] Guarded repeats true per_minute 60
+        "结束会话" "Close a conversation with an outcome.";
+    CLOSE_IDLE = "interaction.close_idle" Command [System] reach [System] Guarded repeats false per_minute 6000
+        "超时结束" "Close a conversation in which nobody writes any more.";
+    CONVERSATION = "interaction.conversation" Query [Taxpayer, Officer] ServeTaxpayers reach [Participant, Assigned, Subtree] Serializable repeats false per_minute 240
+        "会话" "One conversation.";
+    CONVERSATIONS = "interaction.conversations" Query [Taxpayer, Officer] ServeTaxpayers reach [Participant, Subtree] Serializable repeats false per_minute 120
+        "会话列表" "Conversations within reach, newest first.";
+    MY_CONVERSATIONS = "interaction.mine" Query [Taxpayer, Officer] ServeTaxpayers reach [Participant, Assigned] Serializable repeats false per_minute 240
+        "我的会话" "The caller's own conversations, newest first.";
+    MESSAGES = "interaction.messages" Query [Taxpayer, Officer] ServeTaxpayers reach [Participant, Assigned, Subtree] Serializable repeats false per_minute 240
+        "消息" "Messages of a conversation after a number.";
+    TRANSCRIPT = "interaction.transcript" AuditedQuery [Taxpayer, Officer] SuperviseInteraction reach [Participant, Subtree] Serializable repeats false per_minute 30
+        "会话记录" "Everything that happened in a conversation; leaves an audit record.";
+    EVENTS = "journal.events" Query [Taxpayer, Officer] reach [Participant, Assigned, Subtree] Serializable repeats false per_minute 600
+        "事件" "Events after a cursor that concern the caller.";
+    READ_AUDIT = "audit.read" AuditedQuery [Officer, System] ReadAudit reach [] Serializable repeats false per_minute 60
+        "审计查询" "Audit records, oldest first.";
+    SEAL_AUDIT = "audit.seal" Command [System] reach [] Guarded repeats false per_minute 6000
+        "审计封存" "Chain the audit records that are not chained yet.";
+    CHECKPOINT_AUDIT = "audit.checkpoint" Command [System] reach [] Guarded repeats false per_minute 600
+        "审计签名" "Sign the head of the audit chain for the second sink.";
+    RUN_DUE = "agenda.run_due" Command [System] reach [] Guarded repeats false per_minute 6000
+        "到期任务" "Lease and run what is due.";
+    LEASE_DELIVERIES = "delivery.lease" Command [System] reach [] Guarded repeats false per_minute 6000
+        "领取投递" "Take deliveries to bring to outside systems.";
+    SETTLE_DELIVERY = "delivery.settle" Command [System] reach [] Guarded repeats false per_minute 6000
+        "投递结果" "Say how a delivery ended.";
+    TOUCH_SESSIONS = "access.touch_sessions" Ingest [System] reach [] Serializable repeats false per_minute 6000
+        "会话活动" "Write down when sessions were last used.";
+    FORGET_KEYS = "door.forget_keys" Command [System] reach [] Serializable repeats false per_minute 600
+        "清理请求标识" "Forget idempotency keys older than their retention.";
+}
+
+/// The operation with this name.
+pub fn find(name: &str) -> Option<&'static Operation> {
+    OPERATIONS.iter().find(|o| o.name == name).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_every_officer_operation_on_objects_needs_a_permission() {
+        let mut names: Vec<&str> = OPERATIONS.iter().map(|o| o.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), OPERATIONS.len());
+        for o in OPERATIONS {
+            assert!(!o.callers.is_empty(), "{} may be called by nobody", o.name);
+            if o.reach.contains(&Reach::Subtree) && o.name != EVENTS.name {
+                assert!(o.permission.is_some(), "{} reaches a subtree without a permission", o.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Migrations: add-only, one list, checksummed; a newer or an altered schema is refused, never mended by guessing.
+
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+use super::sql::{Dialect, SqlConn};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+use super::{Column, Kind, Row, StoreError, StoreResult, Value};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+use crate::clock::Timestamp;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+use crate::crypto::hash;
+
+/// One step of the schema's history. Once released it is never edited: the next change is the next number.
+#[derive(Debug)]
+pub struct Migration {
+    /// Its number, from 1 without gaps.
+    pub version: i64,
+    /// Its file's name without number and ending.
+    pub name: &'static str,
+    /// SQL for SQLite.
+    pub sqlite: &'static str,
+    /// SQL for PostgreSQL.
+    pub postgres: &'static str,
+}
+
+/// Every migration, oldest first. The files are in `migrations/` at the top of the repository.
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "foundation",
+        sqlite: include_str!("../../../migrations/0001_foundation.sql"),
+        postgres: concat!(include_str!("../../../migrations/0001_foundation.sql"), include_str!("../../../migrations/0001_foundation.postgres.sql")),
+    },
+];
+
+/// The newest schema version this program knows.
+pub fn newest() -> i64 {
+    MIGRATIONS.last().map_or(0, |m| m.version)
+}
+
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+const APPLIED: [Column; 2] =
+    [Column { name: "version", kind: Kind::Int, nullable: false }, Column { name: "checksum", kind: Kind::Bytes, nullable: false }];
+
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+fn sql_of(migration: &Migration, dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Sqlite => migration.sqlite,
+        Dialect::Postgres => migration.postgres,
+    }
+}
+
+/// Brings the schema up to [`newest`]; returns the versions applied now. The caller holds the engine's lock
+/// against other migrators and gives each migration its transaction through `run`.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) fn migrate<C: SqlConn>(conn: &mut C, now: Timestamp, mut run: impl FnMut(&mut C, &str) -> StoreResult<()>) -> StoreResult<Vec<i64>> {
+    const TABLE: &str = "schema_migration";
+    let dialect = conn.dialect();
+    run(
+        conn,
+        "CREATE TABLE IF NOT EXISTS schema_migration (version BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, checksum BYTEA NOT NULL, applied_at BIGINT NOT NULL)",
+    )?;
+    let applied = conn.query("SELECT version, checksum FROM schema_migration ORDER BY version", &[], &APPLIED)?;
+    refuse_strangers(&applied, dialect)?;
+    let mut done = Vec::new();
+    for migration in MIGRATIONS.iter().skip(applied.len()) {
+        let sql = sql_of(migration, dialect);
+        run(conn, "BEGIN")?;
+        let steps = run(conn, &dialect.ddl(sql)).and_then(|()| {
+            let row = [
+                Value::Int(migration.version),
+                Value::Text(migration.name.into()),
+                Value::Bytes(hash::sm3(&[sql.as_bytes()]).to_vec()),
+                Value::Int(now.micros()),
+            ];
+            let insert = dialect.placeholders("INSERT INTO schema_migration (version, name, checksum, applied_at) VALUES (?1, ?2, ?3, ?4)".into());
+            conn.execute(&insert, &row, TABLE)
+        });
+        if let Err(e) = steps {
+            let _ = run(conn, "ROLLBACK"); // the first error is the one to tell
+            return Err(e);
+        }
+        run(conn, "COMMIT")?;
+        done.push(migration.version);
+    }
+    Ok(done)
+}
+
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+fn refuse_strangers(applied: &[Row], dialect: Dialect) -> StoreResult<()> {
+    for (i, row) in applied.iter().enumerate() {
+        let (Value::Int(version), Value::Bytes(checksum)) = (&row[0], &row[1]) else {
+            return Err(StoreError::Corrupt("schema_migration holds values of the wrong kind".into()));
+        };
+        match MIGRATIONS.get(i) {
+            None => return Err(StoreError::Newer { found: *version, known: newest() }),
+            Some(known) if known.version != *version || hash::sm3(&[sql_of(known, dialect).as_bytes()])[..] != checksum[..] => {
+                return Err(StoreError::Altered { version: *version });
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}

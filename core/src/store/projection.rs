@@ -1,0 +1,129 @@
+//! Projections: what is computed from rows and kept in memory because asking the rows each time
+//! would be slow. The store drives them; no rule has to remember to.
+
+use std::any::Any;
+use std::sync::{RwLock, RwLockReadGuard};
+
+use super::{ReadTx, Row, StoreError, Table};
+use crate::error::Error;
+use crate::journal::Event;
+
+/// One row as it was and as it is.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// The table.
+    pub table: &'static Table,
+    /// The row before; `None` for an insert.
+    pub old: Option<Row>,
+    /// The row after; `None` for a delete.
+    pub new: Option<Row>,
+}
+
+impl Change {
+    fn inverse(&self) -> Self {
+        Self { table: self.table, old: self.new.clone(), new: self.old.clone() }
+    }
+}
+
+/// Something derived from rows and kept in memory.
+pub trait Projection: Any + Send + Sync {
+    /// Its name, for recounts and messages.
+    fn name(&self) -> &'static str;
+    /// The tables whose changes it wants.
+    fn watches(&self) -> &'static [&'static Table];
+    /// Takes in one change, in the order in which bodies made them.
+    fn apply(&mut self, change: &Change) -> Result<(), StoreError>;
+    /// Takes back one change, newest first.
+    fn undo(&mut self, change: &Change) -> Result<(), StoreError> {
+        self.apply(&change.inverse())
+    }
+    /// Starts again from the rows.
+    fn rebuild(&mut self, tx: &mut dyn ReadTx) -> Result<(), Error>;
+    /// Takes in what another host wrote: reads again the rows that `event` speaks of.
+    fn follow(&mut self, event: &Event, tx: &mut dyn ReadTx) -> Result<(), Error>;
+    /// Compares itself with the rows; one line per difference, none when it is right.
+    fn recount(&self, tx: &mut dyn ReadTx) -> Result<Vec<String>, Error>;
+}
+
+/// A fresh set of every projection the core has.
+pub type MakeProjections = fn() -> Vec<Box<dyn Projection>>;
+
+/// A set of projections that moves as one.
+pub struct Projections(Vec<Box<dyn Projection>>);
+
+impl Projections {
+    /// An empty set of the given kinds.
+    pub fn new(make: MakeProjections) -> Self {
+        Self(make())
+    }
+
+    /// The projection of type `P`, where the core has one.
+    pub fn get<P: Projection>(&self) -> Option<&P> {
+        self.0.iter().find_map(|p| (p.as_ref() as &dyn Any).downcast_ref())
+    }
+
+    /// Whether any projection wants changes of `table`.
+    pub fn watch(&self, table: &'static Table) -> bool {
+        self.0.iter().any(|p| wants(p.as_ref(), table))
+    }
+
+    /// Takes in one change.
+    pub fn apply(&mut self, change: &Change) -> Result<(), StoreError> {
+        self.0.iter_mut().filter(|p| wants(p.as_ref(), change.table)).try_for_each(|p| p.apply(change))
+    }
+
+    /// Takes back changes, newest first.
+    pub fn undo(&mut self, changes: &[Change]) -> Result<(), StoreError> {
+        for change in changes.iter().rev() {
+            for p in self.0.iter_mut().filter(|p| wants(p.as_ref(), change.table)) {
+                p.undo(change)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts all of them again from the rows.
+    pub fn rebuild(&mut self, tx: &mut dyn ReadTx) -> Result<(), Error> {
+        self.0.iter_mut().try_for_each(|p| p.rebuild(tx))
+    }
+
+    /// Lets all of them follow one event of another host.
+    pub fn follow(&mut self, event: &Event, tx: &mut dyn ReadTx) -> Result<(), Error> {
+        self.0.iter_mut().try_for_each(|p| p.follow(event, tx))
+    }
+
+    /// Compares all of them with the rows.
+    pub fn recount(&self, tx: &mut dyn ReadTx) -> Result<Vec<String>, Error> {
+        let mut differences = Vec::new();
+        for p in &self.0 {
+            differences.extend(p.recount(tx)?.into_iter().map(|d| format!("{}: {d}", p.name())));
+        }
+        Ok(differences)
+    }
+}
+
+fn wants(projection: &dyn Projection, table: &'static Table) -> bool {
+    projection.watches().iter().any(|t| t.name == table.name)
+}
+
+/// The projections as readers may see them: only what is durable.
+pub struct Published(RwLock<Projections>);
+
+impl Published {
+    /// Publishes `projections`.
+    pub fn new(projections: Projections) -> Self {
+        Self(RwLock::new(projections))
+    }
+
+    /// The present state.
+    pub fn read(&self) -> RwLockReadGuard<'_, Projections> {
+        // A poisoned lock means a projection panicked half-way; its rows are still right and a rebuild mends it,
+        // so readers go on with what there is rather than fail.
+        self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Changes the published state.
+    pub fn update<R>(&self, change: impl FnOnce(&mut Projections) -> R) -> R {
+        change(&mut self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+}

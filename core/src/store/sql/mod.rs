@@ -1,0 +1,224 @@
+//! The SQL store, written once: [`SqlTx`] over a connection of either engine.
+
+mod text;
+
+use std::rc::Rc;
+
+pub use text::{Dialect, declared_ddl, range_text};
+use text::{Shape, text};
+
+use super::deadline::Deadline;
+use super::raw::{Range, RawRead, RawWrite};
+use super::{Change, Column, Projections, Row, StoreError, StoreResult, Table, Value};
+
+/// A connection, as little of it as the store needs.
+pub(crate) trait SqlConn {
+    /// Which engine.
+    fn dialect(&self) -> Dialect;
+    /// Runs a statement and says how many rows it touched.
+    fn execute(&mut self, sql: &str, params: &[Value], table: &'static str) -> StoreResult<u64>;
+    /// Runs a query whose columns are `columns`.
+    fn query(&mut self, sql: &str, params: &[Value], columns: &[Column]) -> StoreResult<Vec<Row>>;
+}
+
+/// Most parameters in one statement: well under SQLite's 32,766 and PostgreSQL's 65,535.
+const PARAMETERS_MAX: usize = 4096;
+/// Sizes of the groups in which many rows are inserted: few distinct texts, so that prepared statements are reused.
+const GROUPS: [usize; 4] = [64, 16, 4, 1];
+
+const HORIZON: [Column; 1] = [Column { name: "horizon", kind: super::Kind::Int, nullable: false }];
+
+/// A transaction on a SQL engine.
+pub(crate) struct SqlTx<'a, C: SqlConn> {
+    conn: &'a mut C,
+    deadline: Option<Deadline>,
+    poison: Option<StoreError>,
+    /// Told of each change as it is made; only on an engine with one writer.
+    projections: Projected<'a>,
+    changes: Vec<Change>,
+    last_lock: (u16, Row),
+}
+
+/// What a transaction may do with projections.
+pub(crate) enum Projected<'a> {
+    /// A write on an engine with one writer: sees its own changes and drives them.
+    Driven(&'a mut Projections),
+    /// A read: sees what was published.
+    Seen(&'a Projections),
+    /// A write on an engine with several writers.
+    Absent,
+}
+
+impl<'a, C: SqlConn> SqlTx<'a, C> {
+    pub(crate) fn new(conn: &'a mut C, deadline: Option<Deadline>, projections: Projected<'a>) -> Self {
+        Self { conn, deadline, poison: None, projections, changes: Vec::new(), last_lock: (0, Vec::new()) }
+    }
+
+    /// The changes made, and the storage error that ended the transaction, if one did.
+    pub(crate) fn finish(self) -> (Vec<Change>, Option<StoreError>) {
+        (self.changes, self.poison)
+    }
+
+    fn guard<R>(&mut self, call: impl FnOnce(&mut Self) -> StoreResult<R>) -> StoreResult<R> {
+        if self.poison.is_some() {
+            return Err(StoreError::Poisoned);
+        }
+        let checked = self.deadline.map_or(Ok(()), Deadline::check);
+        checked.and_then(|()| call(self)).inspect_err(|e| self.poison = Some(e.clone()))
+    }
+
+    fn text(&self, table: &'static Table, shape: Shape) -> Rc<str> {
+        text(self.conn.dialect(), table, shape)
+    }
+
+    fn changed(&mut self, table: &'static Table, old: Option<&Row>, new: Option<&Row>) -> StoreResult<()> {
+        if let Projected::Driven(projections) = &mut self.projections
+            && projections.watch(table)
+        {
+            let change = Change { table, old: old.cloned(), new: new.cloned() };
+            let told = projections.apply(&change);
+            self.changes.push(change);
+            return told;
+        }
+        Ok(())
+    }
+}
+
+/// The stamp columns are the store's to give.
+fn given(table: &'static Table, row: &Row) -> impl Iterator<Item = Value> {
+    row.iter().skip(if table.stamped { 2 } else { 0 }).cloned().collect::<Vec<_>>().into_iter()
+}
+
+fn versioned(table: &'static Table, row: &Row) -> impl Iterator<Item = Value> {
+    let mut values = table.key_of(row);
+    values.extend(table.version.map(|v| row[v].clone()));
+    values.into_iter()
+}
+
+impl<C: SqlConn> RawRead for SqlTx<'_, C> {
+    fn get(&mut self, table: &'static Table, key: &[Value]) -> StoreResult<Option<Row>> {
+        self.guard(|tx| {
+            let sql = tx.text(table, Shape::Get);
+            Ok(tx.conn.query(&sql, key, table.columns)?.into_iter().next())
+        })
+    }
+
+    fn get_many(&mut self, table: &'static Table, keys: &[Row]) -> StoreResult<Vec<Row>> {
+        self.guard(|tx| {
+            let mut rows = Vec::with_capacity(keys.len());
+            let mut rest = keys;
+            for group in GROUPS {
+                while rest.len() >= group {
+                    let (now, later) = rest.split_at(group);
+                    let params: Row = now.iter().map(|key| key[0].clone()).collect();
+                    let sql = tx.text(table, Shape::GetMany(group));
+                    rows.append(&mut tx.conn.query(&sql, &params, table.columns)?);
+                    rest = later;
+                }
+            }
+            Ok(rows)
+        })
+    }
+
+    fn range(&mut self, table: &'static Table, range: &Range) -> StoreResult<Vec<Row>> {
+        self.guard(|tx| {
+            let sql = tx.text(table, Shape::of(range));
+            let mut params = range.prefix.clone();
+            params.extend(range.after.iter().flatten().cloned());
+            params.extend(range.until.clone());
+            params.push(Value::Int(i64::from(range.limit)));
+            tx.conn.query(&sql, &params, table.columns)
+        })
+    }
+
+    fn horizon(&mut self) -> StoreResult<i64> {
+        self.guard(|tx| {
+            let sql = tx.conn.dialect().horizon();
+            match tx.conn.query(sql, &[], &HORIZON)?.first().and_then(|row| row.first()) {
+                Some(Value::Int(xid)) => Ok(*xid),
+                _ => Err(StoreError::Backend("the engine gave no horizon".into())),
+            }
+        })
+    }
+
+    fn projections(&self) -> Option<&Projections> {
+        match &self.projections {
+            Projected::Driven(p) => Some(p),
+            Projected::Seen(p) => Some(p),
+            Projected::Absent => None,
+        }
+    }
+}
+
+impl<C: SqlConn> RawWrite for SqlTx<'_, C> {
+    fn lock(&mut self, table: &'static Table, key: &[Value]) -> StoreResult<Option<Row>> {
+        let next = (table.lock, key.to_vec());
+        if self.last_lock > next {
+            let message = format!("{} was locked after a row that stands later in the lock order", table.name);
+            return self.guard(|_| Err(StoreError::Backend(message)));
+        }
+        self.last_lock = next;
+        self.guard(|tx| {
+            let sql = tx.text(table, Shape::Lock);
+            Ok(tx.conn.query(&sql, key, table.columns)?.into_iter().next())
+        })
+    }
+
+    fn insert(&mut self, table: &'static Table, rows: &[Row]) -> StoreResult<()> {
+        self.guard(|tx| {
+            let mut rest = rows;
+            for group in GROUPS {
+                // A group of one always fits: no table has thousands of columns.
+                while rest.len() >= group && (group == 1 || group * table.columns.len() <= PARAMETERS_MAX) {
+                    // SQLite computes the stamps of one statement before any of its rows: stamped rows go one by one.
+                    let group = if table.stamped { 1 } else { group };
+                    let (now, later) = rest.split_at(group);
+                    let params: Row = now.iter().flat_map(|row| given(table, row)).collect();
+                    let sql = tx.text(table, Shape::Insert(group));
+                    tx.conn.execute(&sql, &params, table.name)?;
+                    rest = later;
+                }
+            }
+            rows.iter().try_for_each(|row| tx.changed(table, None, Some(row)))
+        })
+    }
+
+    fn insert_new(&mut self, table: &'static Table, row: &Row) -> StoreResult<bool> {
+        self.guard(|tx| {
+            let sql = tx.text(table, Shape::InsertNew);
+            let params: Row = given(table, row).collect();
+            if tx.conn.execute(&sql, &params, table.name)? == 0 {
+                return Ok(false);
+            }
+            tx.changed(table, None, Some(row)).map(|()| true)
+        })
+    }
+
+    fn update(&mut self, table: &'static Table, old: &Row, new: &Row) -> StoreResult<()> {
+        self.guard(|tx| {
+            let changed: Vec<usize> = (0..old.len()).filter(|&i| old[i] != new[i]).collect();
+            if changed.is_empty() {
+                return Ok(());
+            }
+            let mask = changed.iter().fold(0u64, |mask, i| mask | 1 << i);
+            let sql = tx.text(table, Shape::Update(mask));
+            let mut params: Row = changed.iter().map(|&i| new[i].clone()).collect();
+            params.extend(versioned(table, old));
+            if tx.conn.execute(&sql, &params, table.name)? != 1 {
+                return Err(StoreError::Conflict);
+            }
+            tx.changed(table, Some(old), Some(new))
+        })
+    }
+
+    fn delete(&mut self, table: &'static Table, old: &Row) -> StoreResult<()> {
+        self.guard(|tx| {
+            let sql = tx.text(table, Shape::Delete);
+            let params: Row = versioned(table, old).collect();
+            if tx.conn.execute(&sql, &params, table.name)? != 1 {
+                return Err(StoreError::Conflict);
+            }
+            tx.changed(table, Some(old), None)
+        })
+    }
+}

@@ -1,0 +1,505 @@
+//! SQLite: WAL, one writer thread that commits what arrived together at once, a pool of readers.
+//!
+//! Answers leave only after the fsync. A body has its own savepoint: its error or panic takes back its own
+//! work and nobody else's. A failed COMMIT, and an error by which SQLite ends the transaction by itself
+//! (a full disk), make every write of the batch "unknown".
+
+use std::collections::VecDeque;
+use std::fs::{File, OpenOptions};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
+use rusqlite::{Connection, ErrorCode, OpenFlags, params_from_iter};
+
+use super::deadline::{Deadline, now};
+use super::sql::{Dialect, Projected, SqlConn, SqlTx};
+use super::{
+    Change, Column, Done, Kind, MakeProjections, Priority, Projections, Published, ReadBody, Row, Signal, Spec, Store, StoreError, StoreResult, Value,
+    WriteBody, migrate,
+};
+use crate::clock::Timestamp;
+use crate::error::Error;
+use crate::limits;
+
+/// See the [module](self).
+pub struct SqliteStore {
+    queue: Arc<Queue>,
+    shared: Arc<Shared>,
+    writer: Option<JoinHandle<()>>,
+    readers: Readers,
+    /// Held as long as the store lives: one process writes.
+    _lock: File,
+}
+
+struct Shared {
+    published: Published,
+    signal: Signal,
+}
+
+/// One SQLite connection.
+pub(crate) struct SqliteConn(Connection);
+
+impl SqliteStore {
+    /// Opens, creates if missing, and migrates the database at `path`.
+    ///
+    /// # Errors
+    /// `Locked` when another process writes it, `Newer` or `Altered` for a foreign schema, `Corrupt` for a file
+    /// that is not a whole database. Nothing is ever deleted.
+    pub fn open(path: &Path, now: Timestamp, make: MakeProjections) -> Result<Arc<Self>, Error> {
+        let lock = take_lock(path)?;
+        let mut writer = SqliteConn::open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+        migrate::migrate(&mut writer, now, |conn, sql| conn.0.execute_batch(sql).map_err(|e| error(&e, "schema_migration")))?;
+        let mut tentative = Projections::new(make);
+        let mut published = Projections::new(make);
+        {
+            let mut tx = SqlTx::new(&mut writer, None, Projected::Absent);
+            tentative.rebuild(&mut tx)?;
+            published.rebuild(&mut tx)?;
+        }
+        let shared = Arc::new(Shared { published: Published::new(published), signal: Signal::default() });
+        let queue = Arc::new(Queue::default());
+        let thread = std::thread::Builder::new()
+            .name("zhengna-writer".into())
+            .spawn({
+                let (queue, shared) = (queue.clone(), shared.clone());
+                move || Writer { conn: writer, tentative, shared }.run(&queue)
+            })
+            .map_err(|e| StoreError::Backend(format!("the writer thread did not start: {e}")))?;
+        Ok(Arc::new(Self { queue, shared, writer: Some(thread), readers: Readers::new(path.to_owned()), _lock: lock }))
+    }
+
+    /// Copies the live database to `to`, page by page, while writes go on.
+    pub fn backup(&self, to: &Path) -> Result<(), Error> {
+        self.readers.with(|conn| {
+            let mut target = Connection::open(to).map_err(|e| error(&e, "backup"))?;
+            let backup = rusqlite::backup::Backup::new(&conn.0, &mut target).map_err(|e| error(&e, "backup"))?;
+            backup.run_to_completion(limits::BACKUP_PAGES_PER_STEP, Duration::from_millis(1), None).map_err(|e| error(&e, "backup").into())
+        })
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        self.queue.close();
+        if let Some(writer) = self.writer.take() {
+            // The last owner may be a body on the writer itself; a thread cannot wait for its own end.
+            if writer.thread().id() != std::thread::current().id() {
+                let _ = writer.join(); // a panic of the writer was already answered as "unknown"
+            }
+        }
+    }
+}
+
+fn take_lock(path: &Path) -> StoreResult<File> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&name).map_err(|e| {
+        if e.kind() == std::io::ErrorKind::StorageFull { StoreError::Full(e.to_string()) } else { StoreError::Backend(format!("{}: {e}", name.to_string_lossy())) }
+    })?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(StoreError::Locked(path.display().to_string())),
+        Err(std::fs::TryLockError::Error(e)) => Err(StoreError::Backend(format!("{}: {e}", name.to_string_lossy()))),
+    }
+}
+
+impl Store for SqliteStore {
+    fn engine(&self) -> &'static str {
+        "sqlite"
+    }
+
+    fn submit(&self, spec: Spec, body: WriteBody, done: Done) {
+        if self.writer.as_ref().is_some_and(|w| w.thread().id() == std::thread::current().id()) {
+            return done(Err(StoreError::Backend("a transaction body called the store; pass the transaction on instead".into()).into()));
+        }
+        if let Err((refused, done)) = self.queue.push(Job { spec, body, done }) {
+            done(Err(refused.into()));
+        }
+    }
+
+    fn read(&self, _: &'static str, mut body: ReadBody) -> Result<(), Error> {
+        self.readers.with(|conn| {
+            conn.0.execute_batch("BEGIN").map_err(|e| error(&e, "begin"))?;
+            let result = {
+                let published = self.shared.published.read();
+                let mut tx = SqlTx::new(conn, None, Projected::Seen(&published));
+                catch_unwind(AssertUnwindSafe(|| body(&mut tx))).unwrap_or(Err(StoreError::Panicked.into()))
+            };
+            let _ = conn.0.execute_batch("ROLLBACK"); // a read has nothing to lose
+            result
+        })
+    }
+
+    fn published(&self) -> &Published {
+        &self.shared.published
+    }
+
+    fn signal(&self) -> &Signal {
+        &self.shared.signal
+    }
+
+    fn whisper(&self, note: &str) {
+        self.shared.signal.hear(note);
+    }
+
+    fn shared(&self) -> bool {
+        false
+    }
+
+    fn check(&self) -> StoreResult<()> {
+        if self.writer.as_ref().is_none_or(JoinHandle::is_finished) {
+            return Err(StoreError::Closed);
+        }
+        self.readers.with(|conn| conn.0.query_row("SELECT 1", [], |_| Ok(())).map_err(|e| error(&e, "check").into())).map_err(|e: Error| match e {
+            Error::Store(e) => e,
+            other => StoreError::Backend(other.to_string()),
+        })
+    }
+}
+
+struct Job {
+    spec: Spec,
+    body: WriteBody,
+    done: Done,
+}
+
+#[derive(Default)]
+struct Lanes {
+    interactive: VecDeque<Job>,
+    bulk: VecDeque<Job>,
+    closed: bool,
+}
+
+/// Writes that wait, in two lanes.
+#[derive(Default)]
+struct Queue {
+    lanes: Mutex<Lanes>,
+    arrived: Condvar,
+}
+
+impl Queue {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Lanes> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner) // no code panics while holding it
+    }
+
+    fn push(&self, job: Job) -> Result<(), (StoreError, Done)> {
+        let mut lanes = self.lock();
+        if lanes.closed {
+            return Err((StoreError::Closed, job.done));
+        }
+        let lane = match job.spec.priority {
+            Priority::Interactive => &mut lanes.interactive,
+            Priority::Bulk => &mut lanes.bulk,
+        };
+        if lane.len() >= limits::WRITE_QUEUE_MAX {
+            return Err((StoreError::Busy, job.done));
+        }
+        lane.push_back(job);
+        drop(lanes);
+        self.arrived.notify_one();
+        Ok(())
+    }
+
+    fn close(&self) {
+        self.lock().closed = true;
+        self.arrived.notify_one();
+    }
+
+    /// The lane to serve next; blocks. Bulk has its turn after each batch of interactive writes, alone, so
+    /// that nobody's chat waits for more than one chunk. `None` once closed and drained.
+    fn next_lane(&self, served_last: Priority) -> Option<Priority> {
+        let mut lanes = self.lock();
+        loop {
+            match (lanes.interactive.is_empty(), lanes.bulk.is_empty()) {
+                (true, true) if lanes.closed => return None,
+                (true, true) => lanes = self.arrived.wait(lanes).unwrap_or_else(PoisonError::into_inner),
+                (false, true) => return Some(Priority::Interactive),
+                (true, false) => return Some(Priority::Bulk),
+                (false, false) if served_last == Priority::Interactive => return Some(Priority::Bulk),
+                (false, false) => return Some(Priority::Interactive),
+            }
+        }
+    }
+
+    fn pop(&self, lane: Priority) -> Option<Job> {
+        let mut lanes = self.lock();
+        match lane {
+            Priority::Interactive => lanes.interactive.pop_front(),
+            Priority::Bulk => lanes.bulk.pop_front(),
+        }
+    }
+}
+
+struct Writer {
+    conn: SqliteConn,
+    tentative: Projections,
+    shared: Arc<Shared>,
+}
+
+/// A body that has run and waits for the commit.
+struct Ran {
+    done: Done,
+    outcome: Result<(), Error>,
+}
+
+impl Writer {
+    fn run(mut self, queue: &Queue) {
+        let mut served = Priority::Bulk;
+        while let Some(lane) = queue.next_lane(served) {
+            served = lane;
+            self.batch(queue, lane);
+        }
+    }
+
+    fn batch(&mut self, queue: &Queue, lane: Priority) {
+        let (jobs_max, slice) = match lane {
+            Priority::Interactive => (limits::BATCH_JOBS_MAX, limits::BATCH_SLICE),
+            Priority::Bulk => (1, limits::BATCH_SLICE),
+        };
+        let (end, mut ran, mut changes) = (now() + slice, Vec::new(), Vec::new());
+        let mut broken = self.conn.run(Dialect::Sqlite.begin(super::Isolation::Guarded)).err();
+        while ran.len() < jobs_max && (ran.is_empty() || now() < end) && broken.is_none() {
+            let Some(mut job) = queue.pop(lane) else { break };
+            let (outcome, mut made) = self.body(&mut job);
+            changes.append(&mut made);
+            if self.conn.0.is_autocommit() {
+                // The engine ended the whole transaction by itself. What came before in this batch is not there.
+                broken = Some(StoreError::Unknown("the engine ended the transaction".into()));
+            }
+            ran.push(Ran { done: job.done, outcome });
+        }
+        if ran.is_empty() {
+            // BEGIN failed: refuse one waiting write with the reason rather than spin on all of them.
+            if let (Some(e), Some(job)) = (broken, queue.pop(lane)) {
+                (job.done)(Err(e.into()));
+            } else {
+                let _ = self.conn.run("ROLLBACK");
+            }
+            return;
+        }
+        if broken.is_none() {
+            broken = self.conn.run("COMMIT").err().map(|e| StoreError::Unknown(e.to_string()));
+        }
+        match &broken {
+            None => self.publish(&changes),
+            Some(_) => {
+                let _ = self.conn.run("ROLLBACK"); // fails when the engine has rolled back already
+                self.undo(&changes);
+            }
+        }
+        for Ran { done, outcome } in ran {
+            done(match (&broken, outcome) {
+                (Some(e), Ok(())) => Err(e.clone().into()),
+                (_, outcome) => outcome,
+            });
+        }
+        if broken.is_none() {
+            self.shared.signal.notify();
+        }
+    }
+
+    /// Runs one body in its savepoint; returns what it changed, nothing when it failed.
+    fn body(&mut self, job: &mut Job) -> (Result<(), Error>, Vec<Change>) {
+        if let Err(e) = self.conn.run("SAVEPOINT body") {
+            return (Err(e.into()), Vec::new());
+        }
+        let deadline = Deadline::after(limits::TX_TIME_MAX);
+        let mut tx = SqlTx::new(&mut self.conn, Some(deadline), Projected::Driven(&mut self.tentative));
+        let result = catch_unwind(AssertUnwindSafe(|| (job.body)(&mut tx))).unwrap_or(Err(StoreError::Panicked.into()));
+        let (changes, poison) = tx.finish();
+        // A body that swallowed a storage error has not done what it believes it did.
+        let result = match poison {
+            Some(e) if result.is_ok() => Err(e.into()),
+            _ => result,
+        };
+        match result {
+            Ok(()) => match self.conn.run("RELEASE body") {
+                Ok(()) => (Ok(()), changes),
+                Err(e) => {
+                    self.undo(&changes);
+                    (Err(e.into()), Vec::new())
+                }
+            },
+            Err(e) => {
+                let _ = self.conn.run("ROLLBACK TO body; RELEASE body"); // fails when the engine has rolled back already
+                self.undo(&changes);
+                tracing::debug!(operation = job.spec.name, error = %e, "write rolled back");
+                (Err(e), Vec::new())
+            }
+        }
+    }
+
+    fn publish(&mut self, changes: &[Change]) {
+        if changes.is_empty() {
+            return;
+        }
+        let told = self.shared.published.update(|p| changes.iter().try_for_each(|c| p.apply(c)));
+        if let Err(e) = told {
+            tracing::error!(error = %e, "published projections differ from the rows; rebuilding");
+            let mut tx = SqlTx::new(&mut self.conn, None, Projected::Absent);
+            if let Err(e) = self.shared.published.update(|p| p.rebuild(&mut tx)) {
+                tracing::error!(error = %e, "rebuild failed");
+            }
+        }
+    }
+
+    fn undo(&mut self, changes: &[Change]) {
+        if let Err(e) = self.tentative.undo(changes) {
+            tracing::error!(error = %e, "projections could not be taken back; rebuilding");
+            let mut tx = SqlTx::new(&mut self.conn, None, Projected::Absent);
+            if let Err(e) = self.tentative.rebuild(&mut tx) {
+                tracing::error!(error = %e, "rebuild failed");
+            }
+        }
+    }
+}
+
+/// Connections for reading, opened as needed up to a limit.
+struct Readers {
+    path: PathBuf,
+    pool: Mutex<Pool>,
+    returned: Condvar,
+}
+
+#[derive(Default)]
+struct Pool {
+    idle: Vec<SqliteConn>,
+    open: usize,
+}
+
+impl Readers {
+    fn new(path: PathBuf) -> Self {
+        Self { path, pool: Mutex::default(), returned: Condvar::new() }
+    }
+
+    fn with<R>(&self, run: impl FnOnce(&mut SqliteConn) -> Result<R, Error>) -> Result<R, Error> {
+        let mut conn = self.take()?;
+        let result = catch_unwind(AssertUnwindSafe(|| run(&mut conn)));
+        let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        match result {
+            Ok(result) => {
+                pool.idle.push(conn);
+                self.returned.notify_one();
+                result
+            }
+            Err(_) => {
+                pool.open -= 1; // its state is unknown: let it go
+                self.returned.notify_one();
+                Err(StoreError::Panicked.into())
+            }
+        }
+    }
+
+    fn take(&self) -> StoreResult<SqliteConn> {
+        let pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        let full = |pool: &mut Pool| pool.idle.is_empty() && pool.open >= limits::READERS_MAX;
+        let (mut pool, timed_out) = self.returned.wait_timeout_while(pool, limits::READER_WAIT_MAX, full).unwrap_or_else(PoisonError::into_inner);
+        if let Some(conn) = pool.idle.pop() {
+            return Ok(conn);
+        }
+        if timed_out.timed_out() {
+            return Err(StoreError::Busy);
+        }
+        pool.open += 1;
+        drop(pool);
+        SqliteConn::open(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY).inspect_err(|_| {
+            self.pool.lock().unwrap_or_else(PoisonError::into_inner).open -= 1;
+        })
+    }
+}
+
+impl SqliteConn {
+    fn open(path: &Path, flags: OpenFlags) -> StoreResult<Self> {
+        let open = || -> rusqlite::Result<Connection> {
+            let conn = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+            conn.busy_timeout(limits::SQLITE_BUSY_WAIT)?;
+            conn.set_prepared_statement_cache_capacity(limits::PREPARED_STATEMENTS_MAX);
+            if flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE) {
+                conn.pragma_update(None, "journal_mode", "WAL")?;
+                conn.pragma_update(None, "synchronous", "FULL")?;
+                conn.pragma_update(None, "wal_autocheckpoint", limits::WAL_CHECKPOINT_PAGES)?;
+            }
+            Ok(conn)
+        };
+        let conn = open().map_err(|e| error(&e, "open"))?;
+        // Only FULL makes an answered commit survive a power cut in WAL mode; 2 is FULL.
+        let synchronous: i64 = conn.pragma_query_value(None, "synchronous", |row| row.get(0)).map_err(|e| error(&e, "open"))?;
+        if flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE) && synchronous != 2 {
+            return Err(StoreError::Backend(format!("synchronous is {synchronous}, not FULL")));
+        }
+        Ok(Self(conn))
+    }
+
+    fn run(&self, sql: &str) -> StoreResult<()> {
+        if sql.contains(';') {
+            return self.0.execute_batch(sql).map_err(|e| error(&e, "transaction"));
+        }
+        self.0.prepare_cached(sql).and_then(|mut s| s.execute([])).map(drop).map_err(|e| error(&e, "transaction"))
+    }
+}
+
+impl ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Null => ValueRef::Null,
+            Self::Int(i) => ValueRef::Integer(*i),
+            Self::Text(s) => ValueRef::Text(s.as_bytes()),
+            Self::Bytes(b) => ValueRef::Blob(b),
+        }))
+    }
+}
+
+impl SqlConn for SqliteConn {
+    fn dialect(&self) -> Dialect {
+        Dialect::Sqlite
+    }
+
+    fn execute(&mut self, sql: &str, params: &[Value], table: &'static str) -> StoreResult<u64> {
+        let run = || self.0.prepare_cached(sql)?.execute(params_from_iter(params));
+        run().map(|n| n as u64).map_err(|e| error(&e, table))
+    }
+
+    fn query(&mut self, sql: &str, params: &[Value], columns: &[Column]) -> StoreResult<Vec<Row>> {
+        let read = || -> rusqlite::Result<Vec<Row>> {
+            let mut statement = self.0.prepare_cached(sql)?;
+            let mut rows = statement.query(params_from_iter(params))?;
+            let mut out = Vec::new();
+            while let Some(row) = rows.next()? {
+                out.push((0..columns.len()).map(|i| value(row.get_ref(i)?, &columns[i], i)).collect::<rusqlite::Result<Row>>()?);
+            }
+            Ok(out)
+        };
+        read().map_err(|e| error(&e, "query"))
+    }
+}
+
+fn value(found: ValueRef<'_>, column: &Column, i: usize) -> rusqlite::Result<Value> {
+    match (found, column.kind) {
+        (ValueRef::Null, _) => Ok(Value::Null),
+        (ValueRef::Integer(n), Kind::Int) => Ok(Value::Int(n)),
+        (ValueRef::Text(t), Kind::Text) => Ok(Value::Text(std::str::from_utf8(t)?.to_owned())),
+        (ValueRef::Blob(b), Kind::Bytes) => Ok(Value::Bytes(b.to_vec())),
+        (other, _) => Err(rusqlite::Error::InvalidColumnType(i, column.name.into(), other.data_type())),
+    }
+}
+
+fn error(e: &rusqlite::Error, table: &'static str) -> StoreError {
+    let text = e.to_string();
+    match e {
+        rusqlite::Error::SqliteFailure(failure, _) => match (failure.code, failure.extended_code) {
+            (ErrorCode::ConstraintViolation, rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE | rusqlite::ffi::SQLITE_CONSTRAINT_PRIMARYKEY) => {
+                StoreError::Duplicate { table }
+            }
+            (ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked, _) => StoreError::Busy,
+            (ErrorCode::DiskFull, _) => StoreError::Full(text),
+            (ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase, _) => StoreError::Corrupt(text),
+            _ => StoreError::Backend(text),
+        },
+        rusqlite::Error::InvalidColumnType(..) | rusqlite::Error::Utf8Error(..) => StoreError::Corrupt(text),
+        _ => StoreError::Backend(text),
+    }
+}
