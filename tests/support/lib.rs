@@ -1,1 +1,6 @@
+//! What tests of several crates share. Nothing here is shipped.
+//!
+//! [`postgres`] gives every test a PostgreSQL database of its own, on a throwaway
+//! server that cannot outlive the test process.
 
+pub mod postgres;
