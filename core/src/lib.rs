@@ -1,3 +1,4 @@
 //! x
 
 pub mod crypto;
+pub mod identity;

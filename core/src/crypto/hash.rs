@@ -20,7 +20,7 @@ pub fn sm3(parts: &[&[u8]]) -> [u8; 32] {
 
 /// HMAC with SM3 of the parts one after another; 32 bytes. Any key length is allowed; give 32 random bytes.
 ///
-/// As in [`sm3`], the parts are only concatenated. Compare results in constant time (crate `subtle`).
+/// As in [`sm3()`], the parts are only concatenated. Compare results in constant time (crate `subtle`).
 ///
 /// Source: GB/T 15852.2-2024 (HMAC), GB/T 32905-2016 (SM3).
 #[must_use]

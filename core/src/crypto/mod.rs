@@ -9,7 +9,7 @@
 //! What is used where:
 //! - columns with personal text: [`SubjectKey::seal`], one key per subject, wrapped by [`KeyRing::wrap`];
 //! - equality search over sealed columns: [`KeyRing::blind`];
-//! - audit chain: [`sm3`], checkpoints signed by [`KeyRing::sign`] and checked by [`verify`];
+//! - audit chain: [`sm3()`], checkpoints signed by [`KeyRing::sign`] and checked by [`verify`];
 //! - passwords: [`hash_password`]; sessions and tickets: [`Token`].
 
 mod hash;

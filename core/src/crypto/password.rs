@@ -14,7 +14,7 @@ pub const ARGON2_PASSES: u32 = 2;
 /// Lanes; one, because a host runs many logins at once anyway.
 pub const ARGON2_LANES: u32 = 1;
 
-/// Fewest characters of a password. Source: docs/security, stricter than the 8 of GB/T 22239-2019 practice.
+/// Fewest characters of a password. Stricter than the 8 of GB/T 22239-2019 practice.
 pub const PASSWORD_MIN_CHARS: usize = 10;
 /// Most characters of a password; a limit on work, not on strength.
 pub const PASSWORD_MAX_CHARS: usize = 128;
@@ -114,7 +114,7 @@ pub enum PasswordProblem {
 /// Checks a new password: 10 to 128 characters, 3 of 4 classes (lower case, upper case, digits, everything else), and
 /// none of `names` (login, real name, phone) in it, whatever the case. Names of one character are not looked for.
 ///
-/// Source: GB/T 22239-2019 8.1.4.1 a) (complexity), with the stricter numbers of docs/security.
+/// Source: GB/T 22239-2019 8.1.4.1 a) (complexity), with the stricter numbers settled in the design (10 characters).
 ///
 /// # Errors
 /// The first rule that is broken, in the order of [`PasswordProblem`].
