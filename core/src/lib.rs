@@ -1,1 +1,4 @@
 //! x
+
+pub mod crypto;
+pub mod identity;

@@ -1,0 +1,205 @@
+//! Identifiers of taxpayers and authorities, and how they are masked.
+//!
+//! An identifier is made by `parse` and by nothing else (deserialising parses too), so a value of one of these
+//! types is always well formed: right length, characters, check digits, date. Whether it was ever issued only its
+//! register knows. Those of people ([`ResidentId`], [`MobilePhone`], [`PersonName`]) show themselves masked in
+//! `Debug` and have no `Display`; they are serialised in full, because that is how they are stored and sent: answer with
+//! [`Masked`] where a reader may see only the mask.
+
+mod authority_code;
+mod mask;
+mod phone;
+pub(crate) mod resident_id;
+pub(crate) mod uscc;
+
+pub use authority_code::AuthorityCode;
+pub use mask::{Mask, Masked, PersonName, mask_name, mask_phone, mask_resident_id};
+pub use phone::MobilePhone;
+pub use resident_id::ResidentId;
+pub use uscc::Uscc;
+
+/// An identifier that is not well formed: which kind, what is wrong and where. Repeats nothing of the input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{kind}: {problem}")]
+pub struct IdentifierError {
+    /// What it should have been.
+    pub kind: IdentifierKind,
+    /// What is wrong with it.
+    pub problem: IdentifierProblem,
+}
+
+/// The kinds of identifiers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum IdentifierKind {
+    /// 统一社会信用代码, see [`Uscc`].
+    #[error("unified social credit code")]
+    Uscc,
+    /// 公民身份号码, see [`ResidentId`].
+    #[error("resident identity number")]
+    ResidentId,
+    /// 手机号, see [`MobilePhone`].
+    #[error("mobile phone number")]
+    MobilePhone,
+    /// 税务机关代码, see [`AuthorityCode`].
+    #[error("tax authority code")]
+    AuthorityCode,
+    /// 姓名, see [`PersonName`].
+    #[error("name of a person")]
+    PersonName,
+}
+
+/// What is wrong with an identifier. Positions count characters from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum IdentifierProblem {
+    /// Too short or too long.
+    #[error("has {found} characters, {least} to {most} expected")]
+    Length {
+        /// Fewest characters.
+        least: usize,
+        /// Most characters.
+        most: usize,
+        /// Characters of the input.
+        found: usize,
+    },
+    /// A character that may not be at its place.
+    #[error("character {at} is not allowed there")]
+    Character {
+        /// Its position.
+        at: usize,
+    },
+    /// A check digit does not fit the characters it protects: one of them, or itself, is mistyped.
+    #[error("check digit at {at} does not fit")]
+    CheckDigit {
+        /// Position of the check digit.
+        at: usize,
+    },
+    /// The region is none of the provinces.
+    #[error("no region has the digits at {at}")]
+    Region {
+        /// Position of the first digit of the region.
+        at: usize,
+    },
+    /// The date is not in the calendar.
+    #[error("no such date at {at}")]
+    Date {
+        /// Position of the first digit of the year.
+        at: usize,
+    },
+}
+
+/// Takes exactly `N` characters and checks and converts each by its position (from 1).
+fn ascii<const N: usize>(
+    text: &str,
+    allowed: impl Fn(usize, u8) -> Option<u8>,
+) -> Result<[u8; N], IdentifierProblem> {
+    let found = text.chars().count();
+    if found != N {
+        return Err(IdentifierProblem::Length {
+            least: N,
+            most: N,
+            found,
+        });
+    }
+    let mut bytes = [0; N];
+    for (index, (byte, character)) in bytes.iter_mut().zip(text.chars()).enumerate() {
+        let at = index + 1;
+        let converted = u8::try_from(character)
+            .ok()
+            .filter(u8::is_ascii)
+            .and_then(|c| allowed(at, c));
+        *byte = converted.ok_or(IdentifierProblem::Character { at })?;
+    }
+    Ok(bytes)
+}
+
+/// What every fixed-length ASCII identifier has: `parse` over the type's own `check`, `as_str`, serde as a string.
+macro_rules! ascii_identifier {
+    ($name:ident, $len:literal) => {
+        impl $name {
+            /// Makes one from its text.
+            ///
+            /// # Errors
+            /// [`IdentifierError`](crate::identity::IdentifierError): what is wrong and at which character.
+            pub fn parse(text: &str) -> Result<Self, $crate::identity::IdentifierError> {
+                Self::check(text)
+                    .map(Self)
+                    .map_err(|problem| $crate::identity::IdentifierError {
+                        kind: $crate::identity::IdentifierKind::$name,
+                        problem,
+                    })
+            }
+
+            /// The text, in its one spelling (letters in upper case).
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                std::str::from_utf8(&self.0).unwrap_or_default() // always ASCII: only `check` makes the bytes
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = $crate::identity::IdentifierError;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Self::parse(text)
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                Self::parse(&text).map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+use ascii_identifier;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn deserialising_parses() {
+        let code: Uscc = serde_json::from_str("\"91350100M000100Y43\"").unwrap();
+        assert_eq!(
+            serde_json::to_string(&code).unwrap(),
+            "\"91350100M000100Y43\""
+        );
+        let error = serde_json::from_str::<ResidentId>("\"110105194912310021\"")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.starts_with("resident identity number: check digit at 18 does not fit"),
+            "{error}"
+        );
+        assert!(!error.contains("1101"), "errors repeat nothing personal");
+        assert!(
+            serde_json::from_str::<AuthorityCode>("12200000000").is_err(),
+            "a number is no code"
+        );
+        // An escape in the JSON text, so that the string cannot be borrowed.
+        assert!(serde_json::from_str::<AuthorityCode>("\"1\\u003200000000\"").is_err());
+        assert!(serde_json::from_str::<AuthorityCode>("\"1\\u0032200000000\"").is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_text_never_panics(text in "(\\PC{0,20}|[0-9X]{10,19}|1[0-9]{10})") {
+            let _ = Uscc::parse(&text);
+            let _ = ResidentId::parse(&text);
+            let _ = MobilePhone::parse(&text);
+            let _ = AuthorityCode::parse(&text);
+            let _ = PersonName::parse(&text);
+            let _ = (mask_name(&text), mask_phone(&text), mask_resident_id(&text));
+        }
+    }
+}
