@@ -2,3 +2,5 @@
 
 pub mod crypto;
 pub mod identity;
+#[cfg(feature = "synthetic")]
+pub mod synthetic;
