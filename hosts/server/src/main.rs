@@ -1,1 +1,2 @@
+//! The command `zhengna`.
 fn main() {}

@@ -1,0 +1,7 @@
+//! The axum host of Zhengna: what stands between a socket and the core.
+//!
+//! A library so that tests and benches can run the host inside their own process; the command `zhengna` is
+//! `main.rs`. Nothing here decides anything about taxpayers: it limits, parses, refuses, logs and stops.
+
+pub mod logs;
+pub mod problem;
