@@ -3,6 +3,7 @@
 //! A library so that tests and benches can run the host inside their own process; the command `zhengna` is
 //! `main.rs`. Nothing here decides anything about taxpayers: it limits, parses, refuses, logs and stops.
 
+pub mod body;
 pub mod detach;
 pub mod listener;
 pub mod logs;
