@@ -8,3 +8,6 @@ pub mod detach;
 pub mod listener;
 pub mod logs;
 pub mod problem;
+pub mod rate;
+pub mod security_headers;
+pub mod stack;
