@@ -4,6 +4,7 @@
 //! `main.rs`. Nothing here decides anything about taxpayers: it limits, parses, refuses, logs and stops.
 
 pub mod body;
+pub mod config;
 pub mod detach;
 pub mod listener;
 pub mod logs;
