@@ -8,12 +8,12 @@ use std::fmt;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::Response;
+use tokio::time::Instant;
 use tracing::Instrument as _;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
@@ -74,9 +74,18 @@ where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let filter = EnvFilter::try_new(filter)?;
-    let base = tracing_subscriber::fmt().with_ansi(false).with_env_filter(filter).with_writer(EscapingMaker(writer));
+    let base = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_env_filter(filter)
+        .with_writer(EscapingMaker(writer));
     Ok(match format {
-        LogFormat::Json => Box::new(base.json().flatten_event(true).with_current_span(true).with_span_list(false).finish()),
+        LogFormat::Json => Box::new(
+            base.json()
+                .flatten_event(true)
+                .with_current_span(true)
+                .with_span_list(false)
+                .finish(),
+        ),
         LogFormat::Text => Box::new(base.finish()),
     })
 }
@@ -96,7 +105,8 @@ struct Escaping<W>(W);
 impl<W: Write> Write for Escaping<W> {
     // tracing-subscriber hands over one whole record per call.
     fn write(&mut self, record: &[u8]) -> io::Result<usize> {
-        self.0.write_all(escaped(&String::from_utf8_lossy(record)).as_bytes())?;
+        self.0
+            .write_all(escaped(&String::from_utf8_lossy(record)).as_bytes())?;
         Ok(record.len())
     }
     fn flush(&mut self) -> io::Result<()> {
@@ -105,7 +115,9 @@ impl<W: Write> Write for Escaping<W> {
 }
 
 fn escaped(record: &str) -> String {
-    let (line, end) = record.strip_suffix('\n').map_or((record, ""), |l| (l, "\n"));
+    let (line, end) = record
+        .strip_suffix('\n')
+        .map_or((record, ""), |l| (l, "\n"));
     let mut out = String::with_capacity(record.len());
     for c in line.chars() {
         let hostile = c.is_control()
@@ -187,7 +199,11 @@ pub const CLIENT_LEFT: u16 = 499;
 /// Middleware, outermost: gives the request its id and logs its one line. Apply it with `Router::layer`, which runs
 /// after routing, or the route template is unknown.
 pub async fn request_log(mut request: Request, next: Next) -> Response {
-    let id = request.headers().get(REQUEST_ID).and_then(RequestId::from_header).unwrap_or_else(RequestId::random);
+    let id = request
+        .headers()
+        .get(REQUEST_ID)
+        .and_then(RequestId::from_header)
+        .unwrap_or_else(RequestId::random);
     request.extensions_mut().insert(id.clone());
     let mut line = Line {
         id: id.clone(),
@@ -274,7 +290,11 @@ pub(crate) mod tests {
         if let Some(id) = id {
             req = req.header(REQUEST_ID, id);
         }
-        let r = app().oneshot(req.body(Body::empty()).unwrap()).with_subscriber(sub).await.unwrap();
+        let r = app()
+            .oneshot(req.body(Body::empty()).unwrap())
+            .with_subscriber(sub)
+            .await
+            .unwrap();
         (r, kept.text())
     }
 
@@ -282,13 +302,19 @@ pub(crate) mod tests {
     async fn one_line_per_request_without_path_or_query() {
         let (r, log) = ask("/people/110101199001011234?name=%E5%BC%A0", None).await;
         let id = r.headers()[REQUEST_ID].to_str().unwrap().to_owned();
-        let lines: Vec<serde_json::Value> = log.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+        let lines: Vec<serde_json::Value> = log
+            .lines()
+            .map(|l| serde_json::from_str(l).unwrap())
+            .collect();
         assert_eq!(lines.len(), 2, "{log}");
         assert_eq!(lines[0]["message"], "inside");
         assert_eq!(lines[0]["span"]["request_id"], id.as_str());
         let line = &lines[1];
         assert_eq!(line["request_id"], id.as_str());
-        assert_eq!((&line["method"], &line["route"], &line["status"]), (&"GET".into(), &"/people/{id}".into(), &200.into()));
+        assert_eq!(
+            (&line["method"], &line["route"], &line["status"]),
+            (&"GET".into(), &"/people/{id}".into(), &200.into())
+        );
         assert!(line["duration_ms"].is_u64());
         assert!(!log.contains("110101199001011234") && !log.contains("%E5") && !log.contains('张'));
     }
@@ -297,7 +323,10 @@ pub(crate) mod tests {
     async fn unmatched_paths_are_not_logged() {
         let (r, log) = ask("/no/110101199001011234", None).await;
         assert_eq!(r.status(), 404);
-        assert!(log.contains(r#""route":"(none)""#) && !log.contains("110101199001011234"), "{log}");
+        assert!(
+            log.contains(r#""route":"(none)""#) && !log.contains("110101199001011234"),
+            "{log}"
+        );
     }
 
     #[tokio::test]
@@ -334,7 +363,10 @@ pub(crate) mod tests {
 
     #[test]
     fn bad_filters_are_errors() {
-        assert!(matches!(subscriber(LogFormat::Text, "info,x=loud", io::sink), Err(LogError::Filter(_))));
+        assert!(matches!(
+            subscriber(LogFormat::Text, "info,x=loud", io::sink),
+            Err(LogError::Filter(_))
+        ));
     }
 
     proptest! {
