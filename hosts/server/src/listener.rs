@@ -217,10 +217,10 @@ impl Shared {
     }
 
     async fn connection(self: Arc<Self>, io: Counted, peer: SocketAddr) {
-        let asked = Arc::new(AtomicBool::new(false));
+        let asked = CancellationToken::new(); // fires at the first request
         let (router, flag) = (self.router.clone(), asked.clone());
         let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
-            flag.store(true, Ordering::Relaxed);
+            flag.cancel();
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(peer));
             router.clone().oneshot(request)
@@ -229,20 +229,21 @@ impl Shared {
         // Errors here are the peer's: closed, timed out, not HTTP. There is nobody to tell.
         tokio::select! {
             _ended = connection.as_mut() => return,
-            () = self.lifecycle.stop.cancelled() => connection.as_mut().graceful_shutdown(),
+            () = self.lifecycle.stop.cancelled() => {}
         }
-        let silent = async {
-            sleep(self.limits.drain_silent).await;
-            if asked.load(Ordering::Relaxed) {
-                std::future::pending().await
-            }
-        };
+        // hyper's graceful stop closes a connection it has read nothing from, though its first request may be on the
+        // way or in the kernel already: give that one a moment.
+        tokio::select! {
+            _ended = connection.as_mut() => return,
+            () = asked.cancelled() => connection.as_mut().graceful_shutdown(),
+            () = sleep(self.limits.drain_silent) => return,
+            () = self.cut_off.cancelled() => return,
+        }
         tokio::select! {
             _ended = connection.as_mut() => {}
-            () = silent => {}
-            () = self.cut_off.cancelled() => if asked.load(Ordering::Relaxed) {
+            () = self.cut_off.cancelled() => {
                 self.cut.fetch_add(1, Ordering::Relaxed);
-            },
+            }
         }
     }
 }
@@ -656,15 +657,17 @@ mod tests {
     #[tokio::test]
     async fn a_stop_finishes_what_is_in_flight_and_refuses_what_is_new() {
         let mut h = host(ListenerLimits {
+            header_read: Duration::from_secs(60),
             drain_silent: Duration::from_millis(50),
             ..ListenerLimits::default()
         })
         .await;
+        let mut half = send(h.at, "GET /peer HTTP/1.1\r\n").await;
         let mut flying = send(h.at, &get_of("/slow", "")).await;
         assert_eq!(soon(h.entered.recv()).await, Some("slow"));
-        let _silent = send(h.at, "").await;
         h.life.begin_stop();
         soon(async { while TcpStream::connect(h.at).await.is_ok() {} }).await;
+        rest(&mut half).await; // the wait for silent ones is over, and the request is still in flight
         assert!(!h.done.is_finished());
         h.release.cancel();
         let answer = rest(&mut flying).await;
@@ -673,6 +676,25 @@ mod tests {
             "{answer}"
         );
         assert_eq!(soon(&mut h.done).await.unwrap(), Stopped::default());
+    }
+
+    /// The client of a connection still in the kernel's queue has every reason to think it was accepted.
+    #[tokio::test]
+    async fn a_stop_serves_what_the_kernel_had_accepted() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let mut queued = Vec::new();
+        for _ in 0..8 {
+            queued.push(send(at, &get_of("/", "connection: close\r\n")).await);
+        }
+        let life = Lifecycle::new();
+        life.begin_stop();
+        let router = Router::new().route("/", get(async || "served"));
+        let stopped = soon(serve(listener, router, ListenerLimits::default(), life)).await;
+        assert_eq!(stopped, Stopped::default());
+        for mut c in queued {
+            assert!(rest(&mut c).await.ends_with("served"));
+        }
     }
 
     #[tokio::test]

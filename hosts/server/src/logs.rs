@@ -369,9 +369,19 @@ pub(crate) mod tests {
         ));
     }
 
+    /// `any::<String>()` holds printable characters only.
+    fn hostile_text() -> impl Strategy<Value = String> {
+        let chars = prop_oneof![
+            any::<char>(),
+            prop::char::range('\0', '\u{9f}'),
+            prop::char::range('\u{2028}', '\u{202e}')
+        ];
+        proptest::collection::vec(chars, 0..40).prop_map(String::from_iter)
+    }
+
     proptest! {
         #[test]
-        fn nothing_logged_can_forge_a_line_or_a_terminal_command(s in any::<String>(), json in any::<bool>()) {
+        fn nothing_logged_can_forge_a_line_or_a_terminal_command(s in hostile_text(), json in any::<bool>()) {
             let kept = Kept::default();
             let format = if json { LogFormat::Json } else { LogFormat::Text };
             let sub = subscriber(format, "info", kept.clone()).unwrap();
