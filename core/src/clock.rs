@@ -82,7 +82,7 @@ impl<'de> Deserialize<'de> for Timestamp {
 }
 
 #[cfg(feature = "schema")]
-crate::string_schema!(Timestamp, "date-time", "RFC 3339 instant, written with the offset +08:00.");
+string_schema!(Timestamp, "date-time", "RFC 3339 instant, written with the offset +08:00.");
 
 /// Where the present comes from. The host has the only real one; tests use [`ManualClock`].
 pub trait Clock: Send + Sync {

@@ -123,9 +123,9 @@ pub enum Refusal {
     /// The conversation is over.
     #[error("the conversation is closed")]
     ConversationClosed,
-    /// Nobody has taken the conversation yet.
-    #[error("the conversation is still waiting")]
-    ConversationWaiting,
+    /// An officer has taken the conversation already.
+    #[error("an officer has the conversation already")]
+    AlreadyServed,
     /// The conversation has as many messages as one may have.
     #[error("the conversation is full")]
     ConversationFull,
@@ -147,7 +147,7 @@ impl Refusal {
             Self::NobodyWaiting => ("interaction.nobody_waiting", 409, "当前没有等待的纳税人".into()),
             Self::AtCapacity(n) => ("interaction.at_capacity", 409, format!("您正在接待 {n} 位纳税人，已达上限")),
             Self::ConversationClosed => ("interaction.closed", 409, "本次会话已结束".into()),
-            Self::ConversationWaiting => ("interaction.waiting", 409, "正在排队，接通后即可发送".into()),
+            Self::AlreadyServed => ("interaction.already_served", 409, "工作人员已接通，请在会话中告知对方结束".into()),
             Self::ConversationFull => ("interaction.full", 409, "本次会话消息已满，请结束后重新排队".into()),
             Self::LeaseLost => ("lease.lost", 409, "该任务已由他人处理".into()),
             Self::NoSlot => ("slot.none_left", 409, "已约满，请选择其他时段".into()),
@@ -259,8 +259,8 @@ pub const CODES: &[(&str, u32)] = &[
     ("interaction.nobody_waiting", 202),
     ("interaction.at_capacity", 203),
     ("interaction.closed", 204),
-    ("interaction.waiting", 205),
-    ("interaction.full", 206),
+    ("interaction.full", 205),
+    ("interaction.already_served", 206),
     ("lease.lost", 300),
     ("slot.none_left", 400),
 ];
@@ -299,7 +299,7 @@ mod tests {
             Refusal::NobodyWaiting,
             Refusal::AtCapacity(1),
             Refusal::ConversationClosed,
-            Refusal::ConversationWaiting,
+            Refusal::AlreadyServed,
             Refusal::ConversationFull,
             Refusal::LeaseLost,
             Refusal::NoSlot,

@@ -75,7 +75,7 @@ macro_rules! ids {
             }
         }
         #[cfg(feature = "schema")]
-        $crate::string_schema!($name, "uuid", concat!("Identifier: ", stringify!($name), "."));
+        string_schema!($name, "uuid", concat!("Identifier: ", stringify!($name), "."));
     )*};
 }
 

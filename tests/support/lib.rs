@@ -1,6 +1,7 @@
 //! What tests of several crates share. Nothing here is shipped.
 //!
 //! [`postgres`] gives every test a PostgreSQL database of its own, on a throwaway
-//! server that cannot outlive the test process.
+//! server that cannot outlive the test process. [`world`] is a small world to test in, on any engine.
 
 pub mod postgres;
+pub mod world;

@@ -12,9 +12,9 @@
 //! - audit chain: [`sm3()`], checkpoints signed by [`KeyRing::sign`] and checked by [`verify`];
 //! - passwords: [`hash_password`]; sessions and tickets: [`Token`].
 
-mod hash;
+pub(crate) mod hash;
 mod keys;
-mod password;
+pub(crate) mod password;
 mod seal;
 mod sign;
 mod token;

@@ -9,6 +9,9 @@ use super::{IdentifierProblem, ascii, ascii_identifier};
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AuthorityCode([u8; 11]);
 
+#[cfg(feature = "schema")]
+string_schema!(AuthorityCode, "authority-code", "税务机关代码: 11 digits.");
+
 ascii_identifier!(AuthorityCode, 11);
 
 impl AuthorityCode {

@@ -10,12 +10,17 @@ mod authority_code;
 mod mask;
 mod phone;
 pub(crate) mod resident_id;
+pub(crate) mod subject;
+mod taxpayer;
 pub(crate) mod uscc;
 
 pub use authority_code::AuthorityCode;
 pub use mask::{Mask, Masked, PersonName, mask_name, mask_phone, mask_resident_id};
 pub use phone::MobilePhone;
 pub use resident_id::ResidentId;
+pub use subject::SubjectKeyRow;
+pub use taxpayer::{NewTaxpayer, PersonalField, RevealTaxpayer, Revealed, Taxpayer, TaxpayerCard, TaxpayerKind, enrol, reveal, view};
+pub(crate) use taxpayer::{find_by_number, masked_name};
 pub use uscc::Uscc;
 
 /// An identifier that is not well formed: which kind, what is wrong and where. Repeats nothing of the input.

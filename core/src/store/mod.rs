@@ -1,7 +1,7 @@
 //! Storage: one seam, two implementations (memory and SQL), three engines.
 //!
 //! A rule sees `&mut dyn Tx` or `&mut dyn ReadTx` and nothing else. What a table is, is declared once with
-//! [`record!`](crate::record); the engines know only rows, keys and ranges, so that a new table costs no code here.
+//! `record!`; the engines know only rows, keys and ranges, so that a new table costs no code here.
 //!
 //! | | memory | SQLite | PostgreSQL |
 //! |---|---|---|---|
@@ -13,13 +13,15 @@
 
 use std::sync::Arc;
 
+#[macro_use]
+mod record;
 mod error;
 #[cfg(feature = "testing")]
 pub mod conformance;
 pub mod memory;
 pub mod migrate;
 mod projection;
-mod record;
+pub mod segment;
 mod signal;
 mod ticket;
 mod typed;
@@ -43,7 +45,7 @@ pub use record::{Column, Field, Index, POSTING_COLUMNS, Record, Table, index_pos
 pub use signal::Signal;
 pub use ticket::{Answer, Ticket, ticket};
 pub use typed::Page;
-pub(crate) use typed::{Key, Reads, Writes};
+pub(crate) use typed::{Reads, Writes, stretch};
 pub use value::{Kind, Row, Value};
 
 use crate::error::Error;
@@ -80,9 +82,10 @@ pub(crate) mod raw {
         fn range(&mut self, table: &'static Table, range: &Range) -> StoreResult<Vec<Row>>;
         /// Stamped rows with an `xid` below this are all committed or gone: readers may pass them.
         fn horizon(&mut self) -> StoreResult<i64>;
-        /// Projections as of this transaction, where this engine can give them: exact in a write on an engine
-        /// with one writer, absent in a write on an engine with several.
-        fn projections(&self) -> Option<&Projections>;
+        /// Shows projections as of this transaction, where this engine can: exact in a write on an engine with
+        /// one writer, a moment old in a read, not at all in a write on an engine with several. Says whether it did.
+        /// The visit is short: it may hold up whoever publishes.
+        fn visit_projections(&self, visit: &mut dyn FnMut(&Projections)) -> bool;
     }
 
     /// Writes.

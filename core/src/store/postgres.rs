@@ -284,10 +284,8 @@ fn connection<'a>(inner: &Inner, slot: &'a mut Option<PgConn>) -> StoreResult<&'
 fn read(inner: &Inner, slot: &mut Option<PgConn>, body: &mut ReadBody) -> Result<(), Error> {
     let conn = connection(inner, slot)?;
     conn.client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").map_err(|e| error(&e, "begin"))?;
-    let published = inner.published.read();
-    let mut tx = SqlTx::new(conn, None, Projected::Seen(&published));
+    let mut tx = SqlTx::new(conn, None, Projected::Seen(&inner.published));
     let result = catch_unwind(AssertUnwindSafe(|| body(&mut tx))).unwrap_or(Err(StoreError::Panicked.into()));
-    drop(published);
     if conn.client.batch_execute("ROLLBACK").is_err() {
         *slot = None; // a read has nothing to lose, the connection does
     }

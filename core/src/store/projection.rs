@@ -41,8 +41,8 @@ pub trait Projection: Any + Send + Sync {
     fn rebuild(&mut self, tx: &mut dyn ReadTx) -> Result<(), Error>;
     /// Takes in what another host wrote: reads again the rows that `event` speaks of.
     fn follow(&mut self, event: &Event, tx: &mut dyn ReadTx) -> Result<(), Error>;
-    /// Compares itself with the rows; one line per difference, none when it is right.
-    fn recount(&self, tx: &mut dyn ReadTx) -> Result<Vec<String>, Error>;
+    /// Compares itself with one of its kind that was just rebuilt; one line per difference, none when it is right.
+    fn differences(&self, rebuilt: &dyn Any) -> Vec<String>;
 }
 
 /// A fresh set of every projection the core has.
@@ -92,13 +92,10 @@ impl Projections {
         self.0.iter_mut().try_for_each(|p| p.follow(event, tx))
     }
 
-    /// Compares all of them with the rows.
-    pub fn recount(&self, tx: &mut dyn ReadTx) -> Result<Vec<String>, Error> {
-        let mut differences = Vec::new();
-        for p in &self.0 {
-            differences.extend(p.recount(tx)?.into_iter().map(|d| format!("{}: {d}", p.name())));
-        }
-        Ok(differences)
+    /// Compares all of them with a set that was just rebuilt from the rows.
+    pub fn differences(&self, rebuilt: &Self) -> Vec<String> {
+        let pairs = self.0.iter().zip(&rebuilt.0);
+        pairs.flat_map(|(p, rebuilt)| p.differences(rebuilt.as_ref()).into_iter().map(move |d| format!("{}: {d}", p.name()))).collect()
     }
 }
 

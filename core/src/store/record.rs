@@ -1,4 +1,4 @@
-//! What a table is, said once: [`record!`](crate::record) yields the struct, its columns, its codec, its
+//! What a table is, said once: [`record!`](record!) yields the struct, its columns, its codec, its
 //! indexes and its version check for every engine.
 
 use super::{Kind, Row, StoreError, Value};
@@ -157,7 +157,7 @@ impl<F: Field> Field for Option<F> {
     }
 }
 
-/// A type that [`record!`](crate::record) declared as a table's row.
+/// A type that [`record!`](record!) declared as a table's row.
 pub trait Record: Clone + Send + Sync + Sized + 'static {
     /// The table.
     const TABLE: &'static Table;
@@ -245,7 +245,7 @@ pub const POSTING_COLUMNS: &[Column] = &[
 ///     index BY_AUTHORITY(authority, name);
 /// }
 /// ```
-#[macro_export]
+
 macro_rules! record {
     (
         $(#[$meta:meta])* pub struct $Name:ident in $table:literal {
@@ -285,12 +285,11 @@ macro_rules! record {
             ];
             $(
                 #[doc = concat!("Position of the unique index over ", $(stringify!($ucol), " "),+)]
-                #[expect(dead_code, reason = "an index may exist for uniqueness only")]
-                pub(crate) const $Unique: usize = $crate::store::index_position(Self::INDEXES, stringify!($Unique));
+                pub const $Unique: usize = $crate::store::index_position(Self::INDEXES, stringify!($Unique));
             )*
             $(
                 #[doc = concat!("Position of the index over ", $(stringify!($icol), " "),+)]
-                pub(crate) const $Index: usize = $crate::store::index_position(Self::INDEXES, stringify!($Index));
+                pub const $Index: usize = $crate::store::index_position(Self::INDEXES, stringify!($Index));
             )*
         }
 
@@ -300,10 +299,10 @@ macro_rules! record {
                 columns: Self::COLUMNS,
                 key: &[$( $crate::store::position(Self::COLUMNS, stringify!($key)) ),+],
                 indexes: Self::INDEXES,
-                version: $crate::record!(@some $($crate::store::position(Self::COLUMNS, stringify!($version)))?),
-                stamped: $crate::record!(@flag $($stamped)?),
-                lock: $crate::record!(@number $($lock)?),
-                scope: $crate::record!(@scope $table $($at)?),
+                version: record!(@some $($crate::store::position(Self::COLUMNS, stringify!($version)))?),
+                stamped: record!(@flag $($stamped)?),
+                lock: record!(@number $($lock)?),
+                scope: record!(@scope $table $($at)?),
             };
 
             fn to_row(&self) -> $crate::store::Row {
@@ -319,7 +318,7 @@ macro_rules! record {
             }
 
             fn postings(&self) -> ($crate::clock::Timestamp, Vec<$crate::access::Term>) {
-                $crate::record!(@postings self $($at $terms)?)
+                record!(@postings self $($at $terms)?)
             }
         }
     };
@@ -341,7 +340,7 @@ macro_rules! record {
 }
 
 /// Declares an enum stored and written as text: one word per variant, the same in SQL and in JSON.
-#[macro_export]
+
 macro_rules! words {
     ($(#[$meta:meta])* pub enum $Name:ident { $( $(#[$vmeta:meta])* $Variant:ident = $word:literal ),* $(,)? }) => {
         $(#[$meta])*
@@ -369,7 +368,7 @@ macro_rules! words {
 
 /// Gives a type that is written as a string its JSON Schema.
 #[cfg(feature = "schema")]
-#[macro_export]
+
 macro_rules! string_schema {
     ($Name:ident, $format:expr, $doc:expr) => {
         impl schemars::JsonSchema for $Name {

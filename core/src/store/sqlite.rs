@@ -124,11 +124,8 @@ impl Store for SqliteStore {
     fn read(&self, _: &'static str, mut body: ReadBody) -> Result<(), Error> {
         self.readers.with(|conn| {
             conn.0.execute_batch("BEGIN").map_err(|e| error(&e, "begin"))?;
-            let result = {
-                let published = self.shared.published.read();
-                let mut tx = SqlTx::new(conn, None, Projected::Seen(&published));
-                catch_unwind(AssertUnwindSafe(|| body(&mut tx))).unwrap_or(Err(StoreError::Panicked.into()))
-            };
+            let mut tx = SqlTx::new(conn, None, Projected::Seen(&self.shared.published));
+            let result = catch_unwind(AssertUnwindSafe(|| body(&mut tx))).unwrap_or(Err(StoreError::Panicked.into()));
             let _ = conn.0.execute_batch("ROLLBACK"); // a read has nothing to lose
             result
         })

@@ -2,14 +2,14 @@
 //! [`Unchecked`], children are reached through a parent that was opened.
 
 use super::raw::{Range, RawRead, RawWrite};
-use super::{Field, Record, Row, StoreError, StoreResult, Value};
+use super::{Field, Projection, Record, Row, StoreError, StoreResult, Value};
 use crate::access::{Checked, Engine, Scope, Unchecked};
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::limits;
 
 /// Values of key or index columns: a tuple of fields.
-pub trait Key {
+pub(crate) trait Key {
     /// The values.
     fn values(&self) -> Row;
 }
@@ -90,6 +90,17 @@ pub(crate) trait Reads: RawRead {
     /// A stretch of a table, for the engines that work on behalf of nobody in particular.
     fn scan<R: Record>(&mut self, _: Engine, range: Range) -> StoreResult<Vec<R>> {
         self.range(R::TABLE, &range)?.into_iter().map(R::from_row).collect()
+    }
+
+    /// Looks at the projection of type `P`, where this transaction can.
+    fn project<P: Projection, R>(&self, look: impl FnOnce(&P) -> R) -> Option<R> {
+        let (mut look, mut seen) = (Some(look), None);
+        self.visit_projections(&mut |projections| {
+            if let (Some(p), Some(look)) = (projections.get::<P>(), look.take()) {
+                seen = Some(look(p));
+            }
+        });
+        seen
     }
 
     /// A page of the rows that `scope` may see, newest first. Each term of the scope is one stretch of an

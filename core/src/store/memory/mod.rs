@@ -286,8 +286,9 @@ impl RawRead for MemTx<'_> {
         Ok(i64::MAX)
     }
 
-    fn projections(&self) -> Option<&Projections> {
-        Some(&self.state.projections)
+    fn visit_projections(&self, visit: &mut dyn FnMut(&Projections)) -> bool {
+        visit(&self.state.projections);
+        true
     }
 }
 

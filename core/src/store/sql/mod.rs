@@ -4,12 +4,12 @@ mod text;
 
 use std::rc::Rc;
 
-pub use text::{Dialect, declared_ddl, range_text};
+pub use text::{Dialect, declared_ddl, declared_schema, range_text};
 use text::{Shape, text};
 
 use super::deadline::Deadline;
 use super::raw::{Range, RawRead, RawWrite};
-use super::{Change, Column, Projections, Row, StoreError, StoreResult, Table, Value};
+use super::{Change, Column, Projections, Published, Row, StoreError, StoreResult, Table, Value};
 
 /// A connection, as little of it as the store needs.
 pub(crate) trait SqlConn {
@@ -44,7 +44,7 @@ pub(crate) enum Projected<'a> {
     /// A write on an engine with one writer: sees its own changes and drives them.
     Driven(&'a mut Projections),
     /// A read: sees what was published.
-    Seen(&'a Projections),
+    Seen(&'a Published),
     /// A write on an engine with several writers.
     Absent,
 }
@@ -141,12 +141,13 @@ impl<C: SqlConn> RawRead for SqlTx<'_, C> {
         })
     }
 
-    fn projections(&self) -> Option<&Projections> {
+    fn visit_projections(&self, visit: &mut dyn FnMut(&Projections)) -> bool {
         match &self.projections {
-            Projected::Driven(p) => Some(p),
-            Projected::Seen(p) => Some(p),
-            Projected::Absent => None,
+            Projected::Driven(p) => visit(p),
+            Projected::Seen(p) => visit(&p.read()),
+            Projected::Absent => return false,
         }
+        true
     }
 }
 

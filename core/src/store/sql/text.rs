@@ -223,6 +223,11 @@ pub fn declared_ddl(table: &Table) -> String {
     ddl
 }
 
+/// The DDL of every declared table.
+pub fn declared_schema() -> String {
+    crate::store::tables().into_iter().map(declared_ddl).collect::<Vec<_>>().join("\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,112 @@
+//! Officers (坐席、服务专员): members of the bureau's staff.
+
+use serde::{Deserialize, Serialize};
+
+use super::{AuthorityPath, Term, path_of};
+use crate::clock::Timestamp;
+use crate::crypto::Place;
+use crate::ctx::Ctx;
+use crate::error::{self, Error, Problem};
+use crate::id::OfficerId;
+use crate::identity::{AuthorityCode, subject};
+use crate::limits;
+use crate::store::{Record, Tx, Writes};
+
+record! {
+    /// An officer. The row is also the guard that claims lock, so that two windows of one officer cannot
+    /// exceed the officer's capacity.
+    pub struct Officer in "officer" {
+        /// Id.
+        id: OfficerId,
+        /// Number shown to taxpayers (工号); unique.
+        staff_no: String,
+        /// Name, sealed with the officer's own key.
+        name: Vec<u8>,
+        /// The authority they belong to, with all above.
+        authority: AuthorityPath,
+        /// Conversations they may hold at once.
+        capacity: i64,
+        /// When they were added.
+        added_at: Timestamp,
+        /// When they left.
+        left_at: Option<Timestamp>,
+        /// Their number in dense sets.
+        person_no: i64,
+        /// Their id in the platform in service before this one.
+        external_id: Option<String>,
+        /// Counts updates.
+        version: i64,
+    }
+    key(id);
+    version version;
+    lock 10;
+    scoped added_at by terms;
+    unique BY_STAFF_NO(staff_no);
+    unique BY_EXTERNAL_ID(external_id);
+}
+
+impl Officer {
+    fn terms(&self) -> Vec<Term> {
+        self.authority.codes().iter().copied().map(Term::Subtree).chain([Term::Assigned(self.id)]).collect()
+    }
+}
+
+/// Adds an officer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct AddOfficer {
+    /// Number shown to taxpayers.
+    pub staff_no: String,
+    /// Name.
+    pub name: String,
+    /// The authority they belong to.
+    pub authority: AuthorityCode,
+    /// Conversations they may hold at once.
+    pub capacity: i64,
+}
+
+/// The officer that was added.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct OfficerAdded {
+    /// Their id.
+    pub officer: OfficerId,
+}
+
+impl crate::core::Answer for OfficerAdded {
+    fn subject(&self) -> String {
+        format!("officer/{}", self.officer)
+    }
+}
+
+/// Adds an officer. They can sign in once they have a password, and do something once they hold a post.
+pub fn add_officer(tx: &mut dyn Tx, ctx: &Ctx, cmd: AddOfficer) -> Result<OfficerAdded, Error> {
+    if !(1..=limits::OFFICER_CAPACITY_MAX).contains(&cmd.capacity) {
+        return Err(Error::invalid("capacity", Problem::OutOfRange { min: 1, max: limits::OFFICER_CAPACITY_MAX }));
+    }
+    let staff_no = error::text("staff_no", &cmd.staff_no, limits::LOGIN_CHARS_MAX)?;
+    let name = error::text("name", &cmd.name, limits::NAME_CHARS_MAX)?;
+    let authority = path_of(tx, cmd.authority).map_err(|_| Error::invalid("authority", Problem::Unknown("authority")))?;
+    let id = OfficerId::from_uuid(ctx.new_uuid());
+    let key = subject::create(tx, ctx, id.uuid())?;
+    let place = Place { table: Officer::TABLE.name, column: "name", row: id.as_bytes() };
+    let officer = Officer {
+        id,
+        staff_no,
+        name: ctx.with_rng(|rng| key.seal(ctx.keys().suite(), rng, place, name.as_bytes())),
+        authority,
+        capacity: cmd.capacity,
+        added_at: ctx.now(),
+        left_at: None,
+        person_no: crate::series::take(tx, "person_no", 1)?,
+        external_id: None,
+        version: 0,
+    };
+    use crate::store::Reads;
+    if tx.find_by::<Officer>(Officer::BY_STAFF_NO, (officer.staff_no.clone(),))?.is_some() {
+        return Err(Error::invalid("staff_no", Problem::Taken));
+    }
+    tx.add(&officer)?;
+    Ok(OfficerAdded { officer: id })
+}

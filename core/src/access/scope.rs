@@ -1,0 +1,165 @@
+//! Scopes: which rows a caller may see. One algebra for lists and for single objects.
+
+use std::ops::Deref;
+
+use super::Actor;
+use crate::ctx::Ctx;
+use crate::error::Error;
+use crate::id::{LineId, OfficerId, TaxpayerId};
+use crate::identity::AuthorityCode;
+use crate::operation::{Operation, Reach};
+use crate::store::{Field, Kind, Record, Value};
+
+/// One way in which a row is within somebody's reach. A row carries the terms under which it may be seen; a
+/// scope carries the terms its holder has; they meet in at least one, or the row does not exist for the holder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Term {
+    /// On the row: the authority it belongs to and each one above. In a scope: the authority of a post.
+    Subtree(AuthorityCode),
+    /// On the row: the authority that published it. In a scope: one's own authority and each one above.
+    Published(AuthorityCode),
+    /// The taxpayer whose affair it is.
+    Participant(TaxpayerId),
+    /// The officer it is assigned to.
+    Assigned(OfficerId),
+    /// The line it waits in.
+    Line(LineId),
+    /// Everybody.
+    Public,
+}
+
+impl Field for Term {
+    const KIND: Kind = Kind::Bytes;
+    fn encode(&self) -> Value {
+        let (tag, payload): (u8, &[u8]) = match self {
+            Self::Subtree(code) => (b's', code.as_str().as_bytes()),
+            Self::Published(code) => (b'u', code.as_str().as_bytes()),
+            Self::Participant(id) => (b'p', id.as_bytes()),
+            Self::Assigned(id) => (b'a', id.as_bytes()),
+            Self::Line(id) => (b'l', id.as_bytes()),
+            Self::Public => (b'*', &[]),
+        };
+        let mut bytes = vec![tag];
+        bytes.extend_from_slice(payload);
+        Value::Bytes(bytes)
+    }
+    fn decode(_: Value) -> Option<Self> {
+        None // postings are searched by, never read back
+    }
+}
+
+/// Everything its holder may see, as an OR of terms. Made only by `access`, from the caller and the operation.
+///
+/// ```compile_fail,E0423
+/// // A scope cannot be made by hand, so a list cannot be read without asking access for one:
+/// let all = zhengna_core::access::Scope(vec![zhengna_core::access::Term::Public]);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Scope(Vec<Term>);
+
+impl Scope {
+    /// What the caller of this operation reaches, by the operation's declared reach.
+    pub(crate) fn of(ctx: &Ctx) -> Self {
+        Self::by(ctx, ctx.operation())
+    }
+
+    /// What the caller would reach by another operation's declaration.
+    pub(crate) fn by(ctx: &Ctx, operation: &'static Operation) -> Self {
+        let mut terms: Vec<Term> = operation.reach.iter().flat_map(|reach| reached(*reach, ctx, operation)).collect();
+        terms.sort_unstable();
+        terms.dedup();
+        Self(terms)
+    }
+
+    /// The terms.
+    pub(crate) fn terms(&self) -> &[Term] {
+        &self.0
+    }
+}
+
+fn reached(reach: Reach, ctx: &Ctx, operation: &'static Operation) -> Vec<Term> {
+    match (reach, ctx.actor()) {
+        (Reach::Public, _) => vec![Term::Public],
+        (Reach::Participant, Actor::Taxpayer(id)) => vec![Term::Participant(*id)],
+        (Reach::Assigned, Actor::Officer(officer)) => vec![Term::Assigned(officer.id)],
+        (Reach::Subtree, Actor::Officer(officer)) => {
+            let posts = officer.posts.iter().filter(|post| operation.permission.is_none_or(|p| post.permissions.contains(&p)));
+            posts.filter_map(|post| post.authority.own()).map(Term::Subtree).collect()
+        }
+        (Reach::Published, Actor::Officer(officer)) => officer.authority.codes().iter().copied().map(Term::Published).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// A row fetched by id that nobody has yet been found allowed to see.
+///
+/// ```compile_fail,E0616
+/// fn peek(line: zhengna_core::access::Unchecked<zhengna_core::interaction::Line>) -> String {
+///     line.0.name // opened only by access::check
+/// }
+/// ```
+/// ```compile_fail,E0599
+/// fn list(tx: &mut dyn zhengna_core::store::ReadTx) {
+///     // Rows cannot be reached outside core at all, scoped or not:
+///     tx.get(<zhengna_core::interaction::Line as zhengna_core::store::Record>::TABLE, &[]);
+/// }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Unchecked<R>(R);
+
+impl<R: Record> Unchecked<R> {
+    pub(crate) fn new(row: R) -> Self {
+        Self(row)
+    }
+
+    /// Opens the row for code that works on behalf of nobody in particular, or whose right comes from
+    /// somewhere else; `why` says from where, for the reader and for the test that lists all uses.
+    pub(crate) fn trust(self, why: &'static str) -> Checked<R> {
+        debug_assert!(!why.is_empty(), "say why");
+        Checked(self.0)
+    }
+}
+
+/// A row its holder may see. Reads like the row.
+#[derive(Clone, Debug)]
+pub struct Checked<R>(R);
+
+impl<R> Checked<R> {
+    /// The row.
+    pub fn into_inner(self) -> R {
+        self.0
+    }
+}
+
+impl<R> Deref for Checked<R> {
+    type Target = R;
+    fn deref(&self) -> &R {
+        &self.0
+    }
+}
+
+/// Opens a row for the caller of this operation, if its reach allows. Unknown and foreign rows answer alike.
+pub fn check<R: Record>(ctx: &Ctx, row: Option<Unchecked<R>>) -> Result<Checked<R>, Error> {
+    let missing = || Error::NotFound { what: R::TABLE.name };
+    let row = row.ok_or_else(missing)?;
+    if matches!(ctx.actor(), Actor::System) && ctx.operation().reach.contains(&Reach::System) {
+        return Ok(Checked(row.0));
+    }
+    let (_, terms) = row.0.postings();
+    let scope = Scope::of(ctx);
+    if terms.iter().any(|term| scope.terms().contains(term)) { Ok(Checked(row.0)) } else { Err(missing()) }
+}
+
+/// The right to read tables without a scope, for the engines inside core: authentication, the journal, the
+/// audit trail, the agenda, the outbox, projections. Says why.
+#[derive(Clone, Copy)]
+pub struct Engine(());
+
+impl Engine {
+    /// `why` is for the reader, and for the test that lists all uses.
+    pub(crate) fn work(why: &'static str) -> Self {
+        debug_assert!(!why.is_empty(), "say why");
+        Self(())
+    }
+}

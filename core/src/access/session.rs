@@ -1,0 +1,233 @@
+//! Sessions: opaque tokens, stored hashed, with idle and absolute expiry; and one-time tickets for sockets.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::post::held_posts;
+use super::{Actor, ActorKind, ActorRef, Engine, Officer, OfficerActor};
+use crate::clock::Timestamp;
+use crate::crypto::Token;
+use crate::ctx::Ctx;
+use crate::error::Error;
+use crate::id::{OfficerId, TaxpayerId};
+use crate::limits;
+use crate::store::{ReadTx, Reads, Tx, Writes, stretch};
+
+record! {
+    /// A session. The token itself is known only to its holder.
+    pub struct SessionRow in "session" {
+        /// SM3 of the token.
+        token_hash: [u8; 32],
+        /// Whose.
+        actor: ActorRef,
+        /// When it began.
+        started_at: Timestamp,
+        /// When it was last used, to within a minute.
+        seen_at: Timestamp,
+        /// When it was ended by sign-out, by a newer session or by an administrator.
+        ended_at: Option<Timestamp>,
+        /// Counts updates.
+        version: i64,
+    }
+    key(token_hash);
+    version version;
+    index BY_ACTOR(actor, started_at);
+}
+
+record! {
+    /// A one-time ticket that opens a socket for a session.
+    pub struct SocketTicket in "socket_ticket" {
+        /// SM3 of the ticket.
+        ticket_hash: [u8; 32],
+        /// The session it speaks for.
+        token_hash: [u8; 32],
+        /// Useless from then on.
+        expires_at: Timestamp,
+    }
+    key(ticket_hash);
+    index BY_EXPIRY(expires_at);
+}
+
+/// A caller whose token was found good.
+#[derive(Clone, Debug)]
+pub struct Authenticated {
+    /// Who.
+    pub actor: Actor,
+    /// The session: hash of its token.
+    pub session: [u8; 32],
+    /// When the session was last written down as used; a host asks to write it down again after
+    /// [`limits::SESSION_TOUCH_EVERY`].
+    pub seen_at: Timestamp,
+}
+
+fn idle_limit(kind: ActorKind) -> std::time::Duration {
+    if kind == ActorKind::Officer { limits::STAFF_IDLE } else { limits::TAXPAYER_IDLE }
+}
+
+impl SessionRow {
+    /// Whether the session may be used at `now`.
+    fn is_open(&self, now: Timestamp) -> bool {
+        self.ended_at.is_none() && now < self.started_at.plus(limits::SESSION_AGE_MAX) && now < self.seen_at.plus(idle_limit(self.actor.kind))
+    }
+}
+
+/// Who holds this token, with the posts held now.
+///
+/// # Errors
+/// `SignInRequired` for an unknown, ended, idle or old session, and for people who have left.
+pub fn authenticate(tx: &mut dyn ReadTx, now: Timestamp, token_hash: [u8; 32]) -> Result<Authenticated, Error> {
+    authenticate_used(tx, now, token_hash, None)
+}
+
+/// The same, where the host knows of a later use that is not written down yet.
+pub(crate) fn authenticate_used(tx: &mut dyn ReadTx, now: Timestamp, token_hash: [u8; 32], used: Option<Timestamp>) -> Result<Authenticated, Error> {
+    let mut session = tx.find::<SessionRow>((token_hash,))?.ok_or(Error::SignInRequired)?.trust("the holder of the token").into_inner();
+    let written_at = session.seen_at;
+    session.seen_at = used.map_or(written_at, |used| used.max(written_at));
+    if !session.is_open(now) {
+        return Err(Error::SignInRequired);
+    }
+    let actor = match session.actor.kind {
+        ActorKind::Taxpayer => Actor::Taxpayer(TaxpayerId::from_uuid(session.actor.id)),
+        ActorKind::Officer => Actor::Officer(Arc::new(officer_actor(tx, now, OfficerId::from_uuid(session.actor.id))?)),
+        ActorKind::Anonymous | ActorKind::System => return Err(Error::SignInRequired),
+    };
+    Ok(Authenticated { actor, session: token_hash, seen_at: session.seen_at })
+}
+
+pub(crate) fn officer_actor(tx: &mut dyn ReadTx, now: Timestamp, id: OfficerId) -> Result<OfficerActor, Error> {
+    let officer = tx.find::<Officer>((id,))?.ok_or(Error::SignInRequired)?.trust("the caller's own record").into_inner();
+    if officer.left_at.is_some_and(|left| left <= now) {
+        return Err(Error::SignInRequired);
+    }
+    Ok(OfficerActor { id, posts: held_posts(tx, id, now)?, authority: officer.authority })
+}
+
+/// Begins a session; ends the ones that the rules allow no more: an officer has one, a taxpayer a few devices.
+pub(super) fn begin(tx: &mut dyn Tx, ctx: &Ctx, actor: ActorRef) -> Result<Token, Error> {
+    let why = Engine::work("a person's own sessions, at sign-in");
+    let mut open: Vec<SessionRow> = tx.scan(why, stretch(Some(SessionRow::BY_ACTOR), (actor,)).newest_first())?;
+    open.retain(|s| s.is_open(ctx.now()));
+    let keep = if actor.kind == ActorKind::Officer { 0 } else { limits::TAXPAYER_SESSIONS_MAX - 1 };
+    for old in open.iter().skip(keep) {
+        tx.replace(old, SessionRow { ended_at: Some(ctx.now()), ..old.clone() })?;
+    }
+    let token = ctx.with_rng(Token::generate);
+    let now = ctx.now();
+    tx.add(&SessionRow { token_hash: token.digest(), actor, started_at: now, seen_at: now, ended_at: None, version: 0 })?;
+    Ok(token)
+}
+
+/// Ends every session of a person: after a change of password, or when they leave.
+pub(super) fn end_all(tx: &mut dyn Tx, ctx: &Ctx, actor: ActorRef) -> Result<(), Error> {
+    let why = Engine::work("a person's own sessions, when their password changes");
+    let sessions: Vec<SessionRow> = tx.scan(why, stretch(Some(SessionRow::BY_ACTOR), (actor,)).newest_first())?;
+    for old in sessions.iter().filter(|s| s.is_open(ctx.now())) {
+        tx.replace(old, SessionRow { ended_at: Some(ctx.now()), ..old.clone() })?;
+    }
+    Ok(())
+}
+
+/// Ends the session that calls.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SignOut {
+    /// Hash of the session's token.
+    pub session: [u8; 32],
+}
+
+/// The session is over.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct SignedOut {}
+
+impl crate::core::Answer for SignedOut {
+    fn subject(&self) -> String {
+        "session".into()
+    }
+}
+
+/// Ends the session that calls.
+pub fn sign_out(tx: &mut dyn Tx, ctx: &Ctx, cmd: SignOut) -> Result<SignedOut, Error> {
+    let session = tx.find::<SessionRow>((cmd.session,))?.ok_or(Error::SignInRequired)?.trust("the caller's own session").into_inner();
+    if session.actor != ctx.actor().as_ref() {
+        return Err(Error::SignInRequired);
+    }
+    if session.ended_at.is_none() {
+        tx.replace(&session, SessionRow { ended_at: Some(ctx.now()), ..session.clone() })?;
+    }
+    Ok(SignedOut {})
+}
+
+/// Asks for a socket ticket.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct IssueTicket {
+    /// Hash of the session's token.
+    pub session: [u8; 32],
+}
+
+/// A socket ticket.
+#[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct TicketIssued {
+    /// The ticket; good once.
+    pub ticket: String,
+    /// Until when.
+    pub expires_at: Timestamp,
+}
+
+impl crate::core::Answer for TicketIssued {
+    fn subject(&self) -> String {
+        "socket_ticket".into()
+    }
+}
+
+/// Issues a one-time ticket for the session that calls.
+pub fn issue_ticket(tx: &mut dyn Tx, ctx: &Ctx, cmd: IssueTicket) -> Result<TicketIssued, Error> {
+    let session = tx.find::<SessionRow>((cmd.session,))?.ok_or(Error::SignInRequired)?.trust("the caller's own session").into_inner();
+    if session.actor != ctx.actor().as_ref() || !session.is_open(ctx.now()) {
+        return Err(Error::SignInRequired);
+    }
+    let why = Engine::work("tickets that expired unused are swept by whoever issues the next");
+    let stale: Vec<SocketTicket> = tx.scan(why, stretch(Some(SocketTicket::BY_EXPIRY), ()).until(ctx.now()).limit(8))?;
+    for ticket in &stale {
+        tx.remove(ticket)?;
+    }
+    let token = ctx.with_rng(Token::generate);
+    let expires_at = ctx.now().plus(limits::SOCKET_TICKET_AGE_MAX);
+    tx.add(&SocketTicket { ticket_hash: token.digest(), token_hash: cmd.session, expires_at })?;
+    Ok(TicketIssued { ticket: token.text().to_string(), expires_at })
+}
+
+/// Uses a ticket up and says whose session it speaks for.
+pub fn redeem(tx: &mut dyn Tx, now: Timestamp, ticket_hash: [u8; 32]) -> Result<Authenticated, Error> {
+    let ticket = tx.find::<SocketTicket>((ticket_hash,))?.ok_or(Error::SignInRequired)?.trust("the holder of the ticket").into_inner();
+    tx.remove(&ticket)?;
+    if ticket.expires_at <= now {
+        return Err(Error::SignInRequired);
+    }
+    authenticate(tx, now, ticket.token_hash)
+}
+
+/// A session was used.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Touch {
+    /// Hash of its token.
+    pub session: [u8; 32],
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Writes down when sessions were last used; later instants win.
+pub fn touch(tx: &mut dyn Tx, _: &Ctx, rows: &[Touch]) -> Result<u64, Error> {
+    let mut touched = 0;
+    for row in rows {
+        let Some(session) = tx.find::<SessionRow>((row.session,))? else { continue };
+        let session = session.trust("the session itself was used").into_inner();
+        if session.ended_at.is_none() && session.seen_at < row.at {
+            tx.replace(&session, SessionRow { seen_at: row.at, ..session.clone() })?;
+            touched += 1;
+        }
+    }
+    Ok(touched)
+}

@@ -1,0 +1,103 @@
+//! The agenda: durable timers and leased jobs. Leasing moves `due_at` to the end of the lease, so a worker that
+//! dies lets its work fall due again; the row's version is the fencing token, so one that comes back late can
+//! change nothing. The effect and the end of the timer commit together.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::access::Engine;
+use crate::clock::Timestamp;
+use crate::ctx::Ctx;
+use crate::error::{Error, Refusal};
+use crate::id::TimerId;
+use crate::limits;
+use crate::series;
+use crate::store::{ReadTx, Reads, StoreResult, Tx, Writes, stretch};
+
+words! {
+    /// What falls due.
+    pub enum TimerKind {
+        /// A conversation in which nobody may have written for too long.
+        ConversationIdle = "conversation.idle",
+        /// Idempotency keys past their retention.
+        ForgetKeys = "door.forget_keys",
+    }
+}
+
+record! {
+    /// A timer.
+    pub struct Timer in "timer" {
+        /// Id.
+        id: TimerId,
+        /// True once it failed too often: waits for a person.
+        parked: bool,
+        /// When it falls due, or when its lease ends.
+        due_at: Timestamp,
+        /// What falls due.
+        kind: TimerKind,
+        /// What it is about.
+        subject: [u8; 16],
+        /// Times it was leased.
+        attempts: i64,
+        /// Counts updates; the fencing token of a lease.
+        version: i64,
+    }
+    key(id);
+    version version;
+    lock 60;
+    index BY_DUE(parked, due_at);
+}
+
+/// Sets a timer.
+pub(crate) fn set(tx: &mut dyn Tx, ctx: &Ctx, kind: TimerKind, subject: Uuid, due_at: Timestamp) -> StoreResult<()> {
+    let id = TimerId::from_uuid(ctx.new_uuid());
+    tx.add(&Timer { id, parked: false, due_at, kind, subject: *subject.as_bytes(), attempts: 0, version: 0 })
+}
+
+/// What kind of timer it is; `None` once it is done.
+pub(crate) fn kind_of(tx: &mut dyn ReadTx, id: TimerId) -> Result<Option<TimerKind>, Error> {
+    Ok(tx.find::<Timer>((id,))?.map(|t| t.trust("the agenda's own").into_inner().kind))
+}
+
+/// Take what is due.
+#[derive(Clone, Debug, Serialize)]
+pub struct LeaseTimers {
+    /// At most this many.
+    pub max: u32,
+}
+
+/// Timers that are this worker's until the lease ends.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Leased {
+    /// Ids with their fencing tokens.
+    pub timers: Vec<(TimerId, i64)>,
+}
+
+/// Leases what is due; parks what failed too often.
+pub fn lease(tx: &mut dyn Tx, ctx: &Ctx, cmd: LeaseTimers) -> Result<Leased, Error> {
+    series::lock(tx, "agenda")?;
+    let due: Vec<Timer> = tx.scan(Engine::work("the agenda leases what is due"), stretch(Some(Timer::BY_DUE), (false,)).until(ctx.now()).limit(cmd.max))?;
+    let mut timers = Vec::with_capacity(due.len());
+    for timer in due {
+        if timer.attempts >= limits::TIMER_ATTEMPTS_MAX {
+            tx.replace(&timer, Timer { parked: true, ..timer.clone() })?;
+            continue;
+        }
+        let leased = tx.replace(&timer, Timer { due_at: ctx.now().plus(limits::TIMER_LEASE), attempts: timer.attempts + 1, ..timer.clone() })?;
+        timers.push((leased.id, leased.version));
+    }
+    Ok(Leased { timers })
+}
+
+/// Ends a leased timer as part of doing its work.
+///
+/// # Errors
+/// `LeaseLost` when the lease ended and the timer was leased again, or done, by somebody else.
+pub(crate) fn take(tx: &mut dyn Tx, id: TimerId, token: i64) -> Result<Timer, Error> {
+    let timer = tx.lock_row::<Timer>((id,))?.ok_or(Error::Refused(Refusal::LeaseLost))?.trust("the holder of the lease").into_inner();
+    if timer.version != token {
+        return Err(Error::Refused(Refusal::LeaseLost));
+    }
+    tx.remove(&timer)?;
+    Ok(timer)
+}

@@ -1,0 +1,207 @@
+//! The audit trail: one record for every change, in the transaction of the change; a hash chain over the
+//! records; signed checkpoints of the chain in a second place. An unkeyed chain alone could be recomputed by
+//! whoever owns the database, so verification asks for the checkpoints.
+
+mod seal;
+mod verify;
+
+use serde::Serialize;
+
+pub use seal::{Checkpointed, SealAudit, Sealed, TakeCheckpoint, checkpoint, seal};
+pub(crate) use seal::checkpoints_after;
+pub use verify::{Finding, FindingKind, Verdict, verify};
+
+use crate::access::ActorRef;
+use crate::clock::Timestamp;
+use crate::crypto::hash;
+use crate::ctx::Ctx;
+use crate::id::AuditId;
+use crate::store::{StoreResult, Tx, Writes};
+
+/// First byte of what is hashed: which hash, which layout. 1 = SM3 over the layout of [`AuditRecord::canonical`].
+pub(crate) const AUDIT_SUITE: u8 = 1;
+
+record! {
+    /// What was done. Carries ids, never names or bodies.
+    pub struct AuditRecord in "audit_record" {
+        /// Transaction that wrote it, on an engine with several writers; else 0.
+        xid: i64,
+        /// Rises within the transaction.
+        seq: i64,
+        /// Id.
+        id: AuditId,
+        /// When.
+        at: Timestamp,
+        /// Operation.
+        operation: String,
+        /// Who.
+        actor: ActorRef,
+        /// What it was done to, as `noun/id`.
+        subject: String,
+        /// Why, where the operation asks for a reason.
+        reason: Option<String>,
+        /// Request id, to find the log lines.
+        request: String,
+        /// SM3 of the command as it was given, or the root over the rows of a bulk chunk.
+        digest: [u8; 32],
+        /// Rows touched by a bulk chunk; else 1.
+        rows: i64,
+    }
+    key(xid, seq);
+    stamped seq;
+}
+
+record! {
+    /// The place of a record in the chain.
+    pub struct Link in "audit_link" {
+        /// Place, from 1 without gaps.
+        number: i64,
+        /// The record's transaction.
+        xid: i64,
+        /// The record's number.
+        seq: i64,
+        /// The record's id.
+        record: AuditId,
+        /// SM3 over the hash before and the record.
+        hash: [u8; 32],
+    }
+    key(number);
+}
+
+record! {
+    /// A signed statement of how far the chain reached and what its hash was.
+    pub struct Checkpoint in "audit_checkpoint" {
+        /// The place.
+        number: i64,
+        /// The hash there.
+        hash: [u8; 32],
+        /// When it was signed.
+        at: Timestamp,
+        /// SM2 signature over [`Checkpoint::message`].
+        signature: Vec<u8>,
+    }
+    key(number);
+}
+
+impl Checkpoint {
+    /// What is signed.
+    pub fn message(&self) -> Vec<u8> {
+        [b"zhengna checkpoint 1".as_slice(), &self.number.to_be_bytes(), &self.hash, &self.at.micros().to_be_bytes()].concat()
+    }
+
+    /// One line for the second sink.
+    pub fn to_line(&self) -> String {
+        format!("zc1 {} {} {} {}", self.number, hash::hex(&self.hash), self.at.micros(), hash::hex(&self.signature))
+    }
+
+    /// Reads a line of the second sink.
+    pub fn from_line(line: &str) -> Option<Self> {
+        let mut words = line.split_whitespace();
+        (words.next()? == "zc1").then_some(())?;
+        let number = words.next()?.parse().ok()?;
+        let hash = hash::unhex(words.next()?)?.try_into().ok()?;
+        let at = Timestamp::from_micros(words.next()?.parse().ok()?);
+        let signature = hash::unhex(words.next()?)?;
+        words.next().is_none().then_some(Self { number, hash, at, signature })
+    }
+}
+
+impl AuditRecord {
+    /// Fields in fixed order, each with its length before it; not the stamp, which a restore may change.
+    pub(crate) fn canonical(&self) -> Vec<u8> {
+        let actor = self.actor.to_string();
+        let fields: [&[u8]; 9] = [
+            self.id.as_bytes(),
+            &self.at.micros().to_be_bytes(),
+            self.operation.as_bytes(),
+            actor.as_bytes(),
+            self.subject.as_bytes(),
+            self.reason.as_deref().unwrap_or_default().as_bytes(),
+            self.request.as_bytes(),
+            &self.digest,
+            &self.rows.to_be_bytes(),
+        ];
+        let mut bytes = vec![AUDIT_SUITE];
+        for field in fields {
+            bytes.extend_from_slice(&(field.len() as u32).to_be_bytes());
+            bytes.extend_from_slice(field);
+        }
+        bytes
+    }
+
+    /// The hash of the chain behind this record.
+    pub(crate) fn chained(&self, before: &[u8; 32]) -> [u8; 32] {
+        hash::sm3(&[before.as_slice(), &self.canonical()])
+    }
+}
+
+/// What is recorded of one call besides what the context knows.
+pub(crate) struct Deed {
+    pub(crate) subject: String,
+    pub(crate) reason: Option<String>,
+    pub(crate) digest: [u8; 32],
+    pub(crate) rows: i64,
+}
+
+/// Writes the record of the operation that runs.
+pub(crate) fn record(tx: &mut dyn Tx, ctx: &Ctx, deed: Deed) -> StoreResult<()> {
+    tx.add(&AuditRecord {
+        xid: 0,
+        seq: 0,
+        id: AuditId::from_uuid(ctx.new_uuid()),
+        at: ctx.now(),
+        operation: ctx.operation().name.to_owned(),
+        actor: ctx.actor().as_ref(),
+        subject: deed.subject,
+        reason: deed.reason,
+        request: ctx.request().to_owned(),
+        digest: deed.digest,
+        rows: deed.rows,
+    })
+}
+
+/// A record as shown to those who may read the trail.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct AuditEntry {
+    /// Place in the chain; absent for a record that is not sealed yet.
+    pub number: Option<i64>,
+    /// When.
+    pub at: Timestamp,
+    /// Operation.
+    pub operation: String,
+    /// Who.
+    pub actor: String,
+    /// What it was done to.
+    pub subject: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// Request id.
+    pub request: String,
+    /// Rows touched.
+    pub rows: i64,
+}
+
+/// Sealed records behind the place `after`, in order.
+pub(crate) fn page(tx: &mut dyn crate::store::ReadTx, after: i64, limit: u32) -> Result<Vec<AuditEntry>, crate::error::Error> {
+    use crate::store::Reads;
+    let why = crate::access::Engine::work("the operation asks for the permission to read the trail");
+    let links: Vec<Link> = tx.scan(why, crate::store::stretch(None, ()).after((after,)).limit(limit))?;
+    let mut entries = Vec::with_capacity(links.len());
+    for link in links {
+        if let Some(record) = tx.find::<AuditRecord>((link.xid, link.seq))? {
+            let record = record.trust("the operation asks for the permission to read the trail").into_inner();
+            entries.push(AuditEntry {
+                number: Some(link.number),
+                at: record.at,
+                operation: record.operation,
+                actor: record.actor.to_string(),
+                subject: record.subject,
+                reason: record.reason,
+                request: record.request,
+                rows: record.rows,
+            });
+        }
+    }
+    Ok(entries)
+}

@@ -1,0 +1,354 @@
+//! The core and its one door.
+//!
+//! [`Core`] owns the store, the clock, the randomness and the keys. [`Core::as_actor`] gives a [`Session`];
+//! what a session can do is grouped by noun ([`Session::interaction`], [`Session::access`], ...). Commands answer
+//! with a [`Ticket`](crate::store::Ticket): block on it, or await it without a thread.
+
+mod bulk;
+mod clients;
+mod door;
+mod idempotency;
+mod live;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+pub use bulk::{BulkDone, BulkProgress};
+pub use clients::{Access, Audit, Identity, Interaction, Journal};
+pub use door::{Answer, Command, Target};
+pub use idempotency::Answered;
+pub use live::{EventPage, LiveEvent};
+
+use crate::access::{self, Actor, Authenticated, Credentials, SignedIn, Touch};
+use crate::agenda::{self, TimerKind};
+use crate::audit::{Checkpoint, Checkpointed, SealAudit, Sealed, TakeCheckpoint, Verdict};
+use crate::clock::{Clock, Timestamp};
+use crate::crypto::Token;
+use crate::ctx::{Call, Entropy, Settings};
+use crate::delivery::{self, LeaseDeliveries, LeasedDelivery, SettleDelivery, Settled};
+use crate::error::{Error, Refusal};
+use crate::interaction::{self, Presence, ReadyLines};
+use crate::journal::{Cursor, Event};
+use crate::limits;
+use crate::operation::{self, Operation};
+use crate::store::{Isolation, MakeProjections, Priority, Projection, Projections, ReadTx, Spec, Store, StoreExt, Ticket};
+
+/// The projections that a store must drive: pass this when opening one.
+pub const PROJECTIONS: MakeProjections = || vec![Box::new(ReadyLines::default()) as Box<dyn Projection>];
+
+/// What a core is made of.
+pub struct Parts {
+    /// Where everything is kept.
+    pub store: Arc<dyn Store>,
+    /// Where the present comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Where randomness comes from.
+    pub entropy: Arc<dyn Entropy>,
+    /// Keys and settings.
+    pub settings: Settings,
+}
+
+/// The core. Cheap to clone.
+#[derive(Clone)]
+pub struct Core(Arc<Inner>);
+
+struct Inner {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    settings: Arc<Settings>,
+    /// The latest instant this process has seen: its time never goes back, whatever the clock does.
+    latest: AtomicI64,
+    presence: Arc<Presence>,
+    typing: Arc<Mutex<Vec<Box<dyn Fn(&interaction::Typing) + Send + Sync>>>>,
+    /// Sessions used since they were last written down.
+    touched: Mutex<HashMap<[u8; 32], Timestamp>>,
+}
+
+impl Core {
+    /// Puts a core together.
+    pub fn new(parts: Parts) -> Self {
+        let presence = Arc::new(Presence::default());
+        let typing: Arc<Mutex<Vec<Box<dyn Fn(&interaction::Typing) + Send + Sync>>>> = Arc::default();
+        let (hear_presence, hear_typing) = (presence.clone(), typing.clone());
+        parts.store.signal().on_whisper(move |note| live::hear(note, &hear_presence, &hear_typing));
+        Self(Arc::new(Inner {
+            store: parts.store,
+            clock: parts.clock,
+            entropy: parts.entropy,
+            settings: Arc::new(parts.settings),
+            latest: AtomicI64::new(i64::MIN),
+            presence,
+            typing,
+            touched: Mutex::default(),
+        }))
+    }
+
+    /// Acts for somebody. The actor comes from [`Core::authenticate`].
+    pub fn as_actor(&self, actor: Actor) -> Session {
+        Session { core: self.clone(), actor, request: "-".into(), key: None }
+    }
+
+    /// Acts for the host itself.
+    pub fn as_system(&self) -> Session {
+        self.as_actor(Actor::System)
+    }
+
+    /// The present, never earlier than what this process has seen before.
+    pub fn now(&self) -> Timestamp {
+        let now = self.0.clock.now().micros();
+        Timestamp::from_micros(self.0.latest.fetch_max(now, Ordering::SeqCst).max(now))
+    }
+
+    /// The store; for readiness checks and for waiting until something is committed.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.0.store
+    }
+
+    /// Settings.
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    fn call(&self, operation: &'static Operation, actor: &Actor, request: &Arc<str>, key: Option<&Arc<str>>) -> Call {
+        Call {
+            now: self.now(),
+            seed: self.0.entropy.seed(),
+            actor: actor.clone(),
+            request: request.clone(),
+            key: key.cloned(),
+            operation,
+            settings: self.0.settings.clone(),
+        }
+    }
+
+    /// Begins a session with login and password. Takes tens of milliseconds of computing, on purpose; a host
+    /// calls it on a thread that may block.
+    ///
+    /// # Errors
+    /// `WrongCredentials`, also for accounts that do not exist; `Locked` after too many failures.
+    pub fn sign_in(&self, typed: &Credentials, request: &str) -> Result<SignedIn, Error> {
+        use crate::error::Problem;
+        let too_long = |field: &'static str, max| Error::invalid(field, Problem::TooLong { max });
+        if typed.login.chars().count() > limits::LOGIN_CHARS_MAX {
+            return Err(too_long("login", limits::LOGIN_CHARS_MAX));
+        }
+        if typed.password.chars().count() > limits::PASSWORD_CHARS_MAX {
+            return Err(too_long("password", limits::PASSWORD_CHARS_MAX));
+        }
+        let settings = self.0.settings.clone();
+        let login = typed.login.clone();
+        let (index, credential) = self.0.store.query("access.sign_in", move |tx| access::credential_of(tx, &settings.keys, &login))?;
+        let attempt = access::compare(index, credential.as_ref(), &typed.password);
+        let session = self.as_actor(Actor::Anonymous).for_request(request);
+        session.command(&operation::SIGN_IN, attempt, access::sign_in).wait()?.into_result()
+    }
+
+    /// Who holds this token.
+    ///
+    /// # Errors
+    /// `SignInRequired`.
+    pub fn authenticate(&self, token: &str) -> Result<Authenticated, Error> {
+        let hash = Token::parse(token).map_err(|_| Error::SignInRequired)?.digest();
+        self.reauthenticate(hash)
+    }
+
+    /// Whether a session still stands, and what its holder may do now: for sockets, every few seconds.
+    ///
+    /// # Errors
+    /// `SignInRequired`.
+    pub fn reauthenticate(&self, session: [u8; 32]) -> Result<Authenticated, Error> {
+        let now = self.now();
+        // What was used a moment ago may not be written down yet.
+        let used = self.0.touched.lock().unwrap_or_else(PoisonError::into_inner).get(&session).copied();
+        self.0.store.query("access.authenticate", move |tx| access::authenticate_used(tx, now, session, used))
+    }
+
+    /// The officer with the posts held now: for embedders that know by their own means who sits before them.
+    ///
+    /// # Errors
+    /// `SignInRequired` for an unknown officer or one who has left.
+    pub fn officer(&self, id: crate::id::OfficerId) -> Result<Actor, Error> {
+        let now = self.now();
+        self.0.store.query("access.officer", move |tx| access::officer_actor(tx, now, id).map(|o| Actor::Officer(Arc::new(o))))
+    }
+
+    /// Notes that a session was used; [`Core::write_down_touches`] makes it last.
+    pub fn touch(&self, caller: &Authenticated) {
+        let now = self.now();
+        if now.since(caller.seen_at) >= limits::SESSION_TOUCH_EVERY {
+            self.0.touched.lock().unwrap_or_else(PoisonError::into_inner).insert(caller.session, now);
+        }
+    }
+
+    /// Writes down the sessions used since the last time. Returns how many.
+    pub fn write_down_touches(&self) -> Result<u64, Error> {
+        let rows: Vec<Touch> = {
+            let mut touched = self.0.touched.lock().unwrap_or_else(PoisonError::into_inner);
+            touched.drain().take(limits::BULK_CHUNK_ROWS).map(|(session, at)| Touch { session, at }).collect()
+        };
+        if rows.is_empty() {
+            return Ok(0);
+        }
+        self.as_system().ingest(&operation::TOUCH_SESSIONS, rows, access::touch).wait()
+    }
+
+    /// Uses up a socket ticket and says whose session it speaks for.
+    ///
+    /// # Errors
+    /// `SignInRequired` for an unknown, used or old ticket.
+    pub fn redeem(&self, ticket: &str) -> Ticket<Authenticated> {
+        let (now, hash) = (self.now(), Token::parse(ticket).map(|t| t.digest()));
+        let spec = Spec { name: "access.redeem", isolation: Isolation::Serializable, priority: Priority::Interactive };
+        self.0.store.submit_for(spec, move |tx| access::redeem(tx, now, hash.map_err(|_| Error::SignInRequired)?))
+    }
+
+    /// Runs what is due: at most `max` timers. Returns how many ran. Call it about once a second on every host.
+    pub fn run_due(&self, max: u32) -> Result<u32, Error> {
+        let system = self.as_system();
+        let leased = system.engine(&operation::RUN_DUE, agenda::LeaseTimers { max }, agenda::lease).wait()?;
+        let mut ran = 0;
+        for (timer, token) in leased.timers {
+            match self.run_timer(timer, token) {
+                Ok(()) => ran += 1,
+                Err(Error::Refused(Refusal::LeaseLost)) => {}
+                Err(e) => tracing::warn!(%timer, error = %e, "timer failed; it falls due again when its lease ends"),
+            }
+        }
+        Ok(ran)
+    }
+
+    fn run_timer(&self, timer: crate::id::TimerId, token: i64) -> Result<(), Error> {
+        let system = self.as_system();
+        match self.0.store.query("agenda.look", move |tx| agenda::kind_of(tx, timer))? {
+            Some(TimerKind::ConversationIdle) => {
+                system.command(&operation::CLOSE_IDLE, interaction::CloseIdle { timer, token }, interaction::close_idle).wait().map(drop)
+            }
+            Some(TimerKind::ForgetKeys) => system.engine(&operation::FORGET_KEYS, (timer, token), idempotency::forget).wait().map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// Chains audit records that are not chained yet. Call it about once a second on every host.
+    pub fn seal_audit(&self) -> Result<Sealed, Error> {
+        self.as_system().engine(&operation::SEAL_AUDIT, SealAudit {}, crate::audit::seal).wait()
+    }
+
+    /// Signs the head of the audit chain if it is time, or if `now`; the line goes to the second sink.
+    pub fn checkpoint_audit(&self, now: bool) -> Result<Checkpointed, Error> {
+        self.as_system().engine(&operation::CHECKPOINT_AUDIT, TakeCheckpoint { now }, crate::audit::checkpoint).wait()
+    }
+
+    /// Checkpoints behind a place, for a second sink that missed some.
+    pub fn checkpoints_after(&self, number: i64) -> Result<Vec<Checkpoint>, Error> {
+        self.0.store.query("audit.checkpoints", move |tx| Ok(crate::audit::checkpoints_after(tx, number)?))
+    }
+
+    /// Reads the whole audit trail against checkpoints of the second sink.
+    pub fn verify_audit(&self, checkpoints: Vec<Checkpoint>) -> Result<Verdict, Error> {
+        let key = self.0.settings.keys.public_audit_key();
+        self.0.store.query("audit.verify", move |tx| crate::audit::verify(tx, &key, &checkpoints))
+    }
+
+    /// Takes deliveries that are due.
+    pub fn lease_deliveries(&self, max: u32) -> Result<Vec<LeasedDelivery>, Error> {
+        self.as_system().engine(&operation::LEASE_DELIVERIES, LeaseDeliveries { max }, delivery::lease).wait()
+    }
+
+    /// Says how a delivery ended.
+    pub fn settle_delivery(&self, settle: SettleDelivery) -> Result<Settled, Error> {
+        self.as_system().engine(&operation::SETTLE_DELIVERY, settle, delivery::settle).wait()
+    }
+
+    /// Events of every topic behind `cursor`, for a host that dispatches them to its clients. They carry ids only;
+    /// [`Journal::expand`] checks and fills in what a client may see.
+    pub fn journal_after(&self, cursor: Cursor, max: u32) -> Result<Vec<Event>, Error> {
+        self.0.store.query("journal.after", move |tx| Ok(crate::journal::after(tx, cursor, max)?))
+    }
+
+    /// The place behind everything committed so far.
+    pub fn journal_end(&self) -> Result<Cursor, Error> {
+        self.0.store.query("journal.end", |tx| Ok(crate::journal::end(tx)?))
+    }
+
+    /// Calls `hear` whenever somebody is typing, on this host or another.
+    pub fn on_typing(&self, hear: impl Fn(&interaction::Typing) + Send + Sync + 'static) {
+        self.0.typing.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(hear));
+    }
+
+    /// Compares every projection with the rows it is computed from; one line per difference.
+    pub fn recount(&self) -> Result<Vec<String>, Error> {
+        fn compare(tx: &mut dyn ReadTx) -> Result<Vec<String>, Error> {
+            let mut rebuilt = Projections::new(PROJECTIONS);
+            rebuilt.rebuild(tx)?;
+            let mut differences = Vec::new();
+            tx.visit_projections(&mut |p| differences = p.differences(&rebuilt));
+            Ok(differences)
+        }
+        let spec = Spec { name: "projections.recount", isolation: Isolation::Serializable, priority: Priority::Bulk };
+        if self.0.store.shared() {
+            self.0.store.query(spec.name, compare)
+        } else {
+            // Inside a write there is nobody else: the comparison is exact.
+            self.0.store.transact(spec, |tx| compare(tx))
+        }
+    }
+}
+
+/// Somebody acting through the core.
+#[derive(Clone)]
+pub struct Session {
+    core: Core,
+    actor: Actor,
+    request: Arc<str>,
+    key: Option<Arc<str>>,
+}
+
+impl Session {
+    /// Correlates what follows with a request: its id goes to audit records and logs.
+    pub fn for_request(mut self, request: &str) -> Self {
+        self.request = request.chars().take(limits::REQUEST_ID_CHARS_MAX).collect::<String>().into();
+        self
+    }
+
+    /// Gives the next command an idempotency key: a repeat with the same key and body is answered as the first
+    /// time was, and does nothing.
+    ///
+    /// # Errors
+    /// `Invalid` for an empty key or one with more than [`limits::IDEMPOTENCY_KEY_CHARS_MAX`] characters.
+    pub fn with_key(mut self, key: &str) -> Result<Self, Error> {
+        self.key = Some(crate::error::text("idempotency_key", key, limits::IDEMPOTENCY_KEY_CHARS_MAX)?.into());
+        Ok(self)
+    }
+
+    /// Who acts.
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    /// Lines, conversations, messages.
+    pub fn interaction(&self) -> Interaction<'_> {
+        Interaction(self)
+    }
+
+    /// Authorities, officers, posts, sessions.
+    pub fn access(&self) -> Access<'_> {
+        Access(self)
+    }
+
+    /// Taxpayers.
+    pub fn identity(&self) -> Identity<'_> {
+        Identity(self)
+    }
+
+    /// Live events.
+    pub fn journal(&self) -> Journal<'_> {
+        Journal(self)
+    }
+
+    /// The audit trail.
+    pub fn audit(&self) -> Audit<'_> {
+        Audit(self)
+    }
+}

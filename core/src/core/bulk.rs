@@ -1,0 +1,116 @@
+//! Bulk: many rows in chunks, each one short transaction with one audit record over its rows. The same rows
+//! given again continue where they stopped.
+
+use serde::Serialize;
+
+use super::Session;
+use super::door::digest_of;
+use crate::access::admit;
+use crate::audit::{self, Deed};
+use crate::crypto::hash;
+use crate::ctx::Ctx;
+use crate::error::{Error, Problem};
+use crate::limits;
+use crate::operation::{Class, Operation};
+use crate::store::{Priority, Reads, Spec, StoreExt, Tx, Writes};
+
+record! {
+    /// How far a bulk operation came.
+    pub struct BulkProgress in "bulk_progress" {
+        /// Digest of the operation and all its rows.
+        job: [u8; 32],
+        /// Rows done.
+        done: i64,
+        /// Rows that changed something.
+        changed: i64,
+        /// Counts updates.
+        version: i64,
+    }
+    key(job);
+    version version;
+}
+
+/// What a bulk operation did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct BulkDone {
+    /// Rows given.
+    pub rows: u64,
+    /// Rows that changed something, in this and in interrupted earlier runs.
+    pub changed: u64,
+}
+
+/// A chunk's rule: applies rows and says how many changed something.
+pub(crate) type ChunkRule<T> = fn(&mut dyn Tx, &Ctx, &[T]) -> Result<u64, Error>;
+
+impl Session {
+    /// Applies `rows` chunk by chunk; `progress` hears after each how many are done. Blocks.
+    pub(crate) fn bulk<T: Serialize + Clone + Send + 'static>(
+        &self,
+        operation: &'static Operation,
+        rows: &[T],
+        rule: ChunkRule<T>,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<BulkDone, Error> {
+        debug_assert_eq!(operation.class, Class::Bulk);
+        admit(operation, &self.actor)?;
+        if rows.len() > limits::BULK_ROWS_MAX {
+            return Err(Error::invalid("rows", Problem::TooMany { max: limits::BULK_ROWS_MAX }));
+        }
+        let digests: Vec<[u8; 32]> = rows.iter().map(digest_of).collect::<Result<_, _>>()?;
+        let job = root(operation, &digests);
+        let mut state = self.core.0.store.query(operation.name, move |tx| progress_of(tx, job))?;
+        while (state.0 as usize) < rows.len() {
+            let from = state.0 as usize;
+            let chunk: Vec<T> = rows[from..].iter().take(limits::BULK_CHUNK_ROWS).cloned().collect();
+            let root = root(operation, &digests[from..from + chunk.len()]);
+            let call = self.core.call(operation, &self.actor, &self.request, None);
+            let spec = Spec { name: operation.name, isolation: operation.isolation, priority: Priority::Bulk };
+            state = self.core.0.store.transact(spec, move |tx| {
+                let ctx = call.ctx();
+                let changed = rule(tx, &ctx, &chunk).map_err(|e| at_row(e, from))?;
+                let rows = chunk.len() as i64;
+                audit::record(tx, &ctx, Deed { subject: format!("bulk/{}", hash::hex(&job[..8])), reason: None, digest: root, rows })?;
+                advance(tx, job, from as i64, rows, changed as i64)
+            })?;
+            progress(state.0);
+        }
+        Ok(BulkDone { rows: rows.len() as u64, changed: state.1 })
+    }
+}
+
+fn root(operation: &'static Operation, digests: &[[u8; 32]]) -> [u8; 32] {
+    let mut parts: Vec<&[u8]> = vec![operation.name.as_bytes()];
+    parts.extend(digests.iter().map(|d| &d[..]));
+    hash::sm3(&parts)
+}
+
+fn progress_of(tx: &mut dyn crate::store::ReadTx, job: [u8; 32]) -> Result<(u64, u64), Error> {
+    let found = tx.find::<BulkProgress>((job,))?.map(|p| p.trust("the job is known by its rows").into_inner());
+    Ok(found.map_or((0, 0), |p| (p.done as u64, p.changed as u64)))
+}
+
+fn advance(tx: &mut dyn Tx, job: [u8; 32], from: i64, rows: i64, changed: i64) -> Result<(u64, u64), Error> {
+    let found = tx.find::<BulkProgress>((job,))?.map(|p| p.trust("the job is known by its rows").into_inner());
+    let now = match found {
+        None => {
+            let first = BulkProgress { job, done: rows, changed, version: 0 };
+            tx.add(&first)?;
+            first
+        }
+        // Somebody else runs the same job and was here first.
+        Some(old) if old.done != from => return Err(crate::store::StoreError::Conflict.into()),
+        Some(old) => tx.replace(&old, BulkProgress { done: old.done + rows, changed: old.changed + changed, ..old.clone() })?,
+    };
+    Ok((now.done as u64, now.changed as u64))
+}
+
+/// A rule counts rows from the start of its chunk; the caller counts from the start of the list.
+fn at_row(error: Error, from: usize) -> Error {
+    let Error::Invalid { field, problem } = error else { return error };
+    let shifted = field.strip_prefix("rows[").and_then(|rest| {
+        let (index, tail) = rest.split_once(']')?;
+        Some(format!("rows[{}]{tail}", index.parse::<usize>().ok()? + from))
+    });
+    Error::Invalid { field: shifted.unwrap_or(field), problem }
+}

@@ -1,0 +1,179 @@
+//! The door: how each class of operation runs.
+//!
+//! A command: static permission, begin, idempotency, object scope, rule, audit record, commit, publish.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Session, idempotency};
+use crate::access::{admit, check};
+use crate::audit::{self, Deed};
+use crate::crypto::hash;
+use crate::ctx::{Call, Ctx};
+use crate::error::Error;
+use crate::id::{ConversationId, LineId};
+use crate::interaction::{Conversation, Line};
+use crate::operation::{Class, Operation};
+use crate::store::{Priority, ReadTx, Reads, Spec, StoreError, StoreExt, Ticket, Tx, ticket};
+
+/// What a command answers: ids and numbers only, so that the answer may be remembered for a repeat.
+pub trait Answer: Serialize + DeserializeOwned + Send + 'static {
+    /// What was done something to, as `noun/id`, for the audit record.
+    fn subject(&self) -> String;
+}
+
+/// What a command is about, to check again before a repeat is answered from memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Only the caller.
+    Caller,
+    /// A conversation.
+    Conversation(ConversationId),
+    /// A line.
+    Line(LineId),
+}
+
+/// A command: owned, serialisable input of an operation.
+pub trait Command: Serialize + Clone + Send + 'static {
+    /// What it is about.
+    fn target(&self) -> Target {
+        Target::Caller
+    }
+}
+
+pub(crate) fn digest_of(value: &impl Serialize) -> Result<[u8; 32], Error> {
+    let bytes = serde_json::to_vec(value).map_err(|e| StoreError::Backend(format!("the command cannot be written down: {e}")))?;
+    Ok(hash::sm3(&[&bytes]))
+}
+
+fn reauthorise(tx: &mut dyn ReadTx, ctx: &Ctx, target: Target) -> Result<(), Error> {
+    match target {
+        Target::Caller => Ok(()),
+        Target::Conversation(id) => {
+            let found = tx.find::<Conversation>((id,))?;
+            check(ctx, found).map(drop)
+        }
+        Target::Line(id) => {
+            let found = tx.find::<Line>((id,))?;
+            check(ctx, found).map(drop)
+        }
+    }
+}
+
+fn failed<R>(error: Error) -> Ticket<R> {
+    let (answer, waiting) = ticket();
+    answer.send(Err(error));
+    waiting
+}
+
+impl Session {
+    /// Static permission, then the facts of this call.
+    fn begin(&self, operation: &'static Operation, class: Class) -> Result<Call, Error> {
+        debug_assert_eq!(operation.class, class, "{} is declared as another class", operation.name);
+        admit(operation, &self.actor)?;
+        Ok(self.core.call(operation, &self.actor, &self.request, self.key.as_ref()))
+    }
+
+    fn spec(operation: &'static Operation, priority: Priority) -> Spec {
+        Spec { name: operation.name, isolation: operation.isolation, priority }
+    }
+
+    /// The whole door.
+    pub(crate) fn command<C: Command, R: Answer>(
+        &self,
+        operation: &'static Operation,
+        command: C,
+        rule: impl Fn(&mut dyn Tx, &Ctx, C) -> Result<R, Error> + Send + 'static,
+    ) -> Ticket<R> {
+        let (call, digest) = match self.begin(operation, Class::Command).and_then(|call| Ok((call, digest_of(&command)?))) {
+            Ok(ready) => ready,
+            Err(e) => return failed(e),
+        };
+        self.core.0.store.submit_for(Self::spec(operation, Priority::Interactive), move |tx| {
+            let ctx = call.ctx();
+            let remembered = if operation.answers_repeats { idempotency::find(tx, &ctx, &digest)? } else { None };
+            if let Some(answer) = remembered {
+                reauthorise(tx, &ctx, command.target())?;
+                return serde_json::from_str(&answer).map_err(|e| StoreError::Corrupt(format!("a remembered answer: {e}")).into());
+            }
+            let answer = rule(tx, &ctx, command.clone())?;
+            if operation.audited {
+                audit::record(tx, &ctx, Deed { subject: answer.subject(), reason: None, digest, rows: 1 })?;
+            }
+            if operation.answers_repeats {
+                idempotency::remember(tx, &ctx, digest, &answer)?;
+            }
+            Ok(answer)
+        })
+    }
+
+    /// Housekeeping of the engine: permission and transaction, no record.
+    pub(crate) fn engine<C: Clone + Send + 'static, R: Send + 'static>(
+        &self,
+        operation: &'static Operation,
+        command: C,
+        rule: impl Fn(&mut dyn Tx, &Ctx, C) -> Result<R, Error> + Send + 'static,
+    ) -> Ticket<R> {
+        debug_assert!(!operation.audited, "{} is audited", operation.name);
+        let call = match self.begin(operation, Class::Command) {
+            Ok(call) => call,
+            Err(e) => return failed(e),
+        };
+        self.core.0.store.submit_for(Self::spec(operation, Priority::Interactive), move |tx| rule(tx, &call.ctx(), command.clone()))
+    }
+
+    /// A read.
+    pub(crate) fn query<R: Send + 'static>(
+        &self,
+        operation: &'static Operation,
+        rule: impl Fn(&mut dyn ReadTx, &Ctx) -> Result<R, Error> + Send + 'static,
+    ) -> Result<R, Error> {
+        let call = self.begin(operation, Class::Query)?;
+        self.core.0.store.query(operation.name, move |tx| rule(tx, &call.ctx()))
+    }
+
+    /// A read that leaves a record: the answer leaves after the record has committed.
+    pub(crate) fn audited_query<C: Serialize, R: Send + 'static>(
+        &self,
+        operation: &'static Operation,
+        asked: &C,
+        subject: String,
+        reason: Option<String>,
+        rule: impl Fn(&mut dyn Tx, &Ctx) -> Result<R, Error> + Send + 'static,
+    ) -> Ticket<R> {
+        let (call, digest) = match self.begin(operation, Class::AuditedQuery).and_then(|call| Ok((call, digest_of(asked)?))) {
+            Ok(ready) => ready,
+            Err(e) => return failed(e),
+        };
+        self.core.0.store.submit_for(Self::spec(operation, Priority::Interactive), move |tx| {
+            let ctx = call.ctx();
+            let answer = rule(tx, &ctx)?;
+            audit::record(tx, &ctx, Deed { subject: subject.clone(), reason: reason.clone(), digest, rows: 1 })?;
+            Ok(answer)
+        })
+    }
+
+    /// Small frequent facts: durable together, no record each. Answers how many counted.
+    pub(crate) fn ingest<T: Send + 'static>(
+        &self,
+        operation: &'static Operation,
+        rows: Vec<T>,
+        rule: impl Fn(&mut dyn Tx, &Ctx, &[T]) -> Result<u64, Error> + Send + 'static,
+    ) -> Ticket<u64> {
+        let call = match self.begin(operation, Class::Ingest) {
+            Ok(call) => call,
+            Err(e) => return failed(e),
+        };
+        self.core.0.store.submit_for(Self::spec(operation, Priority::Interactive), move |tx| rule(tx, &call.ctx(), &rows))
+    }
+
+    /// Worth no disk: permission and reach are checked on a read, nothing is written.
+    pub(crate) fn ephemeral<R: Send + 'static>(
+        &self,
+        operation: &'static Operation,
+        rule: impl Fn(&mut dyn ReadTx, &Ctx) -> Result<R, Error> + Send + 'static,
+    ) -> Result<R, Error> {
+        let call = self.begin(operation, Class::Ephemeral)?;
+        self.core.0.store.query(operation.name, move |tx| rule(tx, &call.ctx()))
+    }
+}

@@ -1,0 +1,66 @@
+//! Taking the first in line (接入).
+
+use serde::{Deserialize, Serialize};
+
+use super::ready::first_waiting;
+use super::{Conversation, ConversationState, Line};
+use crate::access::{Engine, Officer, check};
+use crate::agenda::{self, TimerKind};
+use crate::ctx::Ctx;
+use crate::error::{Error, Refusal};
+use crate::id::{ConversationId, LineId};
+use crate::journal::{self, EventKind, Topic};
+use crate::limits;
+use crate::store::{StoreError, Reads, Tx, Writes, stretch};
+
+/// Takes the first in line.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Claim {
+    /// From which line.
+    pub line: LineId,
+}
+
+/// The officer has a conversation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Claimed {
+    /// Which.
+    pub conversation: ConversationId,
+    /// Its number in the line.
+    pub ticket: i64,
+}
+
+impl crate::core::Answer for Claimed {
+    fn subject(&self) -> String {
+        format!("conversation/{}", self.conversation)
+    }
+}
+
+/// Takes the first in line: by priority, then by order of entering. One officer only; within the officer's capacity.
+pub fn claim(tx: &mut dyn Tx, ctx: &Ctx, cmd: Claim) -> Result<Claimed, Error> {
+    let me = ctx.actor().officer()?.id;
+    // The officer's lock before the line's: the order every claim takes them in.
+    let officer = tx.lock_row::<Officer>((me,))?.ok_or(Error::SignInRequired)?.trust("the caller's own record").into_inner();
+    let holding = stretch(Some(Conversation::BY_OFFICER), (me, ConversationState::Active)).limit(limits::OFFICER_CAPACITY_MAX as u32);
+    let holding = tx.scan::<Conversation>(Engine::work("the caller's own conversations"), holding)?.len() as i64;
+    if holding >= officer.capacity {
+        return Err(Error::Refused(Refusal::AtCapacity(holding)));
+    }
+    let found = tx.lock_row::<Line>((cmd.line,))?;
+    let line = check(ctx, found)?;
+    let first = first_waiting(tx, &line)?.ok_or(Error::Refused(Refusal::NobodyWaiting))?;
+    let first = tx.lock_row::<Conversation>((first,))?.ok_or(StoreError::Conflict)?.trust("the first of a line that the caller opened").into_inner();
+    if first.state != ConversationState::Waiting {
+        return Err(StoreError::Conflict.into()); // left the line a moment ago: look again
+    }
+    let now = ctx.now();
+    let taken = Conversation { state: ConversationState::Active, officer: Some(me), claimed_at: Some(now), active_at: now, ..first.clone() };
+    tx.replace(&first, taken)?;
+    agenda::set(tx, ctx, TimerKind::ConversationIdle, first.id.uuid(), now.plus(limits::CONVERSATION_IDLE))?;
+    journal::record(tx, ctx, Topic::Conversation(first.id), EventKind::Claimed, Some(first.id), None)?;
+    journal::record(tx, ctx, Topic::Officer(me), EventKind::Claimed, Some(first.id), None)?;
+    journal::record(tx, ctx, Topic::Line(line.id), EventKind::LineMoved, None, None)?;
+    Ok(Claimed { conversation: first.id, ticket: first.ticket })
+}

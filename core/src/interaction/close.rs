@@ -1,0 +1,108 @@
+//! Closing a conversation with an outcome.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Conversation, ConversationState};
+use crate::access::check;
+use crate::agenda::{self, TimerKind};
+use crate::ctx::Ctx;
+use crate::delivery;
+use crate::error::{self, Error, Refusal};
+use crate::id::{ConversationId, TimerId};
+use crate::identity::subject;
+use crate::journal::{self, EventKind, Topic};
+use crate::limits;
+use crate::store::{Reads, Tx, Writes};
+
+words! {
+    /// How a conversation ended.
+    pub enum Outcome {
+        /// The question is answered.
+        Resolved = "resolved",
+        /// It is not, and somebody will follow up.
+        Unresolved = "unresolved",
+        /// The taxpayer did not answer any more.
+        NoAnswer = "no_answer",
+        /// Nobody wrote for too long; closed by the system.
+        Idle = "idle",
+    }
+}
+
+/// Closes a conversation.
+#[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Close {
+    /// Which.
+    pub conversation: ConversationId,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// A note for colleagues, at most 500 characters.
+    pub note: Option<String>,
+}
+
+/// The conversation is closed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Closed {
+    /// Which.
+    pub conversation: ConversationId,
+    /// How it ended.
+    pub outcome: Option<Outcome>,
+}
+
+impl crate::core::Answer for Closed {
+    fn subject(&self) -> String {
+        format!("conversation/{}", self.conversation)
+    }
+}
+
+/// Closes a conversation that the caller holds.
+pub fn close(tx: &mut dyn Tx, ctx: &Ctx, cmd: Close) -> Result<Closed, Error> {
+    let note = cmd.note.as_deref().map(|n| error::text("note", n, limits::CLOSING_NOTE_CHARS_MAX)).transpose()?;
+    let found = tx.lock_row::<Conversation>((cmd.conversation,))?;
+    let conversation = check(ctx, found)?;
+    end(tx, ctx, &conversation, cmd.outcome, note)
+}
+
+fn end(tx: &mut dyn Tx, ctx: &Ctx, c: &Conversation, outcome: Outcome, note: Option<String>) -> Result<Closed, Error> {
+    if c.state != ConversationState::Active {
+        return Err(Error::Refused(Refusal::ConversationClosed));
+    }
+    let key = subject::key_of(tx, ctx, c.id.uuid())?;
+    let closing_note = note.map(|n| ctx.with_rng(|rng| key.seal(ctx.keys().suite(), rng, Conversation::place("closing_note", &c.id), n.as_bytes())));
+    let ended_at = Some(ctx.now().max(c.active_at));
+    tx.replace(c, Conversation { state: ConversationState::Closed, outcome: Some(outcome), closing_note, ended_at, ..c.clone() })?;
+    let closed = Closed { conversation: c.id, outcome: Some(outcome) };
+    journal::record(tx, ctx, Topic::Conversation(c.id), EventKind::Closed, Some(c.id), None)?;
+    delivery::tell(tx, ctx, EventKind::Closed.as_str(), &closed)?;
+    Ok(closed)
+}
+
+/// A conversation's idle timer fell due.
+#[derive(Clone, Debug, Serialize)]
+pub struct CloseIdle {
+    /// The leased timer.
+    pub timer: TimerId,
+    /// Its fencing token.
+    pub token: i64,
+}
+
+/// Closes the conversation if nobody wrote for [`limits::CONVERSATION_IDLE`]; sets the timer anew if somebody did.
+pub fn close_idle(tx: &mut dyn Tx, ctx: &Ctx, cmd: CloseIdle) -> Result<Closed, Error> {
+    // The conversation's lock comes before the timer's in the order of locks, so look before locking.
+    let timer = tx.find::<agenda::Timer>((cmd.timer,))?.ok_or(Error::Refused(Refusal::LeaseLost))?.trust("the holder of the lease").into_inner();
+    let id = ConversationId::from_uuid(uuid::Uuid::from_bytes(timer.subject));
+    let found = tx.lock_row::<Conversation>((id,))?;
+    let conversation = check(ctx, found)?;
+    agenda::take(tx, cmd.timer, cmd.token)?;
+    let idle_at = conversation.active_at.plus(limits::CONVERSATION_IDLE);
+    if conversation.state != ConversationState::Active {
+        return Ok(Closed { conversation: id, outcome: conversation.outcome });
+    }
+    if ctx.now() < idle_at {
+        agenda::set(tx, ctx, TimerKind::ConversationIdle, id.uuid(), idle_at)?;
+        return Ok(Closed { conversation: id, outcome: None });
+    }
+    end(tx, ctx, &conversation, Outcome::Idle, None)
+}

@@ -1,0 +1,143 @@
+//! Reading back: where one stands in line, who waits, and everything that happened in a conversation.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::conversation::{self, open};
+use super::{Conversation, ConversationState, ConversationView, Estimate, Line, MessageView, Presence, ReadyLines, estimate, message};
+use crate::access::{Engine, check};
+use crate::clock::Timestamp;
+use crate::ctx::Ctx;
+use crate::error::Error;
+use crate::id::{ConversationId, LineId};
+use crate::journal::{self, Cursor, Topic};
+use crate::limits;
+use crate::store::{ReadTx, Reads, stretch};
+
+/// Where somebody stands in line.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Position {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// Its state: only a waiting one has a place.
+    pub state: ConversationState,
+    /// How many are served before; none once it is no longer waiting.
+    pub ahead: Option<u32>,
+    /// The wait, estimated.
+    pub estimate: Option<Estimate>,
+}
+
+/// Where a conversation stands in its line, and an estimate of the wait.
+pub fn position(tx: &mut dyn ReadTx, ctx: &Ctx, presence: &Presence, id: ConversationId) -> Result<Position, Error> {
+    let c = open(tx, ctx, id)?;
+    if c.state != ConversationState::Waiting {
+        return Ok(Position { conversation: id, state: c.state, ahead: None, estimate: None });
+    }
+    let known = tx.project(|ready: &ReadyLines| ready.ahead(id)).flatten();
+    let ahead = match known {
+        Some(ahead) => ahead,
+        None => count_ahead(tx, &c)?, // the projection follows another host and is a moment behind
+    };
+    let why = Engine::work("how long the conversations of one line lasted");
+    let range = stretch(Some(Conversation::BY_END), (c.line, ConversationState::Closed)).newest_first().limit(limits::ESTIMATE_SAMPLE);
+    let handled: Vec<Duration> =
+        tx.scan::<Conversation>(why, range)?.iter().filter_map(|done| Some(done.ended_at?.since(done.claimed_at?))).collect();
+    let officers = presence.serving(&c.authority, ctx.now());
+    Ok(Position { conversation: id, state: c.state, ahead: Some(ahead), estimate: Some(estimate(ahead, officers, &handled)) })
+}
+
+fn count_ahead(tx: &mut dyn ReadTx, c: &Conversation) -> Result<u32, Error> {
+    let why = Engine::work("counting who stands before the caller");
+    let (mut ahead, mut after) = (0, None);
+    loop {
+        let range = stretch(Some(Conversation::BY_WAIT), (c.line, ConversationState::Waiting));
+        let page: Vec<Conversation> = tx.scan(why, match after {
+            Some(place) => range.after(place),
+            None => range,
+        })?;
+        for other in &page {
+            if (other.rank, other.ticket) >= (c.rank, c.ticket) {
+                return Ok(ahead);
+            }
+            ahead += 1;
+        }
+        match page.last() {
+            Some(last) => after = Some((last.rank, last.ticket)),
+            None => return Ok(ahead),
+        }
+    }
+}
+
+/// Who waits in a line.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct WaitingView {
+    /// The line.
+    pub line: LineId,
+    /// How many wait.
+    pub total: u32,
+    /// The first of them, first in line first.
+    pub first: Vec<ConversationView>,
+}
+
+/// Who waits in a line, first in line first.
+pub fn waiting(tx: &mut dyn ReadTx, ctx: &Ctx, line: LineId, limit: u32) -> Result<WaitingView, Error> {
+    let found = tx.find::<Line>((line,))?;
+    let line = check(ctx, found)?;
+    let range = stretch(Some(Conversation::BY_WAIT), (ConversationState::Waiting,)).limit(limit.min(limits::PAGE_ROWS_MAX));
+    let first: Vec<Conversation> = tx.under(&line, range)?;
+    let total = tx.project(|ready: &ReadyLines| ready.waiting(line.id)).unwrap_or(first.len() as u32);
+    let first = first.iter().map(|c| conversation::view(tx, ctx, c)).collect::<Result<_, _>>()?;
+    Ok(WaitingView { line: line.id, total, first })
+}
+
+/// Something that happened in a conversation.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct TranscriptEvent {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub kind: journal::EventKind,
+    /// Who, as `officer/…` or `taxpayer/…`.
+    pub actor: String,
+    /// Place of the message, where it is about one.
+    pub number: Option<i64>,
+}
+
+/// Everything that happened in a conversation.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Transcript {
+    /// The conversation.
+    pub conversation: ConversationView,
+    /// Its messages, in order.
+    pub messages: Vec<MessageView>,
+    /// What happened, in order of commit.
+    pub events: Vec<TranscriptEvent>,
+}
+
+/// Everything that happened in a conversation.
+pub fn transcript(tx: &mut dyn ReadTx, ctx: &Ctx, id: ConversationId) -> Result<Transcript, Error> {
+    let c = open(tx, ctx, id)?;
+    let mut messages: Vec<MessageView> = Vec::new();
+    loop {
+        let after = messages.last().map_or(0, |m| m.number);
+        let page = message::page(tx, ctx, &c, after, limits::PAGE_ROWS_MAX)?;
+        if page.is_empty() {
+            break;
+        }
+        messages.extend(page);
+    }
+    let mut events = Vec::new();
+    let mut cursor = Cursor::default();
+    loop {
+        let page = journal::after_in(tx, Topic::Conversation(id), cursor, limits::EVENTS_PAGE_MAX)?;
+        let Some(last) = page.last() else { break };
+        cursor = last.cursor();
+        events.extend(page.iter().map(|e| TranscriptEvent { at: e.at, kind: e.kind, actor: e.actor.to_string(), number: e.number }));
+    }
+    Ok(Transcript { conversation: conversation::view(tx, ctx, &c)?, messages, events })
+}

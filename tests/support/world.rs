@@ -1,0 +1,232 @@
+//! A small world to test in: a tree of authorities, a line, officers and taxpayers, on any engine.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use zhengna_core::access::{Actor, AddOfficer, AddPost, AuthorityKind, GrantPost, NewAuthority, Permission, Permissions};
+use zhengna_core::core::PROJECTIONS;
+use zhengna_core::crypto::{KeyRing, Rng};
+use zhengna_core::id::{LineId, OfficerId, TaxpayerId};
+use zhengna_core::identity::{AuthorityCode, NewTaxpayer, TaxpayerKind};
+use zhengna_core::interaction::{Enter, Entered, OpenLine, SourceChannel};
+use zhengna_core::store::Store;
+use zhengna_core::store::memory::MemoryStore;
+use zhengna_core::store::postgres::PostgresStore;
+use zhengna_core::store::sqlite::SqliteStore;
+use zhengna_core::{Core, Error, ManualClock, Parts, SeededEntropy, Session, Settings, Timestamp};
+
+use crate::postgres::{Database, cluster};
+
+/// The engines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// In memory.
+    Memory,
+    /// SQLite, in a directory of its own.
+    Sqlite,
+    /// PostgreSQL, in a database of its own.
+    Postgres,
+}
+
+/// Every engine.
+pub const ENGINES: [Engine; 3] = [Engine::Memory, Engine::Sqlite, Engine::Postgres];
+
+/// What keeps a test's database alive; dropped after the store.
+#[expect(clippy::large_enum_variant, reason = "one per test")]
+pub enum Keep {
+    /// Nothing to keep.
+    Nothing,
+    /// The directory of a SQLite database.
+    Directory(tempfile::TempDir),
+    /// A PostgreSQL database.
+    Database(Database),
+}
+
+impl Keep {
+    /// A place for a fresh database of `engine`.
+    pub fn fresh(engine: Engine) -> Self {
+        match engine {
+            Engine::Memory => Self::Nothing,
+            Engine::Sqlite => Self::Directory(directory()),
+            Engine::Postgres => {
+                let cluster = cluster();
+                cluster.template("core", |url| drop(PostgresStore::connect(url, start(), PROJECTIONS).expect("migrates")));
+                Self::Database(cluster.clone_of("core"))
+            }
+        }
+    }
+
+    /// Opens a store on the database; again and again, as after a restart. In memory there is nothing to reopen.
+    pub fn open(&self) -> Arc<dyn Store> {
+        match self {
+            Self::Nothing => MemoryStore::new(PROJECTIONS),
+            Self::Directory(dir) => SqliteStore::open(&dir.path().join("zhengna.db"), start(), PROJECTIONS).expect("opens"),
+            Self::Database(database) => PostgresStore::connect(database.url(), start(), PROJECTIONS).expect("connects"),
+        }
+    }
+
+    /// The SQLite file, where there is one.
+    pub fn path(&self) -> Option<PathBuf> {
+        if let Self::Directory(dir) = self { Some(dir.path().join("zhengna.db")) } else { None }
+    }
+}
+
+/// A directory in memory where the machine has one, so that tests measure nobody's disk.
+pub fn directory() -> tempfile::TempDir {
+    let shm = std::path::Path::new("/dev/shm");
+    let dir = if shm.is_dir() { tempfile::tempdir_in(shm) } else { tempfile::tempdir() };
+    dir.expect("a directory for a test")
+}
+
+/// When every test begins: a Monday morning.
+pub fn start() -> Timestamp {
+    Timestamp::parse("2026-11-23T09:00:00+08:00").expect("well formed")
+}
+
+/// Keys for tests.
+pub fn keys() -> KeyRing {
+    use rand_core::SeedableRng;
+    KeyRing::generate(&mut Rng::seed_from_u64(1))
+}
+
+/// A core over `store`, with a clock that stands still.
+pub fn core_over(store: Arc<dyn Store>, seed: u64) -> (Core, Arc<ManualClock>) {
+    let clock = Arc::new(ManualClock::at(start()));
+    let settings = Settings { keys: keys(), told_outside: vec!["conversation.closed".into()] };
+    let core = Core::new(Parts { store, clock: clock.clone(), entropy: Arc::new(SeededEntropy::new(seed)), settings });
+    (core, clock)
+}
+
+/// Province 吉林, prefectures 长春 and 吉林市, two counties of 长春.
+pub const PROVINCE: &str = "12200000000";
+/// 长春.
+pub const CHANGCHUN: &str = "12201000000";
+/// 南关区.
+pub const NANGUAN: &str = "12201020000";
+/// 宽城区.
+pub const KUANCHENG: &str = "12201030000";
+/// 吉林市.
+pub const JILIN_CITY: &str = "12202000000";
+
+/// A code.
+pub fn code(text: &str) -> AuthorityCode {
+    AuthorityCode::parse(text).expect("well formed")
+}
+
+/// A small world.
+pub struct World {
+    /// The core.
+    pub core: Core,
+    /// Its clock.
+    pub clock: Arc<ManualClock>,
+    /// A line in 南关区.
+    pub line: LineId,
+    /// Officers of 南关区 who serve taxpayers; capacity 3.
+    pub officers: Vec<OfficerId>,
+    /// An officer of 宽城区: the same post, elsewhere.
+    pub stranger: OfficerId,
+    /// A supervisor at 长春, above both counties, with every permission but serving.
+    pub supervisor: OfficerId,
+    /// An officer without any post.
+    pub idle_hand: OfficerId,
+    /// Taxpayers of 南关区.
+    pub taxpayers: Vec<TaxpayerId>,
+    /// Keeps the database.
+    pub keep: Keep,
+}
+
+impl World {
+    /// A fresh world on `engine`.
+    pub fn new(engine: Engine) -> Self {
+        let keep = Keep::fresh(engine);
+        let (core, clock) = core_over(keep.open(), 7);
+        Self::furnish(core, clock, keep, 3, 6).expect("the world can be furnished")
+    }
+
+    /// Furnishes an empty database.
+    pub fn furnish(core: Core, clock: Arc<ManualClock>, keep: Keep, officers: usize, taxpayers: usize) -> Result<Self, Error> {
+        let system = core.as_system();
+        let tree = [
+            ("10000000000", None, AuthorityKind::National, "国家税务总局"),
+            (PROVINCE, Some("10000000000"), AuthorityKind::Province, "国家税务总局吉林省税务局"),
+            (CHANGCHUN, Some(PROVINCE), AuthorityKind::Prefecture, "国家税务总局长春市税务局"),
+            (NANGUAN, Some(CHANGCHUN), AuthorityKind::County, "国家税务总局长春市南关区税务局"),
+            (KUANCHENG, Some(CHANGCHUN), AuthorityKind::County, "国家税务总局长春市宽城区税务局"),
+            (JILIN_CITY, Some(PROVINCE), AuthorityKind::Prefecture, "国家税务总局吉林市税务局"),
+        ]
+        .map(|(own, parent, kind, name)| NewAuthority { code: code(own), parent: parent.map(code), kind, name: name.into(), effective_from: start() });
+        system.access().add_authorities(&tree, &mut |_| {})?;
+        let post = |name: &str, permissions: &[Permission]| system.access().add_post(AddPost { name: name.into(), permissions: Permissions(permissions.to_vec()) }).wait();
+        let serving = post("办税服务坐席", &[Permission::ServeTaxpayers])?.post;
+        let watching = post("督导", &[Permission::SuperviseInteraction, Permission::ManageLines, Permission::RevealPersonalData, Permission::ReadAudit])?.post;
+        let officer = |n: usize, at: &str| {
+            let cmd = AddOfficer { staff_no: format!("22010{n:03}"), name: format!("坐席{n}"), authority: code(at), capacity: 3 };
+            system.access().add_officer(cmd).wait().map(|o| o.officer)
+        };
+        let grant = |officer, post, at: &str| system.access().grant_post(GrantPost { officer, post, authority: code(at), ends_at: None }).wait();
+        let mut serving_officers = Vec::new();
+        for n in 0..officers {
+            let id = officer(n, NANGUAN)?;
+            grant(id, serving, NANGUAN)?;
+            serving_officers.push(id);
+        }
+        let stranger = officer(901, KUANCHENG)?;
+        grant(stranger, serving, KUANCHENG)?;
+        let supervisor = officer(902, CHANGCHUN)?;
+        grant(supervisor, watching, CHANGCHUN)?;
+        let idle_hand = officer(903, NANGUAN)?;
+        let people: Vec<NewTaxpayer> = (0..taxpayers).map(person).collect();
+        system.identity().enrol(&people, &mut |_| {})?;
+        let ids = people.iter().map(|p| system.identity().find_by_number(&p.number).map(|id| id.expect("just enrolled"))).collect::<Result<_, _>>()?;
+        let line = system.interaction().open_line(OpenLine { name: "个税咨询".into(), authority: code(NANGUAN) }).wait()?.line;
+        Ok(Self { core, clock, line, officers: serving_officers, stranger, supervisor, idle_hand, taxpayers: ids, keep })
+    }
+
+    /// A session of a taxpayer.
+    pub fn taxpayer(&self, n: usize) -> Session {
+        self.core.as_actor(Actor::Taxpayer(self.taxpayers[n]))
+    }
+
+    /// A session of a serving officer.
+    pub fn officer(&self, n: usize) -> Session {
+        self.session_of(self.officers[n])
+    }
+
+    /// A session of any officer.
+    pub fn session_of(&self, id: OfficerId) -> Session {
+        self.core.as_actor(self.core.officer(id).expect("a known officer"))
+    }
+
+    /// What a taxpayer says when entering the line.
+    pub fn enter(&self) -> Enter {
+        Enter { line: self.line, topic: "专项附加扣除".into(), channel: SourceChannel::MiniProgram }
+    }
+
+    /// Taxpayer `n` enters the line.
+    pub fn entered(&self, n: usize) -> Entered {
+        self.taxpayer(n).interaction().enter(self.enter()).wait().expect("enters")
+    }
+
+    /// The core and what keeps its database, for a restart.
+    pub fn into_keep(self) -> Keep {
+        self.keep
+    }
+}
+
+/// A taxpayer with a valid resident id, counted up from a date nobody here was born on.
+pub fn person(n: usize) -> NewTaxpayer {
+    let base = format!("220102{:04}0101{:03}", 1900 + n / 1000, n % 1000);
+    let weights = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
+    let sum: u32 = base.chars().zip(weights).map(|(c, w)| c.to_digit(10).expect("digits") * w).sum();
+    let check = "10X98765432".chars().nth((sum % 11) as usize).expect("eleven characters");
+    NewTaxpayer {
+        kind: TaxpayerKind::Person,
+        name: format!("测试{n}"),
+        number: format!("{base}{check}"),
+        phone: Some(format!("142{n:08}").replace("142", "138")),
+        authority: code(NANGUAN),
+        synthetic: true,
+        registration_seq: None,
+        external_id: None,
+    }
+}
