@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn ids_order_by_time_then_by_counter() {
-        let at = |us| Timestamp::from_micros(1_790_000_000_000_000 + us);
+        let at = |us: i64| Timestamp::from_micros(1_790_000_000_000_000 + us);
         let made = [
             uuid_v7(at(0), 0, u64::MAX),
             uuid_v7(at(0), 1, 0),

@@ -98,7 +98,7 @@ fn reached(reach: Reach, ctx: &Ctx, operation: &'static Operation) -> Vec<Term> 
 ///     line.0.name // opened only by access::check
 /// }
 /// ```
-/// ```compile_fail,E0599
+/// ```compile_fail,E0624
 /// fn list(tx: &mut dyn zhengna_core::store::ReadTx) {
 ///     // Rows cannot be reached outside core at all, scoped or not:
 ///     tx.get(<zhengna_core::interaction::Line as zhengna_core::store::Record>::TABLE, &[]);

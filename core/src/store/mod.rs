@@ -19,6 +19,7 @@ mod error;
 #[cfg(feature = "testing")]
 pub mod conformance;
 pub mod memory;
+pub mod dump;
 pub mod migrate;
 mod projection;
 pub mod segment;
@@ -73,7 +74,7 @@ pub(crate) mod raw {
     }
 
     /// Reads.
-    pub trait RawRead {
+    pub(crate) trait RawRead {
         /// The row with this key.
         fn get(&mut self, table: &'static Table, key: &[Value]) -> StoreResult<Option<Row>>;
         /// The rows with these keys, in any order; missing ones are left out.
@@ -89,12 +90,14 @@ pub(crate) mod raw {
     }
 
     /// Writes.
-    pub trait RawWrite: RawRead {
+    pub(crate) trait RawWrite: RawRead {
         /// Takes the row's lock until the end of the transaction and reads it. Locks are taken in the order of
         /// `Table::lock`, then of key.
         fn lock(&mut self, table: &'static Table, key: &[Value]) -> StoreResult<Option<Row>>;
         /// Inserts rows.
         fn insert(&mut self, table: &'static Table, rows: &[Row]) -> StoreResult<()>;
+        /// Inserts rows with the stamps they carry: for restoring a dump into an empty database.
+        fn restore(&mut self, table: &'static Table, rows: &[Row]) -> StoreResult<()>;
         /// Inserts a row unless its key, or a unique value, is there already; says whether it did.
         fn insert_new(&mut self, table: &'static Table, row: &Row) -> StoreResult<bool>;
         /// Replaces `old` by `new` (same key); `Conflict` when the row is gone or has another version.
@@ -105,10 +108,12 @@ pub(crate) mod raw {
 }
 
 /// A transaction that reads. A query cannot write.
+#[expect(private_bounds, reason = "nothing outside core may call an engine's own methods: unscoped reads do not compile")]
 pub trait ReadTx: raw::RawRead {}
 impl<T: raw::RawRead + ?Sized> ReadTx for T {}
 
 /// A transaction that reads and writes.
+#[expect(private_bounds, reason = "see ReadTx")]
 pub trait Tx: ReadTx + raw::RawWrite {}
 impl<T: raw::RawWrite> Tx for T {}
 

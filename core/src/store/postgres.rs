@@ -19,7 +19,7 @@ use postgres::{Client, NoTls, Statement};
 use super::deadline::Deadline;
 use super::sql::{Dialect, Projected, SqlConn, SqlTx};
 use super::{
-    Column, Done, Kind, MakeProjections, Priority, Projections, Published, ReadBody, Row, Signal, Spec, Store, StoreError, StoreExt, StoreResult, Value,
+    Column, Done, Isolation, Kind, MakeProjections, Priority, Projections, Published, ReadBody, Row, Signal, Spec, Store, StoreError, StoreExt, StoreResult, Value,
     WriteBody, migrate, ticket,
 };
 use crate::clock::Timestamp;
@@ -320,7 +320,11 @@ fn attempts_for(e: &StoreError) -> u32 {
 
 fn attempt_write(inner: &Inner, slot: &mut Option<PgConn>, spec: Spec, body: &mut WriteBody) -> Result<(), Error> {
     let conn = connection(inner, slot)?;
-    conn.client.batch_execute(Dialect::Postgres.begin(spec.isolation)).map_err(|e| error(&e, "begin"))?;
+    let begin = match spec.isolation {
+        Isolation::Guarded => "BEGIN ISOLATION LEVEL READ COMMITTED",
+        Isolation::Serializable => "BEGIN ISOLATION LEVEL SERIALIZABLE",
+    };
+    conn.client.batch_execute(begin).map_err(|e| error(&e, "begin"))?;
     let mut tx = SqlTx::new(conn, Some(Deadline::after(limits::TX_TIME_MAX)), Projected::Absent);
     let result = catch_unwind(AssertUnwindSafe(|| body(&mut tx))).unwrap_or(Err(StoreError::Panicked.into()));
     let (_, poison) = tx.finish();

@@ -258,7 +258,7 @@ impl Writer {
             Priority::Bulk => (1, limits::BATCH_SLICE),
         };
         let (end, mut ran, mut changes) = (now() + slice, Vec::new(), Vec::new());
-        let mut broken = self.conn.run(Dialect::Sqlite.begin(super::Isolation::Guarded)).err();
+        let mut broken = self.conn.run("BEGIN IMMEDIATE").err();
         while ran.len() < jobs_max && (ran.is_empty() || now() < end) && broken.is_none() {
             let Some(mut job) = queue.pop(lane) else { break };
             let (outcome, mut made) = self.body(&mut job);

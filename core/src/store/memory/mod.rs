@@ -317,6 +317,19 @@ impl RawWrite for MemTx<'_> {
         })
     }
 
+    fn restore(&mut self, table: &'static Table, rows: &[Row]) -> StoreResult<()> {
+        self.guard(|tx| {
+            for row in rows {
+                if let (true, Value::Int(seq)) = (table.stamped, &row[1]) {
+                    tx.state.stamp = tx.state.stamp.max(*seq);
+                }
+                tx.put(table, row)?;
+                tx.changed(Change { table, old: None, new: Some(row.clone()) })?;
+            }
+            Ok(())
+        })
+    }
+
     fn insert_new(&mut self, table: &'static Table, row: &Row) -> StoreResult<bool> {
         self.guard(|tx| match tx.put(table, row) {
             Ok(()) => tx.changed(Change { table, old: None, new: Some(row.clone()) }).map(|()| true),

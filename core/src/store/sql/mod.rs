@@ -71,6 +71,28 @@ impl<'a, C: SqlConn> SqlTx<'a, C> {
         text(self.conn.dialect(), table, shape)
     }
 
+    fn insert_groups(
+        &mut self,
+        table: &'static Table,
+        rows: &[Row],
+        most: usize,
+        values: impl Fn(&Row) -> Row,
+        shape: fn(usize) -> Shape,
+    ) -> StoreResult<()> {
+        let fits = |group: usize| group == 1 || group <= most && group * table.columns.len() <= PARAMETERS_MAX;
+        let mut rest = rows;
+        for group in GROUPS.into_iter().filter(|g| fits(*g)) {
+            while rest.len() >= group {
+                let (now, later) = rest.split_at(group);
+                let params: Row = now.iter().flat_map(&values).collect();
+                let sql = self.text(table, shape(group));
+                self.conn.execute(&sql, &params, table.name)?;
+                rest = later;
+            }
+        }
+        rows.iter().try_for_each(|row| self.changed(table, None, Some(row)))
+    }
+
     fn changed(&mut self, table: &'static Table, old: Option<&Row>, new: Option<&Row>) -> StoreResult<()> {
         if let Projected::Driven(projections) = &mut self.projections
             && projections.watch(table)
@@ -85,8 +107,8 @@ impl<'a, C: SqlConn> SqlTx<'a, C> {
 }
 
 /// The stamp columns are the store's to give.
-fn given(table: &'static Table, row: &Row) -> impl Iterator<Item = Value> {
-    row.iter().skip(if table.stamped { 2 } else { 0 }).cloned().collect::<Vec<_>>().into_iter()
+fn given(table: &'static Table, row: &Row) -> Row {
+    row[if table.stamped { 2 } else { 0 }..].to_vec()
 }
 
 fn versioned(table: &'static Table, row: &Row) -> impl Iterator<Item = Value> {
@@ -167,27 +189,26 @@ impl<C: SqlConn> RawWrite for SqlTx<'_, C> {
 
     fn insert(&mut self, table: &'static Table, rows: &[Row]) -> StoreResult<()> {
         self.guard(|tx| {
-            let mut rest = rows;
-            for group in GROUPS {
-                // A group of one always fits: no table has thousands of columns.
-                while rest.len() >= group && (group == 1 || group * table.columns.len() <= PARAMETERS_MAX) {
-                    // SQLite computes the stamps of one statement before any of its rows: stamped rows go one by one.
-                    let group = if table.stamped { 1 } else { group };
-                    let (now, later) = rest.split_at(group);
-                    let params: Row = now.iter().flat_map(|row| given(table, row)).collect();
-                    let sql = tx.text(table, Shape::Insert(group));
-                    tx.conn.execute(&sql, &params, table.name)?;
-                    rest = later;
-                }
+            // SQLite computes the stamps of one statement before any of its rows: stamped rows go one by one.
+            let most = if table.stamped { 1 } else { usize::MAX };
+            tx.insert_groups(table, rows, most, |row| given(table, row), Shape::Insert)
+        })
+    }
+
+    fn restore(&mut self, table: &'static Table, rows: &[Row]) -> StoreResult<()> {
+        self.guard(|tx| {
+            tx.insert_groups(table, rows, usize::MAX, Row::clone, Shape::Restore)?;
+            if let (true, Some(raise), Some(last)) = (table.stamped, tx.conn.dialect().raise_stamp(), rows.last()) {
+                tx.conn.execute(raise, &last[1..2], table.name)?;
             }
-            rows.iter().try_for_each(|row| tx.changed(table, None, Some(row)))
+            Ok(())
         })
     }
 
     fn insert_new(&mut self, table: &'static Table, row: &Row) -> StoreResult<bool> {
         self.guard(|tx| {
             let sql = tx.text(table, Shape::InsertNew);
-            let params: Row = given(table, row).collect();
+            let params = given(table, row);
             if tx.conn.execute(&sql, &params, table.name)? == 0 {
                 return Ok(false);
             }

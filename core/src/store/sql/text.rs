@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::rc::Rc;
 
 use crate::store::raw::Range;
-use crate::store::{Isolation, Table};
+use crate::store::Table;
 
 /// The two engines. Everything that differs between them in SQL is a method here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -58,12 +58,11 @@ impl Dialect {
         }
     }
 
-    /// Begins a write.
-    pub fn begin(self, isolation: Isolation) -> &'static str {
-        match (self, isolation) {
-            (Self::Sqlite, _) => "BEGIN IMMEDIATE",
-            (Self::Postgres, Isolation::Guarded) => "BEGIN ISOLATION LEVEL READ COMMITTED",
-            (Self::Postgres, Isolation::Serializable) => "BEGIN ISOLATION LEVEL SERIALIZABLE",
+    /// After rows were restored with the numbers they had: new numbers must be larger. SQLite looks for itself.
+    pub fn raise_stamp(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => Some("UPDATE series SET version = version WHERE setval('stamp', greatest($1, (SELECT last_value FROM stamp))) < 0"),
         }
     }
 
@@ -84,6 +83,7 @@ pub(super) enum Shape {
     Lock,
     Range { index: Option<usize>, prefix: usize, after: usize, until: bool, reverse: bool },
     Insert(usize),
+    Restore(usize),
     InsertNew,
     Update(u64),
     Delete,
@@ -130,8 +130,9 @@ fn build(dialect: Dialect, table: &'static Table, shape: Shape) -> String {
             format!("/* {name}.get_many */ SELECT {} FROM {name} WHERE {key} IN ({})", all(table), marks.join(", "))
         }
         Shape::Range { index, prefix, after, until, reverse } => range(table, index, prefix, after, until, reverse),
-        Shape::Insert(rows) => format!("/* {name}.insert */ {}", insert(dialect, table, rows)),
-        Shape::InsertNew => format!("/* {name}.insert_new */ {} ON CONFLICT DO NOTHING", insert(dialect, table, 1)),
+        Shape::Insert(rows) => format!("/* {name}.insert */ {}", insert(dialect, table, rows, table.stamped)),
+        Shape::Restore(rows) => format!("/* {name}.restore */ {}", insert(dialect, table, rows, false)),
+        Shape::InsertNew => format!("/* {name}.insert_new */ {} ON CONFLICT DO NOTHING", insert(dialect, table, 1, table.stamped)),
         Shape::Update(mask) => {
             let changed: Vec<usize> = (0..table.columns.len()).filter(|i| mask & (1 << i) != 0).collect();
             let sets: Vec<String> = changed.iter().enumerate().map(|(n, &c)| format!("{} = ?{}", table.columns[c].name, n + 1)).collect();
@@ -185,9 +186,9 @@ fn range(table: &Table, index: Option<usize>, prefix: usize, after: usize, until
     sql
 }
 
-fn insert(dialect: Dialect, table: &Table, rows: usize) -> String {
-    let given = if table.stamped { &table.columns[2..] } else { table.columns };
-    let stamp = if table.stamped { format!("{}, ", dialect.stamp(table.name)) } else { String::new() };
+fn insert(dialect: Dialect, table: &Table, rows: usize, stamped: bool) -> String {
+    let given = if stamped { &table.columns[2..] } else { table.columns };
+    let stamp = if stamped { format!("{}, ", dialect.stamp(table.name)) } else { String::new() };
     let tuples: Vec<String> = (0..rows)
         .map(|r| {
             let marks: Vec<String> = (0..given.len()).map(|c| format!("?{}", r * given.len() + c + 1)).collect();

@@ -1,0 +1,188 @@
+//! Dumps: every row of every table, in one order on every engine, as lines of text. A dump of one engine can be
+//! restored into another. Stamps are renumbered, because they mean something only inside one database.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::raw::Range;
+use super::{Isolation, Kind, Priority, ReadTx, Row, Spec, Store, StoreError, StoreExt, Table, Value, tables};
+use crate::crypto::hash;
+use crate::error::Error;
+use crate::limits;
+
+/// One line of a dump.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum Line {
+    /// First line: format and schema version.
+    Zhengna { format: u32, schema: i64 },
+    /// A row.
+    Row { table: String, values: Vec<Text> },
+    /// Last line: how many rows, and SM3 over all lines before.
+    End { rows: u64, sm3: String },
+}
+
+/// A value: null, a number, text, or bytes as `{"hex": "…"}`.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Text {
+    Null(()),
+    Int(i64),
+    Text(String),
+    Bytes { hex: String },
+}
+
+const FORMAT: u32 = 1;
+
+/// Writes every row, line by line, from one snapshot. Returns how many rows there were.
+pub fn dump(store: &dyn Store, mut write: impl FnMut(&str) -> std::io::Result<()> + Send + 'static) -> Result<u64, Error> {
+    store.query("dump", move |tx| {
+        let mut chain = [0; 32];
+        let mut put = |line: &Line| -> Result<[u8; 32], Error> {
+            let text = serde_json::to_string(line).map_err(|e| StoreError::Backend(e.to_string()))?;
+            write(&text).map_err(|e| StoreError::Backend(format!("the dump could not be written: {e}")))?;
+            chain = hash::sm3(&[&chain, text.as_bytes()]);
+            Ok(chain)
+        };
+        let mut sum = put(&Line::Zhengna { format: FORMAT, schema: super::migrate::newest() })?;
+        let mut rows = 0;
+        for table in tables() {
+            each_row(tx, table, &mut |row| {
+                rows += 1;
+                sum = put(&Line::Row { table: table.name.to_owned(), values: row.into_iter().map(text).collect() })?;
+                Ok(())
+            })?;
+        }
+        put(&Line::End { rows, sm3: hash::hex(&sum) })?;
+        Ok(rows)
+    })
+}
+
+fn each_row(tx: &mut dyn ReadTx, table: &'static Table, each: &mut dyn FnMut(Row) -> Result<(), Error>) -> Result<(), Error> {
+    let mut after = None;
+    let mut renumbered = 0;
+    loop {
+        let range = Range { index: None, prefix: Vec::new(), after, until: None, reverse: false, limit: limits::PAGE_ROWS_MAX };
+        let page = tx.range(table, &range)?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = Some(table.key_of(last));
+        for mut row in page {
+            renumbered += 1;
+            if table.stamped {
+                row[0] = Value::Int(0);
+                row[1] = Value::Int(renumbered);
+            }
+            if table.name == "audit_link" {
+                // The chain is in the order of the records, so the n-th link is of the n-th record.
+                row[1] = Value::Int(0);
+                row[2] = Value::Int(renumbered);
+            }
+            each(row)?;
+        }
+    }
+}
+
+fn text(value: Value) -> Text {
+    match value {
+        Value::Null => Text::Null(()),
+        Value::Int(i) => Text::Int(i),
+        Value::Text(s) => Text::Text(s),
+        Value::Bytes(b) => Text::Bytes { hex: hash::hex(&b) },
+    }
+}
+
+fn value(table: &Table, i: usize, text: Text) -> Option<Value> {
+    let column = table.columns.get(i)?;
+    match (text, column.kind) {
+        (Text::Null(()), _) if column.nullable => Some(Value::Null),
+        (Text::Int(i), Kind::Int) => Some(Value::Int(i)),
+        (Text::Text(s), Kind::Text) => Some(Value::Text(s)),
+        (Text::Bytes { hex }, Kind::Bytes) => hash::unhex(&hex).map(Value::Bytes),
+        _ => None,
+    }
+}
+
+/// Restores a dump into an empty store. Checks the whole dump first when `lines` can be read twice; the caller
+/// gives an iterator per pass. Returns how many rows were restored.
+///
+/// # Errors
+/// `Corrupt` for a dump that is cut off, altered, of another format or a newer schema; `Backend` for a store
+/// that is not empty. Nothing is restored then.
+pub fn restore<I: Iterator<Item = std::io::Result<String>>>(store: &dyn Store, mut lines: impl FnMut() -> std::io::Result<I>) -> Result<u64, Error> {
+    let read = |e: std::io::Error| Error::from(StoreError::Backend(format!("the dump could not be read: {e}")));
+    let rows = check(lines().map_err(read)?)?;
+    require_empty(store)?;
+    let by_name: HashMap<&str, &'static Table> = tables().into_iter().map(|t| (t.name, t)).collect();
+    let mut chunk: Vec<(&'static Table, Row)> = Vec::new();
+    for line in lines().map_err(read)? {
+        if let Line::Row { table, values } = parse(&line.map_err(read)?)? {
+            let known = by_name.get(table.as_str()).copied().ok_or_else(|| StoreError::Corrupt(format!("the dump has a table {table}")))?;
+            let width = values.len();
+            let row: Option<Row> = values.into_iter().enumerate().map(|(i, v)| value(known, i, v)).collect();
+            let row = row.filter(|_| width == known.columns.len()).ok_or_else(|| StoreError::Corrupt(format!("a row of {table} does not fit")))?;
+            chunk.push((known, row));
+        }
+        if chunk.len() >= limits::BULK_CHUNK_ROWS {
+            put(store, std::mem::take(&mut chunk))?;
+        }
+    }
+    put(store, chunk)?;
+    Ok(rows)
+}
+
+fn parse(line: &str) -> Result<Line, Error> {
+    serde_json::from_str(line).map_err(|e| StoreError::Corrupt(format!("a line of the dump: {e}")).into())
+}
+
+fn check(lines: impl Iterator<Item = std::io::Result<String>>) -> Result<u64, Error> {
+    let corrupt = |what: &str| Error::from(StoreError::Corrupt(what.into()));
+    let (mut chain, mut rows, mut ended, mut first) = ([0; 32], 0, false, true);
+    for line in lines {
+        let line = line.map_err(|e| StoreError::Backend(format!("the dump could not be read: {e}")))?;
+        if ended {
+            return Err(corrupt("the dump goes on behind its end"));
+        }
+        match parse(&line)? {
+            Line::Zhengna { format, schema } if first => {
+                if format != FORMAT || schema > super::migrate::newest() {
+                    return Err(StoreError::Newer { found: schema, known: super::migrate::newest() }.into());
+                }
+            }
+            Line::Row { .. } if !first => rows += 1,
+            Line::End { rows: said, sm3 } if !first => {
+                if said != rows || sm3 != hash::hex(&chain) {
+                    return Err(corrupt("the dump was altered"));
+                }
+                ended = true;
+            }
+            _ => return Err(corrupt("this is not a dump")),
+        }
+        first = false;
+        chain = hash::sm3(&[&chain, line.as_bytes()]);
+    }
+    if ended { Ok(rows) } else { Err(corrupt("the dump is cut off")) }
+}
+
+fn require_empty(store: &dyn Store) -> Result<(), Error> {
+    store.query("restore.check", |tx| {
+        for table in tables() {
+            let range = Range { index: None, prefix: Vec::new(), after: None, until: None, reverse: false, limit: 1 };
+            if !tx.range(table, &range)?.is_empty() {
+                return Err(StoreError::Backend(format!("the database is not empty: {} has rows", table.name)).into());
+            }
+        }
+        Ok(())
+    })
+}
+
+fn put(store: &dyn Store, chunk: Vec<(&'static Table, Row)>) -> Result<(), Error> {
+    let spec = Spec { name: "restore", isolation: Isolation::Guarded, priority: Priority::Bulk };
+    store.transact(spec, move |tx| {
+        for group in chunk.chunk_by(|a, b| a.0.name == b.0.name) {
+            let rows: Vec<Row> = group.iter().map(|(_, row)| row.clone()).collect();
+            tx.restore(group[0].0, &rows)?;
+        }
+        Ok(())
+    })
+}
