@@ -58,7 +58,9 @@ impl Client {
 
     /// The next event; remembers its cursor.
     fn event(&mut self) -> Value {
+        let began = Instant::now();
         loop {
+            assert!(began.elapsed() < BOUND, "no event came");
             let frame = self.next();
             if frame["type"] == "event" {
                 self.cursor = frame["event"]["cursor"].as_str().unwrap().to_owned();
@@ -69,7 +71,9 @@ impl Client {
 
     /// The next event of a kind.
     fn event_of(&mut self, kind: &str) -> Value {
+        let began = Instant::now();
         loop {
+            assert!(began.elapsed() < BOUND, "no {kind} came");
             let event = self.event();
             if event["kind"] == kind {
                 return event;
