@@ -18,8 +18,9 @@ mod record;
 mod error;
 #[cfg(feature = "testing")]
 pub mod conformance;
-pub mod memory;
 pub mod dump;
+mod lock_order;
+pub mod memory;
 pub mod migrate;
 mod projection;
 pub mod segment;
@@ -56,7 +57,8 @@ use crate::error::Error;
 pub(crate) mod raw {
     use super::{Projections, Row, StoreResult, Table, Value};
 
-    /// A contiguous stretch of an index (or of the primary key).
+    /// A contiguous stretch of an index (or of the primary key). A row with a NULL in an indexed column is not in
+    /// the index: the engines disagree about where it would stand.
     #[derive(Clone, Debug)]
     pub struct Range {
         /// Which index; `None` is the primary key.
@@ -65,7 +67,7 @@ pub(crate) mod raw {
         pub prefix: Row,
         /// Start strictly after these values of the columns that follow the prefix.
         pub after: Option<Row>,
-        /// Stop after this value of the first column behind the prefix.
+        /// Nothing above this value of the first column behind the prefix, in either direction.
         pub until: Option<Value>,
         /// Largest first.
         pub reverse: bool,

@@ -176,6 +176,10 @@ fn range(table: &Table, index: Option<usize>, prefix: usize, after: usize, until
         terms.push(format!("{} <= ?{next}", names[prefix]));
         next += 1;
     }
+    // The engines disagree about the place of NULL, so rows with one are in no index, as in memory.
+    let indexed = index.map_or(0, |i| table.indexes[i].columns.len());
+    let nullable = order[..indexed].iter().skip(prefix).filter(|&&c| table.columns[c].nullable);
+    terms.extend(nullable.map(|&c| format!("{} IS NOT NULL", table.columns[c].name)));
     let direction = if reverse { " DESC" } else { "" };
     let ordered: Vec<String> = names[prefix.min(names.len() - 1)..].iter().map(|n| format!("{n}{direction}")).collect();
     let mut sql = format!("/* {0}.range */ SELECT {1} FROM {0}", table.name, all(table));
