@@ -19,6 +19,9 @@ use super::{Isolation, Priority, Spec, Store};
 /// One function of the suite with its name.
 pub type Case = (&'static str, fn(&dyn Store));
 
+/// One that hands the store itself to a body.
+pub type OwnedCase = (&'static str, fn(&Arc<dyn Store>));
+
 macro_rules! cases {
     ($($module:ident :: $name:ident),* $(,)?) => { &[$((stringify!($name), $module::$name)),*] };
 }
@@ -61,7 +64,7 @@ pub const ALL: &[Case] = cases![
 ];
 
 /// Those that hand the store itself to a body.
-pub const OWNED: &[(&str, fn(&Arc<dyn Store>))] = cases![transactions::a_body_that_calls_the_store_gets_an_error];
+pub const OWNED: &[OwnedCase] = cases![transactions::a_body_that_calls_the_store_gets_an_error];
 
 /// A write that takes its guard row first.
 fn guarded() -> Spec {
