@@ -162,11 +162,11 @@ async function once(method, path, { body, key, anonymous }) {
 }
 
 /**
- * One call. Reads, PUTs and writes with a key are repeated, a write always with the SAME key, until the host has
- * given a definite answer: after six tries it is the person's turn, unless `patient`.
+ * One call. Reads, PUTs, writes with a key, and what is `harmless` to do twice are repeated, a write always with the
+ * SAME key, until the host has given a definite answer: after six tries it is the person's turn, unless `patient`.
  */
 export async function call(method, path, options = {}) {
-  const repeatable = options.key !== undefined || method === 'GET' || method === 'PUT';
+  const repeatable = options.key !== undefined || options.harmless || method === 'GET' || method === 'PUT';
   for (let attempt = 0; ; attempt++) {
     try {
       return await once(method, path, options);
@@ -204,7 +204,7 @@ export const session = {
   onended: () => {},
 
   async signIn(login, password) {
-    const { token, kind } = await call('POST', '/sessions', { body: { login, password }, anonymous: true });
+    const { token, kind } = await call('POST', '/sessions', { body: { login, password }, anonymous: true, harmless: true });
     life = new AbortController();
     this.token = token;
     this.kind = kind;
@@ -759,7 +759,7 @@ export async function showTranscript(id) {
   const body = el('div', { class: 'transcript' }, el('p', { class: 'hint' }, '正在读取…'));
   const dialog = ask({ title: '会话记录', body, choices: [{ text: '关闭', value: null }] });
   try {
-    const { conversation: c, messages, events } = await call('POST', `/conversations/${id}/transcript`, { body: {} });
+    const { conversation: c, messages, events } = await call('POST', `/conversations/${id}/transcript`, { body: {}, harmless: true });
     const KINDS = { 'conversation.claimed': '工作人员接入', 'conversation.closed': '会话结束', 'conversation.left': '纳税人离开', 'conversation.entered': '纳税人取号' };
     const rows = [{ at: c.entered_at, text: `取号 ${c.ticket}，${c.line_name}` }];
     for (const m of messages) rows.push({ at: m.sent_at, who: m.mine ? '我' : m.sender === 'taxpayer' ? c.taxpayer_name || '纳税人' : `工作人员 ${c.staff_no ?? ''}`, text: m.text });
@@ -891,7 +891,7 @@ export function notice(text, kind = 'bad') {
   box.replaceChildren(el('span', {}, text), el('button', { type: 'button', class: 'link', onclick: () => (box.hidden = true) }, '知道了'));
   box.hidden = false;
   clearTimeout(noticeTimer);
-  noticeTimer = setTimeout(() => (box.hidden = true), 8000);
+  noticeTimer = setTimeout(() => (box.hidden = true), kind === 'good' ? 4000 : 8000);
 }
 
 /** Large letters and strong contrast (适老化). */

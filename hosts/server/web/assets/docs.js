@@ -45,6 +45,8 @@ function body(content) {
   return Object.entries(content ?? {}).map(([type, { schema }]) => el('div', {}, el('p', { class: 'hint' }, type), shape(schema)));
 }
 
+const codesOf = (op) => (op['x-error-codes'] ?? op['x-errors'] ?? []).map((c) => (typeof c === 'string' ? c : c.code));
+
 function operation(path, method, op, shared) {
   const parameters = [...(shared ?? []), ...(op.parameters ?? [])].map(resolve);
   const request = resolve(op.requestBody);
@@ -55,6 +57,7 @@ function operation(path, method, op, shared) {
     parameters.length ? el('h4', {}, '参数') : '',
     parameters.length ? el('table', {}, el('tbody', {}, ...parameters.map((p) => el('tr', {}, el('th', { scope: 'row' }, el('code', {}, p.name), p.required ? el('span', { class: 'must', title: '必填' }, ' *') : ''), el('td', {}, IN[p.in] ?? p.in), el('td', {}, typeOf(p.schema)), el('td', {}, p.description ?? ''))))) : '',
     request.content ? el('h4', {}, '请求体') : '', ...body(request.content),
+    codesOf(op).length ? el('h4', {}, '错误码') : '', codesOf(op).length ? el('p', {}, ...codesOf(op).flatMap((c) => [el('code', {}, c), ' '])) : '',
     el('h4', {}, '应答'),
     ...Object.entries(op.responses ?? {}).map(([status, r]) => {
       const response = resolve(r);

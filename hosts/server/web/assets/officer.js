@@ -300,7 +300,7 @@ async function reveal(taxpayer, field, value) {
     ready: () => (reason.value.trim() ? true : '请填写原因'), read: () => reason.value.trim(),
   });
   if (!why) return;
-  const shown = await call('POST', `/taxpayers/${taxpayer}/reveal`, { body: { field, reason: why } });
+  const shown = await call('POST', `/taxpayers/${taxpayer}/reveal`, { body: { field, reason: why }, harmless: true });
   const masked = value.textContent;
   setText(value, shown.value);
   setTimeout(() => setText(value, masked), 30_000);
@@ -364,6 +364,7 @@ function layOut() {
       setText(row.waiting, line.open ? `${line.waiting} 人等待` : '已停止接待');
       row.waiting.className = line.waiting ? 'count some' : 'count';
       row.button.classList.toggle('quiet', !line.waiting);
+      row.button.hidden = !line.open && !line.waiting;
     }
     if (!lines.length) lineList.replaceChildren(el('li', { class: 'hint' }, '没有您负责的队列'));
   }
