@@ -204,6 +204,12 @@ impl Core {
         self.0.store.submit_for(spec, move |tx| access::redeem(tx, now, hash.map_err(|_| Error::SignInRequired)?))
     }
 
+    /// Sets the timers that always run where they are missing. Every host calls it when it starts; however many do,
+    /// each timer exists once.
+    pub fn ensure_timers(&self) -> Result<(), Error> {
+        self.as_system().engine(&operation::RUN_DUE, (), agenda::ensure).wait()
+    }
+
     /// Runs what is due: at most `max` timers. Returns how many ran. Call it about once a second on every host.
     pub fn run_due(&self, max: u32) -> Result<u32, Error> {
         let system = self.as_system();

@@ -45,6 +45,8 @@ pub const BULK_ROWS_MAX: usize = 1_000_000;
 pub const IDEMPOTENCY_KEY_CHARS_MAX: usize = 64;
 /// How long a repeated key is answered from memory.
 pub const IDEMPOTENCY_RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How often old keys are forgotten.
+pub const FORGET_KEYS_EVERY: Duration = Duration::from_secs(3600);
 /// Bytes of a command, as JSON.
 pub const COMMAND_BYTES_MAX: usize = 64 * 1024;
 /// Nesting of a command, as JSON.
