@@ -186,7 +186,9 @@ impl Core {
     pub fn write_down_touches(&self) -> Result<u64, Error> {
         let rows: Vec<Touch> = {
             let mut touched = self.0.touched.lock().unwrap_or_else(PoisonError::into_inner);
-            touched.drain().take(limits::BULK_CHUNK_ROWS).map(|(session, at)| Touch { session, at }).collect()
+            // What does not fit stays for the next time.
+            let some: Vec<[u8; 32]> = touched.keys().take(limits::BULK_CHUNK_ROWS).copied().collect();
+            some.into_iter().filter_map(|session| touched.remove(&session).map(|at| Touch { session, at })).collect()
         };
         if rows.is_empty() {
             return Ok(0);

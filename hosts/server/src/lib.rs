@@ -3,12 +3,27 @@
 //! A library so that tests and benches can run the host inside their own process; the command `zhengna` is
 //! `main.rs`. Nothing here decides anything about taxpayers: it limits, parses, refuses, logs and stops.
 
+pub mod app;
 pub mod body;
+pub mod checkpoints;
+pub mod commands;
 pub mod config;
+pub mod demo;
 pub mod detach;
+pub mod failure;
+pub mod keeper;
+pub mod keyring;
 pub mod listener;
 pub mod logs;
+pub mod open;
+pub mod openapi;
+pub mod output;
+pub mod passwords;
 pub mod problem;
 pub mod rate;
+pub mod secret_file;
 pub mod security_headers;
 pub mod stack;
+pub mod stop;
+pub mod system;
+pub mod webhook;
