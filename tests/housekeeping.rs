@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use zhengna_core::core::PROJECTIONS;
+use zhengna_core::identity::{NewTaxpayer, TaxpayerKind};
 use zhengna_core::interaction::OpenLine;
-use zhengna_core::limits;
+use zhengna_core::{limits, synthetic};
 use zhengna_core::store::sqlite::SqliteStore;
 use zhengna_core::store::{StoreExt, dump};
-use zhengna_tests::world::{ENGINES, Engine, NANGUAN, World, code, core_over};
+use zhengna_tests::world::{ENGINES, Engine, NANGUAN, World, code, core_over, person};
 
 #[test]
 fn keys_are_forgotten_by_one_timer_however_many_hosts_start() {
@@ -62,4 +63,24 @@ fn officers_and_posts_are_found_by_the_host_alone() {
     assert!(system.access().find_post("督导").unwrap().is_some());
     assert!(world.officer(0).access().find_officer("22010000").is_err());
     assert!(world.taxpayer(0).access().find_post("督导").is_err());
+}
+
+#[test]
+fn persons_and_enterprises_are_enrolled_in_one_list_and_again() {
+    use rand_core::SeedableRng as _;
+    let mut rng = zhengna_core::crypto::Rng::seed_from_u64(1);
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let mut rows = Vec::new();
+        for n in 100..104 {
+            rows.push(person(n));
+            let made = synthetic::enterprise(&mut rng);
+            rows.push(NewTaxpayer { kind: TaxpayerKind::Enterprise, name: made.name, number: made.uscc.as_str().into(), phone: None, ..person(n) });
+        }
+        rows.push(person(100)); // twice in one list
+        let identity = world.core.as_system();
+        assert_eq!(identity.identity().enrol(&rows, &mut |_| {}).unwrap().changed, 8, "{engine:?}");
+        rows.push(person(104));
+        assert_eq!(identity.identity().enrol(&rows, &mut |_| {}).unwrap().changed, 1, "{engine:?}");
+    }
 }
