@@ -186,7 +186,9 @@ impl Core {
     pub fn write_down_touches(&self) -> Result<u64, Error> {
         let rows: Vec<Touch> = {
             let mut touched = self.0.touched.lock().unwrap_or_else(PoisonError::into_inner);
-            touched.drain().take(limits::BULK_CHUNK_ROWS).map(|(session, at)| Touch { session, at }).collect()
+            // What does not fit stays for the next time.
+            let some: Vec<[u8; 32]> = touched.keys().take(limits::BULK_CHUNK_ROWS).copied().collect();
+            some.into_iter().filter_map(|session| touched.remove(&session).map(|at| Touch { session, at })).collect()
         };
         if rows.is_empty() {
             return Ok(0);
@@ -202,6 +204,12 @@ impl Core {
         let (now, hash) = (self.now(), Token::parse(ticket).map(|t| t.digest()));
         let spec = Spec { name: "access.redeem", isolation: Isolation::Serializable, priority: Priority::Interactive };
         self.0.store.submit_for(spec, move |tx| access::redeem(tx, now, hash.map_err(|_| Error::SignInRequired)?))
+    }
+
+    /// Sets the timers that always run where they are missing. Every host calls it when it starts; however many do,
+    /// each timer exists once.
+    pub fn ensure_timers(&self) -> Result<(), Error> {
+        self.as_system().engine(&operation::RUN_DUE, (), agenda::ensure).wait()
     }
 
     /// Runs what is due: at most `max` timers. Returns how many ran. Call it about once a second on every host.

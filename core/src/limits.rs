@@ -8,6 +8,9 @@ use std::time::Duration;
 pub const TX_ATTEMPTS_MAX: u32 = 8;
 /// Longest write transaction; longer work is bulk or a job.
 pub const TX_TIME_MAX: Duration = Duration::from_millis(250);
+/// Attempts of a body that took too long before that is reported: the machine may have been busy with something
+/// else, and a body may run again.
+pub const TX_SLOW_ATTEMPTS_MAX: u32 = 3;
 /// Writes that may wait in each lane of a store before it says "busy".
 pub const WRITE_QUEUE_MAX: usize = 1024;
 /// Writes that one SQLite commit may carry.
@@ -45,6 +48,8 @@ pub const BULK_ROWS_MAX: usize = 1_000_000;
 pub const IDEMPOTENCY_KEY_CHARS_MAX: usize = 64;
 /// How long a repeated key is answered from memory.
 pub const IDEMPOTENCY_RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How often old keys are forgotten.
+pub const FORGET_KEYS_EVERY: Duration = Duration::from_secs(3600);
 /// Bytes of a command, as JSON.
 pub const COMMAND_BYTES_MAX: usize = 64 * 1024;
 /// Nesting of a command, as JSON.

@@ -19,5 +19,7 @@ pub use post::{AddPost, Grant, GrantPost, Granted, Post, PostAdded, Permissions,
 pub use scope::{Checked, Engine, Scope, Term, Unchecked, check};
 pub use session::{Authenticated, IssueTicket, SessionRow, SignOut, SignedOut, SocketTicket, TicketIssued, Touch, authenticate, issue_ticket, redeem, sign_out, touch};
 pub use sign_in::{Attempt, Credential, Credentials, Me, PasswordSet, SetPassword, SignInOutcome, SignedIn, credential_of, me, set_password, sign_in};
+pub(crate) use officer::find_officer;
+pub(crate) use post::find_post;
 pub(crate) use session::{authenticate_used, officer_actor};
 pub(crate) use sign_in::compare;

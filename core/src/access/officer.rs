@@ -10,7 +10,7 @@ use crate::error::{self, Error, Problem};
 use crate::id::OfficerId;
 use crate::identity::{AuthorityCode, subject};
 use crate::limits;
-use crate::store::{Record, Tx, Writes};
+use crate::store::{ReadTx, Reads, Record, Tx, Writes};
 
 record! {
     /// An officer. The row is also the guard that claims lock, so that two windows of one officer cannot
@@ -80,6 +80,12 @@ impl crate::core::Answer for OfficerAdded {
     }
 }
 
+/// The officer with this staff number.
+pub(crate) fn find_officer(tx: &mut dyn ReadTx, staff_no: &str) -> Result<Option<OfficerId>, Error> {
+    let found = tx.find_by::<Officer>(Officer::BY_STAFF_NO, (staff_no.to_owned(),))?;
+    Ok(found.map(|o| o.trust("the host itself looks up its staff").into_inner().id))
+}
+
 /// Adds an officer. They can sign in once they have a password, and do something once they hold a post.
 pub fn add_officer(tx: &mut dyn Tx, ctx: &Ctx, cmd: AddOfficer) -> Result<OfficerAdded, Error> {
     if !(1..=limits::OFFICER_CAPACITY_MAX).contains(&cmd.capacity) {
@@ -103,7 +109,6 @@ pub fn add_officer(tx: &mut dyn Tx, ctx: &Ctx, cmd: AddOfficer) -> Result<Office
         external_id: None,
         version: 0,
     };
-    use crate::store::Reads;
     if tx.find_by::<Officer>(Officer::BY_STAFF_NO, (officer.staff_no.clone(),))?.is_some() {
         return Err(Error::invalid("staff_no", Problem::Taken));
     }

@@ -103,6 +103,12 @@ pub fn add_post(tx: &mut dyn Tx, ctx: &Ctx, cmd: AddPost) -> Result<PostAdded, E
     Ok(PostAdded { post: post.id })
 }
 
+/// The post with this name.
+pub(crate) fn find_post(tx: &mut dyn ReadTx, name: &str) -> Result<Option<PostId>, Error> {
+    let found = tx.find_by::<Post>(Post::BY_NAME, (name.to_owned(),))?;
+    Ok(found.map(|p| p.trust("posts are known to the system").into_inner().id))
+}
+
 /// Gives an officer a post.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -54,6 +54,24 @@ pub(crate) fn set(tx: &mut dyn Tx, ctx: &Ctx, kind: TimerKind, subject: Uuid, du
     tx.add(&Timer { id, parked: false, due_at, kind, subject: *subject.as_bytes(), attempts: 0, version: 0 })
 }
 
+/// The id of the timer that forgets idempotency keys: there is one in a database, however many hosts there are.
+const FORGET_KEYS: TimerId = TimerId::from_uuid(Uuid::from_u128(1));
+
+/// Sets the timers that always run where they are missing, and gives one that was parked another chance.
+pub(crate) fn ensure(tx: &mut dyn Tx, ctx: &Ctx, (): ()) -> Result<(), Error> {
+    series::lock(tx, "agenda")?;
+    let fresh = Timer { id: FORGET_KEYS, parked: false, due_at: ctx.now(), kind: TimerKind::ForgetKeys, subject: [0; 16], attempts: 0, version: 0 };
+    if !tx.add_new(&fresh)?
+        && let Some(timer) = tx.find::<Timer>((FORGET_KEYS,))?
+    {
+        let timer = timer.trust("the agenda's own").into_inner();
+        if timer.parked {
+            tx.replace(&timer, Timer { parked: false, due_at: ctx.now(), attempts: 0, ..timer.clone() })?;
+        }
+    }
+    Ok(())
+}
+
 /// What kind of timer it is; `None` once it is done.
 pub(crate) fn kind_of(tx: &mut dyn ReadTx, id: TimerId) -> Result<Option<TimerKind>, Error> {
     Ok(tx.find::<Timer>((id,))?.map(|t| t.trust("the agenda's own").into_inner().kind))
@@ -89,15 +107,31 @@ pub fn lease(tx: &mut dyn Tx, ctx: &Ctx, cmd: LeaseTimers) -> Result<Leased, Err
     Ok(Leased { timers })
 }
 
+/// Sets a leased timer that always runs to its next time as part of doing its work. Its fencing token keeps rising.
+///
+/// # Errors
+/// `LeaseLost` when the lease ended and the timer was leased again by somebody else.
+pub(crate) fn again(tx: &mut dyn Tx, id: TimerId, token: i64, due_at: impl FnOnce(&mut dyn Tx) -> Result<Timestamp, Error>) -> Result<(), Error> {
+    let timer = held(tx, id, token)?;
+    let due_at = due_at(tx)?;
+    tx.replace(&timer, Timer { due_at, attempts: 0, ..timer.clone() })?;
+    Ok(())
+}
+
 /// Ends a leased timer as part of doing its work.
 ///
 /// # Errors
 /// `LeaseLost` when the lease ended and the timer was leased again, or done, by somebody else.
 pub(crate) fn take(tx: &mut dyn Tx, id: TimerId, token: i64) -> Result<Timer, Error> {
+    let timer = held(tx, id, token)?;
+    tx.remove(&timer)?;
+    Ok(timer)
+}
+
+fn held(tx: &mut dyn Tx, id: TimerId, token: i64) -> Result<Timer, Error> {
     let timer = tx.lock_row::<Timer>((id,))?.ok_or(Error::Refused(Refusal::LeaseLost))?.trust("the holder of the lease").into_inner();
     if timer.version != token {
         return Err(Error::Refused(Refusal::LeaseLost));
     }
-    tx.remove(&timer)?;
     Ok(timer)
 }

@@ -9,7 +9,7 @@ use crate::audit::{self, AuditEntry};
 use crate::core::door::{Command, Target};
 use crate::crypto::password;
 use crate::error::{Error, Problem};
-use crate::id::{ConversationId, LineId, TaxpayerId};
+use crate::id::{ConversationId, LineId, OfficerId, PostId, TaxpayerId};
 use crate::identity::{self, NewTaxpayer, RevealTaxpayer, Revealed, TaxpayerCard};
 use crate::interaction::{
     self, Claim, Claimed, Close, CloseIdle, Closed, ConversationView, Enter, Entered, Leave, Left, LineOpened, LineView, MarkRead, MessageView, OpenLine,
@@ -18,7 +18,7 @@ use crate::interaction::{
 use crate::journal::{Cursor, Event, Topic};
 use crate::limits;
 use crate::operation;
-use crate::store::{Page, Ticket};
+use crate::store::{Page, StoreExt, Ticket};
 
 impl Command for access::Attempt {}
 impl Command for SignOut {}
@@ -204,6 +204,20 @@ impl Access<'_> {
         self.0.command(&operation::GRANT_POST, cmd, access::grant_post)
     }
 
+    /// The officer with this staff number, for the host itself.
+    pub fn find_officer(&self, staff_no: &str) -> Result<Option<OfficerId>, Error> {
+        access::admit(&operation::ADD_OFFICER, self.0.actor())?;
+        let staff_no = staff_no.trim().to_owned();
+        self.0.core.0.store.query("access.find_officer", move |tx| access::find_officer(tx, &staff_no))
+    }
+
+    /// The post with this name, for the host itself.
+    pub fn find_post(&self, name: &str) -> Result<Option<PostId>, Error> {
+        access::admit(&operation::ADD_POST, self.0.actor())?;
+        let name = name.trim().to_owned();
+        self.0.core.0.store.query("access.find_post", move |tx| access::find_post(tx, &name))
+    }
+
     /// Gives a person a sign-in, or a new password. Hashes on this thread, which takes tens of milliseconds.
     ///
     /// # Errors
@@ -234,7 +248,6 @@ impl Identity<'_> {
             return Err(Error::Denied { operation: operation::ENROL_TAXPAYERS.name });
         }
         let index = self.0.core.0.settings.keys.blind("taxpayer.number", number);
-        use crate::store::StoreExt;
         self.0.core.0.store.query("identity.find_by_number", move |tx| identity::find_by_number(tx, index))
     }
 

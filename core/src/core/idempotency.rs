@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use crate::access::Engine;
-use crate::agenda::{self, TimerKind};
+use crate::agenda;
 use crate::clock::Timestamp;
 use crate::crypto::hash;
 use crate::ctx::Ctx;
@@ -64,16 +64,19 @@ pub(super) fn remember(tx: &mut dyn Tx, ctx: &Ctx, command: [u8; 32], answer: &i
     Ok(())
 }
 
-/// Forgets answers older than [`limits::IDEMPOTENCY_RETENTION`], some at a time; sets the timer anew.
+/// Forgets answers older than [`limits::IDEMPOTENCY_RETENTION`], some at a time; sets the timer to its next time.
 pub(super) fn forget(tx: &mut dyn Tx, ctx: &Ctx, (timer, token): (TimerId, i64)) -> Result<u64, Error> {
-    let timer = agenda::take(tx, timer, token)?;
-    let old = ctx.now().minus(limits::IDEMPOTENCY_RETENTION);
-    let why = Engine::work("forgetting what is past its retention");
-    let stale: Vec<Answered> = tx.scan(why, stretch(Some(Answered::BY_TIME), ()).until(old))?;
-    for answered in &stale {
-        tx.remove(answered)?;
-    }
-    let again = if stale.len() as u32 == limits::PAGE_ROWS_MAX { ctx.now() } else { ctx.now().plus(std::time::Duration::from_secs(3600)) };
-    agenda::set(tx, ctx, TimerKind::ForgetKeys, uuid::Uuid::from_bytes(timer.subject), again)?;
-    Ok(stale.len() as u64)
+    let mut forgotten = 0;
+    agenda::again(tx, timer, token, |tx| {
+        let old = ctx.now().minus(limits::IDEMPOTENCY_RETENTION);
+        let why = Engine::work("forgetting what is past its retention");
+        let stale: Vec<Answered> = tx.scan(why, stretch(Some(Answered::BY_TIME), ()).until(old))?;
+        for answered in &stale {
+            tx.remove(answered)?;
+        }
+        forgotten = stale.len() as u64;
+        let more = stale.len() as u32 == limits::PAGE_ROWS_MAX;
+        Ok(if more { ctx.now() } else { ctx.now().plus(limits::FORGET_KEYS_EVERY) })
+    })?;
+    Ok(forgotten)
 }

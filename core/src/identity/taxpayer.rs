@@ -124,49 +124,77 @@ pub struct NewTaxpayer {
 /// Enrols taxpayers. One whose number is known already is left as it is, so that a list can be applied again.
 /// Returns how many were added.
 pub fn enrol(tx: &mut dyn Tx, ctx: &Ctx, rows: &[NewTaxpayer]) -> Result<u64, Error> {
-    let mut added = 0;
+    let mut fresh = Vec::with_capacity(rows.len());
+    let mut numbers = std::collections::HashSet::new();
     for (i, new) in rows.iter().enumerate() {
-        let at = |field: &str, problem: Problem| Error::invalid(format!("rows[{i}].{field}"), problem);
-        let malformed = |field: &str, e: super::IdentifierError| at(field, Problem::Malformed(e.to_string()));
-        let (name, number) = match new.kind {
-            TaxpayerKind::Person => (
-                PersonName::parse(&new.name).map_err(|e| malformed("name", e))?.as_str().to_owned(),
-                ResidentId::parse(&new.number).map_err(|e| malformed("number", e))?.as_str().to_owned(),
-            ),
-            TaxpayerKind::Enterprise => {
-                (error::text("name", &new.name, limits::NAME_CHARS_MAX)?, Uscc::parse(&new.number).map_err(|e| malformed("number", e))?.as_str().to_owned())
-            }
-        };
-        let phone = new.phone.as_deref().map(MobilePhone::parse).transpose().map_err(|e| malformed("phone", e))?;
-        let number_index = ctx.keys().blind("taxpayer.number", &number);
-        if tx.find_by::<Taxpayer>(Taxpayer::BY_NUMBER, (number_index,))?.is_some() {
-            continue;
+        let applicant = examine(tx, ctx, i, new)?;
+        if tx.find_by::<Taxpayer>(Taxpayer::BY_NUMBER, (applicant.number_index,))?.is_none() && numbers.insert(applicant.number_index) {
+            fresh.push(applicant);
         }
-        let authority = path_of(tx, new.authority).map_err(|_| at("authority", Problem::Unknown("authority")))?;
-        let id = TaxpayerId::from_uuid(ctx.new_uuid());
-        let key = subject::create(tx, ctx, id.uuid())?;
-        let seal = |column, text: &str| ctx.with_rng(|rng| key.seal(ctx.keys().suite(), rng, Taxpayer::place(column, &id), text.as_bytes()));
-        let series = if new.kind == TaxpayerKind::Person { "person_no" } else { "enterprise_no" };
-        let ordinal = series::take(tx, series, 1)?;
-        tx.add(&Taxpayer {
-            id,
-            kind: new.kind,
-            name: seal("name", &name),
-            number: seal("number", &number),
-            number_index,
-            phone: phone.as_ref().map(|p| seal("phone", p.as_str())),
-            phone_index: phone.map(|p| ctx.keys().blind("taxpayer.phone", p.as_str()).to_vec()),
-            authority,
-            enrolled_at: ctx.now(),
-            synthetic: new.synthetic,
-            ordinal,
-            registration_seq: new.registration_seq.clone(),
-            external_id: new.external_id.clone(),
-            version: 0,
-        })?;
-        added += 1;
     }
-    Ok(added)
+    // All at once, and in the order in which rows are locked: by name.
+    let enterprises = fresh.iter().filter(|a| a.new.kind == TaxpayerKind::Enterprise).count() as i64;
+    let persons = fresh.len() as i64 - enterprises;
+    let mut enterprise_no = if enterprises > 0 { series::take(tx, "enterprise_no", enterprises)? } else { 0 };
+    let mut person_no = if persons > 0 { series::take(tx, "person_no", persons)? } else { 0 };
+    for applicant in &fresh {
+        let next = if applicant.new.kind == TaxpayerKind::Enterprise { &mut enterprise_no } else { &mut person_no };
+        enrol_one(tx, ctx, applicant, *next)?;
+        *next += 1;
+    }
+    Ok(fresh.len() as u64)
+}
+
+/// A row of a list, found good.
+struct Applicant<'a> {
+    new: &'a NewTaxpayer,
+    name: String,
+    number: String,
+    number_index: [u8; 16],
+    phone: Option<MobilePhone>,
+    authority: AuthorityPath,
+}
+
+fn examine<'a>(tx: &mut dyn Tx, ctx: &Ctx, i: usize, new: &'a NewTaxpayer) -> Result<Applicant<'a>, Error> {
+    let at = |field: &str, problem: Problem| Error::invalid(format!("rows[{i}].{field}"), problem);
+    let malformed = |field: &str, e: super::IdentifierError| at(field, Problem::Malformed(e.to_string()));
+    let (name, number) = match new.kind {
+        TaxpayerKind::Person => (
+            PersonName::parse(&new.name).map_err(|e| malformed("name", e))?.as_str().to_owned(),
+            ResidentId::parse(&new.number).map_err(|e| malformed("number", e))?.as_str().to_owned(),
+        ),
+        TaxpayerKind::Enterprise => {
+            (error::text("name", &new.name, limits::NAME_CHARS_MAX)?, Uscc::parse(&new.number).map_err(|e| malformed("number", e))?.as_str().to_owned())
+        }
+    };
+    let phone = new.phone.as_deref().map(MobilePhone::parse).transpose().map_err(|e| malformed("phone", e))?;
+    let number_index = ctx.keys().blind("taxpayer.number", &number);
+    let authority = path_of(tx, new.authority).map_err(|_| at("authority", Problem::Unknown("authority")))?;
+    Ok(Applicant { new, name, number, number_index, phone, authority })
+}
+
+fn enrol_one(tx: &mut dyn Tx, ctx: &Ctx, applicant: &Applicant<'_>, ordinal: i64) -> Result<(), Error> {
+    let Applicant { new, name, number, number_index, phone, authority } = applicant;
+    let id = TaxpayerId::from_uuid(ctx.new_uuid());
+    let key = subject::create(tx, ctx, id.uuid())?;
+    let seal = |column, text: &str| ctx.with_rng(|rng| key.seal(ctx.keys().suite(), rng, Taxpayer::place(column, &id), text.as_bytes()));
+    tx.add(&Taxpayer {
+        id,
+        kind: new.kind,
+        name: seal("name", name),
+        number: seal("number", number),
+        number_index: *number_index,
+        phone: phone.as_ref().map(|p| seal("phone", p.as_str())),
+        phone_index: phone.as_ref().map(|p| ctx.keys().blind("taxpayer.phone", p.as_str()).to_vec()),
+        authority: authority.clone(),
+        enrolled_at: ctx.now(),
+        synthetic: new.synthetic,
+        ordinal,
+        registration_seq: new.registration_seq.clone(),
+        external_id: new.external_id.clone(),
+        version: 0,
+    })?;
+    Ok(())
 }
 
 /// A taxpayer's card, personal data masked.

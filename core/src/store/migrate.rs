@@ -85,6 +85,18 @@ pub(crate) fn migrate<C: SqlConn>(conn: &mut C, now: Timestamp, mut run: impl Fn
     Ok(done)
 }
 
+/// Checks, without writing, that the schema is this program's.
+#[cfg(feature = "sqlite")]
+pub(crate) fn require_current<C: SqlConn>(conn: &mut C) -> StoreResult<()> {
+    let dialect = conn.dialect();
+    let applied = conn.query("SELECT version, checksum FROM schema_migration ORDER BY version", &[], &APPLIED)?;
+    refuse_strangers(&applied, dialect)?;
+    if applied.len() < MIGRATIONS.len() {
+        return Err(StoreError::Backend(format!("the database has schema version {}, this program needs {}: migrate it first", applied.len(), newest())));
+    }
+    Ok(())
+}
+
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 fn refuse_strangers(applied: &[Row], dialect: Dialect) -> StoreResult<()> {
     for (i, row) in applied.iter().enumerate() {

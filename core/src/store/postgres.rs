@@ -38,6 +38,7 @@ const FOLLOW_EVERY: Duration = Duration::from_millis(250);
 pub struct PostgresStore {
     inner: Arc<Inner>,
     threads: Vec<JoinHandle<()>>,
+    applied: Vec<i64>,
 }
 
 struct Inner {
@@ -75,8 +76,8 @@ impl PostgresStore {
         });
         let result = opened.wait();
         let _ = opening.join(); // a panic inside was answered as "unknown"
-        let (inner, cursor) = result?;
-        let mut store = Self { inner, threads: Vec::new() };
+        let (inner, cursor, applied) = result?;
+        let mut store = Self { inner, threads: Vec::new(), applied };
         for _ in 0..WRITERS {
             store.start("zhengna-pg-write", |inner| worker(&inner, |inner| &inner.writes))?;
         }
@@ -86,6 +87,11 @@ impl PostgresStore {
         store.start("zhengna-pg-hint", |inner| give_hints(&inner))?;
         store.start("zhengna-pg-follow", move |inner| follow(&inner, make, cursor))?;
         Ok(Arc::new(store))
+    }
+
+    /// Migrations that connecting applied.
+    pub fn applied(&self) -> &[i64] {
+        &self.applied
     }
 
     fn start(&mut self, name: &str, run: impl FnOnce(Arc<Inner>) + Send + 'static) -> StoreResult<()> {
@@ -108,7 +114,7 @@ impl Drop for PostgresStore {
     }
 }
 
-fn open(url: &str, now: Timestamp, make: MakeProjections) -> Result<(Arc<Inner>, Cursor), Error> {
+fn open(url: &str, now: Timestamp, make: MakeProjections) -> Result<(Arc<Inner>, Cursor, Vec<i64>), Error> {
     let mut conn = PgConn::connect(url)?;
     let collate = conn.text("SELECT datcollate FROM pg_database WHERE datname = current_database()")?;
     if !matches!(collate.as_str(), "C" | "POSIX" | "C.UTF-8" | "C.utf8") {
@@ -117,7 +123,7 @@ fn open(url: &str, now: Timestamp, make: MakeProjections) -> Result<(Arc<Inner>,
     conn.text(&format!("SELECT CAST(pg_advisory_lock({MIGRATION_LOCK}) AS TEXT)"))?;
     let migrated = migrate::migrate(&mut conn, now, |conn, sql| conn.client.batch_execute(sql).map_err(|e| error(&e, "schema_migration")));
     conn.text(&format!("SELECT CAST(pg_advisory_unlock({MIGRATION_LOCK}) AS TEXT)"))?;
-    migrated?;
+    let applied = migrated?;
     let (mut projections, cursor) = (Projections::new(make), {
         let mut tx = SqlTx::new(&mut conn, None, Projected::Absent);
         // First the cursor, then the rows: what commits in between is followed twice, never missed.
@@ -134,7 +140,7 @@ fn open(url: &str, now: Timestamp, make: MakeProjections) -> Result<(Arc<Inner>,
         signal: Signal::default(),
         closing: AtomicBool::new(false),
     };
-    Ok((Arc::new(inner), cursor))
+    Ok((Arc::new(inner), cursor, applied))
 }
 
 impl Store for PostgresStore {
@@ -314,6 +320,7 @@ fn attempts_for(e: &StoreError) -> u32 {
     match e {
         StoreError::Conflict => limits::TX_ATTEMPTS_MAX,
         StoreError::Duplicate { .. } => 2,
+        StoreError::TooLong { .. } => limits::TX_SLOW_ATTEMPTS_MAX,
         _ => 1,
     }
 }

@@ -32,8 +32,9 @@ pub struct SqliteStore {
     shared: Arc<Shared>,
     writer: Option<JoinHandle<()>>,
     readers: Readers,
-    /// Held as long as the store lives: one process writes.
-    _lock: File,
+    applied: Vec<i64>,
+    /// Held as long as the store lives: one process writes. None where nothing is written.
+    _lock: Option<File>,
 }
 
 struct Shared {
@@ -53,7 +54,7 @@ impl SqliteStore {
     pub fn open(path: &Path, now: Timestamp, make: MakeProjections) -> Result<Arc<Self>, Error> {
         let lock = take_lock(path)?;
         let mut writer = SqliteConn::open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
-        migrate::migrate(&mut writer, now, |conn, sql| conn.0.execute_batch(sql).map_err(|e| error(&e, "schema_migration")))?;
+        let applied = migrate::migrate(&mut writer, now, |conn, sql| conn.0.execute_batch(sql).map_err(|e| error(&e, "schema_migration")))?;
         let mut tentative = Projections::new(make);
         let mut published = Projections::new(make);
         {
@@ -70,7 +71,26 @@ impl SqliteStore {
                 move || Writer { conn: writer, tentative, shared }.run(&queue)
             })
             .map_err(|e| StoreError::Backend(format!("the writer thread did not start: {e}")))?;
-        Ok(Arc::new(Self { queue, shared, writer: Some(thread), readers: Readers::new(path.to_owned()), _lock: lock }))
+        Ok(Arc::new(Self { queue, shared, writer: Some(thread), readers: Readers::new(path.to_owned()), applied, _lock: Some(lock) }))
+    }
+
+    /// Opens the database at `path` to read it, also while another process writes it: for backups and
+    /// verification beside a running host. Takes no lock, migrates nothing; writes are refused.
+    ///
+    /// # Errors
+    /// `Newer` or `Altered` for a foreign schema, `Backend` for an older one or a missing file, `Corrupt`.
+    pub fn open_read_only(path: &Path, make: MakeProjections) -> Result<Arc<Self>, Error> {
+        let mut conn = SqliteConn::open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        migrate::require_current(&mut conn)?;
+        let mut published = Projections::new(make);
+        published.rebuild(&mut SqlTx::new(&mut conn, None, Projected::Absent))?;
+        let shared = Arc::new(Shared { published: Published::new(published), signal: Signal::default() });
+        Ok(Arc::new(Self { queue: Arc::default(), shared, writer: None, readers: Readers::new(path.to_owned()), applied: Vec::new(), _lock: None }))
+    }
+
+    /// Migrations that opening applied.
+    pub fn applied(&self) -> &[i64] {
+        &self.applied
     }
 
     /// Copies the live database to `to`, page by page, while writes go on.
@@ -147,6 +167,9 @@ impl Store for SqliteStore {
     }
 
     fn submit(&self, spec: Spec, body: WriteBody, done: Done) {
+        if self.writer.is_none() {
+            return done(Err(StoreError::Backend("the database was opened for reading only".into()).into()));
+        }
         if let Err(e) = self.refuse_inside() {
             return done(Err(e.into()));
         }
@@ -297,7 +320,7 @@ impl Writer {
         let mut broken = self.conn.run("BEGIN IMMEDIATE").err();
         while ran.len() < jobs_max && (ran.is_empty() || now() < end) && broken.is_none() {
             let Some(mut job) = queue.pop(lane) else { break };
-            let (outcome, mut made) = self.body(&mut job);
+            let (outcome, mut made) = self.patiently(&mut job);
             changes.append(&mut made);
             if self.conn.0.is_autocommit() {
                 // The engine ended the whole transaction by itself. What came before in this batch is not there.
@@ -333,6 +356,17 @@ impl Writer {
         if broken.is_none() {
             self.shared.signal.notify();
         }
+    }
+
+    /// Runs one body, again if it took too long.
+    fn patiently(&mut self, job: &mut Job) -> (Result<(), Error>, Vec<Change>) {
+        for _ in 1..limits::TX_SLOW_ATTEMPTS_MAX {
+            match self.body(job) {
+                (Err(Error::Store(StoreError::TooLong { .. })), _) if !self.conn.0.is_autocommit() => {}
+                ended => return ended,
+            }
+        }
+        self.body(job)
     }
 
     /// Runs one body in its savepoint; returns what it changed, nothing when it failed.

@@ -22,6 +22,9 @@ use crate::rate::Rate;
 /// The variable that names the file when `--config` does not.
 pub const FILE_VARIABLE: &str = "ZHENGNA_CONFIG";
 const PREFIX: &str = "ZHENGNA_";
+const HEADING: &str = "Configuration";
+/// Keys that `-h` shows; `--help` shows all.
+const SHORT_HELP: [&str; 4] = ["database", "listen", "key_file", "checkpoint_file"];
 
 /// What a value must look like.
 #[derive(Debug, Clone, Copy)]
@@ -281,6 +284,11 @@ impl fmt::Debug for Config {
 }
 
 impl Config {
+    /// The database as it may be shown and logged: passwords as `***`.
+    pub fn shown_database(&self) -> String {
+        masked_database(&self.database)
+    }
+
     /// The limits of the accept loop.
     pub fn listener_limits(&self) -> ListenerLimits {
         ListenerLimits {
@@ -404,6 +412,7 @@ impl clap::Args for Flags {
                 .value_name("FILE")
                 .value_parser(clap::value_parser!(PathBuf))
                 .global(true)
+                .help_heading(HEADING)
                 .help("configuration file (TOML) [env: ZHENGNA_CONFIG]"),
         );
         for key in KEYS {
@@ -416,6 +425,8 @@ impl clap::Args for Flags {
                     .long(key.flag())
                     .value_name("VALUE")
                     .global(true)
+                    .help_heading(HEADING)
+                    .hide_short_help(!SHORT_HELP.contains(&key.name))
                     .help(format!("{} [env: {}]{default}", key.help, key.variable())),
             );
         }
@@ -529,6 +540,13 @@ impl Effective {
             unknown_variables,
             shown,
         })
+    }
+
+    /// Whether nobody set this key.
+    pub fn is_default(&self, key: &str) -> bool {
+        self.shown
+            .iter()
+            .any(|(name, _, source)| *name == key && *source == Source::Default)
     }
 
     /// What `zhengna config` prints: every key, its value, its source; secrets as `***`.

@@ -23,6 +23,8 @@ pages! {
     "/assets/taxpayer.js" "assets/taxpayer.js" "text/javascript; charset=utf-8";
     "/assets/officer.js" "assets/officer.js" "text/javascript; charset=utf-8";
     "/assets/docs.js" "assets/docs.js" "text/javascript; charset=utf-8";
+    "/assets/start.js" "assets/start.js" "text/javascript; charset=utf-8";
+    "/assets/icon.svg" "assets/icon.svg" "image/svg+xml";
     "/assets/style.css" "assets/style.css" "text/css; charset=utf-8";
 }
 

@@ -1,0 +1,19 @@
+# The three commands. `make run` and `make test` need nothing but Rust, Node, Python and a C compiler.
+.PHONY: run test proof soak lint help
+
+help: ## What there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
+
+run: ## Build the host and start it with demo data on embedded SQLite
+	cargo build --release --package zhengna-server --bin zhengna
+	./target/release/zhengna demo
+
+test: ## Everything needed to trust a change
+	./tests/prepare
+	./tests/run
+
+proof: ## Bounded crash, fault and simulation runs
+	./tests/proof
+
+lint: ## Formatting, lints, licences, purity of the core
+	./tests/lint

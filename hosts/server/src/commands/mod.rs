@@ -1,0 +1,86 @@
+//! The command `zhengna`: one file per subcommand, each prints what it did and what to do next.
+
+mod audit;
+mod backup;
+mod config;
+mod demo;
+mod keys;
+mod migrate;
+mod openapi;
+mod operations;
+mod recount;
+mod restore;
+mod serve;
+mod user;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{Config, Effective, Flags};
+use crate::failure::{EXIT_CODES, Failure};
+use crate::output;
+
+const ABOUT: &str = "\
+征纳 Zhengna: where a tax authority and its taxpayers meet.
+
+New here?         zhengna demo
+A real host:      zhengna keys new && zhengna migrate && zhengna serve
+What is set:      zhengna config
+What it can do:   zhengna operations";
+
+/// The command line.
+#[derive(Parser)]
+#[command(name = "zhengna", version, about = ABOUT, after_help = EXIT_CODES, arg_required_else_help = true, max_term_width = 110)]
+pub struct Cli {
+    #[command(flatten)]
+    flags: Flags,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    Serve(serve::Serve),
+    Demo(demo::Demo),
+    Migrate(migrate::Migrate),
+    Keys(keys::Keys),
+    User(user::User),
+    Backup(backup::Backup),
+    Restore(restore::Restore),
+    Audit(audit::Audit),
+    Recount(recount::Recount),
+    Operations(operations::Operations),
+    Openapi(openapi::Openapi),
+    Config(config::Config),
+}
+
+/// Runs a command line.
+pub fn run(cli: Cli) -> ExitCode {
+    let flags = &cli.flags;
+    let (as_json, result) = match cli.action {
+        Action::Serve(c) => (false, c.run(flags)),
+        Action::Demo(c) => (c.json, c.run(flags)),
+        Action::Migrate(c) => (c.json, c.run(flags)),
+        Action::Keys(c) => (c.json(), c.run(flags)),
+        Action::User(c) => (c.json(), c.run(flags)),
+        Action::Backup(c) => (c.json, c.run(flags)),
+        Action::Restore(c) => (c.json, c.run(flags)),
+        Action::Audit(c) => (c.json(), c.run(flags)),
+        Action::Recount(c) => (c.json, c.run(flags)),
+        Action::Operations(c) => (c.json, c.run()),
+        Action::Openapi(c) => (false, c.run()),
+        Action::Config(c) => (c.json, c.run(flags)),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::failure(&failure, as_json);
+            ExitCode::from(failure.exit as u8)
+        }
+    }
+}
+
+fn configured(flags: &Flags) -> Result<Config, Failure> {
+    Ok(Effective::load(flags)?.config)
+}

@@ -1,0 +1,299 @@
+//! What runs beside the HTTP server: about once a second the audit trail is sealed, signed and written to the second
+//! sink, what is due is run, and the webhook is told. Plain threads: all of it blocks.
+//!
+//! Every host runs one. The core lets one at a time do each thing, so several do no harm.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use zhengna_core::Core;
+
+use crate::checkpoints::CheckpointFile;
+use crate::stop::Stop;
+use crate::webhook::Webhook;
+
+/// Between two rounds.
+const EVERY: Duration = Duration::from_secs(1);
+/// Timers of one lease.
+const TIMERS_AT_ONCE: u32 = 50;
+/// A backlog does not keep one round from the next thing for longer than so many transactions.
+const STEPS_MAX: usize = 200;
+/// A failure that lasts is logged once in so many rounds.
+const LOG_EVERY: u32 = 60;
+/// How long a stop waits for the webhook's attempt under way. It may be left: it is delivered again.
+const WEBHOOK_PATIENCE: Duration = Duration::from_secs(2);
+
+/// The threads.
+pub struct Keeper {
+    stop: Stop,
+    rounds: JoinHandle<Kept>,
+    webhook: Option<(JoinHandle<()>, Receiver<()>)>,
+}
+
+/// Where the keeper left things.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Kept {
+    /// Place of the last audit record that is sealed.
+    pub sealed: i64,
+    /// Place of the last checkpoint in the second sink.
+    pub checkpoint: i64,
+    /// Whether the last round went through.
+    pub complete: bool,
+}
+
+impl Keeper {
+    /// Starts the threads.
+    pub fn start(
+        core: Core,
+        checkpoints: CheckpointFile,
+        webhook: Option<Webhook>,
+    ) -> std::io::Result<Keeper> {
+        let stop = Stop::default();
+        let webhook = match webhook {
+            None => None,
+            Some(webhook) => Some(start_webhook(core.clone(), webhook, stop.clone())?),
+        };
+        let heard = stop.clone();
+        let rounds = std::thread::Builder::new()
+            .name("zhengna-keeper".into())
+            .spawn(move || {
+                let mut rounds = Rounds {
+                    core,
+                    checkpoints,
+                    failing: HashMap::new(),
+                    sealed: 0,
+                };
+                rounds.begin();
+                loop {
+                    let last = heard.wait(EVERY);
+                    let complete = rounds.round(last);
+                    if last {
+                        return Kept {
+                            sealed: rounds.sealed,
+                            checkpoint: rounds.checkpoints.last(),
+                            complete,
+                        };
+                    }
+                }
+            })?;
+        Ok(Keeper {
+            stop,
+            rounds,
+            webhook,
+        })
+    }
+
+    /// Ends the threads after one last round that seals and signs everything.
+    pub fn stop(self) -> Kept {
+        self.stop.say();
+        let kept = self.rounds.join().unwrap_or_default(); // rounds catch their panics
+        if let Some((thread, ended)) = self.webhook {
+            // An error is the sender dropped: it has ended.
+            match ended.recv_timeout(WEBHOOK_PATIENCE) {
+                Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {
+                    tracing::info!("left a webhook attempt under way; it will be delivered again");
+                }
+                _ => drop(thread.join()),
+            }
+        }
+        kept
+    }
+}
+
+fn start_webhook(
+    core: Core,
+    webhook: Webhook,
+    stop: Stop,
+) -> std::io::Result<(JoinHandle<()>, Receiver<()>)> {
+    let (tell, ended) = channel();
+    let thread = std::thread::Builder::new()
+        .name("zhengna-webhook".into())
+        .spawn(move || {
+            let mut failing = HashMap::new();
+            loop {
+                attempt(&mut failing, "deliver to the webhook", || {
+                    webhook.drain(&core, &stop)
+                });
+                if stop.wait(EVERY) {
+                    break;
+                }
+            }
+            drop(tell);
+        })?;
+    Ok((thread, ended))
+}
+
+struct Rounds {
+    core: Core,
+    checkpoints: CheckpointFile,
+    failing: HashMap<&'static str, u32>,
+    sealed: i64,
+}
+
+impl Rounds {
+    fn begin(&mut self) {
+        let Rounds {
+            core,
+            checkpoints,
+            failing,
+            ..
+        } = self;
+        attempt(failing, "set the timers that always run", || {
+            core.ensure_timers()
+        });
+        let agrees = attempt(
+            failing,
+            "compare the checkpoint file with the database",
+            || checkpoints.agrees_with(core),
+        );
+        if agrees == Some(false) {
+            tracing::error!(
+                checkpoint = checkpoints.last(),
+                "the database does not have the last checkpoint of the checkpoint file: it was cut off, replaced by an older copy, \
+                 or is another database; run `zhengna audit verify`"
+            );
+        }
+    }
+
+    /// Everything once, each thing whatever became of the others. Whether all went through.
+    fn round(&mut self, last: bool) -> bool {
+        let Rounds {
+            core,
+            checkpoints,
+            failing,
+            sealed,
+        } = self;
+        let mut complete = true;
+        let mut step = |name, run: &mut dyn FnMut() -> Result<(), Box<dyn std::error::Error>>| {
+            complete &= attempt(failing, name, run).is_some();
+        };
+        if !last {
+            step("run what is due", &mut || {
+                for _ in 0..STEPS_MAX {
+                    if core.run_due(TIMERS_AT_ONCE)? < TIMERS_AT_ONCE {
+                        break;
+                    }
+                }
+                Ok(())
+            });
+        }
+        step("write down when sessions were used", &mut || {
+            for _ in 0..STEPS_MAX {
+                if core.write_down_touches()? == 0 {
+                    break;
+                }
+            }
+            Ok(())
+        });
+        step("seal the audit trail", &mut || {
+            let mut steps = 0;
+            loop {
+                let done = core.seal_audit()?;
+                *sealed = done.number;
+                steps += 1;
+                // The last round leaves nothing.
+                if !done.more || (!last && steps >= STEPS_MAX) {
+                    return Ok(());
+                }
+            }
+        });
+        step("sign the audit trail", &mut || {
+            core.checkpoint_audit(last)?;
+            Ok(())
+        });
+        step("write checkpoints to the second sink", &mut || {
+            checkpoints.catch_up(core)?;
+            Ok(())
+        });
+        complete
+    }
+}
+
+/// Runs one thing; an error or a panic is logged and ends nothing.
+fn attempt<R, E: std::fmt::Display>(
+    failing: &mut HashMap<&'static str, u32>,
+    name: &'static str,
+    run: impl FnOnce() -> Result<R, E>,
+) -> Option<R> {
+    let error = match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(Ok(done)) => {
+            if failing.remove(name).is_some() {
+                tracing::info!(what = name, "works again");
+            }
+            return Some(done);
+        }
+        Ok(Err(e)) => e.to_string(),
+        Err(_) => "it panicked".to_owned(),
+    };
+    let times = failing.entry(name).or_insert(0);
+    if times.is_multiple_of(LOG_EVERY) {
+        tracing::error!(what = name, error, "failed; it is tried again every second");
+    }
+    *times += 1;
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use zhengna_core::audit::FindingKind;
+    use zhengna_tests::world::{Engine, World};
+
+    fn file(dir: &tempfile::TempDir) -> CheckpointFile {
+        CheckpointFile::open(&dir.path().join("checkpoints")).unwrap()
+    }
+
+    #[test]
+    fn a_stop_seals_and_signs_everything() {
+        let (dir, world) = (tempfile::tempdir().unwrap(), World::new(Engine::Memory));
+        let kept = Keeper::start(world.core.clone(), file(&dir), None)
+            .unwrap()
+            .stop();
+        assert!(kept.complete && kept.sealed > 0 && kept.checkpoint == kept.sealed);
+        let signed = crate::checkpoints::read(&dir.path().join("checkpoints")).unwrap();
+        let verdict = world.core.verify_audit(signed).unwrap();
+        assert_eq!(
+            (verdict.finding, verdict.unsealed, verdict.verified),
+            (None, 0, kept.sealed)
+        );
+    }
+
+    #[test]
+    fn a_sink_that_missed_some_catches_up_and_one_ahead_of_the_database_tells() {
+        let (dir, world) = (tempfile::tempdir().unwrap(), World::new(Engine::Memory));
+        for n in 0..3 {
+            world.entered(n);
+            while world.core.seal_audit().unwrap().more {}
+            world.core.checkpoint_audit(true).unwrap(); // the host dies before it writes the line
+        }
+        let mut sink = file(&dir);
+        assert_eq!(sink.catch_up(&world.core).unwrap(), 3);
+        assert!(sink.agrees_with(&world.core).unwrap());
+        let older = World::new(Engine::Memory);
+        assert!(!sink.agrees_with(&older.core).unwrap());
+        while older.core.seal_audit().unwrap().more {}
+        let signed = crate::checkpoints::read(&dir.path().join("checkpoints")).unwrap();
+        let finding = older.core.verify_audit(signed).unwrap().finding.unwrap();
+        assert_eq!(finding.kind, FindingKind::CutOff);
+    }
+
+    #[test]
+    fn failures_are_survived_and_told_once_a_minute() {
+        let mut failing = HashMap::new();
+        for _ in 0..3 {
+            assert_eq!(attempt(&mut failing, "x", || Err::<(), _>("no")), None);
+        }
+        assert_eq!(failing["x"], 3);
+        assert_eq!(
+            attempt(&mut failing, "x", || -> Result<(), String> {
+                panic!("boom")
+            }),
+            None
+        );
+        assert_eq!(attempt(&mut failing, "x", || Ok::<_, String>(5)), Some(5));
+        assert!(failing.is_empty());
+    }
+}

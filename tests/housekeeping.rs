@@ -1,0 +1,86 @@
+//! What hosts do for the core besides serving: timers that always run, reading beside a writer.
+
+use std::time::Duration;
+
+use zhengna_core::core::PROJECTIONS;
+use zhengna_core::identity::{NewTaxpayer, TaxpayerKind};
+use zhengna_core::interaction::OpenLine;
+use zhengna_core::{limits, synthetic};
+use zhengna_core::store::sqlite::SqliteStore;
+use zhengna_core::store::{StoreExt, dump};
+use zhengna_tests::world::{ENGINES, Engine, NANGUAN, World, code, core_over, person};
+
+#[test]
+fn keys_are_forgotten_by_one_timer_however_many_hosts_start() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        for _ in 0..3 {
+            world.core.ensure_timers().unwrap();
+        }
+        let open = || {
+            let cmd = OpenLine { name: "发票".into(), authority: code(NANGUAN) };
+            world.core.as_system().with_key("k").unwrap().interaction().open_line(cmd).wait().unwrap().line
+        };
+        let first = open();
+        assert_eq!(world.core.run_due(10).unwrap(), 1, "{engine:?}: three hosts, one timer");
+        assert_eq!(world.core.run_due(10).unwrap(), 0, "{engine:?}: not due again at once");
+        assert_eq!(open(), first, "{engine:?}: still remembered");
+
+        world.clock.advance(limits::IDEMPOTENCY_RETENTION + Duration::from_secs(1));
+        world.core.ensure_timers().unwrap();
+        assert_eq!(world.core.run_due(10).unwrap(), 1, "{engine:?}");
+        assert_ne!(open(), first, "{engine:?}: forgotten");
+        assert_eq!(world.core.run_due(10).unwrap(), 0, "{engine:?}");
+        world.clock.advance(limits::FORGET_KEYS_EVERY);
+        assert_eq!(world.core.run_due(10).unwrap(), 1, "{engine:?}: it always runs");
+    }
+}
+
+#[test]
+fn sqlite_is_read_beside_the_process_that_writes_it() {
+    let world = World::new(Engine::Sqlite);
+    let path = world.keep.path().unwrap();
+    let beside = SqliteStore::open_read_only(&path, PROJECTIONS).unwrap();
+    let rows = dump::dump(&*beside, |_| Ok(())).unwrap();
+    let _new = world.core.as_system().interaction().open_line(OpenLine { name: "发票".into(), authority: code(NANGUAN) }).wait().unwrap();
+    assert!(dump::dump(&*beside, |_| Ok(())).unwrap() > rows, "it sees what was committed meanwhile");
+
+    let refused = core_over(beside.clone(), 3).0.as_system().interaction().open_line(OpenLine { name: "发票".into(), authority: code(NANGUAN) }).wait();
+    assert!(refused.unwrap_err().to_string().contains("reading only"));
+    assert!(beside.query("still reads", |_| Ok(())).is_ok());
+
+    let missing = path.with_file_name("missing.db");
+    assert!(SqliteStore::open_read_only(&missing, PROJECTIONS).is_err());
+    assert!(!missing.exists(), "looking creates nothing");
+}
+
+#[test]
+fn officers_and_posts_are_found_by_the_host_alone() {
+    let world = World::new(Engine::Memory);
+    let system = world.core.as_system();
+    assert_eq!(system.access().find_officer("22010000").unwrap(), Some(world.officers[0]));
+    assert_eq!(system.access().find_officer("nobody").unwrap(), None);
+    assert!(system.access().find_post("督导").unwrap().is_some());
+    assert!(world.officer(0).access().find_officer("22010000").is_err());
+    assert!(world.taxpayer(0).access().find_post("督导").is_err());
+}
+
+#[test]
+fn persons_and_enterprises_are_enrolled_in_one_list_and_again() {
+    use rand_core::SeedableRng as _;
+    let mut rng = zhengna_core::crypto::Rng::seed_from_u64(1);
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let mut rows = Vec::new();
+        for n in 100..104 {
+            rows.push(person(n));
+            let made = synthetic::enterprise(&mut rng);
+            rows.push(NewTaxpayer { kind: TaxpayerKind::Enterprise, name: made.name, number: made.uscc.as_str().into(), phone: None, ..person(n) });
+        }
+        rows.push(person(100)); // twice in one list
+        let identity = world.core.as_system();
+        assert_eq!(identity.identity().enrol(&rows, &mut |_| {}).unwrap().changed, 8, "{engine:?}");
+        rows.push(person(104));
+        assert_eq!(identity.identity().enrol(&rows, &mut |_| {}).unwrap().changed, 1, "{engine:?}");
+    }
+}
