@@ -45,12 +45,12 @@ fn a_taxpayer_talks_to_an_officer_and_everything_can_be_read_back_and_proved() {
         let kinds: Vec<&str> = transcript.events.iter().map(|e| e.kind.as_str()).collect();
         assert_eq!(kinds, ["conversation.claimed", "message.sent", "message.sent", "messages.read", "conversation.closed"], "{engine:?}");
 
-        world.core.seal_audit().unwrap();
+        world.seal();
         let line = world.core.checkpoint_audit(true).unwrap().line.expect("something to sign");
         let checkpoint = zhengna_core::audit::Checkpoint::from_line(&line).unwrap();
         let verdict = world.core.verify_audit(vec![checkpoint]).unwrap();
         assert_eq!((verdict.finding, verdict.unsealed, verdict.checkpoints), (None, 0, 1), "{engine:?}");
-        assert_eq!(world.core.recount().unwrap(), Vec::<String>::new());
+        assert_eq!(world.recount(), Vec::<String>::new());
     }
 }
 
@@ -71,7 +71,7 @@ fn claims_are_first_in_first_out_and_respect_capacity() {
         world.taxpayer(4).interaction().leave(Leave { conversation: entered[4] }).wait().unwrap();
         let nobody = world.officer(1).interaction().claim(Claim { line: world.line }).wait();
         assert_eq!(nobody.unwrap_err(), Error::Refused(Refusal::NobodyWaiting), "{engine:?}");
-        assert_eq!(world.core.recount().unwrap(), Vec::<String>::new());
+        assert_eq!(world.recount(), Vec::<String>::new());
     }
 }
 

@@ -207,10 +207,44 @@ impl World {
         self.taxpayer(n).interaction().enter(self.enter()).wait().expect("enters")
     }
 
+    /// Compares projections with rows once they had time to follow: on PostgreSQL they do so a moment after the
+    /// commit, within a second by design; anything else is exact at once.
+    pub fn recount(&self) -> Vec<String> {
+        settle(&self.core, |core| core.recount().expect("recounts"), Vec::is_empty)
+    }
+
+    /// Seals every record. On PostgreSQL a transaction of another database may hold the horizon up for a moment.
+    pub fn seal(&self) {
+        let unsealed = settle(
+            &self.core,
+            |core| {
+                while core.seal_audit().expect("seals").more {}
+                core.verify_audit(Vec::new()).expect("verifies").unsealed
+            },
+            |unsealed| *unsealed == 0,
+        );
+        assert_eq!(unsealed, 0, "records are left unsealed");
+    }
+
     /// The core and what keeps its database, for a restart.
     pub fn into_keep(self) -> Keep {
         self.keep
     }
+}
+
+/// Asks until the answer is good, at most ten seconds; the last answer. Between two asks waits for a commit, or
+/// a moment.
+fn settle<T>(core: &Core, ask: impl Fn(&Core) -> T, good: impl Fn(&T) -> bool) -> T {
+    let signal = core.store().signal();
+    let mut answer = ask(core);
+    for _ in 0..1000 {
+        if good(&answer) {
+            break;
+        }
+        signal.wait_past(signal.count(), std::time::Duration::from_millis(10));
+        answer = ask(core);
+    }
+    answer
 }
 
 /// A taxpayer with a valid resident id, counted up from a date nobody here was born on.

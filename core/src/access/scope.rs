@@ -71,6 +71,12 @@ impl Scope {
         Self(terms)
     }
 
+    /// A scope of these terms, for the conformance suite, which has no callers.
+    #[cfg(feature = "testing")]
+    pub(crate) fn of_terms(terms: Vec<Term>) -> Self {
+        Self(terms)
+    }
+
     /// The terms.
     pub(crate) fn terms(&self) -> &[Term] {
         &self.0

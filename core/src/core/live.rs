@@ -102,7 +102,8 @@ pub(super) fn page(tx: &mut dyn ReadTx, ctx: &Ctx, topics: &[Topic], cursor: Cur
         found.extend(journal::after_in(tx, *topic, cursor, max)?);
     }
     found.sort_unstable_by_key(Event::cursor);
-    let more = found.len() > max as usize;
+    // One full topic may hold more behind its last event, also where nothing was cut off here.
+    let more = found.len() >= max as usize;
     found.truncate(max as usize);
     let cursor = found.last().map_or(cursor, Event::cursor);
     Ok(EventPage { events: expand(tx, ctx, &found)?, cursor, more })

@@ -134,7 +134,7 @@ pub fn transcript(tx: &mut dyn ReadTx, ctx: &Ctx, id: ConversationId) -> Result<
     let mut events = Vec::new();
     let mut cursor = Cursor::default();
     loop {
-        let page = journal::after_in(tx, Topic::Conversation(id), cursor, limits::EVENTS_PAGE_MAX)?;
+        let page = journal::seen_in(tx, Topic::Conversation(id), cursor, limits::EVENTS_PAGE_MAX)?;
         let Some(last) = page.last() else { break };
         cursor = last.cursor();
         events.extend(page.iter().map(|e| TranscriptEvent { at: e.at, kind: e.kind, actor: e.actor.to_string(), number: e.number }));

@@ -197,6 +197,13 @@ pub(crate) fn after_in(tx: &mut dyn ReadTx, topic: Topic, cursor: Cursor, max: u
     tx.scan(Engine::work("the reader's topics were checked"), range)
 }
 
+/// Events of one topic behind `cursor`, all that this transaction sees: for whoever reads them once and does not
+/// continue at a cursor later. No horizon, so what the caller has just done is there.
+pub(crate) fn seen_in(tx: &mut dyn ReadTx, topic: Topic, cursor: Cursor, max: u32) -> StoreResult<Vec<Event>> {
+    let range = stretch(Some(Event::BY_TOPIC), (topic.bytes(),)).after((cursor.xid, cursor.seq)).limit(max.min(limits::EVENTS_PAGE_MAX));
+    tx.scan(Engine::work("the topic's object was opened"), range)
+}
+
 /// The place behind everything committed so far.
 pub(crate) fn end(tx: &mut dyn ReadTx) -> StoreResult<Cursor> {
     let horizon = tx.horizon()?;

@@ -18,8 +18,9 @@ mod record;
 mod error;
 #[cfg(feature = "testing")]
 pub mod conformance;
-pub mod memory;
 pub mod dump;
+mod lock_order;
+pub mod memory;
 pub mod migrate;
 mod projection;
 pub mod segment;
@@ -56,21 +57,22 @@ use crate::error::Error;
 pub(crate) mod raw {
     use super::{Projections, Row, StoreResult, Table, Value};
 
-    /// A contiguous stretch of an index (or of the primary key).
+    /// A contiguous stretch of an index (or of the primary key). A row with a NULL in an indexed column is not in
+    /// the index: the engines disagree about where it would stand.
     #[derive(Clone, Debug)]
-    pub struct Range {
+    pub(crate) struct Range {
         /// Which index; `None` is the primary key.
-        pub index: Option<usize>,
+        pub(crate) index: Option<usize>,
         /// Values of the leading columns, all equal.
-        pub prefix: Row,
+        pub(crate) prefix: Row,
         /// Start strictly after these values of the columns that follow the prefix.
-        pub after: Option<Row>,
-        /// Stop after this value of the first column behind the prefix.
-        pub until: Option<Value>,
+        pub(crate) after: Option<Row>,
+        /// Nothing above this value of the first column behind the prefix, in either direction.
+        pub(crate) until: Option<Value>,
         /// Largest first.
-        pub reverse: bool,
+        pub(crate) reverse: bool,
         /// At most this many rows.
-        pub limit: u32,
+        pub(crate) limit: u32,
     }
 
     /// Reads.

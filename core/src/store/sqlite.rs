@@ -4,6 +4,7 @@
 //! work and nobody else's. A failed COMMIT, and an error by which SQLite ends the transaction by itself
 //! (a full disk), make every write of the batch "unknown".
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -82,6 +83,39 @@ impl SqliteStore {
     }
 }
 
+thread_local! {
+    /// The stores in whose reads this thread is, by address.
+    static READING: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Marks this thread as being inside a read.
+struct Inside;
+
+impl Inside {
+    fn enter(shared: &Arc<Shared>) -> Self {
+        READING.with_borrow_mut(|stores| stores.push(Arc::as_ptr(shared).addr()));
+        Self
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        READING.with_borrow_mut(Vec::pop);
+    }
+}
+
+impl SqliteStore {
+    /// A body that calls the store would wait for itself, or see another moment than its own.
+    fn refuse_inside(&self) -> StoreResult<()> {
+        let writing = self.writer.as_ref().is_some_and(|w| w.thread().id() == std::thread::current().id());
+        let reading = READING.with_borrow(|stores| stores.contains(&Arc::as_ptr(&self.shared).addr()));
+        if writing || reading {
+            return Err(StoreError::Backend("a transaction body called the store; pass the transaction on instead".into()));
+        }
+        Ok(())
+    }
+}
+
 impl Drop for SqliteStore {
     fn drop(&mut self) {
         self.queue.close();
@@ -113,8 +147,8 @@ impl Store for SqliteStore {
     }
 
     fn submit(&self, spec: Spec, body: WriteBody, done: Done) {
-        if self.writer.as_ref().is_some_and(|w| w.thread().id() == std::thread::current().id()) {
-            return done(Err(StoreError::Backend("a transaction body called the store; pass the transaction on instead".into()).into()));
+        if let Err(e) = self.refuse_inside() {
+            return done(Err(e.into()));
         }
         if let Err((refused, done)) = self.queue.push(Job { spec, body, done }) {
             done(Err(refused.into()));
@@ -122,8 +156,10 @@ impl Store for SqliteStore {
     }
 
     fn read(&self, _: &'static str, mut body: ReadBody) -> Result<(), Error> {
+        self.refuse_inside()?;
         self.readers.with(|conn| {
             conn.0.execute_batch("BEGIN").map_err(|e| error(&e, "begin"))?;
+            let _inside = Inside::enter(&self.shared);
             let mut tx = SqlTx::new(conn, None, Projected::Seen(&self.shared.published));
             let result = catch_unwind(AssertUnwindSafe(|| body(&mut tx))).unwrap_or(Err(StoreError::Panicked.into()));
             let _ = conn.0.execute_batch("ROLLBACK"); // a read has nothing to lose

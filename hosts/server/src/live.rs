@@ -256,9 +256,6 @@ impl Feed {
             stop = self.follow(cursor) => stop,
         };
         if let Stop::End(why) = stop {
-            if why == Ended::TooSlow {
-                self.app.metrics().slow.fetch_add(1, Ordering::Relaxed);
-            }
             // A client that does not read will not read this either: it gets a moment, not more.
             let _ = self.frames.send_timeout(Frame::End(why), Duration::from_secs(2)).await;
         }

@@ -9,9 +9,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::raw::{Range, RawRead, RawWrite};
+use super::lock_order::LockOrder;
 use super::value::order_key;
 use super::{
-    Change, Done, MakeProjections, Projections, Published, ReadBody, Row, Signal, Spec, Store, StoreError, StoreResult, Table, Value, WriteBody,
+    Change, Done, Index, MakeProjections, Projections, Published, ReadBody, Row, Signal, Spec, Store, StoreError, StoreResult, Table, Value, WriteBody,
 };
 use crate::error::Error;
 
@@ -80,7 +81,7 @@ impl Store for MemoryStore {
 
     fn submit(&self, _: Spec, mut body: WriteBody, done: Done) {
         let outcome = self.enter().map_err(Error::from).and_then(|mut entered| {
-            let mut tx = MemTx { state: &mut entered.state, changes: Vec::new(), poison: None };
+            let mut tx = MemTx::new(&mut entered.state);
             let result = catch_unwind(AssertUnwindSafe(|| body(&mut tx))).unwrap_or(Err(StoreError::Panicked.into()));
             // A body that swallowed a storage error has not done what it believes it did.
             let result = match tx.poison.take() {
@@ -105,7 +106,7 @@ impl Store for MemoryStore {
 
     fn read(&self, _: &'static str, mut body: ReadBody) -> Result<(), Error> {
         let mut entered = self.enter()?;
-        let mut tx = MemTx { state: &mut entered.state, changes: Vec::new(), poison: None };
+        let mut tx = MemTx::new(&mut entered.state);
         catch_unwind(AssertUnwindSafe(|| body(&mut tx))).unwrap_or(Err(StoreError::Panicked.into()))
     }
 
@@ -134,6 +135,13 @@ struct MemTx<'a> {
     state: &'a mut State,
     changes: Vec<Change>,
     poison: Option<StoreError>,
+    locks: LockOrder,
+}
+
+impl<'a> MemTx<'a> {
+    fn new(state: &'a mut State) -> Self {
+        Self { state, changes: Vec::new(), poison: None, locks: LockOrder::default() }
+    }
 }
 
 impl MemTx<'_> {
@@ -146,6 +154,17 @@ impl MemTx<'_> {
 
     fn table(&mut self, table: &'static Table) -> &mut TableData {
         self.state.tables.entry(table.name).or_insert_with(|| TableData { rows: BTreeMap::new(), indexes: table.indexes.iter().map(|_| BTreeMap::new()).collect() })
+    }
+
+    /// The row with the stamps that are the store's to give.
+    fn stamped(&mut self, table: &'static Table, row: &Row) -> Row {
+        let mut row = row.clone();
+        if table.stamped {
+            self.state.stamp += 1;
+            row[0] = Value::Int(0);
+            row[1] = Value::Int(self.state.stamp);
+        }
+        row
     }
 
     fn put(&mut self, table: &'static Table, row: &Row) -> StoreResult<()> {
@@ -163,7 +182,7 @@ impl MemTx<'_> {
                 }
             }
         }
-        for i in 0..table.indexes.len() {
+        for i in (0..table.indexes.len()).filter(|&i| holds(&table.indexes[i], row)) {
             data.indexes[i].insert(index_key(table, i, row), key.clone());
         }
         data.rows.insert(key, row.clone());
@@ -217,6 +236,11 @@ fn key_bytes(values: &[Value]) -> Bytes {
 fn index_key(table: &'static Table, index: usize, row: &Row) -> Bytes {
     let values: Row = table.order_of(Some(index)).into_iter().map(|c| row[c].clone()).collect();
     key_bytes(&values)
+}
+
+/// A row with a NULL in an indexed column is not in the index: see [`Range`].
+fn holds(index: &Index, row: &Row) -> bool {
+    index.columns.iter().all(|&c| row[c] != Value::Null)
 }
 
 /// The bounds, in encoded keys, of a stretch.
@@ -283,7 +307,7 @@ impl RawRead for MemTx<'_> {
     }
 
     fn horizon(&mut self) -> StoreResult<i64> {
-        Ok(i64::MAX)
+        self.guard(|_| Ok(i64::MAX))
     }
 
     fn visit_projections(&self, visit: &mut dyn FnMut(&Projections)) -> bool {
@@ -298,18 +322,16 @@ fn take<'a>(rows: impl DoubleEndedIterator<Item = &'a Row>, reverse: bool, limit
 
 impl RawWrite for MemTx<'_> {
     fn lock(&mut self, table: &'static Table, key: &[Value]) -> StoreResult<Option<Row>> {
-        self.get(table, key)
+        self.guard(|tx| {
+            tx.locks.take(table, key)?;
+            Ok(tx.table(table).rows.get(&key_bytes(key)).cloned())
+        })
     }
 
     fn insert(&mut self, table: &'static Table, rows: &[Row]) -> StoreResult<()> {
         self.guard(|tx| {
             for row in rows {
-                let mut row = row.clone();
-                if table.stamped {
-                    tx.state.stamp += 1;
-                    row[0] = Value::Int(0);
-                    row[1] = Value::Int(tx.state.stamp);
-                }
+                let row = tx.stamped(table, row);
                 tx.put(table, &row)?;
                 tx.changed(Change { table, old: None, new: Some(row) })?;
             }
@@ -331,10 +353,13 @@ impl RawWrite for MemTx<'_> {
     }
 
     fn insert_new(&mut self, table: &'static Table, row: &Row) -> StoreResult<bool> {
-        self.guard(|tx| match tx.put(table, row) {
-            Ok(()) => tx.changed(Change { table, old: None, new: Some(row.clone()) }).map(|()| true),
-            Err(StoreError::Duplicate { .. }) => Ok(false),
-            Err(e) => Err(e),
+        self.guard(|tx| {
+            let row = tx.stamped(table, row);
+            match tx.put(table, &row) {
+                Ok(()) => tx.changed(Change { table, old: None, new: Some(row) }).map(|()| true),
+                Err(StoreError::Duplicate { .. }) => Ok(false),
+                Err(e) => Err(e),
+            }
         })
     }
 

@@ -4,10 +4,13 @@ mod text;
 
 use std::rc::Rc;
 
-pub use text::{Dialect, declared_ddl, declared_schema, range_text};
+#[cfg(feature = "testing")]
+pub use text::{RangeForm, range_forms};
+pub use text::{Dialect, declared_ddl, declared_schema};
 use text::{Shape, text};
 
 use super::deadline::Deadline;
+use super::lock_order::LockOrder;
 use super::raw::{Range, RawRead, RawWrite};
 use super::{Change, Column, Projections, Published, Row, StoreError, StoreResult, Table, Value};
 
@@ -36,7 +39,7 @@ pub(crate) struct SqlTx<'a, C: SqlConn> {
     /// Told of each change as it is made; only on an engine with one writer.
     projections: Projected<'a>,
     changes: Vec<Change>,
-    last_lock: (u16, Row),
+    locks: LockOrder,
 }
 
 /// What a transaction may do with projections.
@@ -51,7 +54,7 @@ pub(crate) enum Projected<'a> {
 
 impl<'a, C: SqlConn> SqlTx<'a, C> {
     pub(crate) fn new(conn: &'a mut C, deadline: Option<Deadline>, projections: Projected<'a>) -> Self {
-        Self { conn, deadline, poison: None, projections, changes: Vec::new(), last_lock: (0, Vec::new()) }
+        Self { conn, deadline, poison: None, projections, changes: Vec::new(), locks: LockOrder::default() }
     }
 
     /// The changes made, and the storage error that ended the transaction, if one did.
@@ -175,13 +178,8 @@ impl<C: SqlConn> RawRead for SqlTx<'_, C> {
 
 impl<C: SqlConn> RawWrite for SqlTx<'_, C> {
     fn lock(&mut self, table: &'static Table, key: &[Value]) -> StoreResult<Option<Row>> {
-        let next = (table.lock, key.to_vec());
-        if self.last_lock > next {
-            let message = format!("{} was locked after a row that stands later in the lock order", table.name);
-            return self.guard(|_| Err(StoreError::Backend(message)));
-        }
-        self.last_lock = next;
         self.guard(|tx| {
+            tx.locks.take(table, key)?;
             let sql = tx.text(table, Shape::Lock);
             Ok(tx.conn.query(&sql, key, table.columns)?.into_iter().next())
         })

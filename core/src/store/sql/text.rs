@@ -112,11 +112,6 @@ pub(super) fn text(dialect: Dialect, table: &'static Table, shape: Shape) -> Rc<
     })
 }
 
-/// The text of the statement that reads `range`; for EXPLAIN in tests.
-pub fn range_text(dialect: Dialect, table: &'static Table, range: &Range) -> String {
-    text(dialect, table, Shape::of(range)).to_string()
-}
-
 fn build(dialect: Dialect, table: &'static Table, shape: Shape) -> String {
     let name = table.name;
     match shape {
@@ -176,14 +171,75 @@ fn range(table: &Table, index: Option<usize>, prefix: usize, after: usize, until
         terms.push(format!("{} <= ?{next}", names[prefix]));
         next += 1;
     }
+    // The engines disagree about the place of NULL, so rows with one are in no index, as in memory.
+    let indexed = index.map_or(0, |i| table.indexes[i].columns.len());
+    let nullable = order[..indexed].iter().skip(prefix).filter(|&&c| table.columns[c].nullable);
+    terms.extend(nullable.map(|&c| format!("{} IS NOT NULL", table.columns[c].name)));
     let direction = if reverse { " DESC" } else { "" };
-    let ordered: Vec<String> = names[prefix.min(names.len() - 1)..].iter().map(|n| format!("{n}{direction}")).collect();
+    let last = sorted(table, index, names.len());
+    let ordered: Vec<String> = names[prefix.min(last)..last].iter().map(|n| format!("{n}{direction}")).collect();
     let mut sql = format!("/* {0}.range */ SELECT {1} FROM {0}", table.name, all(table));
     if !terms.is_empty() {
         let _ = write!(sql, " WHERE {}", terms.join(" AND ")); // writing to a String cannot fail
     }
-    let _ = write!(sql, " ORDER BY {} LIMIT ?{next}", ordered.join(", "));
+    if !ordered.is_empty() {
+        let _ = write!(sql, " ORDER BY {}", ordered.join(", "));
+    }
+    let _ = write!(sql, " LIMIT ?{next}");
     sql
+}
+
+/// By how many columns a range is sorted. A unique index has no key behind its columns, and needs none: with it
+/// PostgreSQL would sort even the one row of a lookup.
+fn sorted(table: &Table, index: Option<usize>, all: usize) -> usize {
+    index.map(|i| &table.indexes[i]).filter(|i| i.unique).map_or(all, |i| i.columns.len())
+}
+
+/// A form that the reading of a range can take, for EXPLAIN in tests.
+#[cfg(feature = "testing")]
+#[derive(Debug)]
+pub struct RangeForm {
+    /// The statement.
+    pub text: String,
+    /// The index as SQL names it; `None` for the primary key.
+    pub index: Option<String>,
+    /// Columns that are compared with one value each.
+    pub prefix: Vec<&'static str>,
+    /// Kinds of the parameters, in order.
+    pub parameters: Vec<crate::store::Kind>,
+    /// Whether anything bounds the stretch: a prefix, a start or an end.
+    pub bounded: bool,
+}
+
+/// Every form that reading a range of `table` can take: each index, each prefix, start, end, both directions.
+#[cfg(feature = "testing")]
+pub fn range_forms(dialect: Dialect, table: &'static Table) -> Vec<RangeForm> {
+    use crate::store::Kind;
+    let mut forms = Vec::new();
+    for index in std::iter::once(None).chain((0..table.indexes.len()).map(Some)) {
+        let order = table.order_of(index);
+        let order = &order[..sorted(table, index, order.len())];
+        for prefix in 0..=order.len() {
+            for after in 0..=order.len() - prefix {
+                for until in [false, true].into_iter().take(if prefix < order.len() { 2 } else { 1 }) {
+                    for reverse in [false, true] {
+                        let kind = |&c: &usize| table.columns[c].kind;
+                        let mut parameters: Vec<Kind> = order[..prefix + after].iter().map(kind).collect();
+                        parameters.extend(order.get(prefix).filter(|_| until).map(kind));
+                        parameters.push(Kind::Int);
+                        forms.push(RangeForm {
+                            text: text(dialect, table, Shape::Range { index, prefix, after, until, reverse }).to_string(),
+                            index: index.map(|i| format!("{}_{}", table.name, table.indexes[i].name.to_lowercase())),
+                            prefix: order[..prefix].iter().map(|&c| table.columns[c].name).collect(),
+                            parameters,
+                            bounded: prefix > 0 || after > 0 || until,
+                        });
+                    }
+                }
+            }
+        }
+    }
+    forms
 }
 
 fn insert(dialect: Dialect, table: &Table, rows: usize, stamped: bool) -> String {

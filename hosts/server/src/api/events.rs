@@ -159,6 +159,7 @@ async fn talk(app: App, mut socket: WebSocket, caller: Authenticated, cursor: Op
         }
     };
     drop(frames);
+    count_end(&app, why);
     let close = Message::Close(Some(CloseFrame { code: why as u16, reason: reason(why).into() }));
     let goodbye = async {
         if socket.send(close).await.is_ok() {
@@ -166,6 +167,12 @@ async fn talk(app: App, mut socket: WebSocket, caller: Authenticated, cursor: Op
         }
     };
     let _ = tokio::time::timeout(GOODBYE_PATIENCE, goodbye).await; // closed either way
+}
+
+fn count_end(app: &App, why: Ended) {
+    if why == Ended::TooSlow {
+        app.metrics().slow.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 fn reason(why: Ended) -> &'static str {
@@ -179,13 +186,14 @@ fn reason(why: Ended) -> &'static str {
 }
 
 fn stream(app: App, caller: Authenticated, cursor: Option<Cursor>, request: String, slot: Slot<ActorRef>) -> Response {
-    let held = (slot, Counting::new(&app));
+    let held = (slot, Counting::new(&app), app.clone());
     let frames = live::feed(&app, caller, cursor, request);
-    let events = futures_util::stream::unfold((frames, held), |(mut frames, held): (mpsc::Receiver<Frame>, _)| async move {
+    let events = futures_util::stream::unfold((frames, held), |(mut frames, held): (mpsc::Receiver<Frame>, (Slot<ActorRef>, Counting, App))| async move {
         let frame = frames.recv().await?;
         let event = match &frame {
             Frame::End(why) => {
                 frames.close(); // the next receive ends the stream
+                count_end(&held.2, *why);
                 SseEvent::default().event("end").data(format!("{{\"type\":\"end\",\"code\":{}}}", *why as u16))
             }
             frame => {

@@ -1,0 +1,3 @@
+import { elderSwitch } from './client.js';
+
+document.getElementById('tools').append(elderSwitch());
