@@ -43,7 +43,7 @@ fn a_taxpayer_talks_to_an_officer_and_everything_can_be_read_back_and_proved() {
         assert_eq!(transcript.messages, seen);
         assert_eq!(transcript.conversation.state, ConversationState::Closed);
         let kinds: Vec<&str> = transcript.events.iter().map(|e| e.kind.as_str()).collect();
-        assert_eq!(kinds, ["conversation.claimed", "message.sent", "message.sent", "messages.read", "conversation.closed"], "{engine:?}");
+        assert_eq!(kinds, ["conversation.entered", "conversation.claimed", "message.sent", "message.sent", "messages.read", "conversation.closed"], "{engine:?}");
 
         world.seal();
         let line = world.core.checkpoint_audit(true).unwrap().line.expect("something to sign");

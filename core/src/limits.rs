@@ -29,7 +29,7 @@ pub const WAL_CHECKPOINT_PAGES: i64 = 1000;
 pub const BACKUP_PAGES_PER_STEP: i32 = 256;
 /// Prepared statements kept per connection.
 pub const PREPARED_STATEMENTS_MAX: usize = 256;
-/// PostgreSQL connections per host: more are slower on the same cores.
+/// PostgreSQL connections per host that work: more are slower on the same cores. Two more listen and hint.
 pub const POSTGRES_CONNECTIONS: usize = 8;
 /// Bytes of a note that is told to other hosts without touching a disk (PostgreSQL refuses 8000).
 pub const WHISPER_BYTES_MAX: usize = 2000;
@@ -116,7 +116,7 @@ pub const LINES_SHOWN_MAX: u32 = 100;
 /// Events of one page.
 pub const EVENTS_PAGE_MAX: u32 = 500;
 /// Topics one reader may follow.
-pub const TOPICS_PER_READER_MAX: usize = 128;
+pub const TOPICS_PER_READER_MAX: usize = 512;
 /// Audit records sealed in one transaction.
 pub const SEAL_RECORDS_MAX: u32 = 500;
 /// Records after which a checkpoint is signed.

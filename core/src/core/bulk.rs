@@ -57,7 +57,7 @@ impl Session {
         if rows.len() > limits::BULK_ROWS_MAX {
             return Err(Error::invalid("rows", Problem::TooMany { max: limits::BULK_ROWS_MAX }));
         }
-        let digests: Vec<[u8; 32]> = rows.iter().map(digest_of).collect::<Result<_, _>>()?;
+        let digests: Vec<[u8; 32]> = rows.iter().map(|row| digest_of(&self.core.0.settings.keys, row)).collect::<Result<_, _>>()?;
         let job = root(operation, &digests);
         let mut state = self.core.0.store.query(operation.name, move |tx| progress_of(tx, job))?;
         while (state.0 as usize) < rows.len() {

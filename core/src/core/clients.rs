@@ -269,9 +269,10 @@ impl Identity<'_> {
 pub struct Journal<'a>(pub(super) &'a Session);
 
 impl Journal<'_> {
-    /// What the caller follows when it names nothing.
-    pub fn topics(&self) -> Result<Vec<Topic>, Error> {
-        self.0.query(&operation::EVENTS, live::topics)
+    /// What the caller follows. With `since`, also the conversations that ended behind that place, so that a
+    /// client that was away reads them to their end.
+    pub fn topics(&self, since: Option<Cursor>) -> Result<Vec<Topic>, Error> {
+        self.0.query(&operation::EVENTS, move |tx, ctx| live::topics(tx, ctx, since))
     }
 
     /// Events of `topics` behind `cursor`, at most `max`.
@@ -288,12 +289,12 @@ impl Journal<'_> {
     pub fn next_events(&self, cursor: Cursor, timeout: std::time::Duration) -> Result<EventPage, Error> {
         let signal = self.0.core.0.store.signal();
         let seen = signal.count();
-        let page = self.events_after(self.topics()?, cursor, limits::EVENTS_PAGE_MAX)?;
+        let page = self.events_after(self.topics(Some(cursor))?, cursor, limits::EVENTS_PAGE_MAX)?;
         if !page.events.is_empty() {
             return Ok(page);
         }
         signal.wait_past(seen, timeout);
-        self.events_after(self.topics()?, cursor, limits::EVENTS_PAGE_MAX)
+        self.events_after(self.topics(Some(cursor))?, cursor, limits::EVENTS_PAGE_MAX)
     }
 }
 

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use super::{Session, idempotency};
 use crate::access::{admit, check};
 use crate::audit::{self, Deed};
-use crate::crypto::hash;
+use crate::crypto::KeyRing;
 use crate::ctx::{Call, Ctx};
 use crate::error::Error;
 use crate::id::{ConversationId, LineId};
@@ -41,9 +41,10 @@ pub trait Command: Serialize + Clone + Send + 'static {
     }
 }
 
-pub(crate) fn digest_of(value: &impl Serialize) -> Result<[u8; 32], Error> {
+/// A keyed digest of a command: texts in it cannot be guessed from it.
+pub(crate) fn digest_of(keys: &KeyRing, value: &impl Serialize) -> Result<[u8; 32], Error> {
     let bytes = serde_json::to_vec(value).map_err(|e| StoreError::Backend(format!("the command cannot be written down: {e}")))?;
-    Ok(hash::sm3(&[&bytes]))
+    Ok(keys.digest(&bytes))
 }
 
 fn reauthorise(tx: &mut dyn ReadTx, ctx: &Ctx, target: Target) -> Result<(), Error> {
@@ -74,6 +75,10 @@ impl Session {
         Ok(self.core.call(operation, &self.actor, &self.request, self.key.as_ref()))
     }
 
+    fn digest(&self, value: &impl Serialize) -> Result<[u8; 32], Error> {
+        digest_of(&self.core.0.settings.keys, value)
+    }
+
     fn spec(operation: &'static Operation, priority: Priority) -> Spec {
         Spec { name: operation.name, isolation: operation.isolation, priority }
     }
@@ -85,7 +90,7 @@ impl Session {
         command: C,
         rule: impl Fn(&mut dyn Tx, &Ctx, C) -> Result<R, Error> + Send + 'static,
     ) -> Ticket<R> {
-        let (call, digest) = match self.begin(operation, Class::Command).and_then(|call| Ok((call, digest_of(&command)?))) {
+        let (call, digest) = match self.begin(operation, Class::Command).and_then(|call| Ok((call, self.digest(&command)?))) {
             Ok(ready) => ready,
             Err(e) => return failed(e),
         };
@@ -141,7 +146,7 @@ impl Session {
         reason: Option<String>,
         rule: impl Fn(&mut dyn Tx, &Ctx) -> Result<R, Error> + Send + 'static,
     ) -> Ticket<R> {
-        let (call, digest) = match self.begin(operation, Class::AuditedQuery).and_then(|call| Ok((call, digest_of(asked)?))) {
+        let (call, digest) = match self.begin(operation, Class::AuditedQuery).and_then(|call| Ok((call, self.digest(asked)?))) {
             Ok(ready) => ready,
             Err(e) => return failed(e),
         };

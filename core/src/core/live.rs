@@ -49,28 +49,34 @@ pub struct EventPage {
     pub more: bool,
 }
 
-/// What the caller follows when it names nothing: its own affairs, its open conversations, the lines it serves.
-pub(super) fn topics(tx: &mut dyn ReadTx, ctx: &Ctx) -> Result<Vec<Topic>, Error> {
+/// What the caller follows: its own affairs, its open conversations, the conversations that were its own since
+/// `since`, and the lines it serves or waits in.
+pub(super) fn topics(tx: &mut dyn ReadTx, ctx: &Ctx, since: Option<Cursor>) -> Result<Vec<Topic>, Error> {
     let why = Engine::work("the caller's own conversations");
-    let open = [ConversationState::Waiting, ConversationState::Active];
     let mut topics = Vec::new();
-    match ctx.actor() {
+    let desk = match ctx.actor() {
         Actor::Taxpayer(id) => {
-            topics.push(Topic::Taxpayer(*id));
-            for state in open {
+            for state in [ConversationState::Waiting, ConversationState::Active] {
                 let mine: Vec<Conversation> = tx.scan(why, stretch(Some(Conversation::BY_TAXPAYER), (*id, state)).newest_first().limit(16))?;
                 topics.extend(mine.iter().flat_map(|c| [Topic::Conversation(c.id), Topic::Line(c.line)]));
             }
+            Topic::Taxpayer(*id)
         }
         Actor::Officer(officer) => {
-            topics.push(Topic::Officer(officer.id));
             let range = stretch(Some(Conversation::BY_OFFICER), (officer.id, ConversationState::Active)).newest_first().limit(limits::OFFICER_CAPACITY_MAX as u32);
             topics.extend(tx.scan::<Conversation>(why, range)?.iter().map(|c| Topic::Conversation(c.id)));
             let served: Vec<Line> = tx.list(&Scope::by(ctx, &operation::WAITING), Page { after: None, limit: limits::LINES_SHOWN_MAX })?;
             topics.extend(served.iter().map(|l| Topic::Line(l.id)));
+            Topic::Officer(officer.id)
         }
-        Actor::Anonymous | Actor::System => {}
+        Actor::Anonymous | Actor::System => return Ok(topics),
+    };
+    // A conversation that ended while the caller was away is open no more, but its last words are still to be read.
+    if let Some(since) = since {
+        let away = journal::after_in(tx, desk, since, limits::EVENTS_PAGE_MAX)?;
+        topics.extend(away.iter().filter_map(Event::conversation).map(Topic::Conversation));
     }
+    topics.push(desk);
     topics.sort_unstable();
     topics.dedup();
     topics.truncate(limits::TOPICS_PER_READER_MAX);
@@ -98,7 +104,12 @@ pub(super) fn page(tx: &mut dyn ReadTx, ctx: &Ctx, topics: &[Topic], cursor: Cur
     let max = max.min(limits::EVENTS_PAGE_MAX);
     let mut found = Vec::new();
     for topic in topics {
-        allowed(tx, ctx, *topic)?;
+        match allowed(tx, ctx, *topic) {
+            Ok(()) => {}
+            // No longer, or never: as if there were nothing in it.
+            Err(Error::NotFound { .. }) => continue,
+            Err(e) => return Err(e),
+        }
         found.extend(journal::after_in(tx, *topic, cursor, max)?);
     }
     found.sort_unstable_by_key(Event::cursor);
@@ -115,6 +126,10 @@ pub(super) fn expand(tx: &mut dyn ReadTx, ctx: &Ctx, events: &[Event]) -> Result
     let mut shown = Vec::with_capacity(events.len());
     for event in events {
         let Some(topic) = event.topic() else { continue };
+        // Ends are shown once, where they happened; the copies on the desks are for finding them again.
+        if matches!(event.kind, EventKind::Closed | EventKind::Left) && !matches!(topic, Topic::Conversation(_)) {
+            continue;
+        }
         match allowed(tx, ctx, topic) {
             Ok(()) => {}
             Err(Error::NotFound { .. }) => continue,

@@ -198,6 +198,13 @@ impl KeyRing {
         index
     }
 
+    /// A keyed digest: HMAC-SM3 of `bytes` under the blind-index key. Says whether two commands are the same and
+    /// binds a record to one; without the key nobody can try out short texts against it, also after erasure.
+    #[must_use]
+    pub fn digest(&self, bytes: &[u8]) -> [u8; 32] {
+        hmac_sm3(&*self.index, &[b"digest", bytes])
+    }
+
     /// Signs a message with the audit key: SM2 with SM3, `r | s`, 64 bytes; the same message always gets the same signature.
     #[must_use]
     #[expect(clippy::expect_used, reason = "see the line in it")]

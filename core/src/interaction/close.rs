@@ -75,6 +75,11 @@ fn end(tx: &mut dyn Tx, ctx: &Ctx, c: &Conversation, outcome: Outcome, note: Opt
     tx.replace(c, Conversation { state: ConversationState::Closed, outcome: Some(outcome), closing_note, ended_at, ..c.clone() })?;
     let closed = Closed { conversation: c.id, outcome: Some(outcome) };
     journal::record(tx, ctx, Topic::Conversation(c.id), EventKind::Closed, Some(c.id), None)?;
+    // To the two desks as well: whoever was away learns there which conversations to read on.
+    journal::record(tx, ctx, Topic::Taxpayer(c.taxpayer), EventKind::Closed, Some(c.id), None)?;
+    if let Some(officer) = c.officer {
+        journal::record(tx, ctx, Topic::Officer(officer), EventKind::Closed, Some(c.id), None)?;
+    }
     delivery::tell(tx, ctx, EventKind::Closed.as_str(), &closed)?;
     Ok(closed)
 }

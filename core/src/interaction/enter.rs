@@ -86,6 +86,7 @@ pub fn enter(tx: &mut dyn Tx, ctx: &Ctx, cmd: Enter) -> Result<Entered, Error> {
         external_id: None,
         version: 0,
     })?;
+    journal::record(tx, ctx, Topic::Conversation(id), EventKind::Entered, Some(id), None)?;
     journal::record(tx, ctx, Topic::Taxpayer(taxpayer), EventKind::Entered, Some(id), None)?;
     journal::record(tx, ctx, Topic::Line(line.id), EventKind::LineMoved, None, None)?;
     Ok(Entered { conversation: id, ticket })

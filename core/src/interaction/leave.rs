@@ -44,6 +44,7 @@ pub fn leave(tx: &mut dyn Tx, ctx: &Ctx, cmd: Leave) -> Result<Left, Error> {
     }
     tx.replace(&*conversation, Conversation { state: ConversationState::Left, ended_at: Some(ctx.now()), ..(*conversation).clone() })?;
     journal::record(tx, ctx, Topic::Conversation(conversation.id), EventKind::Left, Some(conversation.id), None)?;
+    journal::record(tx, ctx, Topic::Taxpayer(conversation.taxpayer), EventKind::Left, Some(conversation.id), None)?;
     journal::record(tx, ctx, Topic::Line(conversation.line), EventKind::LineMoved, None, None)?;
     Ok(Left { conversation: conversation.id })
 }

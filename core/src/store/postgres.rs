@@ -120,6 +120,9 @@ fn open(url: &str, now: Timestamp, make: MakeProjections) -> Result<(Arc<Inner>,
     if !matches!(collate.as_str(), "C" | "POSIX" | "C.UTF-8" | "C.utf8") {
         return Err(StoreError::Backend(format!("the database sorts by {collate}; create it with LOCALE 'C' TEMPLATE template0")).into());
     }
+    if conn.text("SHOW synchronous_commit")? == "off" {
+        tracing::warn!("synchronous_commit is off: what this host acknowledges may be lost when PostgreSQL crashes");
+    }
     conn.text(&format!("SELECT CAST(pg_advisory_lock({MIGRATION_LOCK}) AS TEXT)"))?;
     let migrated = migrate::migrate(&mut conn, now, |conn, sql| conn.client.batch_execute(sql).map_err(|e| error(&e, "schema_migration")));
     conn.text(&format!("SELECT CAST(pg_advisory_unlock({MIGRATION_LOCK}) AS TEXT)"))?;

@@ -271,7 +271,7 @@ impl Feed {
     async fn try_follow(&mut self, cursor: Option<Cursor>) -> Result<std::convert::Infallible, Stop> {
         let (registration, mut notes) = self.app.hub().register();
         // Registered first, read after: what happens in between comes both ways and is told apart by its cursor.
-        self.topics = self.read(|s| s.journal().topics()).await?.into_iter().collect();
+        self.topics = self.read(move |s| s.journal().topics(cursor)).await?.into_iter().collect();
         registration.follow(&self.topics.iter().copied().collect::<Vec<_>>());
         self.last = match cursor {
             Some(cursor) => cursor,

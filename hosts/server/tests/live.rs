@@ -174,11 +174,15 @@ fn after_any_reconnect_nothing_is_missing_and_nothing_doubled() {
             cursor = client.cursor.clone();
             client.socket.get_ref().shutdown(std::net::Shutdown::Both).unwrap();
         }
+        // The last words are spoken while nobody listens, and the conversation is over before anybody does again.
+        say(&host, &officer, &id, "再见");
+        host.post(&format!("/api/v1/conversations/{id}/close"), &officer, &json!({ "outcome": "resolved", "note": null }));
         let mut client = Client::open(&host, &officer, Some(&cursor));
-        while heard.len() < 18 {
+        while heard.len() < 19 {
             heard.push(client.event_of("message.sent")["message"]["text"].as_str().unwrap().to_owned());
         }
-        let expected: Vec<String> = (0..6).flat_map(|round| (0..3).map(move |n| format!("{round}.{n}"))).collect();
+        assert_eq!(client.event_of("conversation.closed")["conversation"], json!(id), "{engine:?}");
+        let expected: Vec<String> = (0..6).flat_map(|round| (0..3).map(move |n| format!("{round}.{n}"))).chain(["再见".into()]).collect();
         assert_eq!(heard, expected, "{engine:?}");
     }
 }

@@ -54,7 +54,7 @@ async fn page(call: Call, Query(query): Query<Paged>) -> Result<Json<EventPage>,
         let cursor = call.app.read(Core::journal_end).await?;
         return Ok(Json(EventPage { events: Vec::new(), cursor, more: false }));
     };
-    let read = call.read(move |s| s.journal().events_after(s.journal().topics()?, cursor, limit));
+    let read = call.read(move |s| s.journal().events_after(s.journal().topics(Some(cursor))?, cursor, limit));
     read.await.map(Json)
 }
 
