@@ -120,7 +120,7 @@ macro_rules! operations {
 }
 
 operations! {
-    SIGN_IN = "access.sign_in" Command [Anonymous] reach [] Serializable repeats false per_minute 20
+    SIGN_IN = "access.sign_in" Command [Anonymous] reach [] Serializable repeats false per_minute 300
         "登录" "Begin a session with login and password.";
     SIGN_OUT = "access.sign_out" Command [Taxpayer, Officer] reach [] Serializable repeats false per_minute 20
         "退出" "End the session that calls.";

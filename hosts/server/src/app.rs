@@ -1,17 +1,139 @@
-//! The routes over a core. A stand-in: only `/healthz`.
+//! What handlers share: the core, its one adapter to async, rates, slots, the hub of live events.
+
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
-use axum::routing::get;
-use zhengna_core::Core;
+use axum::http::StatusCode;
+use tokio::sync::Semaphore;
+use zhengna_core::access::ActorRef;
+use zhengna_core::operation::Operation;
+use zhengna_core::{Core, Error, limits};
 
 use crate::config::Config;
 use crate::listener::Lifecycle;
-use crate::stack::layered;
+use crate::live::Hub;
+use crate::metrics::Metrics;
+use crate::problem::Problem;
+use crate::rate::{Rate, RateLimiter, Slots};
+use crate::{api, stack};
 
-/// The router of a whole host. Call inside a tokio runtime.
+/// Password hashing takes 19 MiB and a core for tens of milliseconds: this many at once.
+const SIGN_INS_AT_ONCE: usize = 2;
+
+/// Who is counted by a rate: a person, or an address before sign-in.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Counted {
+    /// Signed in.
+    Person(ActorRef),
+    /// Not yet.
+    Address(std::net::IpAddr),
+}
+
+/// What handlers share. Cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+struct Inner {
+    core: Core,
+    config: Config,
+    lifecycle: Lifecycle,
+    reads: Semaphore,
+    sign_ins: Semaphore,
+    operations: Mutex<RateLimiter<&'static str, Counted>>,
+    people: Mutex<RateLimiter<(), Counted>>,
+    sockets: Slots<ActorRef>,
+    hub: Hub,
+    metrics: Metrics,
+}
+
+/// The router of a whole host, with the hub of live events running. Call inside a tokio runtime.
 pub fn start(core: Core, config: &Config, lifecycle: Lifecycle) -> Router {
-    let _until_there_are_routes = core;
-    let routes = Router::new().route("/healthz", get(async || "ok"));
+    let hub = Hub::start(core.clone(), lifecycle.clone());
+    let app = App(Arc::new(Inner {
+        reads: Semaphore::new(limits::READERS_MAX),
+        sign_ins: Semaphore::new(SIGN_INS_AT_ONCE),
+        operations: Mutex::new(RateLimiter::new(config.limits.rate_keys)),
+        people: Mutex::new(RateLimiter::new(config.limits.rate_keys)),
+        sockets: Slots::new(config.limits.connections_per_person),
+        hub,
+        metrics: Metrics::default(),
+        core,
+        config: config.clone(),
+        lifecycle: lifecycle.clone(),
+    }));
     let body_read = std::time::Duration::from_secs(config.limits.body_seconds);
-    layered(routes, config.json_limits(), body_read, &lifecycle)
+    stack::layered(api::router(app), config.json_limits(), body_read, &lifecycle)
+}
+
+impl App {
+    /// The core.
+    pub fn core(&self) -> &Core {
+        &self.0.core
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// Start and stop.
+    pub fn lifecycle(&self) -> &Lifecycle {
+        &self.0.lifecycle
+    }
+
+    /// Live events.
+    pub fn hub(&self) -> &Hub {
+        &self.0.hub
+    }
+
+    /// Sockets each person holds open.
+    pub fn sockets(&self) -> &Slots<ActorRef> {
+        &self.0.sockets
+    }
+
+    /// Counters.
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// The one way from async into the core's reads: on a thread that may block, as many at once as there are
+    /// readers.
+    pub async fn read<R: Send + 'static>(&self, read: impl FnOnce(&Core) -> Result<R, Error> + Send + 'static) -> Result<R, Problem> {
+        self.blocking(&self.0.reads, read).await
+    }
+
+    /// Sign-ins: slow on purpose, few at once.
+    pub async fn sign_in<R: Send + 'static>(&self, run: impl FnOnce(&Core) -> Result<R, Error> + Send + 'static) -> Result<R, Problem> {
+        self.blocking(&self.0.sign_ins, run).await
+    }
+
+    async fn blocking<R: Send + 'static>(&self, slots: &Semaphore, run: impl FnOnce(&Core) -> Result<R, Error> + Send + 'static) -> Result<R, Problem> {
+        // The semaphores are never closed.
+        let _slot = slots.acquire().await.map_err(|_| Problem::of_status(StatusCode::SERVICE_UNAVAILABLE))?;
+        let (core, span) = (self.0.core.clone(), tracing::Span::current());
+        match tokio::task::spawn_blocking(move || span.in_scope(|| run(&core))).await {
+            Ok(result) => result.map_err(Problem::from),
+            Err(e) => {
+                tracing::error!(error = %e, "a read panicked");
+                Err(Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR))
+            }
+        }
+    }
+
+    /// Counts one call of an operation; refuses above the caller's rate or the operation's.
+    pub fn count(&self, operation: &'static Operation, who: &Counted) -> Result<(), Problem> {
+        let now_us = u64::try_from(self.0.core.now().micros()).unwrap_or(0);
+        let mut people = self.0.people.lock().unwrap_or_else(PoisonError::into_inner); // nothing panics while holding it
+        let personal = people.take((), who.clone(), self.0.config.rate_per_person(), now_us);
+        drop(people);
+        // The table counts per minute, the bucket per second: give it a clock on which a minute is a second.
+        let rate = Rate { per_second: operation.per_minute, burst: operation.per_minute };
+        let mut operations = self.0.operations.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = operations.take(operation.name, who.clone(), rate, now_us / 60).map_err(|e| e.seconds().saturating_mul(60));
+        drop(operations);
+        match (personal.map_err(|e| e.seconds()), own) {
+            (Ok(()), Ok(())) => Ok(()),
+            (Err(s), _) | (_, Err(s)) => Err(Problem::of_status(StatusCode::TOO_MANY_REQUESTS).with_retry_after_s(s.max(1))),
+        }
+    }
 }

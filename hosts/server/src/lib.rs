@@ -3,6 +3,7 @@
 //! A library so that tests and benches can run the host inside their own process; the command `zhengna` is
 //! `main.rs`. Nothing here decides anything about taxpayers: it limits, parses, refuses, logs and stops.
 
+pub mod api;
 pub mod app;
 pub mod body;
 pub mod checkpoints;
@@ -14,7 +15,9 @@ pub mod failure;
 pub mod keeper;
 pub mod keyring;
 pub mod listener;
+pub mod live;
 pub mod logs;
+pub mod metrics;
 pub mod open;
 pub mod openapi;
 pub mod output;

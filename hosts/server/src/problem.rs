@@ -41,6 +41,8 @@ pub struct Problem {
     pub retry_after_s: Option<u32>,
     /// Id to quote to support.
     pub request_id: Option<RequestId>,
+    /// An object that explains the refusal, such as the conversation one is in already.
+    pub related: Option<Box<str>>,
 }
 
 impl Problem {
@@ -59,6 +61,7 @@ impl Problem {
             field: None,
             retry_after_s: None,
             request_id: None,
+            related: None,
         }
     }
 
@@ -156,7 +159,34 @@ impl Problem {
         if let Some(id) = &self.request_id {
             m.insert("request_id".into(), id.as_str().into());
         }
+        if let Some(related) = &self.related {
+            m.insert("related".into(), related.as_ref().into());
+        }
         Value::Object(m)
+    }
+}
+
+impl From<zhengna_core::Error> for Problem {
+    /// What the core refused, as the core's own table words it; alarms are logged here, once.
+    fn from(error: zhengna_core::Error) -> Problem {
+        use zhengna_core::error::Severity;
+        match error.severity() {
+            Severity::Quiet => {}
+            Severity::Notice => tracing::warn!(%error, "refused for now"),
+            Severity::Alarm => tracing::error!(%error, "failed"),
+        }
+        let public = error.public();
+        Problem {
+            // The core's table holds valid statuses only.
+            status: StatusCode::from_u16(public.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            code: public.code,
+            title: public.message.into(),
+            detail: public.detail.into(),
+            field: public.field,
+            retry_after_s: public.retry_after_s,
+            request_id: None,
+            related: public.related.map(Into::into),
+        }
     }
 }
 

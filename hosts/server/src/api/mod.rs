@@ -1,0 +1,35 @@
+//! The HTTP API, version 1. Every route is declared once, with its operation, its types and its handler: the
+//! router and the OpenAPI document are both made from the declaration, so they cannot differ.
+
+mod access;
+mod audit;
+mod call;
+mod events;
+mod identity;
+mod interaction;
+mod pages;
+mod probe;
+mod route;
+
+use axum::Router;
+
+pub use call::{Call, Keyed};
+pub use route::{Documented, Param, Routes};
+
+use crate::app::App;
+
+/// Every documented route.
+pub fn routes() -> Routes {
+    let mut routes = Routes::default();
+    access::routes(&mut routes);
+    identity::routes(&mut routes);
+    interaction::routes(&mut routes);
+    events::routes(&mut routes);
+    audit::routes(&mut routes);
+    routes
+}
+
+/// The router of the whole host.
+pub fn router(app: App) -> Router {
+    routes().into_router().merge(probe::router()).merge(pages::router()).layer(axum::Extension(app.clone())).with_state(app)
+}

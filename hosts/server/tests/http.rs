@@ -1,0 +1,375 @@
+//! The HTTP API as anybody may use it: every operation of the document, every kind of bad input, everybody who may
+//! not.
+
+mod support;
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use support::Host;
+use zhengna_core::access::ActorKind;
+use zhengna_tests::world::{ENGINES, Engine, KUANCHENG, NANGUAN};
+
+/// Drives every documented operation once, in an order that makes sense, and holds each answer against its schema.
+#[test]
+fn every_documented_operation_is_served_as_documented() {
+    for engine in ENGINES {
+        let host = Host::start(engine);
+        let mut drive = Drive::new(&host);
+        let (taxpayer, officer, boss) = (host.taxpayer(0), host.officer(0), host.supervisor());
+        let line = host.world.line;
+        drive.ok("access.me", "GET", "/api/v1/me", &taxpayer, None);
+        let lines = drive.ok("interaction.lines", "GET", "/api/v1/lines", &taxpayer, None);
+        assert_eq!(lines["items"][0]["id"], json!(line));
+        drive.ok("interaction.open_line", "POST", "/api/v1/lines", &boss, Some(json!({ "name": "发票咨询", "authority": KUANCHENG })));
+        let entered = drive.ok("interaction.enter", "POST", &format!("/api/v1/lines/{line}/conversations"), &taxpayer, Some(json!({ "topic": "子女教育", "channel": "web" })));
+        let id = entered["conversation"].as_str().unwrap().to_owned();
+        let at = |tail: &str| format!("/api/v1/conversations/{id}{tail}");
+        let position = drive.ok("interaction.position", "GET", &at("/position"), &taxpayer, None);
+        assert_eq!(position["ahead"], 0);
+        drive.ok("interaction.waiting", "GET", &format!("/api/v1/lines/{line}/waiting?limit=10"), &officer, None);
+        drive.ok("interaction.be_present", "PUT", "/api/v1/me/presence", &officer, None);
+        let claimed = drive.ok("interaction.claim", "POST", &format!("/api/v1/lines/{line}/claims"), &officer, Some(json!({})));
+        assert_eq!(claimed["conversation"], json!(id), "{engine:?}");
+        drive.ok("interaction.send", "POST", &at("/messages"), &taxpayer, Some(json!({ "text": "您好" })));
+        drive.ok("interaction.typing", "POST", &at("/typing"), &officer, None);
+        let read = drive.ok("interaction.messages", "GET", &at("/messages?after=0&limit=5"), &officer, None);
+        assert_eq!(read["items"][0]["text"], "您好");
+        let moved = drive.ok("interaction.mark_read", "PUT", &at("/read-mark"), &officer, Some(json!({ "number": 1 })));
+        assert_eq!(moved["moved"], true);
+        drive.ok("interaction.conversation", "GET", &at(""), &officer, None);
+        drive.ok("interaction.mine", "GET", "/api/v1/me/conversations?limit=1", &officer, None);
+        drive.ok("interaction.conversations", "GET", "/api/v1/conversations", &officer, None);
+        drive.ok("journal.events", "GET", "/api/v1/events/page?cursor=0.0&limit=10", &taxpayer, None);
+        drive.ok("interaction.close", "POST", &at("/close"), &officer, Some(json!({ "outcome": "resolved", "note": null })));
+        drive.ok("interaction.transcript", "POST", &at("/transcript"), &taxpayer, None);
+        let again = host.taxpayer(1);
+        let entered = host.post(&format!("/api/v1/lines/{line}/conversations"), &again, &json!({ "topic": "问", "channel": "kiosk" }));
+        let other = entered.body["conversation"].as_str().unwrap().to_owned();
+        drive.ok("interaction.leave", "POST", &format!("/api/v1/conversations/{other}/leave"), &again, Some(json!({})));
+        let person = host.world.taxpayers[0];
+        let card = drive.ok("identity.view_taxpayer", "GET", &format!("/api/v1/taxpayers/{person}"), &officer, None);
+        assert_eq!(card["name"], "测*", "masked");
+        let revealed = drive.ok("identity.reveal_taxpayer", "POST", &format!("/api/v1/taxpayers/{person}/reveal"), &boss, Some(json!({ "field": "name", "reason": "核对身份" })));
+        assert_eq!(revealed["value"], "测试0");
+        host.world.core.seal_audit().unwrap();
+        let trail = drive.ok("audit.read", "POST", "/api/v1/audit-reads", &boss, Some(json!({ "after": 0, "limit": 200 })));
+        let reveal = trail["items"].as_array().unwrap().iter().find(|r| r["operation"] == "identity.reveal_taxpayer").expect("the reveal is on record");
+        assert_eq!(reveal["reason"], "核对身份");
+        assert!(!trail.to_string().contains("测试0"), "the trail carries no names");
+        drive.ok("access.issue_ticket", "POST", "/api/v1/socket-tickets", &taxpayer, None);
+        drive.ok("access.sign_out", "DELETE", "/api/v1/sessions/current", &taxpayer, None);
+        assert_eq!(host.get("/api/v1/me", &taxpayer).status, 401);
+        drive.driven.insert("access.sign_in".into()); // host.taxpayer() signed in
+        let documented: BTreeSet<String> = drive.operations().into_iter().map(|(_, _, o)| o["operationId"].as_str().unwrap().to_owned()).collect();
+        assert_eq!(drive.driven, documented, "every documented operation is driven, and no other");
+    }
+}
+
+struct Drive<'a> {
+    host: &'a Host,
+    document: Value,
+    driven: BTreeSet<String>,
+}
+
+impl<'a> Drive<'a> {
+    fn new(host: &'a Host) -> Self {
+        let answer = host.call("GET", "/api/openapi.json", None, None, None);
+        assert_eq!((answer.status, &answer.body["openapi"]), (200, &json!("3.1.0")));
+        Self { host, document: answer.body, driven: BTreeSet::new() }
+    }
+
+    fn operations(&self) -> Vec<(String, String, Value)> {
+        let paths = self.document["paths"].as_object().unwrap();
+        let methods = |(path, item): (&String, &Value)| {
+            item.as_object().unwrap().iter().map(|(method, o)| (path.clone(), method.clone(), o.clone())).collect::<Vec<_>>()
+        };
+        paths.iter().flat_map(methods).collect()
+    }
+
+    fn ok(&mut self, id: &str, method: &str, path: &str, token: &str, body: Option<Value>) -> Value {
+        let bare = path.split('?').next().unwrap();
+        let fits = |template: &str| {
+            let (a, b): (Vec<&str>, Vec<&str>) = (template.split('/').collect(), bare.split('/').collect());
+            a.len() == b.len() && a.iter().zip(&b).all(|(t, p)| t.starts_with('{') || t == p)
+        };
+        let operations = self.operations();
+        let (_, _, declared) = operations.iter().find(|(p, m, o)| fits(p) && *m == method.to_lowercase() && o["operationId"] == id).unwrap_or_else(|| panic!("{method} {path} is not documented as {id}"));
+        if let (Some(body), Some(schema)) = (&body, declared["requestBody"]["content"]["application/json"].get("schema")) {
+            self.holds(schema, body, id);
+        }
+        let key = self.host.key();
+        let answer = self.host.call(method, path, Some(token), Some(&key), body.as_ref());
+        let (status, success) = declared["responses"].as_object().unwrap().iter().find(|(s, _)| *s != "default").unwrap();
+        assert_eq!(answer.status.to_string(), *status, "{id}: {answer:?}");
+        match success["content"]["application/json"].get("schema") {
+            Some(schema) => self.holds(schema, &answer.body, id),
+            None => assert_eq!(answer.body, json!(""), "{id}"),
+        }
+        self.driven.insert(id.into());
+        answer.body
+    }
+
+    fn holds(&self, schema: &Value, value: &Value, id: &str) {
+        let mut whole = schema.clone();
+        whole["components"] = self.document["components"].clone();
+        let validator = jsonschema::validator_for(&whole).unwrap_or_else(|e| panic!("{id}: the schema itself: {e}"));
+        let errors: Vec<String> = validator.iter_errors(value).map(|e| e.to_string()).collect();
+        assert!(errors.is_empty(), "{id}: {errors:?} in {value}");
+    }
+}
+
+/// Every body, every field: null, wrong type, huge, deep, unknown, missing, ill-formed. 4xx with a code and, where
+/// there is one, the field; nothing written.
+#[test]
+fn bad_input_is_refused_with_a_code_and_a_field_and_nothing_is_written() {
+    let host = Host::start(Engine::Sqlite);
+    let drive = Drive::new(&host);
+    let (taxpayer, officer, boss) = (host.taxpayer(0), host.officer(0), host.supervisor());
+    let line = host.world.line;
+    let entered = host.post(&format!("/api/v1/lines/{line}/conversations"), &taxpayer, &json!({ "topic": "问", "channel": "web" }));
+    let conversation = entered.body["conversation"].as_str().unwrap().to_owned();
+    host.post(&format!("/api/v1/lines/{line}/claims"), &officer, &json!({}));
+    let person = host.world.taxpayers[0].to_string();
+    let sample = |name: &str| match name {
+        "login" | "password" | "topic" | "text" | "name" | "reason" | "note" => json!("好"),
+        "channel" => json!("web"),
+        "authority" => json!(NANGUAN),
+        "outcome" => json!("resolved"),
+        "field" => json!("name"),
+        _ => json!(1),
+    };
+    let before = host.dump();
+    let mut tried = 0;
+    for (path, method, operation) in drive.operations() {
+        let Some(schema) = operation["requestBody"]["content"]["application/json"].get("schema") else { continue };
+        let name = schema["$ref"].as_str().unwrap().rsplit('/').next().unwrap();
+        let fields: Vec<String> = drive.document["components"]["schemas"][name]["properties"].as_object().map(|p| p.keys().cloned().collect()).unwrap_or_default();
+        let real = path.replace("{line}", &line.to_string()).replace("{conversation}", &conversation).replace("{taxpayer}", &person);
+        let callers: Vec<String> = operation["x-callers"].as_array().unwrap().iter().map(|c| c.as_str().unwrap().to_owned()).collect();
+        let boss_only = matches!(operation["x-permission"].as_str(), Some("manage_lines" | "reveal_personal_data" | "read_audit"));
+        let token = match callers.as_slice() {
+            _ if boss_only => &boss,
+            [one] if one == "officer" => &officer,
+            _ if path.ends_with("/close") || path.ends_with("/claims") => &officer,
+            _ => &taxpayer,
+        };
+        let mut whole = serde_json::Map::new();
+        for field in &fields {
+            whole.insert(field.clone(), sample(field));
+        }
+        let mut refuse = |bytes: &[u8], what: &str, field: Option<&str>| {
+            let key = host.key();
+            let answer = host.raw(&method.to_uppercase(), &real, Some(token), Some(&key), Some(bytes));
+            let id = operation["operationId"].as_str().unwrap();
+            assert!((400..500).contains(&answer.status), "{id} {what}: {answer:?}");
+            assert!(answer.kind.starts_with("application/problem+json"), "{id} {what}: {answer:?}");
+            let code = answer.body["code"].as_str().unwrap_or_default();
+            assert!(!code.is_empty() && !answer.body["title"].as_str().unwrap().is_empty(), "{id} {what}: {answer:?}");
+            if let Some(field) = field {
+                assert!(answer.body["field"].as_str().is_some_and(|f| f.trim_start_matches('/') == field), "{id} {what}: {answer:?}");
+            }
+            tried += 1;
+        };
+        for field in &fields {
+            let optional = field == "note" || field == "limit";
+            for (what, value) in [("null", Value::Null), ("an object", json!({})), ("an array", json!([1])), ("true", json!(true)), ("a huge number", json!(1e300)), ("huge", json!("长".repeat(70_000)))] {
+                if (optional && value.is_null()) || (field == "login" || field == "password") && what == "null" && false {
+                    continue;
+                }
+                let mut bad = whole.clone();
+                bad.insert(field.clone(), value);
+                refuse(&serde_json::to_vec(&bad).unwrap(), &format!("{field} is {what}"), (what != "huge").then_some(field.as_str()));
+            }
+            if !optional {
+                let mut bad = whole.clone();
+                bad.remove(field);
+                refuse(&serde_json::to_vec(&bad).unwrap(), &format!("{field} is missing"), None);
+            }
+        }
+        let mut unknown = whole.clone();
+        unknown.insert("region_id".into(), json!("22"));
+        refuse(&serde_json::to_vec(&unknown).unwrap(), "an unknown field", Some("region_id"));
+        for (what, bytes) in [
+            ("nothing", b"".to_vec()),
+            ("not JSON", b"{".to_vec()),
+            ("an array", b"[]".to_vec()),
+            ("null", b"null".to_vec()),
+            ("ill-formed UTF-8", b"{\"text\":\"\xff\"}".to_vec()),
+            ("deep", format!("{}{}", "[".repeat(10_000), "]".repeat(10_000)).into_bytes()),
+            ("two values", b"{} {}".to_vec()),
+            ("a duplicate key", b"{\"text\":\"a\",\"text\":\"b\"}".to_vec()),
+        ] {
+            refuse(&bytes, what, None);
+        }
+    }
+    assert!(tried > 150, "{tried}");
+    // Ids in paths, numbers and cursors in queries.
+    for path in ["/api/v1/conversations/1", "/api/v1/conversations/%ff", "/api/v1/conversations?limit=0", "/api/v1/conversations?limit=201", "/api/v1/conversations?limit=x", "/api/v1/conversations?cursor=1", "/api/v1/conversations?unknown=1", "/api/v1/events/page?cursor=-1.2"] {
+        let answer = host.get(path, &officer);
+        assert!((400..500).contains(&answer.status) && answer.body["code"].is_string(), "{path}: {answer:?}");
+    }
+    let no_key = host.call("POST", &format!("/api/v1/lines/{line}/claims"), Some(&officer), None, Some(&json!({})));
+    assert_eq!((no_key.status, &no_key.body["code"]), (400, &json!("idempotency.key_required")));
+    let long_key = host.call("POST", &format!("/api/v1/lines/{line}/claims"), Some(&officer), Some(&"k".repeat(65)), Some(&json!({})));
+    assert_eq!((long_key.status, &long_key.body["field"]), (422, &json!("idempotency_key")));
+    assert_eq!(host.dump(), before, "nothing was written");
+}
+
+/// Whoever may not, may not: signed out, the wrong kind, without the post, from elsewhere. Unknown and foreign ids
+/// answer alike, to the byte but for the request id.
+#[test]
+fn whoever_may_not_learns_nothing() {
+    let host = Host::start(Engine::Sqlite);
+    let drive = Drive::new(&host);
+    let (taxpayer, officer) = (host.taxpayer(0), host.officer(0));
+    let stranger = host.sign_in(ActorKind::Officer, host.world.stranger.uuid());
+    let idle_hand = host.sign_in(ActorKind::Officer, host.world.idle_hand.uuid());
+    let other = host.taxpayer(1);
+    let line = host.world.line;
+    let entered = host.post(&format!("/api/v1/lines/{line}/conversations"), &taxpayer, &json!({ "topic": "问", "channel": "web" }));
+    let conversation = entered.body["conversation"].as_str().unwrap().to_owned();
+    host.post(&format!("/api/v1/lines/{line}/claims"), &officer, &json!({}));
+    let nobody = "019a0000-0000-7000-8000-00000000ffff";
+    let body_of = |path: &str| match path.rsplit('/').next().unwrap() {
+        "conversations" => json!({ "topic": "问", "channel": "web" }),
+        "messages" => json!({ "text": "好" }),
+        "read-mark" => json!({ "number": 1 }),
+        "close" => json!({ "outcome": "resolved", "note": null }),
+        "reveal" => json!({ "field": "name", "reason": "好" }),
+        "audit-reads" => json!({ "after": 0, "limit": 1 }),
+        "lines" => json!({ "name": "好", "authority": NANGUAN }),
+        _ => json!({}),
+    };
+    let before = host.dump();
+    let mut cells = 0;
+    for (path, method, operation) in drive.operations() {
+        let id = operation["operationId"].as_str().unwrap().to_owned();
+        if id == "access.sign_in" || id == "access.sign_out" || id == "access.issue_ticket" {
+            continue; // about the caller only; tested on their own
+        }
+        let with = |ids: [&str; 3]| path.replace("{line}", ids[0]).replace("{conversation}", ids[1]).replace("{taxpayer}", ids[2]);
+        let person = host.world.taxpayers[0].to_string();
+        let real = with([&line.to_string(), &conversation, &person]);
+        let body = operation.get("requestBody").map(|_| body_of(&path));
+        let call = |path: &str, token: Option<&str>| {
+            let key = host.key();
+            host.call(&method.to_uppercase(), path, token, Some(&key), body.as_ref())
+        };
+        for token in [None, Some("nonsense"), Some("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")] {
+            assert_eq!(call(&real, token).status, 401, "{id} {token:?}");
+            cells += 1;
+        }
+        let callers = operation["x-callers"].to_string();
+        if !callers.contains("taxpayer") {
+            assert_eq!(call(&real, Some(&taxpayer)).status, 403, "{id} by a taxpayer");
+        }
+        if !callers.contains("officer") {
+            assert_eq!(call(&real, Some(&officer)).status, 403, "{id} by an officer");
+        }
+        if operation["x-permission"].is_string() {
+            let denied = call(&real, Some(&idle_hand));
+            assert_eq!((denied.status, &denied.body["code"]), (403, &json!("access.denied")), "{id} without a post");
+        }
+        // Somebody else's objects, and objects that never were.
+        if path.contains("{conversation}") || path.contains("{taxpayer}") {
+            let unknown = with([nobody, nobody, nobody]);
+            for token in [&other, &stranger] {
+                let (foreign, missing) = (call(&real, Some(token)), call(&unknown, Some(token)));
+                let bare = |mut answer: support::Answer| {
+                    answer.body.as_object_mut().unwrap().remove("request_id");
+                    (answer.status, answer.kind, answer.body.to_string())
+                };
+                let (foreign, missing) = (bare(foreign), bare(missing));
+                assert_eq!(foreign, missing, "{id}");
+                assert!(foreign.0 == 404 || foreign.0 == 403, "{id}: {foreign:?}");
+                cells += 1;
+            }
+        }
+    }
+    assert!(cells > 80, "{cells}");
+    let claim = host.post(&format!("/api/v1/lines/{line}/claims"), &stranger, &json!({}));
+    let unknown = host.post(&format!("/api/v1/lines/{nobody}/claims"), &stranger, &json!({}));
+    assert_eq!((claim.status, &claim.body["code"]), (unknown.status, &unknown.body["code"]), "a line elsewhere");
+    // Presence is all that the refused calls could have left, and presence is not on disk.
+    assert_eq!(host.dump(), before, "nothing was written");
+}
+
+#[test]
+fn a_retry_with_the_same_key_happens_once_and_another_body_is_refused() {
+    let host = Host::start(Engine::Sqlite);
+    let (taxpayer, officer) = (host.taxpayer(0), host.officer(0));
+    let line = host.world.line;
+    let enter = format!("/api/v1/lines/{line}/conversations");
+    let body = json!({ "topic": "问", "channel": "web" });
+    let key = host.key();
+    let first = host.call("POST", &enter, Some(&taxpayer), Some(&key), Some(&body));
+    let again = host.call("POST", &enter, Some(&taxpayer), Some(&key), Some(&body));
+    assert_eq!((first.status, again.status, &first.body), (201, 201, &again.body));
+    let other = host.call("POST", &enter, Some(&taxpayer), Some(&key), Some(&json!({ "topic": "别的", "channel": "web" })));
+    assert_eq!((other.status, &other.body["code"]), (409, &json!("idempotency.key_reused")));
+    let twice = host.post(&enter, &taxpayer, &body);
+    assert_eq!((twice.status, &twice.body["code"], &twice.body["related"]), (409, &json!("interaction.already_in_line"), &first.body["conversation"]));
+    // The same key of another person is another key.
+    let claimed = host.call("POST", &format!("/api/v1/lines/{line}/claims"), Some(&officer), Some(&key), Some(&json!({})));
+    assert_eq!(claimed.body["conversation"], first.body["conversation"]);
+}
+
+#[test]
+fn passwords_lock_after_failures_and_sessions_end() {
+    let host = Host::start(Engine::Sqlite);
+    let token = host.officer(0);
+    let login = format!("u{}", &host.world.officers[0].uuid().simple().to_string()[12..]);
+    let attempt = |login: &str, password: &str| host.call("POST", "/api/v1/sessions", None, None, Some(&json!({ "login": login, "password": password })));
+    let unknown = attempt("nobody-here", "Wrong-Pass-2026");
+    for _ in 0..4 {
+        let wrong = attempt(&login, "Wrong-Pass-2026");
+        assert_eq!((wrong.status, &wrong.body["code"], &wrong.body["title"]), (401, &unknown.body["code"], &unknown.body["title"]));
+    }
+    assert_eq!(attempt(&login, "Wrong-Pass-2026").body["code"], "access.locked");
+    assert_eq!(attempt(&login, support::PASSWORD).body["code"], "access.locked", "the right password too, while locked");
+    host.world.clock.advance(zhengna_core::limits::SIGN_IN_LOCK);
+    assert_eq!(host.get("/api/v1/me", &token).status, 401, "idle for longer than staff may be");
+    let back = attempt(&login, support::PASSWORD);
+    assert_eq!(back.status, 201);
+    let second = attempt(&login, support::PASSWORD);
+    let (back, second) = (back.body["token"].as_str().unwrap(), second.body["token"].as_str().unwrap());
+    assert_eq!(host.get("/api/v1/me", back).status, 401, "an officer has one session");
+    assert_eq!(host.get("/api/v1/me", second).status, 200);
+    for _ in 0..60 {
+        host.world.clock.advance(zhengna_core::limits::STAFF_IDLE - std::time::Duration::from_secs(60));
+        let status = host.get("/api/v1/me", second).status;
+        host.world.core.write_down_touches().unwrap();
+        if status == 401 {
+            return; // the absolute age ended it, though it was never idle
+        }
+        assert_eq!(status, 200);
+    }
+    panic!("a session that is used never ends");
+}
+
+#[test]
+fn rates_are_limited_and_say_when_to_come_back() {
+    let world = zhengna_tests::world::World::new(Engine::Memory);
+    let config = support::config(&[("ZHENGNA_LIMITS_REQUESTS_PER_SECOND_PER_PERSON", "1"), ("ZHENGNA_LIMITS_REQUEST_BURST_PER_PERSON", "5")]);
+    let host = Host::over(world, &config);
+    let token = host.taxpayer(0);
+    let answers: Vec<_> = (0..8).map(|_| host.get("/api/v1/lines", &token)).collect();
+    let refused = answers.iter().find(|a| a.status == 429).expect("the sixth within a second is too many");
+    assert_eq!(refused.body["code"], "rate.exceeded");
+    assert!(refused.retry_after.is_some());
+    host.world.clock.advance(std::time::Duration::from_secs(5));
+    assert_eq!(host.get("/api/v1/lines", &token).status, 200);
+}
+
+#[test]
+fn probes_and_pages_answer_everybody() {
+    let host = Host::start(Engine::Memory);
+    for path in ["/healthz", "/readyz", "/metrics", "/", "/taxpayer", "/officer", "/api/docs", "/assets/client.js", "/assets/style.css"] {
+        assert_eq!(host.call("GET", path, None, None, None).status, 200, "{path}");
+    }
+    let token = host.taxpayer(0);
+    host.get("/api/v1/lines", &token);
+    let metrics = host.call("GET", "/metrics", None, None, None).body.as_str().unwrap().to_owned();
+    assert!(metrics.contains("zhengna_calls_total{operation=\"interaction.lines\",status=\"200\"} 1"), "{metrics}");
+}

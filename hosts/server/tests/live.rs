@@ -1,0 +1,412 @@
+//! Live events over real sockets: order, resumption, several hosts, slow readers, limits, ends.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use support::{Host, config};
+use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
+use zhengna_tests::world::{Engine, World, core_over};
+
+const BOUND: Duration = Duration::from_secs(20);
+
+/// A socket that remembers what came.
+struct Client {
+    socket: WebSocket<TcpStream>,
+    cursor: String,
+}
+
+/// How a socket ended.
+#[derive(Debug, PartialEq)]
+enum Came {
+    Frame(Value),
+    Closed(Option<u16>),
+}
+
+impl Client {
+    fn open(host: &Host, token: &str, cursor: Option<&str>) -> Self {
+        let ticket = host.call("POST", "/api/v1/socket-tickets", Some(token), None, None).body["ticket"].as_str().expect("a ticket").to_owned();
+        let mut client = Self { socket: connect(host, &query(&ticket, cursor), &[]).expect("opens"), cursor: String::new() };
+        let hello = client.next();
+        assert_eq!(hello["type"], "hello", "{hello}");
+        client.cursor = hello["cursor"].as_str().unwrap().to_owned();
+        client
+    }
+
+    fn came(&mut self) -> Came {
+        loop {
+            match self.socket.read() {
+                Ok(Message::Text(text)) => return Came::Frame(serde_json::from_str(&text).unwrap()),
+                Ok(Message::Close(frame)) => return Came::Closed(frame.map(|f| f.code.into())),
+                Ok(_) => {}
+                Err(tungstenite::Error::ConnectionClosed | tungstenite::Error::AlreadyClosed | tungstenite::Error::Protocol(_)) => return Came::Closed(None),
+                Err(e) => panic!("{e}"),
+            }
+        }
+    }
+
+    fn next(&mut self) -> Value {
+        match self.came() {
+            Came::Frame(frame) => frame,
+            Came::Closed(code) => panic!("closed {code:?}"),
+        }
+    }
+
+    /// The next event; remembers its cursor.
+    fn event(&mut self) -> Value {
+        loop {
+            let frame = self.next();
+            if frame["type"] == "event" {
+                self.cursor = frame["event"]["cursor"].as_str().unwrap().to_owned();
+                return frame["event"].clone();
+            }
+        }
+    }
+
+    /// The next event of a kind.
+    fn event_of(&mut self, kind: &str) -> Value {
+        loop {
+            let event = self.event();
+            if event["kind"] == kind {
+                return event;
+            }
+        }
+    }
+}
+
+fn query(ticket: &str, cursor: Option<&str>) -> String {
+    let cursor = cursor.map(|c| format!("&cursor={c}")).unwrap_or_default();
+    format!("/api/v1/events?ticket={ticket}{cursor}")
+}
+
+fn connect(host: &Host, path: &str, headers: &[(&str, &str)]) -> Result<WebSocket<TcpStream>, u16> {
+    use tungstenite::client::IntoClientRequest as _;
+    let stream = TcpStream::connect(host.address()).unwrap();
+    stream.set_read_timeout(Some(BOUND)).unwrap();
+    let mut request = format!("ws://{}{path}", host.address()).into_client_request().unwrap();
+    for (name, value) in headers {
+        request.headers_mut().insert(tungstenite::http::HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
+    }
+    match tungstenite::client(request, stream) {
+        Ok((socket, _)) => Ok(socket),
+        Err(tungstenite::HandshakeError::Failure(tungstenite::Error::Http(response))) => Err(response.status().as_u16()),
+        Err(e) => panic!("{e}"),
+    }
+}
+
+fn enter(host: &Host, token: &str) -> String {
+    let line = host.world.line;
+    let entered = host.post(&format!("/api/v1/lines/{line}/conversations"), token, &json!({ "topic": "问", "channel": "web" }));
+    entered.body["conversation"].as_str().unwrap_or_else(|| panic!("{entered:?}")).to_owned()
+}
+
+fn claim(host: &Host, token: &str) -> String {
+    let claimed = host.post(&format!("/api/v1/lines/{}/claims", host.world.line), token, &json!({}));
+    claimed.body["conversation"].as_str().unwrap_or_else(|| panic!("{claimed:?}")).to_owned()
+}
+
+fn say(host: &Host, token: &str, conversation: &str, text: &str) {
+    let sent = host.post(&format!("/api/v1/conversations/{conversation}/messages"), token, &json!({ "text": text }));
+    assert_eq!(sent.status, 201, "{sent:?}");
+}
+
+#[test]
+fn both_sides_see_everything_in_order_and_within_a_second() {
+    for engine in [Engine::Memory, Engine::Sqlite, Engine::Postgres] {
+        let host = Host::start(engine);
+        let (taxpayer, officer) = (host.taxpayer(0), host.officer(0));
+        // Both are there before anything exists: what comes to be reaches them all the same.
+        let (mut at_home, mut at_desk) = (Client::open(&host, &taxpayer, None), Client::open(&host, &officer, None));
+        let id = enter(&host, &taxpayer);
+        let began = Instant::now();
+        assert_eq!(at_desk.event_of("line.moved")["topic"], json!(format!("line/{}", host.world.line)));
+        assert!(began.elapsed() < Duration::from_secs(1), "{engine:?}: {:?}", began.elapsed());
+        assert_eq!(at_home.event_of("conversation.entered")["conversation"], json!(id));
+        claim(&host, &officer);
+        assert_eq!(at_home.event_of("conversation.claimed")["conversation"], json!(id));
+        assert_eq!(at_desk.event_of("conversation.claimed")["mine"], true);
+        say(&host, &taxpayer, &id, "您好");
+        let heard = at_desk.event_of("message.sent");
+        assert_eq!((&heard["message"]["text"], &heard["mine"], &heard["number"]), (&json!("您好"), &json!(false), &json!(1)), "{engine:?}");
+        assert_eq!(at_home.event_of("message.sent")["mine"], true);
+        // Typing leaves no trace but reaches the other one.
+        host.post(&format!("/api/v1/conversations/{id}/typing"), &officer, &json!({}));
+        loop {
+            let frame = at_home.next();
+            if frame["type"] == "typing" {
+                assert_eq!(frame["who"], "officer");
+                break;
+            }
+        }
+        host.post(&format!("/api/v1/conversations/{id}/close"), &officer, &json!({ "outcome": "resolved", "note": null }));
+        assert_eq!(at_home.event_of("conversation.closed")["conversation"], json!(id));
+    }
+}
+
+#[test]
+fn after_any_reconnect_nothing_is_missing_and_nothing_doubled() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let host = Host::start(engine);
+        let (taxpayer, officer) = (host.taxpayer(0), host.officer(0));
+        let first = Client::open(&host, &officer, None);
+        let mut cursor = first.cursor.clone();
+        drop(first);
+        let id = enter(&host, &taxpayer);
+        claim(&host, &officer);
+        let mut heard = Vec::new();
+        for round in 0..6 {
+            for n in 0..3 {
+                say(&host, &taxpayer, &id, &format!("{round}.{n}"));
+            }
+            // Reads a few, then is cut off in the middle without a word.
+            let mut client = Client::open(&host, &officer, Some(&cursor));
+            for _ in 0..=round % 3 {
+                heard.push(client.event_of("message.sent")["message"]["text"].as_str().unwrap().to_owned());
+            }
+            cursor = client.cursor.clone();
+            client.socket.get_ref().shutdown(std::net::Shutdown::Both).unwrap();
+        }
+        let mut client = Client::open(&host, &officer, Some(&cursor));
+        while heard.len() < 18 {
+            heard.push(client.event_of("message.sent")["message"]["text"].as_str().unwrap().to_owned());
+        }
+        let expected: Vec<String> = (0..6).flat_map(|round| (0..3).map(move |n| format!("{round}.{n}"))).collect();
+        assert_eq!(heard, expected, "{engine:?}");
+    }
+}
+
+#[test]
+fn two_hosts_on_one_postgresql_deliver_to_each_others_clients() {
+    let world = World::new(Engine::Postgres);
+    let keep = &world.keep;
+    let (second, clock) = core_over(keep.open(), 99);
+    let other = World {
+        core: second,
+        clock,
+        line: world.line,
+        officers: world.officers.clone(),
+        stranger: world.stranger,
+        supervisor: world.supervisor,
+        idle_hand: world.idle_hand,
+        taxpayers: world.taxpayers.clone(),
+        keep: zhengna_tests::world::Keep::Nothing,
+    };
+    let fast = config(&[("ZHENGNA_LIMITS_REQUESTS_PER_SECOND_PER_PERSON", "100000"), ("ZHENGNA_LIMITS_REQUEST_BURST_PER_PERSON", "100000")]);
+    let (one, two) = (Host::over(world, &fast), Host::over(other, &fast));
+    let taxpayer = one.taxpayer(0);
+    let officer = two.officer(0);
+    let (mut at_home, mut at_desk) = (Client::open(&one, &taxpayer, None), Client::open(&two, &officer, None));
+    // The officer's presence on the second host counts on the first.
+    two.call("PUT", "/api/v1/me/presence", Some(&officer), None, None);
+    let id = enter(&one, &taxpayer);
+    at_desk.event_of("line.moved");
+    let began = Instant::now();
+    let officers = loop {
+        let position = one.get(&format!("/api/v1/conversations/{id}/position"), &taxpayer).body;
+        if position["estimate"]["officers"] == 1 || began.elapsed() > BOUND {
+            break position["estimate"]["officers"].clone();
+        }
+    };
+    assert_eq!(officers, 1);
+    assert_eq!(claim(&two, &officer), id);
+    at_home.event_of("conversation.claimed");
+    for n in 0..20 {
+        let (host, token) = if n % 2 == 0 { (&one, &taxpayer) } else { (&two, &officer) };
+        say(host, token, &id, &n.to_string());
+    }
+    for client in [&mut at_home, &mut at_desk] {
+        let texts: Vec<String> = (0..20).map(|_| client.event_of("message.sent")["message"]["text"].as_str().unwrap().to_owned()).collect();
+        assert_eq!(texts, (0..20).map(|n| n.to_string()).collect::<Vec<_>>());
+    }
+    two.post(&format!("/api/v1/conversations/{id}/typing"), &officer, &json!({}));
+    while at_home.next()["type"] != "typing" {}
+}
+
+#[test]
+fn a_ticket_opens_one_socket_once_and_not_for_long() {
+    let host = Host::start(Engine::Sqlite);
+    let token = host.taxpayer(0);
+    let ticket = || host.call("POST", "/api/v1/socket-tickets", Some(&token), None, None).body["ticket"].as_str().unwrap().to_owned();
+    let good = ticket();
+    assert!(connect(&host, &query(&good, None), &[]).is_ok());
+    assert_eq!(connect(&host, &query(&good, None), &[]).unwrap_err(), 401, "used");
+    let late = ticket();
+    host.world.clock.advance(zhengna_core::limits::SOCKET_TICKET_AGE_MAX);
+    assert_eq!(connect(&host, &query(&late, None), &[]).unwrap_err(), 401, "late");
+    assert_eq!(connect(&host, &query("nonsense", None), &[]).unwrap_err(), 401);
+    assert_eq!(connect(&host, "/api/v1/events", &[]).unwrap_err(), 401);
+    assert_eq!(connect(&host, &query(&ticket(), None), &[("origin", "https://evil.example")]).unwrap_err(), 403, "a page of somebody else's");
+    let bearer = format!("Bearer {token}");
+    assert!(connect(&host, "/api/v1/events", &[("authorization", &bearer)]).is_ok(), "a program has the token itself");
+    assert_eq!(connect(&host, &query(&ticket(), Some("nonsense")), &[]).unwrap_err(), 422);
+}
+
+#[test]
+fn an_ended_session_loses_its_socket_within_five_seconds() {
+    let host = Host::start(Engine::Sqlite);
+    let token = host.officer(0);
+    let mut client = Client::open(&host, &token, None);
+    host.call("DELETE", "/api/v1/sessions/current", Some(&token), None, None);
+    let began = Instant::now();
+    let end = loop {
+        match client.came() {
+            Came::Closed(code) => break code,
+            Came::Frame(_) => {}
+        }
+    };
+    assert_eq!(end, Some(1008));
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_stopping_host_says_so_and_the_cursor_goes_on_elsewhere() {
+    let host = Host::start(Engine::Sqlite);
+    let token = host.taxpayer(0);
+    let mut client = Client::open(&host, &token, None);
+    host.lifecycle.begin_stop();
+    let end = loop {
+        match client.came() {
+            Came::Closed(code) => break code,
+            Came::Frame(_) => {}
+        }
+    };
+    assert_eq!(end, Some(1001));
+}
+
+#[test]
+fn frames_sockets_and_floods_have_limits() {
+    let world = World::new(Engine::Memory);
+    let small = config(&[("ZHENGNA_LIMITS_FRAME_BYTES", "256"), ("ZHENGNA_LIMITS_CONNECTIONS_PER_PERSON", "2")]);
+    let host = Host::over(world, &small);
+    let token = host.taxpayer(0);
+    let mut big = Client::open(&host, &token, None);
+    big.socket.send(Message::Text("x".repeat(300).into())).unwrap();
+    assert!(matches!(big.came(), Came::Closed(_)), "a frame over the limit");
+    let mut flood = Client::open(&host, &token, None);
+    for _ in 0..40 {
+        if flood.socket.send(Message::Text("{\"type\":\"ping\"}".into())).is_err() {
+            break;
+        }
+    }
+    assert_eq!(loop_until_closed(&mut flood), Some(4029));
+    // The two above give their places back once their ends are seen.
+    drop((big, flood));
+    until_metrics(&host, "zhengna_live_connections 0");
+    let bearer = format!("Bearer {token}");
+    let open = || connect(&host, "/api/v1/events", &[("authorization", &bearer)]);
+    let kept = (open().unwrap(), open().unwrap());
+    assert_eq!(open().unwrap_err(), 429, "a third");
+    drop(kept);
+}
+
+/// Waits until the host's metrics say so.
+fn until_metrics(host: &Host, line: &str) {
+    let began = Instant::now();
+    loop {
+        let metrics = host.call("GET", "/metrics", None, None, None).body.as_str().unwrap().to_owned();
+        if metrics.lines().any(|l| l == line) {
+            return;
+        }
+        assert!(began.elapsed() < BOUND, "never: {line}\n{metrics}");
+    }
+}
+
+fn loop_until_closed(client: &mut Client) -> Option<u16> {
+    loop {
+        if let Came::Closed(code) = client.came() {
+            return code;
+        }
+    }
+}
+
+/// A reader that reads nothing is let go; the others notice nothing; it comes back and has everything.
+#[test]
+fn a_slow_reader_is_let_go_and_resumes() {
+    let host = Host::start(Engine::Sqlite);
+    let (taxpayer, officer) = (host.taxpayer(0), host.officer(0));
+    let id = enter(&host, &taxpayer);
+    claim(&host, &officer);
+    let slow = Client::open(&host, &officer, None);
+    let (cursor, mut quick) = (slow.cursor.clone(), Client::open(&host, &taxpayer, None));
+    // Enough to fill what waits in the hub, in the feed and in the kernel's buffers, none of it read.
+    let long = "长".repeat(2000);
+    let total = 1_400;
+    let reading = std::thread::spawn(move || (1..=total).for_each(|expected| assert_eq!(quick.event_of("message.sent")["number"], expected)));
+    let session = host.world.taxpayer(0);
+    let conversation = zhengna_core::id::ConversationId::parse(&id).unwrap();
+    for _ in 0..total {
+        session.interaction().send(zhengna_core::interaction::SendMessage { conversation, text: long.clone() }).wait().unwrap();
+    }
+    reading.join().expect("the quick one has all");
+    until_metrics(&host, "zhengna_live_slow_total 1");
+    drop(slow);
+    let mut back = Client::open(&host, &officer, Some(&cursor));
+    let mut numbers = BTreeMap::new();
+    while numbers.len() < total {
+        *numbers.entry(back.event_of("message.sent")["number"].as_u64().unwrap()).or_insert(0) += 1;
+    }
+    assert!(numbers.values().all(|n| *n == 1) && numbers.keys().copied().eq(1..=total as u64));
+}
+
+/// Server-sent events carry the same, resume by `Last-Event-ID`, and end with a stop.
+#[test]
+fn server_sent_events_carry_the_same() {
+    let host = Host::start(Engine::Sqlite);
+    let (taxpayer, officer) = (host.taxpayer(0), host.officer(0));
+    let id = enter(&host, &taxpayer);
+    claim(&host, &officer);
+    let mut stream = Sse::open(&host, &officer, None);
+    let (hello_id, hello) = stream.next();
+    assert_eq!(hello["type"], "hello");
+    say(&host, &taxpayer, &id, "一");
+    let (first_id, first) = stream.next();
+    assert_eq!((&first["type"], &first["event"]["message"]["text"]), (&json!("event"), &json!("一")));
+    drop(stream);
+    say(&host, &taxpayer, &id, "二");
+    let mut again = Sse::open(&host, &officer, first_id.as_deref());
+    assert_eq!(again.next().1["type"], "hello");
+    assert_eq!(again.next().1["event"]["message"]["text"], "二", "not one twice, none missing");
+    let mut from_the_start = Sse::open(&host, &officer, hello_id.as_deref());
+    from_the_start.next();
+    assert_eq!(from_the_start.next().1["event"]["message"]["text"], "一");
+}
+
+struct Sse(BufReader<TcpStream>);
+
+impl Sse {
+    fn open(host: &Host, token: &str, last: Option<&str>) -> Self {
+        let mut stream = TcpStream::connect(host.address()).unwrap();
+        stream.set_read_timeout(Some(BOUND)).unwrap();
+        let last = last.map(|id| format!("Last-Event-ID: {id}\r\n")).unwrap_or_default();
+        write!(stream, "GET /api/v1/events HTTP/1.1\r\nHost: {}\r\nAccept: text/event-stream\r\nAuthorization: Bearer {token}\r\n{last}\r\n", host.address()).unwrap();
+        let mut reader = BufReader::new(stream);
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        assert!(line.contains("200"), "{line}");
+        while line != "\r\n" {
+            line.clear();
+            reader.read_line(&mut line).unwrap();
+        }
+        Self(reader)
+    }
+
+    fn next(&mut self) -> (Option<String>, Value) {
+        let (mut id, mut data) = (None, None);
+        loop {
+            let mut line = String::new();
+            assert!(self.0.read_line(&mut line).unwrap() > 0, "the stream ended");
+            let line = line.trim_end();
+            if let Some(value) = line.strip_prefix("id: ") {
+                id = Some(value.to_owned());
+            } else if let Some(value) = line.strip_prefix("data: ") {
+                data = Some(serde_json::from_str(value).unwrap());
+            } else if let (true, Some(data)) = (line.is_empty(), data.take()) {
+                return (id, data);
+            }
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! A running host with a small world in it, and a client that speaks to it as anybody would.
+#![allow(dead_code, unreachable_pub, reason = "each test uses its own part")]
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde_json::Value;
+use zhengna_core::access::{ActorKind, ActorRef};
+use zhengna_server::config::{Config, Effective, Flags};
+use zhengna_server::listener::{Lifecycle, serve};
+use zhengna_tests::world::{Engine, World};
+
+pub const PASSWORD: &str = "Tax-Payer-2026";
+
+/// A running host.
+pub struct Host {
+    pub base: String,
+    pub world: World,
+    pub lifecycle: Lifecycle,
+    pub runtime: tokio::runtime::Runtime,
+    keys: AtomicU64,
+}
+
+/// What came back.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub status: u16,
+    pub kind: String,
+    pub body: Value,
+    pub retry_after: Option<String>,
+}
+
+/// Configuration with a few values changed.
+pub fn config(changes: &[(&str, &str)]) -> Config {
+    let variables = changes.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+    Effective::from_parts(&Flags::default(), variables).expect("a valid configuration").config
+}
+
+impl Host {
+    pub fn start(engine: Engine) -> Self {
+        Self::over(World::new(engine), &config(&[("ZHENGNA_LIMITS_REQUESTS_PER_SECOND_PER_PERSON", "100000"), ("ZHENGNA_LIMITS_REQUEST_BURST_PER_PERSON", "100000")]))
+    }
+
+    pub fn over(world: World, config: &Config) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+        let lifecycle = Lifecycle::new();
+        let (core, stop, limits) = (world.core.clone(), lifecycle.clone(), config.listener_limits());
+        let config = config.clone();
+        let base = runtime.block_on(async move {
+            let router = zhengna_server::app::start(core, &config, stop.clone());
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+            let address = listener.local_addr().expect("bound");
+            tokio::spawn(serve(listener, router, limits, stop));
+            format!("http://{address}")
+        });
+        Self { base, world, lifecycle, runtime, keys: AtomicU64::new(1) }
+    }
+
+    pub fn address(&self) -> &str {
+        self.base.strip_prefix("http://").expect("plain http")
+    }
+
+    /// A fresh idempotency key: a version 7 UUID, counted up.
+    pub fn key(&self) -> String {
+        format!("019a0000-0000-7000-8000-{:012x}", self.keys.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Gives a person a sign-in and signs them in; the token.
+    pub fn sign_in(&self, kind: ActorKind, id: uuid::Uuid) -> String {
+        let login = format!("u{}", &id.simple().to_string()[12..]);
+        let whose = ActorRef { kind, id };
+        self.world.core.as_system().access().set_password(whose, &login, PASSWORD).expect("a password");
+        let answer = self.call("POST", "/api/v1/sessions", None, None, Some(&serde_json::json!({ "login": login, "password": PASSWORD })));
+        assert_eq!(answer.status, 201, "{answer:?}");
+        answer.body["token"].as_str().expect("a token").to_owned()
+    }
+
+    pub fn taxpayer(&self, n: usize) -> String {
+        self.sign_in(ActorKind::Taxpayer, self.world.taxpayers[n].uuid())
+    }
+
+    pub fn officer(&self, n: usize) -> String {
+        self.sign_in(ActorKind::Officer, self.world.officers[n].uuid())
+    }
+
+    pub fn supervisor(&self) -> String {
+        self.sign_in(ActorKind::Officer, self.world.supervisor.uuid())
+    }
+
+    /// A call with a body, as JSON; writes get a fresh key unless one is given.
+    pub fn call(&self, method: &str, path: &str, token: Option<&str>, key: Option<&str>, body: Option<&Value>) -> Answer {
+        let bytes = body.map(|b| b.to_string().into_bytes());
+        self.raw(method, path, token, key, bytes.as_deref())
+    }
+
+    /// A call with any bytes as its body.
+    pub fn raw(&self, method: &str, path: &str, token: Option<&str>, key: Option<&str>, body: Option<&[u8]>) -> Answer {
+        // The world's clock stands still; rates would never refill.
+        self.world.clock.advance(Duration::from_millis(100));
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(20))).build().into();
+        let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.base));
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        let response = match body {
+            Some(bytes) => agent.run(request.header("content-type", "application/json").body(bytes.to_vec()).expect("a request")),
+            None => agent.run(request.body(Vec::new()).expect("a request")),
+        };
+        let mut response = response.unwrap_or_else(|e| panic!("{method} {path}: {e}"));
+        let header = |name: &str| response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
+        let (kind, retry_after) = (header("content-type").unwrap_or_default(), header("retry-after"));
+        let text = response.body_mut().read_to_string().expect("a body");
+        Answer { status: response.status().as_u16(), kind, body: serde_json::from_str(&text).unwrap_or(Value::String(text)), retry_after }
+    }
+
+    pub fn get(&self, path: &str, token: &str) -> Answer {
+        self.call("GET", path, Some(token), None, None)
+    }
+
+    pub fn post(&self, path: &str, token: &str, body: &Value) -> Answer {
+        let key = self.key();
+        self.call("POST", path, Some(token), Some(&key), Some(body))
+    }
+
+    /// The whole database as text, after sealing.
+    pub fn dump(&self) -> String {
+        let lines = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
+        let put = lines.clone();
+        zhengna_core::store::dump::dump(&**self.world.core.store(), move |line| {
+            let mut text = put.lock().expect("nothing panics here");
+            text.push_str(line);
+            text.push('\n');
+            Ok(())
+        })
+        .expect("dumps");
+        let text = lines.lock().expect("nothing panics here").clone();
+        text
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.lifecycle.begin_stop();
+    }
+}
