@@ -1,0 +1,541 @@
+//! The command `zhengna` as its users run it: real processes, exit codes, files. Every wait is bounded.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use rusqlite::Connection;
+use serde_json::Value;
+use zhengna_core::core::PROJECTIONS;
+use zhengna_core::store::sqlite::SqliteStore;
+use zhengna_server::checkpoints::CheckpointFile;
+use zhengna_tests::postgres::cluster;
+use zhengna_tests::world::{self, Engine, World, core_over};
+
+/// No wait is longer; a machine under load is slow, not broken.
+const BOUND: Duration = Duration::from_secs(60);
+
+fn zhengna(dir: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_zhengna"));
+    // Whatever is set around the tests is not for the tests.
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("ZHENGNA_") {
+            command.env_remove(name);
+        }
+    }
+    command.current_dir(dir).args(args);
+    command
+}
+
+/// Runs a command to its end.
+fn run(dir: &Path, args: &[&str]) -> Ran {
+    run_with(dir, args, "")
+}
+
+fn run_with(dir: &Path, args: &[&str], stdin: &str) -> Ran {
+    let mut child = zhengna(dir, args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // A command that does not read it has closed it.
+    let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
+    let args = args.join(" ");
+    let (tell, ended) = channel();
+    let id = child.id();
+    std::thread::spawn(move || tell.send(child.wait_with_output()));
+    let Output { status, stdout, stderr } = match ended.recv_timeout(BOUND) {
+        Ok(output) => output.unwrap(),
+        Err(_) => {
+            signal(id, "KILL");
+            panic!("zhengna {args} did not end");
+        }
+    };
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ran { args, code: status.code(), out: text(stdout), err: text(stderr) }
+}
+
+struct Ran {
+    args: String,
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl Ran {
+    #[track_caller]
+    fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "zhengna {}\n{}\n{}", self.args, self.out, self.err);
+        self
+    }
+
+    #[track_caller]
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("zhengna {}: {e}\n{}", self.args, self.out))
+    }
+}
+
+fn signal(id: u32, name: &str) {
+    // std has no kill; the shell's own is everywhere.
+    Command::new("/bin/sh").args(["-c", &format!("kill -{name} {id}")]).status().unwrap();
+}
+
+/// A host that runs until it is dropped.
+struct Host {
+    child: Child,
+    lines: Receiver<String>,
+    seen: Vec<String>,
+}
+
+impl Host {
+    fn start(dir: &Path, args: &[&str]) -> Host {
+        let mut child = zhengna(dir, args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (tell, lines) = channel();
+        let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        for stream in [Box::new(out) as Box<dyn std::io::Read + Send>, Box::new(err)] {
+            let tell = tell.clone();
+            std::thread::spawn(move || {
+                for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                    if tell.send(line).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        Host { child, lines, seen: Vec::new() }
+    }
+
+    /// Waits for a line that `wanted` finds something in.
+    #[track_caller]
+    fn until<T>(&mut self, what: &str, wanted: impl Fn(&str) -> Option<T>) -> T {
+        loop {
+            match self.lines.recv_timeout(BOUND) {
+                Ok(line) => {
+                    self.seen.push(line);
+                    if let Some(found) = self.seen.last().and_then(|l| wanted(l)) {
+                        return found;
+                    }
+                }
+                Err(_) => panic!("no {what} in\n{}", self.seen.join("\n")),
+            }
+        }
+    }
+
+    #[track_caller]
+    fn address(&mut self) -> String {
+        self.until("address", |line| {
+            let (_, rest) = line.split_once("http://")?;
+            Some(rest.chars().take_while(|c| c.is_ascii_digit() || matches!(c, '.' | ':')).collect())
+        })
+    }
+
+    /// SIGTERM, and what it exits with.
+    fn stop(mut self) -> (Option<i32>, Vec<String>) {
+        signal(self.child.id(), "TERM");
+        // Both streams end when the process does.
+        while let Ok(line) = self.lines.recv_timeout(BOUND) {
+            self.seen.push(line);
+        }
+        let code = self.child.wait().unwrap().code();
+        (code, std::mem::take(&mut self.seen))
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn get(address: &str, path: &str) -> String {
+    let mut io = TcpStream::connect(address).unwrap();
+    io.set_read_timeout(Some(BOUND)).unwrap();
+    write!(io, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+    let mut text = String::new();
+    io.read_to_string(&mut text).unwrap();
+    text
+}
+
+/// An installation with a small world in it: `zhengna.db`, `zhengna.key`, `zhengna.checkpoint`, sealed and signed.
+struct Site {
+    dir: tempfile::TempDir,
+}
+
+impl Site {
+    fn new() -> Site {
+        let dir = world::directory();
+        let store = SqliteStore::open(&dir.path().join("zhengna.db"), world::start(), PROJECTIONS).unwrap();
+        let (core, clock) = core_over(store, 7);
+        let world = World::furnish(core, clock, world::Keep::fresh(Engine::Memory), 2, 3).unwrap();
+        for n in 0..3 {
+            world.entered(n);
+        }
+        while world.core.seal_audit().unwrap().more {}
+        world.core.checkpoint_audit(true).unwrap();
+        let site = Site { dir };
+        CheckpointFile::open(&site.path("zhengna.checkpoint")).unwrap().catch_up(&world.core).unwrap();
+        fs::write(site.path("zhengna.key"), world::keys().to_text().as_bytes()).unwrap();
+        fs::set_permissions(site.path("zhengna.key"), fs::Permissions::from_mode(0o600)).unwrap();
+        site
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn run(&self, args: &[&str]) -> Ran {
+        run(self.dir.path(), args)
+    }
+
+    /// Edits the database behind everybody's back.
+    fn tamper(&self, sql: &str) {
+        let conn = Connection::open(self.path("zhengna.db")).unwrap();
+        conn.execute_batch(sql).unwrap();
+    }
+
+    /// The id of a record, as a verification names it.
+    fn record(&self, number: i64) -> String {
+        let conn = Connection::open(self.path("zhengna.db")).unwrap();
+        let bytes: Vec<u8> = conn.query_row("SELECT record FROM audit_link WHERE number = ?1", [number], |r| r.get(0)).unwrap();
+        zhengna_core::id::AuditId::from_uuid(uuid::Uuid::from_slice(&bytes).unwrap()).to_string()
+    }
+}
+
+#[test]
+fn every_command_teaches() {
+    let dir = world::directory();
+    let commands: [&[&str]; 15] = [
+        &[],
+        &["serve"],
+        &["demo"],
+        &["migrate"],
+        &["keys"],
+        &["keys", "new"],
+        &["user"],
+        &["user", "add"],
+        &["user", "password"],
+        &["backup"],
+        &["restore"],
+        &["audit", "verify"],
+        &["recount"],
+        &["operations"],
+        &["openapi"],
+    ];
+    for command in commands {
+        let args: Vec<&str> = command.iter().copied().chain(["--help"]).collect();
+        let help = run(dir.path(), &args).exits(0).out;
+        assert!(help.contains("Usage:") && help.contains("--database"), "{args:?}");
+        if !matches!(command, [] | ["keys"] | ["user"]) {
+            assert!(help.contains("Example:") && help.contains("Next"), "{args:?}\n{help}");
+        }
+    }
+    let help = run(dir.path(), &["--help"]).out;
+    for code in 1..=9 {
+        assert!(help.contains(&format!("\n  {code}  ")), "exit code {code}");
+    }
+    run(dir.path(), &["--nonsense"]).exits(2);
+    run(dir.path(), &["serve", "--listen", "nowhere"]).exits(2);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "help writes nothing");
+}
+
+#[test]
+fn the_demo_prints_sign_ins_serves_seals_and_runs_again() {
+    let dir = world::directory();
+    let demo = ["demo", "--dir", "demo", "--listen", "127.0.0.1:0"];
+    let mut host = Host::start(dir.path(), &demo);
+    let address = host.address();
+    host.until("end of the banner", |line| line.contains("Ctrl-C").then_some(()));
+    let shown = host.seen.join("\n");
+    for wanted in ["合成数据", "synthetic", "/taxpayer", "/officer", "220102001", "220100901", "demo.key"] {
+        assert!(shown.contains(wanted), "{wanted}\n{shown}");
+    }
+    assert!(get(&address, "/healthz").starts_with("HTTP/1.1 200"));
+    // The same database cannot be served twice; the first is not disturbed.
+    let second = run(dir.path(), &demo).exits(3);
+    assert!(second.err.contains("in use"), "{}", second.err);
+    assert!(get(&address, "/healthz").starts_with("HTTP/1.1 200"));
+    // Verification and backup work beside it.
+    let files = ["--database", "sqlite:demo/demo.db", "--key-file", "demo/demo.key", "--checkpoint-file", "demo/demo.checkpoint"];
+    let with_files = |args: &[&'static str]| [args, &files[..]].concat();
+    run(dir.path(), &with_files(&["audit", "verify"])).exits(0);
+    run(dir.path(), &with_files(&["backup", "live.dump"])).exits(0);
+    let (code, lines) = host.stop();
+    assert_eq!(code, Some(0), "{lines:?}");
+    assert!(lines.iter().any(|l| l.starts_with("Stopped.")), "{lines:?}");
+
+    let verdict = run(dir.path(), &with_files(&["audit", "verify", "--json"])).exits(0).json();
+    assert_eq!(verdict["unsealed"], 0, "sealed to the end: {verdict}");
+    assert!(verdict["verified"].as_i64() > Some(10) && verdict["checkpoints"].as_i64() > Some(0), "{verdict}");
+    for secret in ["demo.key", "demo.checkpoint"] {
+        let mode = fs::metadata(dir.path().join("demo").join(secret)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{secret}");
+    }
+
+    let again = run(dir.path(), &["demo", "--dir", "demo", "--no-serve", "--json"]).exits(0).json();
+    let sign_ins = again["sign_ins"].as_array().unwrap();
+    assert_eq!(sign_ins.len(), 5);
+    for s in sign_ins {
+        let password = s["password"].as_str().unwrap();
+        assert!(!shown.contains(password), "passwords are made anew");
+        for file in ["demo.db", "demo.db-wal"] {
+            let stored = fs::read(dir.path().join("demo").join(file)).unwrap_or_default();
+            assert!(!stored.windows(password.len()).any(|w| w == password.as_bytes()), "never stored");
+        }
+    }
+    // Without its keys a database is not given new ones.
+    fs::remove_file(dir.path().join("demo/demo.key")).unwrap();
+    run(dir.path(), &["demo", "--dir", "demo", "--no-serve"]).exits(8);
+}
+
+#[test]
+fn a_host_is_set_up_step_by_step() {
+    let dir = world::directory();
+    let at = dir.path();
+    let missing = run(at, &["serve", "--listen", "127.0.0.1:0"]).exits(8);
+    assert!(missing.err.contains("zhengna keys new"), "{}", missing.err);
+    assert!(!at.join("zhengna.db").exists(), "nothing is made without keys");
+    run(at, &["keys", "new"]).exits(0);
+    let keys = fs::read(at.join("zhengna.key")).unwrap();
+    run(at, &["keys", "new"]).exits(8);
+    assert_eq!(fs::read(at.join("zhengna.key")).unwrap(), keys, "never overwritten");
+    // What does not exist is not made by commands that only look, or that add to it.
+    for command in [&["audit", "verify", "--without-checkpoints"][..], &["backup", "x.dump"], &["recount"], &["user", "add", "1", "--name", "甲", "--authority", "12200000000", "--post", "岗"]] {
+        let failed = run(at, command).exits(7);
+        assert!(failed.err.contains("no database"), "{}", failed.err);
+    }
+    assert!(!at.join("zhengna.db").exists() && !at.join("x.dump").exists());
+    assert_eq!(run(at, &["migrate", "--json"]).exits(0).json()["applied"][0], 1);
+    assert_eq!(run(at, &["migrate", "--json"]).exits(0).json()["applied"], serde_json::json!([]));
+    let mut host = Host::start(at, &["serve", "--listen", "127.0.0.1:0"]);
+    let address = host.address();
+    assert!(get(&address, "/healthz").starts_with("HTTP/1.1 200"));
+    assert_eq!(host.stop().0, Some(0));
+    fs::set_permissions(at.join("zhengna.key"), fs::Permissions::from_mode(0o644)).unwrap();
+    let open = run(at, &["serve", "--listen", "127.0.0.1:0"]).exits(8);
+    assert!(open.err.contains("chmod 600"), "{}", open.err);
+}
+
+#[test]
+fn a_port_that_is_taken_and_a_weak_webhook_secret_are_told() {
+    let site = Site::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let failed = site.run(&["serve", "--listen", &address]).exits(7);
+    assert!(failed.err.contains("--listen"), "{}", failed.err);
+    fs::write(site.path("secret"), "whsec_c2hvcnQ=\n").unwrap();
+    fs::set_permissions(site.path("secret"), fs::Permissions::from_mode(0o600)).unwrap();
+    let weak = site.run(&["serve", "--webhook-url", "http://127.0.0.1:1/", "--webhook-secret-file", "secret"]).exits(8);
+    assert!(weak.err.contains("openssl rand"), "{}", weak.err);
+}
+
+#[test]
+fn operations_openapi_and_config_are_for_machines_too() {
+    let dir = world::directory();
+    let operations = run(dir.path(), &["operations", "--json"]).exits(0).json();
+    assert_eq!(operations.as_array().unwrap().len(), zhengna_core::operation::OPERATIONS.len());
+    assert!(run(dir.path(), &["operations"]).exits(0).out.contains("interaction.claim"));
+    assert!(run(dir.path(), &["openapi"]).exits(0).json()["openapi"].as_str().unwrap().starts_with("3.1"));
+    let config = run(dir.path(), &["config", "--json", "--database", "postgres://u:hunter2@h/d"]).exits(0);
+    assert_eq!(config.json()["database"]["source"], "flag --database");
+    assert!(!config.out.contains("hunter2"));
+    let failed = run(dir.path(), &["migrate", "--json", "--database", "postgres://u:hunter2@127.0.0.1:1/d"]).exits(7);
+    let error: Value = serde_json::from_str(&failed.err).unwrap();
+    assert_eq!((&error["error"]["exit"], &error["error"]["code"]), (&7.into(), &"unreachable".into()));
+    assert!(!failed.err.contains("hunter2"));
+}
+
+#[test]
+fn an_officer_is_added_with_a_post_and_a_password() {
+    let site = Site::new();
+    let add = |more: &[&str], stdin: &str| {
+        let args = [&["user", "add", "22019999", "--name", "合成", "--authority", world::NANGUAN, "--json"][..], more].concat();
+        run_with(site.dir.path(), &args, stdin)
+    };
+    add(&["--post", "没有这个岗位"], "").exits(2);
+    add(&["--post", "督导", "--password-stdin"], "short\n").exits(2);
+    let added = add(&["--post", "窗口", "--permissions", "serve_taxpayers,read_audit"], "").exits(0).json();
+    let password = added["password"].as_str().unwrap().to_owned();
+    let twice = add(&["--post", "督导"], "").exits(2);
+    assert!(twice.err.contains("already"), "{}", twice.err);
+
+    let sign_in = |password: &str| {
+        let store = SqliteStore::open(&site.path("zhengna.db"), world::start(), PROJECTIONS).unwrap();
+        let (core, _) = core_over(store, 11);
+        let typed = zhengna_core::access::Credentials { login: "22019999".into(), password: password.into() };
+        let session = core.sign_in(&typed, "test")?;
+        let caller = core.authenticate(&session.token)?;
+        core.as_actor(caller.actor).access().me()
+    };
+    assert_eq!(sign_in(&password).unwrap().permissions.len(), 2);
+    let chosen = "Correct-horse-7";
+    let changed = run_with(site.dir.path(), &["user", "password", "22019999", "--password-stdin", "--json"], &format!("{chosen}\n")).exits(0);
+    assert_eq!(changed.json()["password"], Value::Null, "what was typed is not shown");
+    assert!(sign_in(&password).is_err() && sign_in(chosen).is_ok());
+    run(site.dir.path(), &["user", "password", "nobody"]).exits(2);
+    site.run(&["audit", "verify"]).exits(0);
+}
+
+#[test]
+fn a_backup_is_whole_is_never_overwritten_and_comes_back_on_either_engine() {
+    let site = Site::new();
+    let made = site.run(&["backup", "one.dump", "--json"]).exits(0).json();
+    let one = fs::read(site.path("one.dump")).unwrap();
+    assert_eq!(made["bytes"], one.len());
+    assert_eq!(made["sm3"], zhengna_core::crypto::hex(&zhengna_core::crypto::sm3(&[&one])).as_str());
+    assert_eq!(fs::metadata(site.path("one.dump")).unwrap().permissions().mode() & 0o777, 0o600);
+    site.run(&["backup", "one.dump"]).exits(2);
+    assert_eq!(fs::read(site.path("one.dump")).unwrap(), one);
+    // It carries no name in clear.
+    assert!(!String::from_utf8_lossy(&one).contains("测试"));
+
+    let database = cluster().empty();
+    for (target, file) in [("sqlite:new.db", "two.dump"), (database.url(), "three.dump")] {
+        let restored = site.run(&["restore", "one.dump", "--database", target, "--json"]).exits(0).json();
+        assert_eq!((&restored["rows"], &restored["checkpoints_from"]), (&made["rows"], &"file".into()));
+        assert_eq!(restored["audit"]["finding"], Value::Null);
+        site.run(&["backup", file, "--database", target]).exits(0);
+        assert!(fs::read(site.path(file)).unwrap() == one, "{target}: the same dump");
+        let refused = site.run(&["restore", "one.dump", "--database", target]).exits(2);
+        assert!(refused.err.contains("not empty"), "{}", refused.err);
+        // The restored database works.
+        let mut host = Host::start(site.dir.path(), &["serve", "--listen", "127.0.0.1:0", "--database", target]);
+        host.address();
+        assert_eq!(host.stop().0, Some(0));
+        site.run(&["recount", "--database", target]).exits(0);
+    }
+
+    // Cut off, altered, or not a dump: nothing is restored.
+    let text = String::from_utf8(one.clone()).unwrap();
+    let cut: String = text.lines().take(text.lines().count() - 1).map(|l| format!("{l}\n")).collect();
+    for (name, content) in [("cut", cut), ("altered", text.replacen("22010000", "22010009", 1)), ("other", "hello\n".into())] {
+        assert_ne!(content, text, "{name}");
+        fs::write(site.path(name), content).unwrap();
+        let target = format!("sqlite:{name}.db");
+        let refused = site.run(&["restore", name, "--database", &target]).exits(5);
+        assert!(refused.err.contains("Nothing was restored"), "{}", refused.err);
+        site.run(&["restore", "one.dump", "--database", &target]).exits(0);
+    }
+    let left: Vec<_> = fs::read_dir(site.dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert!(!left.iter().any(|n| n.to_string_lossy().contains("partial")), "{left:?}");
+}
+
+#[test]
+fn verification_names_what_was_done_to_the_trail() {
+    const NTH: &str = "(SELECT seq FROM audit_record ORDER BY xid, seq LIMIT 1 OFFSET 4)";
+    let fifth = format!("seq = {NTH}");
+    // What is done, what it is called, at which place.
+    let cases: BTreeMap<&str, (String, i64)> = [
+        ("altered", (format!("UPDATE audit_record SET subject = 'nothing/to-see' WHERE {fifth}"), 5)),
+        ("removed", (format!("DELETE FROM audit_record WHERE {fifth}"), 5)),
+        (
+            "inserted",
+            (
+                format!(
+                    "UPDATE audit_record SET seq = seq * 2; UPDATE audit_link SET seq = seq * 2; \
+                     INSERT INTO audit_record SELECT xid, seq + 1, randomblob(16), at, operation, actor, subject, reason, request, digest, rows \
+                     FROM audit_record WHERE {fifth}"
+                ),
+                6,
+            ),
+        ),
+        (
+            "moved",
+            (
+                "CREATE TEMP TABLE two AS SELECT seq, (SELECT count(*) FROM audit_record b WHERE b.seq < a.seq) AS nth FROM audit_record a; \
+                 UPDATE audit_record SET seq = -seq WHERE seq IN (SELECT seq FROM two WHERE nth IN (4, 5)); \
+                 UPDATE audit_record SET seq = CASE seq WHEN -(SELECT seq FROM two WHERE nth = 4) THEN (SELECT seq FROM two WHERE nth = 5) \
+                 ELSE (SELECT seq FROM two WHERE nth = 4) END WHERE seq < 0"
+                    .into(),
+                5,
+            ),
+        ),
+        (
+            "cut_off",
+            (
+                format!("DELETE FROM audit_link WHERE number > 5; DELETE FROM audit_checkpoint WHERE number > 5; DELETE FROM audit_record WHERE seq > {NTH}"),
+                6,
+            ),
+        ),
+    ]
+    .into();
+    for (kind, (sql, place)) in cases {
+        let site = Site::new();
+        let whole = site.run(&["audit", "verify", "--json"]).exits(0).json();
+        assert_eq!((&whole["finding"], &whole["unsealed"]), (&Value::Null, &0.into()));
+        let record = site.record(place);
+        site.tamper(&sql);
+        let verdict = site.run(&["audit", "verify", "--json"]).exits(9).json();
+        assert_eq!((&verdict["finding"]["kind"], &verdict["finding"]["number"]), (&kind.into(), &place.into()), "{verdict}");
+        if matches!(kind, "altered" | "removed") {
+            assert_eq!(verdict["finding"]["record"], record.as_str());
+        }
+        let text = site.run(&["audit", "verify"]).exits(9).err;
+        assert!(text.contains(kind) && text.contains(&format!("place {place}")), "{text}");
+        // The chain alone shows nothing of its missing end: hence the second sink.
+        let alone = if kind == "cut_off" { 0 } else { 9 };
+        site.run(&["audit", "verify", "--without-checkpoints"]).exits(alone);
+    }
+}
+
+#[test]
+fn verification_needs_its_checkpoints_whole_and_signed_with_the_right_key() {
+    let site = Site::new();
+    let line = fs::read_to_string(site.path("zhengna.checkpoint")).unwrap();
+    fs::rename(site.path("zhengna.checkpoint"), site.path("elsewhere")).unwrap();
+    site.run(&["audit", "verify"]).exits(7);
+    site.run(&["audit", "verify", "--checkpoints", "elsewhere"]).exits(0);
+    let (head, tail) = line.trim_end().split_at(line.len() - 9);
+    let forged = format!("{head}{}\n", tail.chars().map(|c| if c == '0' { '1' } else { '0' }).collect::<String>());
+    fs::write(site.path("elsewhere"), forged).unwrap();
+    let verdict = site.run(&["audit", "verify", "--checkpoints", "elsewhere", "--json"]).exits(9).json();
+    assert_eq!(verdict["finding"]["kind"], "forged_checkpoint");
+    fs::write(site.path("elsewhere"), "dear diary\n").unwrap();
+    site.run(&["audit", "verify", "--checkpoints", "elsewhere"]).exits(9);
+    // Another installation's keys: nothing is written under them.
+    site.run(&["keys", "new", "--key-file", "foreign.key"]).exits(0);
+    let before = fs::read(site.path("zhengna.db")).unwrap();
+    let foreign = site.run(&["serve", "--listen", "127.0.0.1:0", "--key-file", "foreign.key"]).exits(8);
+    assert!(foreign.err.contains("does not belong"), "{}", foreign.err);
+    assert_eq!(fs::read(site.path("zhengna.db")).unwrap(), before);
+}
+
+#[test]
+fn locked_newer_altered_and_corrupt_databases_are_told_apart_and_left_alone() {
+    let commands: [&[&str]; 3] = [&["serve", "--listen", "127.0.0.1:0"], &["migrate"], &["user", "password", "22010000"]];
+    let site = Site::new();
+    let holder = SqliteStore::open(&site.path("zhengna.db"), world::start(), PROJECTIONS).unwrap();
+    for command in commands {
+        let locked = site.run(command).exits(3);
+        assert!(locked.err.contains("Stop the other one"), "{}", locked.err);
+    }
+    drop(holder);
+
+    type Break = fn(&Site);
+    let breaks: [(&str, i32, Break); 5] = [
+        ("newer", 4, |s| s.tamper("INSERT INTO schema_migration VALUES (2, 'future', x'00', 0)")),
+        ("altered", 4, |s| s.tamper("UPDATE schema_migration SET checksum = x'00'")),
+        ("not a database", 5, |s| fs::write(s.path("zhengna.db"), "no database at all, only text ".repeat(100)).unwrap()),
+        ("damaged pages", 5, |s| {
+            let mut bytes = fs::read(s.path("zhengna.db")).unwrap();
+            for byte in &mut bytes[100..] {
+                *byte ^= 0xa5;
+            }
+            fs::write(s.path("zhengna.db"), bytes).unwrap();
+        }),
+        ("wrong kinds", 5, |s| s.tamper("UPDATE schema_migration SET checksum = 7")),
+    ];
+    for (name, code, break_it) in breaks {
+        let site = Site::new();
+        break_it(&site);
+        let before = fs::read(site.path("zhengna.db")).unwrap();
+        for command in commands.into_iter().chain([&["audit", "verify"][..], &["backup", "x.dump"]]) {
+            let failed = site.run(command).exits(code);
+            assert!(failed.err.lines().count() > 1, "{name}: says what to do: {}", failed.err);
+            assert!(fs::read(site.path("zhengna.db")).unwrap() == before, "{name}: {command:?} left the file alone");
+            assert!(!site.path("x.dump").exists());
+        }
+    }
+}
