@@ -1,3 +1,0 @@
-import { elderSwitch } from './client.js';
-
-document.getElementById('tools').append(elderSwitch());
