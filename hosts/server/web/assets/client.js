@@ -996,6 +996,3 @@ export function linkState(state) {
     strip.hidden = false;
   }, navigator.onLine ? 1500 : 100);
 }
-
-// The start page has nothing of its own to run.
-if (document.body.classList.contains('start')) $('tools').append(elderSwitch());

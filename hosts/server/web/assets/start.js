@@ -1,0 +1,3 @@
+import { $, elderSwitch } from './client.js';
+
+$('tools').append(elderSwitch());
