@@ -1,6 +1,6 @@
 // Shows /api/openapi.json to people: operations, parameters, schemas, error codes, and a search over all of it.
 
-import { $, el, elderSwitch, setText } from './client.js';
+import { $, el, elderSwitch, facts, setText } from './client.js';
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'];
 let spec = {};
@@ -50,10 +50,14 @@ const codesOf = (op) => (op['x-error-codes'] ?? op['x-errors'] ?? []).map((c) =>
 function operation(path, method, op, shared) {
   const parameters = [...(shared ?? []), ...(op.parameters ?? [])].map(resolve);
   const request = resolve(op.requestBody);
+  const short = op.description?.length < 40 && !op.description.includes('\n'); // the operation's name in Chinese
+  const list = (v) => (Array.isArray(v) ? v.join('、') : v ?? '');
+  const rules = [['可调用者', list(op['x-callers'])], ['所需权限', list(op['x-permission'])], ['每分钟上限', op['x-per-minute'] === undefined || op['x-per-minute'] === null ? '' : String(op['x-per-minute'])]];
   const IN = { path: '路径', query: '查询', header: '请求头', cookie: 'Cookie' };
   return el('details', { class: 'op', 'data-text': JSON.stringify([method, path, op]).toLowerCase(), id: op.operationId ? `op-${op.operationId}` : null },
-    el('summary', {}, el('span', { class: `method ${method}` }, method.toUpperCase()), el('code', { class: 'path' }, path), el('span', { class: 'summary' }, op.summary ?? op.operationId ?? '')),
-    op.description ? el('p', { class: 'pre' }, op.description) : '',
+    el('summary', {}, el('span', { class: `method ${method}` }, method.toUpperCase()), el('code', { class: 'path' }, path), el('span', { class: 'summary' }, short ? op.description : op.summary ?? op.operationId ?? '')),
+    short ? (op.summary ? el('p', {}, op.summary) : '') : op.description ? el('p', { class: 'pre' }, op.description) : '',
+    rules.some(([, v]) => v) ? el('dl', { class: 'facts' }, ...facts(rules)) : '',
     parameters.length ? el('h4', {}, '参数') : '',
     parameters.length ? el('table', {}, el('tbody', {}, ...parameters.map((p) => el('tr', {}, el('th', { scope: 'row' }, el('code', {}, p.name), p.required ? el('span', { class: 'must', title: '必填' }, ' *') : ''), el('td', {}, IN[p.in] ?? p.in), el('td', {}, typeOf(p.schema)), el('td', {}, p.description ?? ''))))) : '',
     request.content ? el('h4', {}, '请求体') : '', ...body(request.content),
@@ -78,7 +82,7 @@ function errorCodes() {
     else put(value.code ?? key, value.title ?? value.message ?? value.description ?? value.detail, String(value.status ?? ''));
   }
   const problem = spec.components?.schemas?.Problem?.properties?.code ?? {};
-  for (const code of resolve(problem).enum ?? []) put(code);
+  for (const code of resolve(problem).enum ?? resolve(problem).examples ?? []) put(code);
   for (const one of problem.oneOf ?? []) if (one.const) put(one.const, one.description ?? one.title);
   return found;
 }

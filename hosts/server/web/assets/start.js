@@ -1,3 +1,3 @@
-import { elderSwitch } from './client.js';
+import { $, elderSwitch } from './client.js';
 
-document.getElementById('tools').append(elderSwitch());
+$('tools').append(elderSwitch());
