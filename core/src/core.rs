@@ -184,16 +184,20 @@ impl Core {
 
     /// Writes down the sessions used since the last time. Returns how many.
     pub fn write_down_touches(&self) -> Result<u64, Error> {
-        let rows: Vec<Touch> = {
-            let mut touched = self.0.touched.lock().unwrap_or_else(PoisonError::into_inner);
-            // What does not fit stays for the next time.
-            let some: Vec<[u8; 32]> = touched.keys().take(limits::BULK_CHUNK_ROWS).copied().collect();
-            some.into_iter().filter_map(|session| touched.remove(&session).map(|at| Touch { session, at })).collect()
-        };
+        let touched = || self.0.touched.lock().unwrap_or_else(PoisonError::into_inner);
+        let rows: Vec<Touch> = touched().iter().take(limits::BULK_CHUNK_ROWS).map(|(&session, &at)| Touch { session, at }).collect();
         if rows.is_empty() {
             return Ok(0);
         }
-        self.as_system().ingest(&operation::TOUCH_SESSIONS, rows, access::touch).wait()
+        let written = self.as_system().ingest(&operation::TOUCH_SESSIONS, rows.clone(), access::touch).wait()?;
+        // Forgotten once it is durable, and not what was used again meanwhile.
+        let mut touched = touched();
+        rows.iter().for_each(|row| {
+            if touched.get(&row.session) == Some(&row.at) {
+                touched.remove(&row.session);
+            }
+        });
+        Ok(written)
     }
 
     /// Uses up a socket ticket and says whose session it speaks for.

@@ -3,6 +3,7 @@
 //! [`postgres`] gives every test a PostgreSQL database of its own, on a throwaway
 //! server that cannot outlive the test process. [`world`] is a small world to test in, on any engine.
 
+pub mod faults;
 pub mod fixture;
 pub mod postgres;
 pub mod world;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use zhengna_core::access::{Actor, AddOfficer, AddPost, AuthorityKind, GrantPost, NewAuthority, Permission, Permissions};
+use zhengna_core::audit::Verdict;
 use zhengna_core::core::PROJECTIONS;
 use zhengna_core::crypto::{KeyRing, Rng};
 use zhengna_core::id::{LineId, OfficerId, TaxpayerId};
@@ -214,16 +215,18 @@ impl World {
     }
 
     /// Seals every record. On PostgreSQL a transaction of another database may hold the horizon up for a moment.
-    pub fn seal(&self) {
-        let unsealed = settle(
+    /// Returns what verification says then.
+    pub fn seal(&self) -> Verdict {
+        let verdict = settle(
             &self.core,
             |core| {
                 while core.seal_audit().expect("seals").more {}
-                core.verify_audit(Vec::new()).expect("verifies").unsealed
+                core.verify_audit(core.checkpoints_after(0).expect("reads")).expect("verifies")
             },
-            |unsealed| *unsealed == 0,
+            |verdict| verdict.unsealed == 0,
         );
-        assert_eq!(unsealed, 0, "records are left unsealed");
+        assert_eq!(verdict.unsealed, 0, "records are left unsealed");
+        verdict
     }
 
     /// The core and what keeps its database, for a restart.

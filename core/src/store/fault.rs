@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::raw::{Range, RawRead, RawWrite};
-use super::{Done, Projections, Published, ReadBody, ReadTx, Row, Signal, Spec, Store, StoreError, StoreResult, Table, Tx, Value, WriteBody};
+use super::{Done, Projections, Published, ReadBody, ReadTx, Row, Signal, Spec, Store, StoreError, StoreResult, Table, Tx, Value, WriteBody, settle};
 use crate::error::Error;
 
 /// What happens at the call that is struck.
@@ -119,13 +119,7 @@ impl Store for FaultStore {
                 begin(&plan)?;
                 let mut faulty = FaultTx { inner: &mut *tx, plan: &plan, poison: None };
                 let result = body(&mut faulty);
-                let poison = faulty.poison.take();
-                // As the engines do: a swallowed storage error is an error all the same.
-                let result = match poison {
-                    Some(error) if result.is_ok() => Err(error.into()),
-                    _ => result,
-                };
-                result?;
+                settle(result, faulty.poison.take())?;
                 match Plan::step(&plan) {
                     None => Ok(()),
                     Some(Fault::Before) => {
@@ -154,10 +148,7 @@ impl Store for FaultStore {
                 begin(&plan)?;
                 let mut faulty = FaultRead { inner: &mut *tx, plan: &plan, poison: None };
                 let result = body(&mut faulty);
-                match faulty.poison.take() {
-                    Some(error) if result.is_ok() => Err(error.into()),
-                    _ => result,
-                }
+                settle(result, faulty.poison.take())
             }),
         )
     }

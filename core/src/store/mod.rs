@@ -220,6 +220,17 @@ pub trait StoreExt: Store {
 }
 impl<S: Store + ?Sized> StoreExt for S {}
 
+/// What the run of a body comes to. The first storage error is the answer, whatever the body made of it: a rule
+/// that swallowed it has not done what it believes, and one that turned it into an error of its own may have
+/// told a person that something is missing when storage failed, or hidden a conflict that is worth another run.
+fn settle(result: Result<(), Error>, poison: Option<StoreError>) -> Result<(), Error> {
+    match (result, poison) {
+        (Err(Error::Store(StoreError::Panicked)), _) => Err(StoreError::Panicked.into()),
+        (_, Some(first)) => Err(first.into()),
+        (result, None) => result,
+    }
+}
+
 /// Every table the core has, in the order in which they may be filled.
 pub fn tables() -> Vec<&'static Table> {
     crate::schema::tables()

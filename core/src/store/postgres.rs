@@ -20,7 +20,7 @@ use super::deadline::Deadline;
 use super::sql::{Dialect, Projected, SqlConn, SqlTx};
 use super::{
     Column, Done, Isolation, Kind, MakeProjections, Priority, Projections, Published, ReadBody, Row, Signal, Spec, Store, StoreError, StoreExt, StoreResult, Value,
-    WriteBody, migrate, ticket,
+    WriteBody, migrate, settle, ticket,
 };
 use crate::clock::Timestamp;
 use crate::error::Error;
@@ -295,6 +295,7 @@ fn read(inner: &Inner, slot: &mut Option<PgConn>, body: &mut ReadBody) -> Result
     conn.client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").map_err(|e| error(&e, "begin"))?;
     let mut tx = SqlTx::new(conn, None, Projected::Seen(&inner.published));
     let result = catch_unwind(AssertUnwindSafe(|| body(&mut tx))).unwrap_or(Err(StoreError::Panicked.into()));
+    let result = settle(result, tx.finish().1);
     if conn.client.batch_execute("ROLLBACK").is_err() {
         *slot = None; // a read has nothing to lose, the connection does
     }
@@ -338,12 +339,7 @@ fn attempt_write(inner: &Inner, slot: &mut Option<PgConn>, spec: Spec, body: &mu
     let mut tx = SqlTx::new(conn, Some(Deadline::after(limits::TX_TIME_MAX)), Projected::Absent);
     let result = catch_unwind(AssertUnwindSafe(|| body(&mut tx))).unwrap_or(Err(StoreError::Panicked.into()));
     let (_, poison) = tx.finish();
-    // A body that swallowed a storage error has not done what it believes it did. And a body may have turned a
-    // conflict into an error of its own: the conflict is what decides about running again.
-    let result = match (result, poison) {
-        (Ok(()), Some(e)) | (Err(_), Some(e @ StoreError::Conflict)) => Err(e.into()),
-        (result, _) => result,
-    };
+    let result = settle(result, poison);
     if result.is_err() {
         if conn.client.batch_execute("ROLLBACK").is_err() {
             *slot = None; // not committed: the server rolls back what a lost connection leaves

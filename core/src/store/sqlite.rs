@@ -20,7 +20,7 @@ use super::deadline::{Deadline, now};
 use super::sql::{Dialect, Projected, SqlConn, SqlTx};
 use super::{
     Change, Column, Done, Kind, MakeProjections, Priority, Projections, Published, ReadBody, Row, Signal, Spec, Store, StoreError, StoreResult, Value,
-    WriteBody, migrate,
+    WriteBody, migrate, settle,
 };
 use crate::clock::Timestamp;
 use crate::error::Error;
@@ -185,6 +185,7 @@ impl Store for SqliteStore {
             let _inside = Inside::enter(&self.shared);
             let mut tx = SqlTx::new(conn, None, Projected::Seen(&self.shared.published));
             let result = catch_unwind(AssertUnwindSafe(|| body(&mut tx))).unwrap_or(Err(StoreError::Panicked.into()));
+            let result = settle(result, tx.finish().1);
             let _ = conn.0.execute_batch("ROLLBACK"); // a read has nothing to lose
             result
         })
@@ -378,12 +379,7 @@ impl Writer {
         let mut tx = SqlTx::new(&mut self.conn, Some(deadline), Projected::Driven(&mut self.tentative));
         let result = catch_unwind(AssertUnwindSafe(|| (job.body)(&mut tx))).unwrap_or(Err(StoreError::Panicked.into()));
         let (changes, poison) = tx.finish();
-        // A body that swallowed a storage error has not done what it believes it did.
-        let result = match poison {
-            Some(e) if result.is_ok() => Err(e.into()),
-            _ => result,
-        };
-        match result {
+        match settle(result, poison) {
             Ok(()) => match self.conn.run("RELEASE body") {
                 Ok(()) => (Ok(()), changes),
                 Err(e) => {

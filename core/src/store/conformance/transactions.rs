@@ -108,6 +108,8 @@ pub(super) fn a_swallowed_error_does_not_commit(store: &dyn Store) {
         Ok(())
     });
     assert_eq!(swallowed, Err(StoreError::Duplicate { table: "fixture_item" }.into()));
+    let disguised = store.transact(serial(), |tx| tx.add(&Item::plain(1)).map_err(|_| Error::NotFound { what: "authority" }));
+    assert_eq!(disguised, Err(StoreError::Duplicate { table: "fixture_item" }.into()), "nobody is told that something is missing");
     assert_eq!(count(store), 1);
 }
 

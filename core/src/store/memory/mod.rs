@@ -12,7 +12,7 @@ use super::raw::{Range, RawRead, RawWrite};
 use super::lock_order::LockOrder;
 use super::value::order_key;
 use super::{
-    Change, Done, Index, MakeProjections, Projections, Published, ReadBody, Row, Signal, Spec, Store, StoreError, StoreResult, Table, Value, WriteBody,
+    Change, Done, Index, MakeProjections, Projections, Published, ReadBody, Row, Signal, Spec, Store, StoreError, StoreResult, Table, Value, WriteBody, settle,
 };
 use crate::error::Error;
 
@@ -83,11 +83,7 @@ impl Store for MemoryStore {
         let outcome = self.enter().map_err(Error::from).and_then(|mut entered| {
             let mut tx = MemTx::new(&mut entered.state);
             let result = catch_unwind(AssertUnwindSafe(|| body(&mut tx))).unwrap_or(Err(StoreError::Panicked.into()));
-            // A body that swallowed a storage error has not done what it believes it did.
-            let result = match tx.poison.take() {
-                Some(error) if result.is_ok() => Err(error.into()),
-                _ => result,
-            };
+            let result = settle(result, tx.poison.take());
             if result.is_err() {
                 tx.roll_back();
             }
@@ -107,7 +103,8 @@ impl Store for MemoryStore {
     fn read(&self, _: &'static str, mut body: ReadBody) -> Result<(), Error> {
         let mut entered = self.enter()?;
         let mut tx = MemTx::new(&mut entered.state);
-        catch_unwind(AssertUnwindSafe(|| body(&mut tx))).unwrap_or(Err(StoreError::Panicked.into()))
+        let result = catch_unwind(AssertUnwindSafe(|| body(&mut tx))).unwrap_or(Err(StoreError::Panicked.into()));
+        settle(result, tx.poison.take())
     }
 
     fn published(&self) -> &Published {
