@@ -49,6 +49,9 @@ pub struct Parts {
     pub settings: Settings,
 }
 
+/// Those who want to know that somebody is typing.
+type TypingListeners = Mutex<Vec<Box<dyn Fn(&interaction::Typing) + Send + Sync>>>;
+
 /// The core. Cheap to clone.
 #[derive(Clone)]
 pub struct Core(Arc<Inner>);
@@ -61,7 +64,7 @@ struct Inner {
     /// The latest instant this process has seen: its time never goes back, whatever the clock does.
     latest: AtomicI64,
     presence: Arc<Presence>,
-    typing: Arc<Mutex<Vec<Box<dyn Fn(&interaction::Typing) + Send + Sync>>>>,
+    typing: Arc<TypingListeners>,
     /// Sessions used since they were last written down.
     touched: Mutex<HashMap<[u8; 32], Timestamp>>,
 }
@@ -70,7 +73,7 @@ impl Core {
     /// Puts a core together.
     pub fn new(parts: Parts) -> Self {
         let presence = Arc::new(Presence::default());
-        let typing: Arc<Mutex<Vec<Box<dyn Fn(&interaction::Typing) + Send + Sync>>>> = Arc::default();
+        let typing: Arc<TypingListeners> = Arc::default();
         let (hear_presence, hear_typing) = (presence.clone(), typing.clone());
         parts.store.signal().on_whisper(move |note| live::hear(note, &hear_presence, &hear_typing));
         Self(Arc::new(Inner {

@@ -33,7 +33,6 @@ pub enum Engine {
 pub const ENGINES: [Engine; 3] = [Engine::Memory, Engine::Sqlite, Engine::Postgres];
 
 /// What keeps a test's database alive; dropped after the store.
-#[expect(clippy::large_enum_variant, reason = "one per test")]
 pub enum Keep {
     /// Nothing to keep.
     Nothing,

@@ -118,14 +118,12 @@ impl Walk {
 
     fn step(&mut self, tx: &mut dyn ReadTx, records: &mut Records, link: &Link) -> Result<Option<Finding>, Error> {
         let place = (link.xid, link.seq);
-        let record = loop {
-            match records.next(tx)? {
-                Some(record) if (record.xid, record.seq) < place => {
-                    return Ok(Some(found(FindingKind::Inserted, link.number, Some(record.id), "a record stands here that was never chained")));
-                }
-                Some(record) if (record.xid, record.seq) == place => break record,
-                _ => return Ok(Some(found(FindingKind::Removed, link.number, Some(link.record), "the record is gone"))),
+        let record = match records.next(tx)? {
+            Some(record) if (record.xid, record.seq) < place => {
+                return Ok(Some(found(FindingKind::Inserted, link.number, Some(record.id), "a record stands here that was never chained")));
             }
+            Some(record) if (record.xid, record.seq) == place => record,
+            _ => return Ok(Some(found(FindingKind::Removed, link.number, Some(link.record), "the record is gone"))),
         };
         if record.id != link.record {
             return Ok(Some(found(FindingKind::Moved, link.number, Some(record.id), &format!("record {} was chained here", link.record))));

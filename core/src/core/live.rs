@@ -1,6 +1,6 @@
 //! Live events as a client sees them: checked for the caller, one by one, and filled in.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
 
 use serde::Serialize;
 
@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::ctx::Ctx;
 use crate::error::{Error, Problem};
 use crate::id::ConversationId;
-use crate::interaction::{Conversation, ConversationState, Line, MessageView, Presence, Typing, Whisper, one_message, open_conversation};
+use crate::interaction::{Conversation, ConversationState, Line, MessageView, Presence, Whisper, one_message, open_conversation};
 use crate::journal::{self, Cursor, Event, EventKind, Topic};
 use crate::limits;
 use crate::operation;
@@ -157,7 +157,7 @@ pub(super) fn expand(tx: &mut dyn ReadTx, ctx: &Ctx, events: &[Event]) -> Result
 }
 
 /// Takes in what a host, this one or another, whispered.
-pub(super) fn hear(note: &str, presence: &Presence, typing: &Mutex<Vec<Box<dyn Fn(&Typing) + Send + Sync>>>) {
+pub(super) fn hear(note: &str, presence: &Presence, typing: &super::TypingListeners) {
     match serde_json::from_str(note) {
         Ok(Whisper::Present(present)) => presence.renew(present),
         Ok(Whisper::Typing(who)) => typing.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(|hear| hear(&who)),

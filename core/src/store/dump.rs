@@ -18,7 +18,7 @@ enum Line {
     /// First line: format and schema version.
     Zhengna { format: u32, schema: i64 },
     /// A row.
-    Row { table: String, values: Vec<Text> },
+    Row { table: String, values: Vec<Written> },
     /// Last line: how many rows, and SM3 over all lines before.
     End { rows: u64, sm3: String },
 }
@@ -26,7 +26,7 @@ enum Line {
 /// A value: null, a number, text, or bytes as `{"hex": "…"}`.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
-enum Text {
+enum Written {
     Null(()),
     Int(i64),
     Text(String),
@@ -83,22 +83,22 @@ fn each_row(tx: &mut dyn ReadTx, table: &'static Table, each: &mut dyn FnMut(Row
     }
 }
 
-fn text(value: Value) -> Text {
+fn text(value: Value) -> Written {
     match value {
-        Value::Null => Text::Null(()),
-        Value::Int(i) => Text::Int(i),
-        Value::Text(s) => Text::Text(s),
-        Value::Bytes(b) => Text::Bytes { hex: hash::hex(&b) },
+        Value::Null => Written::Null(()),
+        Value::Int(i) => Written::Int(i),
+        Value::Text(s) => Written::Text(s),
+        Value::Bytes(b) => Written::Bytes { hex: hash::hex(&b) },
     }
 }
 
-fn value(table: &Table, i: usize, text: Text) -> Option<Value> {
+fn value(table: &Table, i: usize, text: Written) -> Option<Value> {
     let column = table.columns.get(i)?;
     match (text, column.kind) {
-        (Text::Null(()), _) if column.nullable => Some(Value::Null),
-        (Text::Int(i), Kind::Int) => Some(Value::Int(i)),
-        (Text::Text(s), Kind::Text) => Some(Value::Text(s)),
-        (Text::Bytes { hex }, Kind::Bytes) => hash::unhex(&hex).map(Value::Bytes),
+        (Written::Null(()), _) if column.nullable => Some(Value::Null),
+        (Written::Int(i), Kind::Int) => Some(Value::Int(i)),
+        (Written::Text(s), Kind::Text) => Some(Value::Text(s)),
+        (Written::Bytes { hex }, Kind::Bytes) => hash::unhex(&hex).map(Value::Bytes),
         _ => None,
     }
 }

@@ -245,7 +245,6 @@ pub const POSTING_COLUMNS: &[Column] = &[
 ///     index BY_AUTHORITY(authority, name);
 /// }
 /// ```
-
 macro_rules! record {
     (
         $(#[$meta:meta])* pub struct $Name:ident in $table:literal {
@@ -340,7 +339,6 @@ macro_rules! record {
 }
 
 /// Declares an enum stored and written as text: one word per variant, the same in SQL and in JSON.
-
 macro_rules! words {
     ($(#[$meta:meta])* pub enum $Name:ident { $( $(#[$vmeta:meta])* $Variant:ident = $word:literal ),* $(,)? }) => {
         $(#[$meta])*
@@ -368,7 +366,6 @@ macro_rules! words {
 
 /// Gives a type that is written as a string its JSON Schema.
 #[cfg(feature = "schema")]
-
 macro_rules! string_schema {
     ($Name:ident, $format:expr, $doc:expr) => {
         impl schemars::JsonSchema for $Name {

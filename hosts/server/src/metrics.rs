@@ -5,10 +5,13 @@ use std::fmt::Write as _;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+/// Calls and their microseconds, by operation and status.
+type Calls = BTreeMap<(&'static str, u16), (u64, u64)>;
+
 /// What this host counts.
 #[derive(Default)]
 pub struct Metrics {
-    calls: Mutex<BTreeMap<(&'static str, u16), (u64, u64)>>,
+    calls: Mutex<Calls>,
     /// Live sockets and streams open now.
     pub live: AtomicI64,
     /// Events sent to them.

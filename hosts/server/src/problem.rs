@@ -36,7 +36,7 @@ pub struct Problem {
     /// English explanation for whoever writes the client.
     pub detail: Cow<'static, str>,
     /// JSON pointer (bodies) or parameter name (query, path) of the offending field.
-    pub field: Option<String>,
+    pub field: Option<Box<str>>,
     /// When to try again; also sent as `Retry-After`.
     pub retry_after_s: Option<u32>,
     /// Id to quote to support.
@@ -68,7 +68,7 @@ impl Problem {
     /// Names the offending field.
     #[must_use]
     pub fn with_field(mut self, field: impl Into<String>) -> Problem {
-        self.field = Some(field.into());
+        self.field = Some(field.into().into_boxed_str());
         self
     }
 
@@ -151,7 +151,7 @@ impl Problem {
         m.insert("detail".into(), self.detail.as_ref().into());
         m.insert("code".into(), self.code.into());
         if let Some(field) = &self.field {
-            m.insert("field".into(), field.as_str().into());
+            m.insert("field".into(), field.as_ref().into());
         }
         if let Some(s) = self.retry_after_s {
             m.insert("retry_after_s".into(), s.into());
@@ -182,7 +182,7 @@ impl From<zhengna_core::Error> for Problem {
             code: public.code,
             title: public.message.into(),
             detail: public.detail.into(),
-            field: public.field,
+            field: public.field.map(Into::into),
             retry_after_s: public.retry_after_s,
             request_id: None,
             related: public.related.map(Into::into),

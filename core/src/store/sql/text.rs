@@ -101,8 +101,10 @@ impl Shape {
     }
 }
 
+type Texts = HashMap<(Dialect, &'static str, Shape), Rc<str>>;
+
 thread_local! {
-    static TEXTS: RefCell<HashMap<(Dialect, &'static str, Shape), Rc<str>>> = RefCell::new(HashMap::new());
+    static TEXTS: RefCell<Texts> = RefCell::new(HashMap::new());
 }
 
 /// The text of a statement, from the cache of this thread.

@@ -1,7 +1,6 @@
 //! One call: who calls, at what rate, with which idempotency key.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::time::Instant;
 
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
 use axum::http::request::Parts;
@@ -103,7 +102,7 @@ impl FromRequestParts<App> for Keyed {
 pub(super) async fn measured(request: Request, next: Next) -> Response {
     let operation = request.extensions().get::<&'static Operation>().copied();
     let metrics = request.extensions().get::<App>().cloned();
-    let began = Instant::now();
+    let began = tokio::time::Instant::now();
     let response = next.run(request).await;
     if let (Some(operation), Some(app)) = (operation, metrics) {
         let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);

@@ -1,5 +1,5 @@
 //! A running host with a small world in it, and a client that speaks to it as anybody would.
-#![allow(dead_code, unreachable_pub, reason = "each test uses its own part")]
+#![allow(dead_code, unreachable_pub, clippy::expect_used, clippy::unwrap_used, reason = "each test uses its own part")]
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
