@@ -24,8 +24,7 @@ fn lines(conn: &Connection, sql: &str) -> Vec<String> {
 
 fn names(conn: &Connection, sql: &str) -> Vec<String> {
     let mut statement = conn.prepare(sql).unwrap();
-    let names = statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
-    names
+    statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
 }
 
 fn sqlite_catalogue(conn: &Connection) -> Catalogue {

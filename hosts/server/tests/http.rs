@@ -174,7 +174,7 @@ fn bad_input_is_refused_with_a_code_and_a_field_and_nothing_is_written() {
         for field in &fields {
             let optional = field == "note" || field == "limit";
             for (what, value) in [("null", Value::Null), ("an object", json!({})), ("an array", json!([1])), ("true", json!(true)), ("a huge number", json!(1e300)), ("huge", json!("长".repeat(70_000)))] {
-                if (optional && value.is_null()) || (field == "login" || field == "password") && what == "null" && false {
+                if optional && value.is_null() {
                     continue;
                 }
                 let mut bad = whole.clone();
