@@ -195,6 +195,15 @@ def tidy(taxpayer: Person, officer: Person, line: str) -> None:
             officer.write(f"/conversations/{c['id']}/close", {"outcome": "no_answer", "note": None})
 
 
+def serves(officer: Person, line: str) -> bool:
+    """Not every line is this officer's to serve."""
+    try:
+        officer.call("GET", f"/lines/{line}/waiting?limit=1")
+    except Refused:
+        return False
+    return True
+
+
 def main() -> None:
     api = given(1, "BASE_URL", "http://127.0.0.1:8080").rstrip("/") + "/api/v1"
     taxpayer = Person.sign_in(api, given(2, "TAXPAYER_LOGIN"), given(3, "TAXPAYER_PASSWORD"))
@@ -204,9 +213,10 @@ def main() -> None:
 
     wanted = os.environ.get("LINE")
     lines = taxpayer.call("GET", "/lines")["items"]
-    line = next((ln for ln in lines if (wanted in (ln["id"], ln["name"]) if wanted else ln["open"])), None)
+    candidates = [ln for ln in lines if (wanted in (ln["id"], ln["name"]) if wanted else ln["open"])]
+    line = next((ln for ln in candidates if serves(officer, ln["id"])), None)
     if line is None:
-        raise AssertionError("there is no open line")
+        raise AssertionError("there is no open line that this officer serves")
     tidy(taxpayer, officer, line["id"])
     officer.call("PUT", "/me/presence")
     taxpayer.follow()
@@ -261,7 +271,7 @@ def main() -> None:
     written = [(m["number"], m["mine"], m["text"]) for m in transcript["messages"]]
     same(written, [(1, True, question["text"]), (2, False, "您好，请打开个税应用。")], "messages")
     kinds = [e["kind"] for e in transcript["events"]]
-    same(kinds, ["conversation.claimed", "message.sent", "messages.read", "message.sent", "messages.read", "conversation.closed"], "events")
+    same(kinds, ["conversation.entered", "conversation.claimed", "message.sent", "messages.read", "message.sent", "messages.read", "conversation.closed"], "events")
     step(f"the transcript has {len(written)} messages and {len(kinds)} events, in order")
 
     told = [e["number"] for e in taxpayer.heard if e["kind"] == "message.sent" and e["conversation"] == mine]

@@ -88,7 +88,7 @@ fn strangers_learn_nothing_not_even_that_it_exists() {
             let say = SendMessage { conversation: entered.conversation, text: "？".into() };
             assert_eq!(stranger.interaction().send(say).wait().unwrap_err(), missing);
             let page = Page { after: None, limit: 50 };
-            assert!(stranger.interaction().conversations(page).unwrap().is_empty());
+            assert!(stranger.interaction().mine(page).unwrap().is_empty());
         }
         let claim = world.session_of(world.stranger).interaction().claim(Claim { line: world.line }).wait();
         assert!(matches!(claim.unwrap_err(), Error::NotFound { .. }));

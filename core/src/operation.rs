@@ -172,14 +172,16 @@ operations! {
         "超时结束" "Close a conversation in which nobody writes any more.";
     CONVERSATION = "interaction.conversation" Query [Taxpayer, Officer] needs ServeTaxpayers reach [Participant, Assigned, Subtree] Serializable repeats false per_minute 240
         "会话" "One conversation.";
-    CONVERSATIONS = "interaction.conversations" Query [Taxpayer, Officer] needs ServeTaxpayers reach [Participant, Subtree] Serializable repeats false per_minute 120
+    CONVERSATIONS = "interaction.conversations" Query [Officer] needs SuperviseInteraction reach [Subtree] Serializable repeats false per_minute 120
         "会话列表" "Conversations within reach, newest first.";
     MY_CONVERSATIONS = "interaction.mine" Query [Taxpayer, Officer] needs ServeTaxpayers reach [Participant, Assigned] Serializable repeats false per_minute 240
         "我的会话" "The caller's own conversations, newest first.";
     MESSAGES = "interaction.messages" Query [Taxpayer, Officer] needs ServeTaxpayers reach [Participant, Assigned] Serializable repeats false per_minute 240
         "消息" "Messages of a conversation after a number.";
-    TRANSCRIPT = "interaction.transcript" AuditedQuery [Taxpayer, Officer] needs SuperviseInteraction reach [Participant, Subtree] Serializable repeats false per_minute 30
-        "会话记录" "Everything that happened in a conversation; leaves an audit record.";
+    TRANSCRIPT = "interaction.transcript" AuditedQuery [Taxpayer, Officer] needs ServeTaxpayers reach [Participant, Assigned] Serializable repeats false per_minute 30
+        "会话记录" "Everything that happened in a conversation of one's own; leaves an audit record.";
+    REVIEW = "interaction.review" AuditedQuery [Officer] needs SuperviseInteraction reach [Subtree] Serializable repeats false per_minute 30
+        "会话检查" "Everything that happened in a conversation of one's area, with a reason; leaves an audit record.";
     EVENTS = "journal.events" Query [Taxpayer, Officer] reach [Participant, Assigned, Public] Serializable repeats false per_minute 600
         "事件" "Events after a cursor that concern the caller.";
     READ_AUDIT = "audit.read" AuditedQuery [Officer, System] needs ReadAudit reach [] Serializable repeats false per_minute 60

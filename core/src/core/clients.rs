@@ -13,7 +13,7 @@ use crate::id::{ConversationId, LineId, OfficerId, PostId, TaxpayerId};
 use crate::identity::{self, NewTaxpayer, RevealTaxpayer, Revealed, TaxpayerCard};
 use crate::interaction::{
     self, Claim, Claimed, Close, CloseIdle, Closed, ConversationView, Enter, Entered, Leave, Left, LineOpened, LineView, MarkRead, MessageView, OpenLine,
-    Position, SendMessage, Sent, Transcript, Typing, WaitingView, Whisper,
+    Position, Review, SendMessage, Sent, Transcript, Typing, WaitingView, Whisper,
 };
 use crate::journal::{Cursor, Event, Topic};
 use crate::limits;
@@ -158,7 +158,17 @@ impl Interaction<'_> {
         self.0.query(&operation::MESSAGES, move |tx, ctx| interaction::messages(tx, ctx, id, after, limit))
     }
 
-    /// Everything that happened in a conversation; leaves an audit record.
+    /// Everything that happened in a conversation of the caller's area; the reason goes to the audit trail.
+    pub fn review(&self, cmd: Review) -> Ticket<Transcript> {
+        let (id, subject) = (cmd.conversation, format!("conversation/{}", cmd.conversation));
+        let reason = Some(cmd.reason.trim().to_owned());
+        self.0.audited_query(&operation::REVIEW, &cmd.clone(), subject, reason, move |tx, ctx| {
+            crate::error::text("reason", &cmd.reason, limits::CLOSING_NOTE_CHARS_MAX)?;
+            interaction::transcript(tx, ctx, id)
+        })
+    }
+
+    /// Everything that happened in a conversation of the caller's own; leaves an audit record.
     pub fn transcript(&self, id: ConversationId) -> Ticket<Transcript> {
         let subject = format!("conversation/{id}");
         self.0.audited_query(&operation::TRANSCRIPT, &id, subject, None, move |tx, ctx| interaction::transcript(tx, ctx, id))

@@ -27,7 +27,7 @@ pub use message::{Message, MessageView, SendMessage, Sent, messages, send};
 pub use presence::{Presence, Typing};
 pub use read::{MarkRead, mark_read};
 pub use ready::ReadyLines;
-pub use transcript::{Position, Transcript, TranscriptEvent, WaitingView, position, transcript, waiting};
+pub use transcript::{Position, Review, Transcript, TranscriptEvent, WaitingView, position, transcript, waiting};
 pub(crate) use conversation::open as open_conversation;
 pub(crate) use message::one as one_message;
 pub(crate) use presence::{Present, Whisper, lease_end};

@@ -119,6 +119,15 @@ pub struct Transcript {
     pub events: Vec<TranscriptEvent>,
 }
 
+/// Asks for everything that happened in a conversation of one's area.
+#[derive(Clone, Debug, Serialize)]
+pub struct Review {
+    /// Which.
+    pub conversation: ConversationId,
+    /// Why; kept in the audit trail.
+    pub reason: String,
+}
+
 /// Everything that happened in a conversation.
 pub fn transcript(tx: &mut dyn ReadTx, ctx: &Ctx, id: ConversationId) -> Result<Transcript, Error> {
     let c = open(tx, ctx, id)?;

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use zhengna_core::id::{ConversationId, LineId};
 use zhengna_core::interaction::{
-    Claim, Claimed, Close, Closed, ConversationView, Enter, Entered, Leave, Left, LineOpened, LineView, MarkRead, MessageView, OpenLine, Outcome, Position,
+    Claim, Claimed, Close, Closed, ConversationView, Enter, Entered, Leave, Left, LineOpened, LineView, MarkRead, MessageView, OpenLine, Outcome, Position, Review,
     SendMessage, Sent, SourceChannel, Transcript, WaitingView,
 };
 use zhengna_core::store::Page;
@@ -46,6 +46,7 @@ pub(super) fn routes(routes: &mut Routes) {
     routes.add(post("/api/v1/conversations/{conversation}/typing", &operation::TYPING).status(StatusCode::NO_CONTENT), typing);
     routes.add(post("/api/v1/conversations/{conversation}/close", &operation::CLOSE).keyed().body::<Ending>().answer::<Closed>(), close);
     routes.add(post("/api/v1/conversations/{conversation}/transcript", &operation::TRANSCRIPT).answer::<Transcript>(), transcript);
+    routes.add(post("/api/v1/conversations/{conversation}/review", &operation::REVIEW).body::<Reason>().answer::<Transcript>(), review);
 }
 
 /// An empty object.
@@ -117,6 +118,14 @@ struct Ending {
     outcome: Outcome,
     /// A note for colleagues, at most 500 characters.
     note: Option<String>,
+}
+
+/// Why somebody looks.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Reason {
+    /// Why; kept in the audit trail.
+    reason: String,
 }
 
 #[derive(Deserialize)]
@@ -246,5 +255,10 @@ async fn close(call: Keyed, Path(conversation): Path<ConversationId>, Json(endin
 
 async fn transcript(call: Call, Path(id): Path<ConversationId>) -> Result<Json<Transcript>, Problem> {
     let transcript = call.session().interaction().transcript(id);
+    Ok(Json(transcript.await?))
+}
+
+async fn review(call: Call, Path(conversation): Path<ConversationId>, Json(Reason { reason }): Json<Reason>) -> Result<Json<Transcript>, Problem> {
+    let transcript = call.session().interaction().review(Review { conversation, reason });
     Ok(Json(transcript.await?))
 }
