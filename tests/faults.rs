@@ -8,7 +8,7 @@ use zhengna_core::access::{ActorRef, AddOfficer, AddPost, Actor, Authenticated, 
 use zhengna_core::delivery::SettleDelivery;
 use zhengna_core::id::{ConversationId, TaxpayerId};
 use zhengna_core::identity::{PersonalField, RevealTaxpayer};
-use zhengna_core::interaction::{Claim, Close, Leave, MarkRead, OpenLine, Outcome, SendMessage};
+use zhengna_core::interaction::{Claim, Close, Leave, MarkRead, OpenLine, Outcome, Review, SendMessage};
 use zhengna_core::operation::{self, Class, OPERATIONS, Operation};
 use zhengna_core::store::fault::{FAULTS, Fault, INJECTED, Repeat};
 use zhengna_core::store::{Page, StoreError};
@@ -209,9 +209,13 @@ const DRIVEN: &[Driven] = &[
     Driven { operation: &operation::CLOSE_IDLE, again: Again::Steps, prepare: idle },
     Driven { operation: &operation::RUN_DUE, again: Again::Steps, prepare: idle },
     Driven { operation: &operation::TRANSCRIPT, again: Again::Another, prepare: |cast, n| {
+        let (taxpayer, conversation) = cast.active(n);
+        Box::new(move || done(taxpayer.interaction().transcript(conversation).wait()))
+    } },
+    Driven { operation: &operation::REVIEW, again: Again::Another, prepare: |cast, n| {
         let (_, conversation) = cast.active(n);
         let supervisor = cast.supervisor();
-        Box::new(move || done(supervisor.interaction().transcript(conversation).wait()))
+        Box::new(move || done(supervisor.interaction().review(Review { conversation, reason: "质检".into() }).wait()))
     } },
     Driven { operation: &operation::READ_AUDIT, again: Again::Another, prepare: |cast, _| {
         let supervisor = cast.supervisor();
