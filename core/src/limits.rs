@@ -23,6 +23,8 @@ pub const READERS_MAX: usize = 8;
 pub const READER_WAIT_MAX: Duration = Duration::from_secs(5);
 /// Longest wait for SQLite's own file locks.
 pub const SQLITE_BUSY_WAIT: Duration = Duration::from_secs(5);
+/// Page cache of the SQLite writer: the inner pages of every index and the pages written lately fit.
+pub const WRITER_CACHE_KIB: i64 = 64 * 1024;
 /// Pages of WAL after which SQLite moves them into the database.
 pub const WAL_CHECKPOINT_PAGES: i64 = 1000;
 /// Pages a backup copies between two looks at the writer.

@@ -485,6 +485,10 @@ impl SqliteConn {
                 conn.pragma_update(None, "journal_mode", "WAL")?;
                 conn.pragma_update(None, "synchronous", "FULL")?;
                 conn.pragma_update(None, "wal_autocheckpoint", limits::WAL_CHECKPOINT_PAGES)?;
+                // Savepoints keep what they may have to take back in memory, and a batch stays there until it commits.
+                conn.pragma_update(None, "temp_store", "MEMORY")?;
+                conn.pragma_update(None, "cache_spill", false)?;
+                conn.pragma_update(None, "cache_size", -limits::WRITER_CACHE_KIB)?;
             }
             Ok(conn)
         };
