@@ -34,7 +34,7 @@ pub struct SqliteStore {
     readers: Readers,
     applied: Vec<i64>,
     /// Held as long as the store lives: one process writes. None where nothing is written.
-    _lock: Option<File>,
+    lock: Option<File>,
 }
 
 struct Shared {
@@ -71,7 +71,7 @@ impl SqliteStore {
                 move || Writer { conn: writer, tentative, shared }.run(&queue)
             })
             .map_err(|e| StoreError::Backend(format!("the writer thread did not start: {e}")))?;
-        Ok(Arc::new(Self { queue, shared, writer: Some(thread), readers: Readers::new(path.to_owned()), applied, _lock: Some(lock) }))
+        Ok(Arc::new(Self { queue, shared, writer: Some(thread), readers: Readers::new(path.to_owned()), applied, lock: Some(lock) }))
     }
 
     /// Opens the database at `path` to read it, also while another process writes it: for backups and
@@ -85,7 +85,7 @@ impl SqliteStore {
         let mut published = Projections::new(make);
         published.rebuild(&mut SqlTx::new(&mut conn, None, Projected::Absent))?;
         let shared = Arc::new(Shared { published: Published::new(published), signal: Signal::default() });
-        Ok(Arc::new(Self { queue: Arc::default(), shared, writer: None, readers: Readers::new(path.to_owned()), applied: Vec::new(), _lock: None }))
+        Ok(Arc::new(Self { queue: Arc::default(), shared, writer: None, readers: Readers::new(path.to_owned()), applied: Vec::new(), lock: None }))
     }
 
     /// Migrations that opening applied.
@@ -138,12 +138,19 @@ impl SqliteStore {
 
 impl Drop for SqliteStore {
     fn drop(&mut self) {
+        // The readers first: whoever closes last moves the WAL into the database, and only the writer can.
+        self.readers.close_idle();
         self.queue.close();
         if let Some(writer) = self.writer.take() {
             // The last owner may be a body on the writer itself; a thread cannot wait for its own end.
             if writer.thread().id() != std::thread::current().id() {
                 let _ = writer.join(); // a panic of the writer was already answered as "unknown"
             }
+        }
+        // Said aloud rather than left to closing the file: a process that is being started at this moment may hold
+        // a copy of it until it becomes another program.
+        if let Some(lock) = &self.lock {
+            let _ = lock.unlock(); // closing follows anyway
         }
     }
 }
@@ -455,6 +462,10 @@ impl Readers {
                 Err(StoreError::Panicked.into())
             }
         }
+    }
+
+    fn close_idle(&self) {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner).idle.clear();
     }
 
     fn take(&self) -> StoreResult<SqliteConn> {

@@ -15,6 +15,8 @@ use serde_json::Value;
 use zhengna_core::core::PROJECTIONS;
 use zhengna_core::store::sqlite::SqliteStore;
 use zhengna_server::checkpoints::CheckpointFile;
+use zhengna_server::config::{Effective, Flags};
+use zhengna_server::open;
 use zhengna_tests::postgres::cluster;
 use zhengna_tests::world::{self, Engine, World, core_over};
 
@@ -50,7 +52,8 @@ fn run_with(dir: &Path, args: &[&str], stdin: &str) -> Ran {
         Ok(output) => output.unwrap(),
         Err(_) => {
             signal(id, "KILL");
-            panic!("zhengna {args} did not end");
+            let said = ended.recv().unwrap().unwrap();
+            panic!("zhengna {args} did not end: {}{}", String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
         }
     };
     let text = |bytes| String::from_utf8(bytes).unwrap();
@@ -362,8 +365,10 @@ fn an_officer_is_added_with_a_post_and_a_password() {
     assert!(twice.err.contains("already"), "{}", twice.err);
 
     let sign_in = |password: &str| {
-        let store = SqliteStore::open(&site.path("zhengna.db"), world::start(), PROJECTIONS).unwrap();
-        let (core, _) = core_over(store, 11);
+        let path = |name: &str| site.path(name).display().to_string();
+        let variables = [("ZHENGNA_DATABASE".to_owned(), format!("sqlite:{}", path("zhengna.db"))), ("ZHENGNA_KEY_FILE".to_owned(), path("zhengna.key"))];
+        let config = Effective::from_parts(&Flags::default(), variables).unwrap().config;
+        let core = open::open(&config, open::Mode::Existing).unwrap().core;
         let typed = zhengna_core::access::Credentials { login: "22019999".into(), password: password.into() };
         let session = core.sign_in(&typed, "test")?;
         let caller = core.authenticate(&session.token)?;
@@ -434,7 +439,7 @@ fn verification_names_what_was_done_to_the_trail() {
             "inserted",
             (
                 format!(
-                    "UPDATE audit_record SET seq = seq * 2; UPDATE audit_link SET seq = seq * 2; \
+                    "UPDATE audit_record SET seq = -2 * seq; UPDATE audit_record SET seq = -seq; UPDATE audit_link SET seq = seq * 2; \
                      INSERT INTO audit_record SELECT xid, seq + 1, randomblob(16), at, operation, actor, subject, reason, request, digest, rows \
                      FROM audit_record WHERE {fifth}"
                 ),
