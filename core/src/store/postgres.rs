@@ -120,6 +120,10 @@ fn open(url: &str, now: Timestamp, make: MakeProjections) -> Result<(Arc<Inner>,
     if !matches!(collate.as_str(), "C" | "POSIX" | "C.UTF-8" | "C.utf8") {
         return Err(StoreError::Backend(format!("the database sorts by {collate}; create it with LOCALE 'C' TEMPLATE template0")).into());
     }
+    // An ICU or builtin locale stands elsewhere, with a datcollate of C: see what the server does.
+    if conn.text("SELECT CAST('a' < 'B' OR 'Z' > 'a' OR '征' < 'z' AS TEXT)")? != "false" {
+        return Err(StoreError::Backend("the database does not sort by bytes; create it with LOCALE_PROVIDER libc LOCALE 'C' TEMPLATE template0".into()).into());
+    }
     if conn.text("SHOW synchronous_commit")? == "off" {
         tracing::warn!("synchronous_commit is off: what this host acknowledges may be lost when PostgreSQL crashes");
     }

@@ -8,7 +8,7 @@ use crate::access::{Engine, Term};
 use crate::clock::Timestamp;
 use crate::error::{Error, Refusal};
 use crate::journal::Event;
-use crate::store::{Change, MakeProjections, Projection, ReadTx, Reads, Record, StoreError, Table, Tx, Writes, stretch};
+use crate::store::{Change, MakeProjections, Projection, ReadTx, Reads, Record, Store, StoreError, StoreExt, Table, Ticket, Tx, Writes, stretch};
 
 words! {
     /// Where a booking stands.
@@ -172,6 +172,55 @@ pub fn tables() -> Vec<&'static Table> {
 pub fn ddl(dialect: crate::store::sql::Dialect) -> String {
     let tables: Vec<String> = tables().into_iter().map(crate::store::sql::declared_ddl).collect();
     dialect.ddl(&tables.join("\n"))
+}
+
+/// Adds the `n`-th item with a body of `bytes`, for tests that fill a disk or a queue.
+pub fn shelve(store: &dyn Store, n: u64, bytes: usize) -> Ticket<()> {
+    let item = Item { body: vec![n as u8; bytes], ..Item::plain(n) };
+    store.submit_for(super::guarded(), move |tx| Ok(tx.add(&item)?))
+}
+
+/// Which items are there; reads their bodies too.
+pub fn shelved(store: &dyn Store) -> Result<Vec<u64>, Error> {
+    store.query("fixture.shelved", |tx| {
+        let (mut all, mut after) = (Vec::new(), None);
+        loop {
+            let range = stretch(None, ());
+            let page: Vec<Item> = tx.scan(Engine::work("fixture"), match after {
+                Some(last) => range.after((last,)),
+                None => range,
+            })?;
+            let Some(last) = page.last() else { return Ok(all) };
+            after = Some(last.id);
+            all.extend(page.iter().map(|item| item.place as u64));
+        }
+    })
+}
+
+/// Books a place in the slot `slot` without asking, and tells the projection.
+pub fn book(store: &dyn Store, slot: u8, n: u64) -> Ticket<()> {
+    let booking = Booking { id: super::id(n), slot: [slot; 16], state: BookingState::Booked, expires_at: None, version: 0 };
+    store.submit_for(super::guarded(), move |tx| Ok(tx.add(&booking)?))
+}
+
+/// How many bookings each slot has: by the rows, as published, and as a write sees it.
+pub fn counts(store: &dyn Store) -> Result<[BTreeMap<[u8; 16], i64>; 3], Error> {
+    let published = store.published().read().get::<Places>().map(|p| p.0.clone()).unwrap_or_default();
+    store.transact(super::serial(), move |tx| {
+        let mut rows = Places::default();
+        rows.rebuild(tx)?;
+        Ok([rows.0, published.clone(), tx.project(|p: &Places| p.0.clone()).unwrap_or_default()])
+    })
+}
+
+/// A write that begins, says so, and goes on when it is told to: whatever is queued meanwhile waits behind it.
+pub fn stall(store: &dyn Store) -> (std::sync::mpsc::Receiver<()>, std::sync::mpsc::Sender<()>, Ticket<()>) {
+    let ((begin, began), (go, going)) = (std::sync::mpsc::channel(), std::sync::mpsc::channel());
+    let ticket = store.submit_for(super::guarded(), move |_| {
+        let _ = (begin.send(()), going.recv()); // ends as well when the test has gone
+        Ok(())
+    });
+    (began, go, ticket)
 }
 
 /// Holds a place in a slot until `now + lasting`, if one is left: booked ones and unexpired holds take places.
