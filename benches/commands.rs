@@ -6,11 +6,11 @@
 use std::time::Instant;
 
 use zhengna_core::access::Actor;
+use zhengna_core::core::PROJECTIONS;
 use zhengna_core::interaction::SendMessage;
 use zhengna_core::store::Store;
 use zhengna_core::store::memory::MemoryStore;
 use zhengna_core::store::sqlite::SqliteStore;
-use zhengna_core::core::PROJECTIONS;
 use zhengna_tests::world::{Keep, World, core_over, start};
 
 const SECONDS: f64 = 3.0;
@@ -33,7 +33,8 @@ fn main() {
 
 fn by_hand(path: &std::path::Path) -> f64 {
     let conn = rusqlite::Connection::open(path).expect("opens");
-    conn.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE t (id INTEGER PRIMARY KEY, body BLOB)").expect("a table");
+    conn.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE t (id INTEGER PRIMARY KEY, body BLOB)")
+        .expect("a table");
     let (began, mut done) = (Instant::now(), 0u32);
     while began.elapsed().as_secs_f64() < SECONDS {
         conn.execute_batch("BEGIN IMMEDIATE").expect("begins");
@@ -60,7 +61,11 @@ fn sends(store: std::sync::Arc<dyn Store>, callers: usize) -> f64 {
                     while began.elapsed().as_secs_f64() < SECONDS && done < 9_000 {
                         let key = format!("{n}-{done}");
                         let session = core.as_actor(Actor::Taxpayer(me)).with_key(&key).expect("a key");
-                        session.interaction().send(SendMessage { conversation: id, text: "您好，请问怎么填？".into() }).wait().expect("sends");
+                        session
+                            .interaction()
+                            .send(SendMessage { conversation: id, text: "您好，请问怎么填？".into() })
+                            .wait()
+                            .expect("sends");
                         done += 1;
                     }
                     done

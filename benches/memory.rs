@@ -18,7 +18,9 @@ fn main() {
     for size in [0, 10_000, 100_000, 1_000_000] {
         while rows < size {
             let from = rows;
-            store.transact(SPEC, move |tx| Ok((from..from + 10_000).try_for_each(|n| segment::put(tx, "bench", b"k", n, vec![0; 64]))?)).expect("fills");
+            store
+                .transact(SPEC, move |tx| Ok((from..from + 10_000).try_for_each(|n| segment::put(tx, "bench", b"k", n, vec![0; 64]))?))
+                .expect("fills");
             rows += 10_000;
         }
         let mut times: Vec<u128> = (0..2_000i64)

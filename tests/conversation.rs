@@ -35,7 +35,11 @@ fn a_taxpayer_talks_to_an_officer_and_everything_can_be_read_back_and_proved() {
         taxpayer.interaction().mark_read(vec![MarkRead { conversation: entered.conversation, number: 99 }]).wait().unwrap();
         assert_eq!(taxpayer.interaction().conversation(entered.conversation).unwrap().unread, 0);
 
-        officer.interaction().close(Close { conversation: entered.conversation, outcome: Outcome::Resolved, note: Some("已解答".into()) }).wait().unwrap();
+        officer
+            .interaction()
+            .close(Close { conversation: entered.conversation, outcome: Outcome::Resolved, note: Some("已解答".into()) })
+            .wait()
+            .unwrap();
         let late = taxpayer.interaction().send(say("谢谢")).wait();
         assert_eq!(late.unwrap_err(), Error::Refused(Refusal::ConversationClosed));
 
@@ -43,7 +47,11 @@ fn a_taxpayer_talks_to_an_officer_and_everything_can_be_read_back_and_proved() {
         assert_eq!(transcript.messages, seen);
         assert_eq!(transcript.conversation.state, ConversationState::Closed);
         let kinds: Vec<&str> = transcript.events.iter().map(|e| e.kind.as_str()).collect();
-        assert_eq!(kinds, ["conversation.entered", "conversation.claimed", "message.sent", "message.sent", "messages.read", "conversation.closed"], "{engine:?}");
+        assert_eq!(
+            kinds,
+            ["conversation.entered", "conversation.claimed", "message.sent", "message.sent", "messages.read", "conversation.closed"],
+            "{engine:?}"
+        );
 
         world.seal();
         let line = world.core.checkpoint_audit(true).unwrap().line.expect("something to sign");

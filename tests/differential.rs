@@ -191,7 +191,9 @@ impl Play {
                 }
                 told(answer)
             }
-            Step::Leave(who, c, key) => told(self.about(*who, *c, *key).interaction().leave(Leave { conversation: self.conversation(*c) }).wait()),
+            Step::Leave(who, c, key) => {
+                told(self.about(*who, *c, *key).interaction().leave(Leave { conversation: self.conversation(*c) }).wait())
+            }
             Step::Claim(who, key) => {
                 let answer = self.as_(*who, *key).interaction().claim(Claim { line }).wait();
                 if let (Ok(claimed), Who::Officer(n)) = (&answer, who)
@@ -205,9 +207,12 @@ impl Play {
                 let text = ["您好", "请问怎么填？", "  "][usize::from(*text)].to_owned();
                 told(self.about(*who, *c, *key).interaction().send(SendMessage { conversation: self.conversation(*c), text }).wait())
             }
-            Step::MarkRead(who, c, number) => {
-                told(self.about(*who, *c, 0).interaction().mark_read(vec![MarkRead { conversation: self.conversation(*c), number: *number }]).wait())
-            }
+            Step::MarkRead(who, c, number) => told(
+                self.about(*who, *c, 0)
+                    .interaction()
+                    .mark_read(vec![MarkRead { conversation: self.conversation(*c), number: *number }])
+                    .wait(),
+            ),
             Step::Close(who, c, key) => {
                 let cmd = Close { conversation: self.conversation(*c), outcome: Outcome::Resolved, note: Some("已解答".into()) };
                 told(self.about(*who, *c, *key).interaction().close(cmd).wait())
@@ -224,7 +229,12 @@ impl Play {
             Step::Transcript(who, c) => written(self.about(*who, *c, 0).interaction().transcript(self.conversation(*c)).wait()),
             Step::Reveal(who, n) => {
                 let taxpayer = self.world.taxpayers[*n];
-                written(self.as_(*who, 0).identity().reveal(RevealTaxpayer { taxpayer, field: PersonalField::Phone, reason: "回访".into() }).wait())
+                written(
+                    self.as_(*who, 0)
+                        .identity()
+                        .reveal(RevealTaxpayer { taxpayer, field: PersonalField::Phone, reason: "回访".into() })
+                        .wait(),
+                )
             }
             Step::Advance(seconds) => {
                 self.world.clock.advance(Duration::from_secs(*seconds));
@@ -235,7 +245,9 @@ impl Play {
                 let password = if *right { PASSWORD } else { "wrong" }.to_owned();
                 written(self.world.core.sign_in(&Credentials { login: LOGIN.into(), password }, "r"))
             }
-            Step::OpenLine(who, key) => told(self.as_(*who, *key).interaction().open_line(OpenLine { name: "车购税".into(), authority: code(NANGUAN) }).wait()),
+            Step::OpenLine(who, key) => {
+                told(self.as_(*who, *key).interaction().open_line(OpenLine { name: "车购税".into(), authority: code(NANGUAN) }).wait())
+            }
             Step::AddOfficer(n) => {
                 let cmd = AddOfficer { staff_no: format!("2201099{n}"), name: "新人".into(), authority: code(KUANCHENG), capacity: 1 };
                 told(self.as_(Who::System, 0).access().add_officer(cmd).wait())
@@ -246,7 +258,12 @@ impl Play {
             }
             Step::Grant(n) => {
                 let post = zhengna_core::id::PostId::from_uuid(uuid::Uuid::from_u128(7)); // nobody's
-                told(self.as_(Who::System, 0).access().grant_post(GrantPost { officer: self.world.officers[*n], post, authority: code(NANGUAN), ends_at: None }).wait())
+                told(
+                    self.as_(Who::System, 0)
+                        .access()
+                        .grant_post(GrantPost { officer: self.world.officers[*n], post, authority: code(NANGUAN), ends_at: None })
+                        .wait(),
+                )
             }
             Step::Enrol(n) => told(self.as_(Who::System, 0).identity().enrol(&[person(*n), person(n + 5)], &mut |_| {})),
             Step::Deliver(well) => self.deliver(*well),
@@ -278,8 +295,10 @@ impl Play {
             Err(e) => return format!("{e:?}"),
         };
         let error = (!well).then(|| "refused".to_owned());
-        let settled: Vec<String> =
-            leased.iter().map(|d| told(self.world.core.settle_delivery(SettleDelivery { id: d.id, token: d.token, error: error.clone() }))).collect();
+        let settled: Vec<String> = leased
+            .iter()
+            .map(|d| told(self.world.core.settle_delivery(SettleDelivery { id: d.id, token: d.token, error: error.clone() })))
+            .collect();
         format!("{leased:?} {settled:?}")
     }
 

@@ -4,7 +4,9 @@
 
 use std::cell::OnceCell;
 
-use zhengna_core::access::{ActorRef, AddOfficer, AddPost, Actor, Authenticated, AuthorityKind, Credentials, GrantPost, NewAuthority, Permission, Permissions};
+use zhengna_core::access::{
+    Actor, ActorRef, AddOfficer, AddPost, Authenticated, AuthorityKind, Credentials, GrantPost, NewAuthority, Permission, Permissions,
+};
 use zhengna_core::delivery::SettleDelivery;
 use zhengna_core::id::{ConversationId, TaxpayerId};
 use zhengna_core::identity::{PersonalField, RevealTaxpayer};

@@ -5,9 +5,9 @@ use std::time::Duration;
 use zhengna_core::core::PROJECTIONS;
 use zhengna_core::identity::{NewTaxpayer, TaxpayerKind};
 use zhengna_core::interaction::OpenLine;
-use zhengna_core::{limits, synthetic};
 use zhengna_core::store::sqlite::SqliteStore;
 use zhengna_core::store::{StoreExt, dump};
+use zhengna_core::{limits, synthetic};
 use zhengna_tests::world::{ENGINES, Engine, NANGUAN, World, code, core_over, person};
 
 #[test]
@@ -45,7 +45,12 @@ fn sqlite_is_read_beside_the_process_that_writes_it() {
     let _new = world.core.as_system().interaction().open_line(OpenLine { name: "发票".into(), authority: code(NANGUAN) }).wait().unwrap();
     assert!(dump::dump(&*beside, |_| Ok(())).unwrap() > rows, "it sees what was committed meanwhile");
 
-    let refused = core_over(beside.clone(), 3).0.as_system().interaction().open_line(OpenLine { name: "发票".into(), authority: code(NANGUAN) }).wait();
+    let refused = core_over(beside.clone(), 3)
+        .0
+        .as_system()
+        .interaction()
+        .open_line(OpenLine { name: "发票".into(), authority: code(NANGUAN) })
+        .wait();
     assert!(refused.unwrap_err().to_string().contains("reading only"));
     assert!(beside.query("still reads", |_| Ok(())).is_ok());
 
@@ -75,7 +80,13 @@ fn persons_and_enterprises_are_enrolled_in_one_list_and_again() {
         for n in 100..104 {
             rows.push(person(n));
             let made = synthetic::enterprise(&mut rng);
-            rows.push(NewTaxpayer { kind: TaxpayerKind::Enterprise, name: made.name, number: made.uscc.as_str().into(), phone: None, ..person(n) });
+            rows.push(NewTaxpayer {
+                kind: TaxpayerKind::Enterprise,
+                name: made.name,
+                number: made.uscc.as_str().into(),
+                phone: None,
+                ..person(n)
+            });
         }
         rows.push(person(100)); // twice in one list
         let identity = world.core.as_system();

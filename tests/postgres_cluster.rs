@@ -13,24 +13,16 @@ fn connect(database: &Database) -> Client {
 }
 
 fn count(client: &mut Client) -> i64 {
-    client
-        .query_one("SELECT count(*) FROM item", &[])
-        .unwrap()
-        .get(0)
+    client.query_one("SELECT count(*) FROM item", &[]).unwrap().get(0)
 }
 
 fn setting(client: &mut Client, name: &str) -> String {
-    client
-        .query_one("SELECT current_setting($1)", &[&name])
-        .unwrap()
-        .get(0)
+    client.query_one("SELECT current_setting($1)", &[&name]).unwrap().get(0)
 }
 
 fn one_item(url: &str) {
     let mut client = Client::connect(url, NoTls).unwrap();
-    client
-        .batch_execute("CREATE TABLE item (id int PRIMARY KEY); INSERT INTO item VALUES (1)")
-        .unwrap();
+    client.batch_execute("CREATE TABLE item (id int PRIMARY KEY); INSERT INTO item VALUES (1)").unwrap();
 }
 
 fn start(extra: &[&str]) -> Cluster {
@@ -57,16 +49,10 @@ fn clones_are_independent_and_quick() {
     cluster().template("independent", one_item);
     let before = Instant::now();
     let first = cluster().clone_of("independent");
-    assert!(
-        before.elapsed() < Duration::from_secs(1),
-        "{:?}",
-        before.elapsed()
-    );
+    assert!(before.elapsed() < Duration::from_secs(1), "{:?}", before.elapsed());
     let second = cluster().clone_of("independent");
 
-    connect(&first)
-        .execute("INSERT INTO item VALUES (2)", &[])
-        .unwrap();
+    connect(&first).execute("INSERT INTO item VALUES (2)", &[]).unwrap();
     assert_eq!(count(&mut connect(&first)), 2);
     assert_eq!(count(&mut connect(&second)), 1);
 }
@@ -137,9 +123,7 @@ fn what_was_committed_survives_an_immediate_stop() {
     assert_eq!(setting(&mut client, "fsync"), "on");
     client.execute("INSERT INTO item VALUES (2)", &[]).unwrap();
     let mut unfinished = client.transaction().unwrap();
-    unfinished
-        .execute("INSERT INTO item VALUES (3)", &[])
-        .unwrap();
+    unfinished.execute("INSERT INTO item VALUES (3)", &[]).unwrap();
 
     crashing.stop_immediately().unwrap();
     assert!(Client::connect(database.url(), NoTls).is_err());
@@ -188,10 +172,7 @@ mod end {
         // The harness may put "test name ... " before the mark.
         let directory = loop {
             line.clear();
-            assert!(
-                output.read_line(&mut line).unwrap() > 0,
-                "the child said nothing"
-            );
+            assert!(output.read_line(&mut line).unwrap() > 0, "the child said nothing");
             if let Some((_, path)) = line.trim_end().split_once(MARK) {
                 break path.into();
             }
@@ -201,20 +182,13 @@ mod end {
 
     fn processes_in(directory: &Path) -> usize {
         let processes = fs::read_dir("/proc").unwrap().flatten();
-        processes
-            .filter_map(|process| fs::read_link(process.path().join("cwd")).ok())
-            .filter(|cwd| cwd.starts_with(directory))
-            .count()
+        processes.filter_map(|process| fs::read_link(process.path().join("cwd")).ok()).filter(|cwd| cwd.starts_with(directory)).count()
     }
 
     fn wait_until_gone(directory: &Path) {
         let deadline = Instant::now() + Duration::from_secs(30);
         while directory.exists() || processes_in(directory) > 0 {
-            assert!(
-                Instant::now() < deadline,
-                "{} processes left in {directory:?}",
-                processes_in(directory)
-            );
+            assert!(Instant::now() < deadline, "{} processes left in {directory:?}", processes_in(directory));
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -224,10 +198,7 @@ mod end {
             return use_cluster();
         }
         let (mut child, _output, directory) = spawn_user(name);
-        assert!(
-            processes_in(&directory) > 2,
-            "the supervisor and the server's processes"
-        );
+        assert!(processes_in(&directory) > 2, "the supervisor and the server's processes");
         end(&mut child);
         child.wait().unwrap();
         wait_until_gone(&directory);
@@ -235,9 +206,7 @@ mod end {
 
     #[test]
     fn nothing_survives_sigkill() {
-        nothing_survives("end::nothing_survives_sigkill", |child| {
-            child.kill().unwrap()
-        });
+        nothing_survives("end::nothing_survives_sigkill", |child| child.kill().unwrap());
     }
 
     #[test]
@@ -250,10 +219,7 @@ mod end {
     #[test]
     fn nothing_survives_a_drop() {
         let dropped = start(&[]);
-        let directory = dropped
-            .directory()
-            .expect("needs a cluster of its own: unset ZHENGNA_TEST_POSTGRES")
-            .to_owned();
+        let directory = dropped.directory().expect("needs a cluster of its own: unset ZHENGNA_TEST_POSTGRES").to_owned();
         drop(dropped);
         assert!(!directory.exists());
         assert_eq!(processes_in(&directory), 0);

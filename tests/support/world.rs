@@ -154,16 +154,29 @@ impl World {
             (KUANCHENG, Some(CHANGCHUN), AuthorityKind::County, "国家税务总局长春市宽城区税务局"),
             (JILIN_CITY, Some(PROVINCE), AuthorityKind::Prefecture, "国家税务总局吉林市税务局"),
         ]
-        .map(|(own, parent, kind, name)| NewAuthority { code: code(own), parent: parent.map(code), kind, name: name.into(), effective_from: start() });
+        .map(|(own, parent, kind, name)| NewAuthority {
+            code: code(own),
+            parent: parent.map(code),
+            kind,
+            name: name.into(),
+            effective_from: start(),
+        });
         system.access().add_authorities(&tree, &mut |_| {})?;
-        let post = |name: &str, permissions: &[Permission]| system.access().add_post(AddPost { name: name.into(), permissions: Permissions(permissions.to_vec()) }).wait();
+        let post = |name: &str, permissions: &[Permission]| {
+            system.access().add_post(AddPost { name: name.into(), permissions: Permissions(permissions.to_vec()) }).wait()
+        };
         let serving = post("办税服务坐席", &[Permission::ServeTaxpayers])?.post;
-        let watching = post("督导", &[Permission::SuperviseInteraction, Permission::ManageLines, Permission::RevealPersonalData, Permission::ReadAudit])?.post;
+        let watching = post(
+            "督导",
+            &[Permission::SuperviseInteraction, Permission::ManageLines, Permission::RevealPersonalData, Permission::ReadAudit],
+        )?
+        .post;
         let officer = |n: usize, at: &str| {
             let cmd = AddOfficer { staff_no: format!("22010{n:03}"), name: format!("坐席{n}"), authority: code(at), capacity: 3 };
             system.access().add_officer(cmd).wait().map(|o| o.officer)
         };
-        let grant = |officer, post, at: &str| system.access().grant_post(GrantPost { officer, post, authority: code(at), ends_at: None }).wait();
+        let grant =
+            |officer, post, at: &str| system.access().grant_post(GrantPost { officer, post, authority: code(at), ends_at: None }).wait();
         let mut serving_officers = Vec::new();
         for n in 0..officers {
             let id = officer(n, NANGUAN)?;
@@ -177,7 +190,10 @@ impl World {
         let idle_hand = officer(903, NANGUAN)?;
         let people: Vec<NewTaxpayer> = (0..taxpayers).map(person).collect();
         system.identity().enrol(&people, &mut |_| {})?;
-        let ids = people.iter().map(|p| system.identity().find_by_number(&p.number).map(|id| id.expect("just enrolled"))).collect::<Result<_, _>>()?;
+        let ids = people
+            .iter()
+            .map(|p| system.identity().find_by_number(&p.number).map(|id| id.expect("just enrolled")))
+            .collect::<Result<_, _>>()?;
         let line = system.interaction().open_line(OpenLine { name: "个税咨询".into(), authority: code(NANGUAN) }).wait()?.line;
         Ok(Self { core, clock, line, officers: serving_officers, stranger, supervisor, idle_hand, taxpayers: ids, keep })
     }

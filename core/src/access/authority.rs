@@ -9,7 +9,7 @@ use crate::ctx::Ctx;
 use crate::error::{self, Error, Problem};
 use crate::identity::AuthorityCode;
 use crate::limits;
-use crate::store::{Field, Kind, Reads, ReadTx, Tx, Value, Writes};
+use crate::store::{Field, Kind, ReadTx, Reads, Tx, Value, Writes};
 
 impl Field for AuthorityCode {
     const KIND: Kind = Kind::Text;

@@ -95,7 +95,12 @@ impl crate::core::Answer for PostAdded {
 
 /// Creates a post.
 pub fn add_post(tx: &mut dyn Tx, ctx: &Ctx, cmd: AddPost) -> Result<PostAdded, Error> {
-    let post = Post { id: PostId::from_uuid(ctx.new_uuid()), name: error::text("name", &cmd.name, limits::NAME_CHARS_MAX)?, permissions: cmd.permissions, version: 0 };
+    let post = Post {
+        id: PostId::from_uuid(ctx.new_uuid()),
+        name: error::text("name", &cmd.name, limits::NAME_CHARS_MAX)?,
+        permissions: cmd.permissions,
+        version: 0,
+    };
     if tx.find_by::<Post>(Post::BY_NAME, (post.name.clone(),))?.is_some() {
         return Err(Error::invalid("name", Problem::Taken));
     }
@@ -140,8 +145,14 @@ impl crate::core::Answer for Granted {
 
 /// Gives an officer a post from now on.
 pub fn grant_post(tx: &mut dyn Tx, ctx: &Ctx, cmd: GrantPost) -> Result<Granted, Error> {
-    tx.find::<Officer>((cmd.officer,))?.ok_or_else(|| Error::invalid("officer", Problem::Unknown("officer")))?.trust("the system grants posts").into_inner();
-    tx.find::<Post>((cmd.post,))?.ok_or_else(|| Error::invalid("post", Problem::Unknown("post")))?.trust("posts are known to the system").into_inner();
+    tx.find::<Officer>((cmd.officer,))?
+        .ok_or_else(|| Error::invalid("officer", Problem::Unknown("officer")))?
+        .trust("the system grants posts")
+        .into_inner();
+    tx.find::<Post>((cmd.post,))?
+        .ok_or_else(|| Error::invalid("post", Problem::Unknown("post")))?
+        .trust("posts are known to the system")
+        .into_inner();
     path_of(tx, cmd.authority).map_err(|_| Error::invalid("authority", Problem::Unknown("authority")))?;
     let held = tx.scan::<Grant>(Engine::work("counting the grants of one officer"), stretch(Some(Grant::BY_OFFICER), (cmd.officer,)))?;
     if held.len() >= limits::GRANTS_PER_OFFICER_MAX as usize {

@@ -68,7 +68,9 @@ fn idle_limit(kind: ActorKind) -> std::time::Duration {
 impl SessionRow {
     /// Whether the session may be used at `now`.
     fn is_open(&self, now: Timestamp) -> bool {
-        self.ended_at.is_none() && now < self.started_at.plus(limits::SESSION_AGE_MAX) && now < self.seen_at.plus(idle_limit(self.actor.kind))
+        self.ended_at.is_none()
+            && now < self.started_at.plus(limits::SESSION_AGE_MAX)
+            && now < self.seen_at.plus(idle_limit(self.actor.kind))
     }
 }
 
@@ -81,7 +83,12 @@ pub fn authenticate(tx: &mut dyn ReadTx, now: Timestamp, token_hash: [u8; 32]) -
 }
 
 /// The same, where the host knows of a later use that is not written down yet.
-pub(crate) fn authenticate_used(tx: &mut dyn ReadTx, now: Timestamp, token_hash: [u8; 32], used: Option<Timestamp>) -> Result<Authenticated, Error> {
+pub(crate) fn authenticate_used(
+    tx: &mut dyn ReadTx,
+    now: Timestamp,
+    token_hash: [u8; 32],
+    used: Option<Timestamp>,
+) -> Result<Authenticated, Error> {
     let mut session = tx.find::<SessionRow>((token_hash,))?.ok_or(Error::SignInRequired)?.trust("the holder of the token").into_inner();
     let written_at = session.seen_at;
     session.seen_at = used.map_or(written_at, |used| used.max(written_at));

@@ -131,7 +131,11 @@ pub fn sign_in(tx: &mut dyn Tx, ctx: &Ctx, cmd: Attempt) -> Result<SignInOutcome
         tx.replace(&credential, Credential { failures: 0, locked_until: None, ..credential.clone() })?;
     }
     let token = session::begin(tx, ctx, credential.actor)?;
-    Ok(SignInOutcome::SignedIn(SignedIn { token: token.text().to_string(), kind: credential.actor.kind, expires_at: now.plus(limits::SESSION_AGE_MAX) }))
+    Ok(SignInOutcome::SignedIn(SignedIn {
+        token: token.text().to_string(),
+        kind: credential.actor.kind,
+        expires_at: now.plus(limits::SESSION_AGE_MAX),
+    }))
 }
 
 impl SignInOutcome {
@@ -170,7 +174,8 @@ impl crate::core::Answer for PasswordSet {
 pub fn set_password(tx: &mut dyn Tx, ctx: &Ctx, cmd: SetPassword) -> Result<PasswordSet, Error> {
     let login = error::text("login", &cmd.login, limits::LOGIN_CHARS_MAX)?;
     let (login_index, found) = credential_of(tx, ctx.keys(), &login)?;
-    let fresh = Credential { login_index, actor: cmd.actor, password: cmd.phc, failures: 0, locked_until: None, set_at: ctx.now(), version: 0 };
+    let fresh =
+        Credential { login_index, actor: cmd.actor, password: cmd.phc, failures: 0, locked_until: None, set_at: ctx.now(), version: 0 };
     match found {
         Some(old) if old.actor == cmd.actor => {
             session::end_all(tx, ctx, cmd.actor)?;
@@ -215,7 +220,15 @@ pub fn me(tx: &mut dyn ReadTx, ctx: &Ctx) -> Result<Me, Error> {
     match ctx.actor() {
         Actor::Taxpayer(id) => {
             let name = crate::identity::masked_name(tx, ctx, *id)?;
-            Ok(Me { kind: ActorKind::Taxpayer, taxpayer: Some(*id), officer: None, name, staff_no: None, permissions: Vec::new(), operations })
+            Ok(Me {
+                kind: ActorKind::Taxpayer,
+                taxpayer: Some(*id),
+                officer: None,
+                name,
+                staff_no: None,
+                permissions: Vec::new(),
+                operations,
+            })
         }
         Actor::Officer(officer) => {
             let row = tx.find::<Officer>((officer.id,))?.ok_or(Error::SignInRequired)?.trust("the caller's own record").into_inner();

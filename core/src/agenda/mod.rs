@@ -60,7 +60,8 @@ const FORGET_KEYS: TimerId = TimerId::from_uuid(Uuid::from_u128(1));
 /// Sets the timers that always run where they are missing, and gives one that was parked another chance.
 pub(crate) fn ensure(tx: &mut dyn Tx, ctx: &Ctx, (): ()) -> Result<(), Error> {
     series::lock(tx, "agenda")?;
-    let fresh = Timer { id: FORGET_KEYS, parked: false, due_at: ctx.now(), kind: TimerKind::ForgetKeys, subject: [0; 16], attempts: 0, version: 0 };
+    let fresh =
+        Timer { id: FORGET_KEYS, parked: false, due_at: ctx.now(), kind: TimerKind::ForgetKeys, subject: [0; 16], attempts: 0, version: 0 };
     if !tx.add_new(&fresh)?
         && let Some(timer) = tx.find::<Timer>((FORGET_KEYS,))?
     {
@@ -94,14 +95,16 @@ pub struct Leased {
 /// Leases what is due; parks what failed too often.
 pub fn lease(tx: &mut dyn Tx, ctx: &Ctx, cmd: LeaseTimers) -> Result<Leased, Error> {
     series::lock(tx, "agenda")?;
-    let due: Vec<Timer> = tx.scan(Engine::work("the agenda leases what is due"), stretch(Some(Timer::BY_DUE), (false,)).until(ctx.now()).limit(cmd.max))?;
+    let due: Vec<Timer> =
+        tx.scan(Engine::work("the agenda leases what is due"), stretch(Some(Timer::BY_DUE), (false,)).until(ctx.now()).limit(cmd.max))?;
     let mut timers = Vec::with_capacity(due.len());
     for timer in due {
         if timer.attempts >= limits::TIMER_ATTEMPTS_MAX {
             tx.replace(&timer, Timer { parked: true, ..timer.clone() })?;
             continue;
         }
-        let leased = tx.replace(&timer, Timer { due_at: ctx.now().plus(limits::TIMER_LEASE), attempts: timer.attempts + 1, ..timer.clone() })?;
+        let leased =
+            tx.replace(&timer, Timer { due_at: ctx.now().plus(limits::TIMER_LEASE), attempts: timer.attempts + 1, ..timer.clone() })?;
         timers.push((leased.id, leased.version));
     }
     Ok(Leased { timers })
@@ -111,7 +114,12 @@ pub fn lease(tx: &mut dyn Tx, ctx: &Ctx, cmd: LeaseTimers) -> Result<Leased, Err
 ///
 /// # Errors
 /// `LeaseLost` when the lease ended and the timer was leased again by somebody else.
-pub(crate) fn again(tx: &mut dyn Tx, id: TimerId, token: i64, due_at: impl FnOnce(&mut dyn Tx) -> Result<Timestamp, Error>) -> Result<(), Error> {
+pub(crate) fn again(
+    tx: &mut dyn Tx,
+    id: TimerId,
+    token: i64,
+    due_at: impl FnOnce(&mut dyn Tx) -> Result<Timestamp, Error>,
+) -> Result<(), Error> {
     let timer = held(tx, id, token)?;
     let due_at = due_at(tx)?;
     tx.replace(&timer, Timer { due_at, attempts: 0, ..timer.clone() })?;

@@ -7,8 +7,8 @@ mod verify;
 
 use serde::Serialize;
 
-pub use seal::{Checkpointed, SealAudit, Sealed, TakeCheckpoint, checkpoint, seal};
 pub(crate) use seal::checkpoints_after;
+pub use seal::{Checkpointed, SealAudit, Sealed, TakeCheckpoint, checkpoint, seal};
 pub use verify::{Finding, FindingKind, Verdict, verify};
 
 use crate::access::ActorRef;

@@ -82,7 +82,9 @@ pub fn checkpoint(tx: &mut dyn Tx, ctx: &Ctx, cmd: TakeCheckpoint) -> Result<Che
     let due = match last.first() {
         None => true,
         Some(last) if last.number == head.number => false,
-        Some(last) => cmd.now || head.number - last.number >= limits::CHECKPOINT_RECORDS || ctx.now().since(last.at) >= limits::CHECKPOINT_EVERY,
+        Some(last) => {
+            cmd.now || head.number - last.number >= limits::CHECKPOINT_RECORDS || ctx.now().since(last.at) >= limits::CHECKPOINT_EVERY
+        }
     };
     if !due {
         return Ok(Checkpointed { line: None });

@@ -112,7 +112,12 @@ impl Walk {
             }
         }
         Ok(self.signed.get(self.agreed).map(|missing| {
-            found(FindingKind::CutOff, self.verified + 1, None, &format!("a checkpoint of {} vouches for {} records", missing.at.rfc3339(), missing.number))
+            found(
+                FindingKind::CutOff,
+                self.verified + 1,
+                None,
+                &format!("a checkpoint of {} vouches for {} records", missing.at.rfc3339(), missing.number),
+            )
         }))
     }
 
@@ -136,7 +141,11 @@ impl Walk {
         while let Some(signed) = self.signed.get(self.agreed).filter(|c| c.number == link.number) {
             if signed.hash != self.hash {
                 let from = self.agreed.checked_sub(1).and_then(|i| self.signed.get(i)).map_or(1, |c| c.number + 1);
-                let detail = format!("the chain was computed anew; something in {from}..={} is not what was signed on {}", link.number, signed.at.rfc3339());
+                let detail = format!(
+                    "the chain was computed anew; something in {from}..={} is not what was signed on {}",
+                    link.number,
+                    signed.at.rfc3339()
+                );
                 return Ok(Some(found(FindingKind::Rewritten, from, None, &detail)));
             }
             self.agreed += 1;

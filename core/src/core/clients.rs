@@ -2,8 +2,8 @@
 
 use super::{BulkDone, EventPage, LiveEvent, Session, live};
 use crate::access::{
-    self, Actor, ActorRef, AddOfficer, AddPost, Authenticated, GrantPost, Granted, IssueTicket, Me, NewAuthority, OfficerAdded, PostAdded, SetPassword,
-    SignOut, SignedOut, TicketIssued,
+    self, Actor, ActorRef, AddOfficer, AddPost, Authenticated, GrantPost, Granted, IssueTicket, Me, NewAuthority, OfficerAdded, PostAdded,
+    SetPassword, SignOut, SignedOut, TicketIssued,
 };
 use crate::audit::{self, AuditEntry};
 use crate::core::door::{Command, Target};
@@ -12,8 +12,8 @@ use crate::error::{Error, Problem};
 use crate::id::{ConversationId, LineId, OfficerId, PostId, TaxpayerId};
 use crate::identity::{self, NewTaxpayer, RevealTaxpayer, Revealed, TaxpayerCard};
 use crate::interaction::{
-    self, Claim, Claimed, Close, CloseIdle, Closed, ConversationView, Enter, Entered, Leave, Left, LineOpened, LineView, MarkRead, MessageView, OpenLine,
-    Position, Review, SendMessage, Sent, Transcript, Typing, WaitingView, Whisper,
+    self, Claim, Claimed, Close, CloseIdle, Closed, ConversationView, Enter, Entered, Leave, Left, LineOpened, LineView, MarkRead,
+    MessageView, OpenLine, Position, Review, SendMessage, Sent, Transcript, Typing, WaitingView, Whisper,
 };
 use crate::journal::{Cursor, Event, Topic};
 use crate::limits;

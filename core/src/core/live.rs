@@ -57,13 +57,16 @@ pub(super) fn topics(tx: &mut dyn ReadTx, ctx: &Ctx, since: Option<Cursor>) -> R
     let desk = match ctx.actor() {
         Actor::Taxpayer(id) => {
             for state in [ConversationState::Waiting, ConversationState::Active] {
-                let mine: Vec<Conversation> = tx.scan(why, stretch(Some(Conversation::BY_TAXPAYER), (*id, state)).newest_first().limit(16))?;
+                let mine: Vec<Conversation> =
+                    tx.scan(why, stretch(Some(Conversation::BY_TAXPAYER), (*id, state)).newest_first().limit(16))?;
                 topics.extend(mine.iter().flat_map(|c| [Topic::Conversation(c.id), Topic::Line(c.line)]));
             }
             Topic::Taxpayer(*id)
         }
         Actor::Officer(officer) => {
-            let range = stretch(Some(Conversation::BY_OFFICER), (officer.id, ConversationState::Active)).newest_first().limit(limits::OFFICER_CAPACITY_MAX as u32);
+            let range = stretch(Some(Conversation::BY_OFFICER), (officer.id, ConversationState::Active))
+                .newest_first()
+                .limit(limits::OFFICER_CAPACITY_MAX as u32);
             topics.extend(tx.scan::<Conversation>(why, range)?.iter().map(|c| Topic::Conversation(c.id)));
             let served: Vec<Line> = tx.list(&Scope::by(ctx, &operation::WAITING), Page { after: None, limit: limits::LINES_SHOWN_MAX })?;
             topics.extend(served.iter().map(|l| Topic::Line(l.id)));

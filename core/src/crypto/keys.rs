@@ -76,13 +76,7 @@ impl KeyRing {
         while !sign::is_private_key(&audit) {
             audit = random(rng);
         }
-        Self {
-            suite: Suite::Sm4GcmSm3,
-            current: 1,
-            epochs: BTreeMap::from([(1, first)]),
-            index,
-            audit,
-        }
+        Self { suite: Suite::Sm4GcmSm3, current: 1, epochs: BTreeMap::from([(1, first)]), index, audit }
     }
 
     /// The suite that new values are sealed with.
@@ -113,12 +107,7 @@ impl KeyRing {
     /// # Errors
     /// [`CryptoError::EpochsUsedUp`] after [`MAX_EPOCH`].
     pub fn rotate(&mut self, rng: &mut Rng) -> Result<u32, CryptoError> {
-        let last = self
-            .epochs
-            .keys()
-            .next_back()
-            .copied()
-            .unwrap_or(self.current);
+        let last = self.epochs.keys().next_back().copied().unwrap_or(self.current);
         if last >= MAX_EPOCH {
             return Err(CryptoError::EpochsUsedUp);
         }
@@ -136,27 +125,15 @@ impl KeyRing {
         if epoch == self.current {
             return Err(CryptoError::CurrentEpoch(epoch));
         }
-        self.epochs
-            .remove(&epoch)
-            .map(drop)
-            .ok_or(CryptoError::UnknownEpoch(epoch))
+        self.epochs.remove(&epoch).map(drop).ok_or(CryptoError::UnknownEpoch(epoch))
     }
 
     /// Encrypts a subject's key with the current epoch, for the subject of that id and no other.
     #[must_use]
     pub fn wrap(&self, rng: &mut Rng, subject: &[u8; 16], key: &SubjectKey) -> WrappedKey {
         let kek = &self.epochs[&self.current]; // never missing: see the field
-        let bytes = seal_with(
-            kek,
-            self.suite,
-            rng,
-            &wrap_binding(self.suite, self.current, subject),
-            key.bytes(),
-        );
-        WrappedKey {
-            epoch: self.current,
-            bytes,
-        }
+        let bytes = seal_with(kek, self.suite, rng, &wrap_binding(self.suite, self.current, subject), key.bytes());
+        WrappedKey { epoch: self.current, bytes }
     }
 
     /// Decrypts what [`KeyRing::wrap`] made for the same subject.
@@ -164,20 +141,9 @@ impl KeyRing {
     /// # Errors
     /// [`CryptoError::UnknownEpoch`] when its epoch is not in the ring, [`CryptoError::Truncated`],
     /// [`CryptoError::UnknownSuite`], and [`CryptoError::Altered`] for another subject or any changed byte.
-    pub fn unwrap(
-        &self,
-        subject: &[u8; 16],
-        wrapped: &WrappedKey,
-    ) -> Result<SubjectKey, CryptoError> {
-        let kek = self
-            .epochs
-            .get(&wrapped.epoch)
-            .ok_or(CryptoError::UnknownEpoch(wrapped.epoch))?;
-        let key = open_with(
-            kek,
-            |suite| wrap_binding(suite, wrapped.epoch, subject),
-            &wrapped.bytes,
-        )?;
+    pub fn unwrap(&self, subject: &[u8; 16], wrapped: &WrappedKey) -> Result<SubjectKey, CryptoError> {
+        let kek = self.epochs.get(&wrapped.epoch).ok_or(CryptoError::UnknownEpoch(wrapped.epoch))?;
+        let key = open_with(kek, |suite| wrap_binding(suite, wrapped.epoch, subject), &wrapped.bytes)?;
         SubjectKey::from_slice(&key).ok_or(CryptoError::Altered)
     }
 
@@ -189,10 +155,7 @@ impl KeyRing {
     #[must_use]
     pub fn blind(&self, column: &str, normalised: &str) -> [u8; 16] {
         let length = (column.len() as u64).to_be_bytes();
-        let mac = hmac_sm3(
-            &*self.index,
-            &[&length, column.as_bytes(), normalised.as_bytes()],
-        );
+        let mac = hmac_sm3(&*self.index, &[&length, column.as_bytes(), normalised.as_bytes()]);
         let mut index = [0; 16];
         index.copy_from_slice(&mac[..16]);
         index
@@ -235,11 +198,7 @@ impl KeyRing {
     fn body(&self) -> Zeroizing<String> {
         // Room for all of it at once: a string that grows would leave copies of the keys behind.
         let mut text = Zeroizing::new(String::with_capacity(512 + self.epochs.len() * 96));
-        text.push_str(&format!(
-            "{HEADER} {VERSION}\nsuite {}\ncurrent {}\n",
-            self.suite.byte(),
-            self.current
-        ));
+        text.push_str(&format!("{HEADER} {VERSION}\nsuite {}\ncurrent {}\n", self.suite.byte(), self.current));
         for (epoch, key) in &self.epochs {
             text.push_str(&format!("epoch {epoch} "));
             push_key(&mut text, key);
@@ -264,11 +223,7 @@ impl KeyRing {
         let mut audit = None;
         let mut check = None;
         let mut last = 0;
-        for (line, content) in text
-            .lines()
-            .enumerate()
-            .map(|(at, line)| (at + 1, line.trim_end()))
-        {
+        for (line, content) in text.lines().enumerate().map(|(at, line)| (at + 1, line.trim_end())) {
             last = line;
             if content.is_empty() || content.starts_with('#') {
                 continue;
@@ -288,10 +243,7 @@ impl KeyRing {
             }
             let repeated = match words[..] {
                 ["suite", number] => {
-                    let known = number
-                        .parse()
-                        .ok()
-                        .and_then(|byte| Suite::from_byte(byte).ok());
+                    let known = number.parse().ok().and_then(|byte| Suite::from_byte(byte).ok());
                     let Some(known) = known else {
                         return fail(KeyFileProblem::Suite);
                     };
@@ -334,10 +286,7 @@ impl KeyRing {
                 return fail(KeyFileProblem::Repeated);
             }
         }
-        let missing = |name| KeyFileError {
-            line: last,
-            problem: KeyFileProblem::Missing(name),
-        };
+        let missing = |name| KeyFileError { line: last, problem: KeyFileProblem::Missing(name) };
         if !header {
             return Err(missing(HEADER));
         }
@@ -347,23 +296,11 @@ impl KeyRing {
         let audit = audit.ok_or_else(|| missing("audit"))?;
         let (check_line, check) = check.ok_or_else(|| missing("check"))?;
         if !epochs.contains_key(&current) {
-            return Err(KeyFileError {
-                line: current_line,
-                problem: KeyFileProblem::NoCurrentKey(current),
-            });
+            return Err(KeyFileError { line: current_line, problem: KeyFileProblem::NoCurrentKey(current) });
         }
-        let ring = Self {
-            suite,
-            current,
-            epochs,
-            index,
-            audit,
-        };
+        let ring = Self { suite, current, epochs, index, audit };
         if !check.eq_ignore_ascii_case(&hex(&sm3(&[ring.body().as_bytes()])[..CHECK_BYTES])) {
-            return Err(KeyFileError {
-                line: check_line,
-                problem: KeyFileProblem::Check,
-            });
+            return Err(KeyFileError { line: check_line, problem: KeyFileProblem::Check });
         }
         Ok(ring)
     }
@@ -399,9 +336,7 @@ fn key_of(text: &str) -> Option<Key> {
 }
 
 fn epoch_number(text: &str) -> Option<u32> {
-    text.parse()
-        .ok()
-        .filter(|epoch| (1..=MAX_EPOCH).contains(epoch))
+    text.parse().ok().filter(|epoch| (1..=MAX_EPOCH).contains(epoch))
 }
 
 /// A key file that cannot be used: which line, and why. Repeats no key.
@@ -485,9 +420,7 @@ mod tests {
         assert_eq!(again.current_epoch(), 2);
         assert_eq!(again.epochs().collect::<Vec<_>>(), [1, 2]);
         assert_eq!(again.public_audit_key(), ring.public_audit_key());
-        let commented = text
-            .replace("index", "# the index key\n\nindex")
-            .replace('\n', "\r\n");
+        let commented = text.replace("index", "# the index key\n\nindex").replace('\n', "\r\n");
         assert_eq!(KeyRing::from_text(&commented).unwrap().to_text(), text);
     }
 
@@ -516,27 +449,18 @@ mod tests {
         assert_eq!(with(4, &format!("epoch 1 {}", "0g".repeat(32))), (4, Key));
         assert_eq!(with(4, &format!("epoch 1 {}", "00".repeat(32))), (7, Check));
         assert_eq!(with(5, lines[3]), (5, Repeated));
-        assert_eq!(
-            with(6, &format!("audit {}", "00".repeat(32))),
-            (6, AuditKey)
-        );
+        assert_eq!(with(6, &format!("audit {}", "00".repeat(32))), (6, AuditKey));
         assert_eq!(with(6, "audits x"), (6, UnknownLine));
         assert_eq!(with(7, ""), (6, Missing("check")));
         assert_eq!(with(7, "check 0011223344556677"), (7, Check));
-        assert_eq!(
-            problem(&format!("{}index 00\n", text.as_str())),
-            (8, AfterCheck)
-        );
+        assert_eq!(problem(&format!("{}index 00\n", text.as_str())), (8, AfterCheck));
     }
 
     #[test]
     fn nothing_shows_a_key() {
         let (ring, _) = ring(1);
         let shown = format!("{ring:?}");
-        assert_eq!(
-            shown,
-            "KeyRing { suite: Sm4GcmSm3, current: 1, epochs: [1], .. }"
-        );
+        assert_eq!(shown, "KeyRing { suite: Sm4GcmSm3, current: 1, epochs: [1], .. }");
         let secret = hex(&*ring.epochs[&1]);
         let mistyped = ring.to_text().replace(&secret, &secret[1..]);
         let error = KeyRing::from_text(&mistyped).unwrap_err();
@@ -555,10 +479,7 @@ mod tests {
         assert_eq!(ring.destroy_epoch(2), Err(CryptoError::CurrentEpoch(2)));
         assert_eq!(ring.destroy_epoch(1), Ok(()));
         assert_eq!(ring.destroy_epoch(1), Err(CryptoError::UnknownEpoch(1)));
-        assert_eq!(
-            ring.unwrap(&[1; 16], &old).unwrap_err(),
-            CryptoError::UnknownEpoch(1)
-        );
+        assert_eq!(ring.unwrap(&[1; 16], &old).unwrap_err(), CryptoError::UnknownEpoch(1));
         assert_eq!(ring.unwrap(&[1; 16], &new).unwrap().bytes(), key.bytes());
         // A number once used does not come back, even after everything before it is gone.
         assert_eq!(ring.rotate(&mut rng), Ok(3));
@@ -577,27 +498,12 @@ mod tests {
         let (mut ring, mut rng) = ring(1);
         let key = SubjectKey::generate(&mut rng);
         let wrapped = ring.wrap(&mut rng, &[1; 16], &key);
-        assert_eq!(
-            ring.unwrap(&[2; 16], &wrapped).unwrap_err(),
-            CryptoError::Altered
-        );
+        assert_eq!(ring.unwrap(&[2; 16], &wrapped).unwrap_err(), CryptoError::Altered);
         ring.rotate(&mut rng).unwrap();
-        let elsewhere = WrappedKey {
-            epoch: 2,
-            ..wrapped.clone()
-        };
-        assert_eq!(
-            ring.unwrap(&[1; 16], &elsewhere).unwrap_err(),
-            CryptoError::Altered
-        );
-        let short = WrappedKey {
-            epoch: 1,
-            bytes: wrapped.bytes[..20].to_vec(),
-        };
-        assert!(matches!(
-            ring.unwrap(&[1; 16], &short).unwrap_err(),
-            CryptoError::Truncated { len: 20, .. }
-        ));
+        let elsewhere = WrappedKey { epoch: 2, ..wrapped.clone() };
+        assert_eq!(ring.unwrap(&[1; 16], &elsewhere).unwrap_err(), CryptoError::Altered);
+        let short = WrappedKey { epoch: 1, bytes: wrapped.bytes[..20].to_vec() };
+        assert!(matches!(ring.unwrap(&[1; 16], &short).unwrap_err(), CryptoError::Truncated { len: 20, .. }));
     }
 
     #[test]
@@ -608,10 +514,7 @@ mod tests {
         assert_ne!(index, ring.blind("phone", "13800001235"));
         assert_ne!(index, ring.blind("fax", "13800001234"));
         assert_ne!(ring.blind("ab", "c"), ring.blind("a", "bc"));
-        assert_ne!(
-            index,
-            KeyRing::generate(&mut rng).blind("phone", "13800001234")
-        );
+        assert_ne!(index, KeyRing::generate(&mut rng).blind("phone", "13800001234"));
     }
 
     proptest! {

@@ -22,8 +22,8 @@ mod token;
 pub use hash::{hex, hmac_sm3, sm3, unhex};
 pub use keys::{KeyFileError, KeyFileProblem, KeyRing, MAX_EPOCH, WrappedKey};
 pub use password::{
-    ARGON2_LANES, ARGON2_MEMORY_KIB, ARGON2_PASSES, PASSWORD_MAX_CHARS, PASSWORD_MIN_CHARS,
-    PasswordProblem, hash_password, password_rules, verify_nothing, verify_password,
+    ARGON2_LANES, ARGON2_MEMORY_KIB, ARGON2_PASSES, PASSWORD_MAX_CHARS, PASSWORD_MIN_CHARS, PasswordProblem, hash_password, password_rules,
+    verify_nothing, verify_password,
 };
 pub use seal::{Place, SEAL_OVERHEAD_BYTES, SubjectKey, Suite};
 pub use sign::verify;

@@ -30,8 +30,7 @@ const WORK_LIMIT_FACTOR: u32 = 8;
 fn argon2() -> Argon2<'static> {
     #[expect(clippy::expect_used, reason = "see the next line")]
     // why it cannot fail: the three constants are within the limits of Argon2 (every test of this module proves it)
-    let params = Params::new(ARGON2_MEMORY_KIB, ARGON2_PASSES, ARGON2_LANES, None)
-        .expect("constant parameters");
+    let params = Params::new(ARGON2_MEMORY_KIB, ARGON2_PASSES, ARGON2_LANES, None).expect("constant parameters");
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
 }
 
@@ -64,9 +63,7 @@ pub fn verify_password(password: &str, phc: &str) -> bool {
             })
     });
     match acceptable {
-        Some(hash) if password.len() <= PASSWORD_MAX_BYTES => {
-            argon2().verify_password(password.as_bytes(), &hash).is_ok()
-        }
+        Some(hash) if password.len() <= PASSWORD_MAX_BYTES => argon2().verify_password(password.as_bytes(), &hash).is_ok(),
         _ => {
             verify_nothing(password);
             false
@@ -77,10 +74,7 @@ pub fn verify_password(password: &str, phc: &str) -> bool {
 /// Spends the work of [`verify_password`] and says nothing: for a login whose account does not exist, so that the time taken
 /// does not tell which accounts do.
 pub fn verify_nothing(password: &str) {
-    let input = password
-        .as_bytes()
-        .get(..PASSWORD_MAX_BYTES)
-        .unwrap_or(password.as_bytes());
+    let input = password.as_bytes().get(..PASSWORD_MAX_BYTES).unwrap_or(password.as_bytes());
     let _ = std::hint::black_box(argon2().hash_password_with_salt(input, &[0; SALT_BYTES]));
 }
 
@@ -161,11 +155,7 @@ mod tests {
         assert!(verify_password(GOOD, &phc));
         assert!(!verify_password("changchun-2026", &phc));
         assert!(!verify_password("", &phc));
-        assert_ne!(
-            phc,
-            hash_password(&mut Rng::seed_from_u64(2), GOOD),
-            "salted"
-        );
+        assert_ne!(phc, hash_password(&mut Rng::seed_from_u64(2), GOOD), "salted");
     }
 
     #[test]
@@ -206,30 +196,12 @@ mod tests {
         assert_eq!(password_rules("Aa1-56789", &[]), Err(TooShort { chars: 9 }));
         assert_eq!(password_rules("Aa1-567890", &[]), Ok(()));
         assert_eq!(password_rules("长春税务局aA1税税", &[]), Ok(()));
-        assert_eq!(
-            password_rules(&format!("Aa1{}", "x".repeat(125)), &[]),
-            Ok(())
-        );
-        assert_eq!(
-            password_rules(&format!("Aa1{}", "x".repeat(126)), &[]),
-            Err(TooLong { chars: 129 })
-        );
-        assert_eq!(
-            password_rules("aaaaaaaaa1", &[]),
-            Err(TooFewClasses { classes: 2 })
-        );
-        assert_eq!(
-            password_rules("1111111111", &[]),
-            Err(TooFewClasses { classes: 1 })
-        );
-        assert_eq!(
-            password_rules("x-ZhangSan-2026", &["zhangsan"]),
-            Err(ContainsName)
-        );
-        assert_eq!(
-            password_rules("Aa1-张三张三张三", &["lisi", "张三"]),
-            Err(ContainsName)
-        );
+        assert_eq!(password_rules(&format!("Aa1{}", "x".repeat(125)), &[]), Ok(()));
+        assert_eq!(password_rules(&format!("Aa1{}", "x".repeat(126)), &[]), Err(TooLong { chars: 129 }));
+        assert_eq!(password_rules("aaaaaaaaa1", &[]), Err(TooFewClasses { classes: 2 }));
+        assert_eq!(password_rules("1111111111", &[]), Err(TooFewClasses { classes: 1 }));
+        assert_eq!(password_rules("x-ZhangSan-2026", &["zhangsan"]), Err(ContainsName));
+        assert_eq!(password_rules("Aa1-张三张三张三", &["lisi", "张三"]), Err(ContainsName));
     }
 
     proptest! {

@@ -96,13 +96,7 @@ impl SubjectKey {
     /// The length of the plaintext stays visible; pad before sealing where it tells too much.
     #[must_use]
     pub fn seal(&self, suite: Suite, rng: &mut Rng, place: Place<'_>, plaintext: &[u8]) -> Vec<u8> {
-        seal_with(
-            &self.0,
-            suite,
-            rng,
-            &column_binding(suite, place),
-            plaintext,
-        )
+        seal_with(&self.0, suite, rng, &column_binding(suite, place), plaintext)
     }
 
     /// Opens what [`SubjectKey::seal`] made for the same place. The result is overwritten when dropped.
@@ -130,9 +124,7 @@ impl SubjectKey {
 
 /// Joins a label, the suite and fields into associated data; each field behind its length.
 pub(super) fn binding(label: &str, suite: Suite, fields: &[&[u8]]) -> Vec<u8> {
-    let mut data = Vec::with_capacity(
-        label.len() + 1 + fields.iter().map(|field| field.len() + 8).sum::<usize>(),
-    );
+    let mut data = Vec::with_capacity(label.len() + 1 + fields.iter().map(|field| field.len() + 8).sum::<usize>());
     data.extend_from_slice(label.as_bytes());
     data.push(suite.byte());
     for field in fields {
@@ -143,18 +135,11 @@ pub(super) fn binding(label: &str, suite: Suite, fields: &[&[u8]]) -> Vec<u8> {
 }
 
 fn column_binding(suite: Suite, place: Place<'_>) -> Vec<u8> {
-    binding(
-        "zhengna seal",
-        suite,
-        &[place.table.as_bytes(), place.column.as_bytes(), place.row],
-    )
+    binding("zhengna seal", suite, &[place.table.as_bytes(), place.column.as_bytes(), place.row])
 }
 
 /// A cipher of either suite, keyed.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "lives on the stack for one value"
-)]
+#[expect(clippy::large_enum_variant, reason = "lives on the stack for one value")]
 enum Cipher {
     Sm4(Sm4Gcm),
     Aes(Aes256Gcm),
@@ -174,35 +159,22 @@ impl Cipher {
             Suite::Aes256GcmSha256 => {
                 #[expect(clippy::expect_used, reason = "see the next line")]
                 // why it cannot fail: HMAC takes keys of every length
-                let mut mac =
-                    <Hmac<Sha256> as KeyInit>::new_from_slice(key).expect("any key length");
+                let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key).expect("any key length");
                 mac.update(b"zhengna key aes-256-gcm");
-                let derived: Zeroizing<[u8; 32]> =
-                    Zeroizing::new(mac.finalize().into_bytes().into());
+                let derived: Zeroizing<[u8; 32]> = Zeroizing::new(mac.finalize().into_bytes().into());
                 Self::Aes(Aes256Gcm::new(&(*derived).into()))
             }
         }
     }
 
-    fn encrypt(
-        &self,
-        nonce: &Nonce,
-        binding: &[u8],
-        buffer: &mut [u8],
-    ) -> Result<Tag, aes_gcm::Error> {
+    fn encrypt(&self, nonce: &Nonce, binding: &[u8], buffer: &mut [u8]) -> Result<Tag, aes_gcm::Error> {
         match self {
             Self::Sm4(cipher) => cipher.encrypt_inout_detached(nonce, binding, buffer.into()),
             Self::Aes(cipher) => cipher.encrypt_inout_detached(nonce, binding, buffer.into()),
         }
     }
 
-    fn decrypt(
-        &self,
-        nonce: &Nonce,
-        binding: &[u8],
-        buffer: &mut [u8],
-        tag: &Tag,
-    ) -> Result<(), aes_gcm::Error> {
+    fn decrypt(&self, nonce: &Nonce, binding: &[u8], buffer: &mut [u8], tag: &Tag) -> Result<(), aes_gcm::Error> {
         match self {
             Self::Sm4(cipher) => cipher.decrypt_inout_detached(nonce, binding, buffer.into(), tag),
             Self::Aes(cipher) => cipher.decrypt_inout_detached(nonce, binding, buffer.into(), tag),
@@ -210,13 +182,7 @@ impl Cipher {
     }
 }
 
-pub(super) fn seal_with(
-    key: &[u8; 32],
-    suite: Suite,
-    rng: &mut Rng,
-    binding: &[u8],
-    plaintext: &[u8],
-) -> Vec<u8> {
+pub(super) fn seal_with(key: &[u8; 32], suite: Suite, rng: &mut Rng, binding: &[u8], plaintext: &[u8]) -> Vec<u8> {
     let mut nonce = [0; NONCE_BYTES];
     rng.fill_bytes(&mut nonce);
     // The full length is reserved at once: a vector that grows would leave copies of the plaintext behind.
@@ -234,30 +200,14 @@ pub(super) fn seal_with(
     sealed
 }
 
-pub(super) fn open_with(
-    key: &[u8; 32],
-    binding: impl Fn(Suite) -> Vec<u8>,
-    sealed: &[u8],
-) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
-    let truncated = || CryptoError::Truncated {
-        len: sealed.len(),
-        least: SEAL_OVERHEAD_BYTES,
-    };
+pub(super) fn open_with(key: &[u8; 32], binding: impl Fn(Suite) -> Vec<u8>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+    let truncated = || CryptoError::Truncated { len: sealed.len(), least: SEAL_OVERHEAD_BYTES };
     let (&first, rest) = sealed.split_first().ok_or_else(truncated)?;
     let suite = Suite::from_byte(first)?;
-    let (nonce, rest) = rest
-        .split_first_chunk::<NONCE_BYTES>()
-        .ok_or_else(truncated)?;
+    let (nonce, rest) = rest.split_first_chunk::<NONCE_BYTES>().ok_or_else(truncated)?;
     let (ciphertext, tag) = rest.split_last_chunk::<TAG_BYTES>().ok_or_else(truncated)?;
     let mut buffer = Zeroizing::new(ciphertext.to_vec());
-    Cipher::new(key, suite)
-        .decrypt(
-            &(*nonce).into(),
-            &binding(suite),
-            &mut buffer,
-            &(*tag).into(),
-        )
-        .map_err(|_| CryptoError::Altered)?;
+    Cipher::new(key, suite).decrypt(&(*nonce).into(), &binding(suite), &mut buffer, &(*tag).into()).map_err(|_| CryptoError::Altered)?;
     Ok(buffer)
 }
 
@@ -270,11 +220,7 @@ mod tests {
     use rand_core::SeedableRng;
     use sm4::cipher::BlockCipherEncrypt;
 
-    const PLACE: Place<'static> = Place {
-        table: "person",
-        column: "name",
-        row: b"row 1",
-    };
+    const PLACE: Place<'static> = Place { table: "person", column: "name", row: b"row 1" };
 
     fn suites() -> impl Strategy<Value = Suite> {
         prop_oneof![Just(Suite::Sm4GcmSm3), Just(Suite::Aes256GcmSha256)]
@@ -288,10 +234,7 @@ mod tests {
     #[test]
     fn sm4_of_the_standard_example() {
         // GB/T 32907-2016 annex A.1: key and plaintext are the same.
-        let text: [u8; 16] = unhex("0123456789abcdeffedcba9876543210")
-            .unwrap()
-            .try_into()
-            .unwrap();
+        let text: [u8; 16] = unhex("0123456789abcdeffedcba9876543210").unwrap().try_into().unwrap();
         let mut block = text.into();
         Sm4::new(&text.into()).encrypt_block(&mut block);
         assert_eq!(hex(&block), "681edf34d206965e86b3e94f536e4246");
@@ -300,14 +243,8 @@ mod tests {
     #[test]
     fn sm4_gcm_of_rfc_8998() {
         // RFC 8998 appendix A.1.
-        let key: [u8; 16] = unhex("0123456789ABCDEFFEDCBA9876543210")
-            .unwrap()
-            .try_into()
-            .unwrap();
-        let nonce: [u8; 12] = unhex("00001234567800000000ABCD")
-            .unwrap()
-            .try_into()
-            .unwrap();
+        let key: [u8; 16] = unhex("0123456789ABCDEFFEDCBA9876543210").unwrap().try_into().unwrap();
+        let nonce: [u8; 12] = unhex("00001234567800000000ABCD").unwrap().try_into().unwrap();
         let binding = unhex("FEEDFACEDEADBEEFFEEDFACEDEADBEEFABADDAD2").unwrap();
         let mut buffer = unhex(concat!(
             "AAAAAAAAAAAAAAAABBBBBBBBBBBBBBBBCCCCCCCCCCCCCCCCDDDDDDDDDDDDDDDD",
@@ -316,9 +253,7 @@ mod tests {
         .unwrap();
         let plaintext = buffer.clone();
         let cipher = Cipher::Sm4(Sm4Gcm::new(&key.into()));
-        let tag = cipher
-            .encrypt(&nonce.into(), &binding, &mut buffer)
-            .unwrap();
+        let tag = cipher.encrypt(&nonce.into(), &binding, &mut buffer).unwrap();
         assert_eq!(
             hex(&buffer),
             concat!(
@@ -327,9 +262,7 @@ mod tests {
             )
         );
         assert_eq!(hex(&tag), "83de3541e4c2b58177e065a9bf7b62ec");
-        cipher
-            .decrypt(&nonce.into(), &binding, &mut buffer, &tag)
-            .unwrap();
+        cipher.decrypt(&nonce.into(), &binding, &mut buffer, &tag).unwrap();
         assert_eq!(buffer, plaintext);
     }
 
@@ -349,18 +282,9 @@ mod tests {
     fn stored_values_stay_readable() {
         let mut rng = Rng::from_seed([7; 32]);
         let key = SubjectKey::generate(&mut rng);
-        for (suite, stored) in [Suite::Sm4GcmSm3, Suite::Aes256GcmSha256]
-            .into_iter()
-            .zip(GOLDEN)
-        {
-            assert_eq!(
-                hex(&key.seal(suite, &mut rng, PLACE, "张三".as_bytes())),
-                stored
-            );
-            assert_eq!(
-                &**key.open(PLACE, &unhex(stored).unwrap()).unwrap(),
-                "张三".as_bytes()
-            );
+        for (suite, stored) in [Suite::Sm4GcmSm3, Suite::Aes256GcmSha256].into_iter().zip(GOLDEN) {
+            assert_eq!(hex(&key.seal(suite, &mut rng, PLACE, "张三".as_bytes())), stored);
+            assert_eq!(&**key.open(PLACE, &unhex(stored).unwrap()).unwrap(), "张三".as_bytes());
         }
     }
 
@@ -374,52 +298,22 @@ mod tests {
         let (key, mut rng) = key(1);
         let sealed = key.seal(Suite::Sm4GcmSm3, &mut rng, PLACE, b"");
         assert_eq!(sealed.len(), SEAL_OVERHEAD_BYTES);
-        assert_eq!(
-            key.open(PLACE, &[]),
-            Err(CryptoError::Truncated { len: 0, least: 29 })
-        );
-        assert_eq!(
-            key.open(PLACE, &sealed[..28]),
-            Err(CryptoError::Truncated { len: 28, least: 29 })
-        );
+        assert_eq!(key.open(PLACE, &[]), Err(CryptoError::Truncated { len: 0, least: 29 }));
+        assert_eq!(key.open(PLACE, &sealed[..28]), Err(CryptoError::Truncated { len: 28, least: 29 }));
         assert_eq!(key.open(PLACE, &[9; 40]), Err(CryptoError::UnknownSuite(9)));
         assert_eq!(key.open(PLACE, &[0]), Err(CryptoError::UnknownSuite(0)));
-        assert_eq!(
-            SubjectKey::generate(&mut rng).open(PLACE, &sealed),
-            Err(CryptoError::Altered)
-        );
+        assert_eq!(SubjectKey::generate(&mut rng).open(PLACE, &sealed), Err(CryptoError::Altered));
         assert_eq!(&**key.open(PLACE, &sealed).unwrap(), b"");
     }
 
     #[test]
     fn border_between_fields_is_bound() {
         let (key, mut rng) = key(2);
-        let sealed = key.seal(
-            Suite::Sm4GcmSm3,
-            &mut rng,
-            Place {
-                table: "ab",
-                column: "c",
-                row: b"d",
-            },
-            b"x",
-        );
+        let sealed = key.seal(Suite::Sm4GcmSm3, &mut rng, Place { table: "ab", column: "c", row: b"d" }, b"x");
         for other in [
-            Place {
-                table: "a",
-                column: "bc",
-                row: b"d",
-            },
-            Place {
-                table: "ab",
-                column: "",
-                row: b"cd",
-            },
-            Place {
-                table: "abc",
-                column: "d",
-                row: b"",
-            },
+            Place { table: "a", column: "bc", row: b"d" },
+            Place { table: "ab", column: "", row: b"cd" },
+            Place { table: "abc", column: "d", row: b"" },
         ] {
             assert_eq!(key.open(other, &sealed), Err(CryptoError::Altered));
         }

@@ -54,8 +54,7 @@ mod tests {
     #[test]
     fn signature_of_the_standard_example() {
         // GM/T 0003.5-2012 annex A: recommended curve, message "message digest", default identity.
-        let private =
-            unhex("3945208F7B2144B13F36E38AC6D39F95889393692860B51A42FB81EF4DF7C5B8").unwrap();
+        let private = unhex("3945208F7B2144B13F36E38AC6D39F95889393692860B51A42FB81EF4DF7C5B8").unwrap();
         let public = unhex(concat!(
             "04",
             "09F9DF311E5421A150DD7D161E4BC5C672179FAD1833FC076BB08FF356F35020",

@@ -39,11 +39,7 @@ impl Token {
         if text.len() != TEXT_CHARS {
             return Err(CryptoError::NotAToken);
         }
-        let bytes = Zeroizing::new(
-            URL_SAFE_NO_PAD
-                .decode(text)
-                .map_err(|_| CryptoError::NotAToken)?,
-        );
+        let bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(text).map_err(|_| CryptoError::NotAToken)?);
         let mut token = Self([0; 32]);
         if bytes.len() != token.0.len() {
             return Err(CryptoError::NotAToken);
@@ -78,18 +74,8 @@ mod tests {
         assert_eq!(token.text().as_str(), "A".repeat(43));
         assert!(Token::parse(&"A".repeat(43)).is_ok());
         // The last character carries 4 bits; B would only set a bit that is thrown away.
-        for bad in [
-            "",
-            "A",
-            &"A".repeat(42),
-            &"A".repeat(44),
-            &format!("{}B", "A".repeat(42)),
-        ] {
-            assert_eq!(
-                Token::parse(bad).unwrap_err(),
-                CryptoError::NotAToken,
-                "{bad}"
-            );
+        for bad in ["", "A", &"A".repeat(42), &"A".repeat(44), &format!("{}B", "A".repeat(42))] {
+            assert_eq!(Token::parse(bad).unwrap_err(), CryptoError::NotAToken, "{bad}");
         }
         for bad in ["=", "+", "/", " ", "\n", "\0"] {
             assert!(Token::parse(&format!("{}{bad}", "A".repeat(42))).is_err());

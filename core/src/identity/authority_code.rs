@@ -17,11 +17,7 @@ ascii_identifier!(AuthorityCode, 11);
 impl AuthorityCode {
     fn check(text: &str) -> Result<[u8; 11], IdentifierProblem> {
         ascii(text, |at, c| {
-            let allowed = if at == 1 {
-                matches!(c, b'1' | b'2')
-            } else {
-                c.is_ascii_digit()
-            };
+            let allowed = if at == 1 { matches!(c, b'1' | b'2') } else { c.is_ascii_digit() };
             allowed.then_some(c)
         })
     }
@@ -51,14 +47,7 @@ mod tests {
         assert_eq!(format!("{province:?}"), "AuthorityCode(12200000000)");
         assert!(province < AuthorityCode::parse("24406060700").unwrap());
         let problem = |text| AuthorityCode::parse(text).unwrap_err().problem;
-        assert_eq!(
-            problem("1220000000"),
-            Length {
-                least: 11,
-                most: 11,
-                found: 10
-            }
-        );
+        assert_eq!(problem("1220000000"), Length { least: 11, most: 11, found: 10 });
         assert_eq!(problem("32200000000"), Character { at: 1 });
         assert_eq!(problem("1220000000a"), Character { at: 11 });
     }

@@ -41,10 +41,7 @@ fn ends(text: &str, least: usize) -> String {
         return "****".to_owned();
     }
     let hidden = 3..length - 4;
-    text.chars()
-        .enumerate()
-        .map(|(at, c)| if hidden.contains(&at) { '*' } else { c })
-        .collect()
+    text.chars().enumerate().map(|(at, c)| if hidden.contains(&at) { '*' } else { c }).collect()
 }
 
 /// A value that has a masked form. The form holds too little to find the person again.
@@ -84,19 +81,10 @@ impl PersonName {
     /// # Errors
     /// [`IdentifierError`]: its length, or the first character that may not be there.
     pub fn parse(text: &str) -> Result<Self, IdentifierError> {
-        let fail = |problem| {
-            Err(IdentifierError {
-                kind: IdentifierKind::PersonName,
-                problem,
-            })
-        };
+        let fail = |problem| Err(IdentifierError { kind: IdentifierKind::PersonName, problem });
         let found = text.chars().count();
         if !(1..=NAME_MAX_CHARS).contains(&found) {
-            return fail(IdentifierProblem::Length {
-                least: 1,
-                most: NAME_MAX_CHARS,
-                found,
-            });
+            return fail(IdentifierProblem::Length { least: 1, most: NAME_MAX_CHARS, found });
         }
         for (at, c) in (1..).zip(text.chars()) {
             if c.is_control() || c.is_whitespace() && (at == 1 || at == found) {
@@ -179,14 +167,8 @@ mod tests {
 
     #[test]
     fn names() {
-        for (name, mask) in [
-            ("张三", "张*"),
-            ("张三丰", "张*"),
-            ("欧阳震华", "欧*"),
-            ("李", "*"),
-            ("", ""),
-            ("𠮷田", "𠮷*"),
-        ] {
+        for (name, mask) in [("张三", "张*"), ("张三丰", "张*"), ("欧阳震华", "欧*"), ("李", "*"), ("", ""), ("𠮷田", "𠮷*")]
+        {
             assert_eq!(mask_name(name), mask);
         }
     }
@@ -205,22 +187,8 @@ mod tests {
     fn person_name() {
         assert!(PersonName::parse("阿卜杜拉·买买提 Ali").is_ok());
         for (bad, problem) in [
-            (
-                "",
-                IdentifierProblem::Length {
-                    least: 1,
-                    most: 50,
-                    found: 0,
-                },
-            ),
-            (
-                &"长".repeat(51),
-                IdentifierProblem::Length {
-                    least: 1,
-                    most: 50,
-                    found: 51,
-                },
-            ),
+            ("", IdentifierProblem::Length { least: 1, most: 50, found: 0 }),
+            (&"长".repeat(51), IdentifierProblem::Length { least: 1, most: 50, found: 51 }),
             (" 张三", IdentifierProblem::Character { at: 1 }),
             ("张三\u{3000}", IdentifierProblem::Character { at: 3 }),
             ("张\n三", IdentifierProblem::Character { at: 2 }),

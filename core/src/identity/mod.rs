@@ -95,25 +95,15 @@ pub enum IdentifierProblem {
 }
 
 /// Takes exactly `N` characters and checks and converts each by its position (from 1).
-fn ascii<const N: usize>(
-    text: &str,
-    allowed: impl Fn(usize, u8) -> Option<u8>,
-) -> Result<[u8; N], IdentifierProblem> {
+fn ascii<const N: usize>(text: &str, allowed: impl Fn(usize, u8) -> Option<u8>) -> Result<[u8; N], IdentifierProblem> {
     let found = text.chars().count();
     if found != N {
-        return Err(IdentifierProblem::Length {
-            least: N,
-            most: N,
-            found,
-        });
+        return Err(IdentifierProblem::Length { least: N, most: N, found });
     }
     let mut bytes = [0; N];
     for (index, (byte, character)) in bytes.iter_mut().zip(text.chars()).enumerate() {
         let at = index + 1;
-        let converted = u8::try_from(character)
-            .ok()
-            .filter(u8::is_ascii)
-            .and_then(|c| allowed(at, c));
+        let converted = u8::try_from(character).ok().filter(u8::is_ascii).and_then(|c| allowed(at, c));
         *byte = converted.ok_or(IdentifierProblem::Character { at })?;
     }
     Ok(bytes)
@@ -130,10 +120,7 @@ macro_rules! ascii_identifier {
             pub fn parse(text: &str) -> Result<Self, $crate::identity::IdentifierError> {
                 Self::check(text)
                     .map(Self)
-                    .map_err(|problem| $crate::identity::IdentifierError {
-                        kind: $crate::identity::IdentifierKind::$name,
-                        problem,
-                    })
+                    .map_err(|problem| $crate::identity::IdentifierError { kind: $crate::identity::IdentifierKind::$name, problem })
             }
 
             /// The text, in its one spelling (letters in upper case).
@@ -175,22 +162,11 @@ mod tests {
     #[test]
     fn deserialising_parses() {
         let code: Uscc = serde_json::from_str("\"91350100M000100Y43\"").unwrap();
-        assert_eq!(
-            serde_json::to_string(&code).unwrap(),
-            "\"91350100M000100Y43\""
-        );
-        let error = serde_json::from_str::<ResidentId>("\"110105194912310021\"")
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.starts_with("resident identity number: check digit at 18 does not fit"),
-            "{error}"
-        );
+        assert_eq!(serde_json::to_string(&code).unwrap(), "\"91350100M000100Y43\"");
+        let error = serde_json::from_str::<ResidentId>("\"110105194912310021\"").unwrap_err().to_string();
+        assert!(error.starts_with("resident identity number: check digit at 18 does not fit"), "{error}");
         assert!(!error.contains("1101"), "errors repeat nothing personal");
-        assert!(
-            serde_json::from_str::<AuthorityCode>("12200000000").is_err(),
-            "a number is no code"
-        );
+        assert!(serde_json::from_str::<AuthorityCode>("12200000000").is_err(), "a number is no code");
         // An escape in the JSON text, so that the string cannot be borrowed.
         assert!(serde_json::from_str::<AuthorityCode>("\"1\\u003200000000\"").is_err());
         assert!(serde_json::from_str::<AuthorityCode>("\"1\\u0032200000000\"").is_ok());

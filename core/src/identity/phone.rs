@@ -40,22 +40,8 @@ mod tests {
         assert_eq!(phone.as_str(), "13800001234");
         assert_eq!(format!("{phone:?}"), "MobilePhone(138****1234)");
         let problem = |text| MobilePhone::parse(text).unwrap_err().problem;
-        assert_eq!(
-            problem("1380000123"),
-            Length {
-                least: 11,
-                most: 11,
-                found: 10
-            }
-        );
-        assert_eq!(
-            problem("+8613800001234"),
-            Length {
-                least: 11,
-                most: 11,
-                found: 14
-            }
-        );
+        assert_eq!(problem("1380000123"), Length { least: 11, most: 11, found: 10 });
+        assert_eq!(problem("+8613800001234"), Length { least: 11, most: 11, found: 14 });
         assert_eq!(problem("23800001234"), Character { at: 1 });
         assert_eq!(problem("12800001234"), Character { at: 2 });
         assert_eq!(problem("138 0001234"), Character { at: 4 });

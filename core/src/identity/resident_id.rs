@@ -22,33 +22,25 @@ const CHECK: &[u8; 11] = b"10X98765432";
 /// Provinces, autonomous regions, municipalities (GB/T 2260), with 71, 81, 82 and 83 for Taiwan, Hong Kong and
 /// Macao (83: residence permits of Taiwan residents, since 2018).
 const PROVINCES: [u8; 35] = [
-    11, 12, 13, 14, 15, 21, 22, 23, 31, 32, 33, 34, 35, 36, 37, 41, 42, 43, 44, 45, 46, 50, 51, 52,
-    53, 54, 61, 62, 63, 64, 65, 71, 81, 82, 83,
+    11, 12, 13, 14, 15, 21, 22, 23, 31, 32, 33, 34, 35, 36, 37, 41, 42, 43, 44, 45, 46, 50, 51, 52, 53, 54, 61, 62, 63, 64, 65, 71, 81, 82,
+    83,
 ];
 const YEARS: std::ops::RangeInclusive<i32> = 1800..=2199;
 
 /// The last character that fits the first 17, which must be digits.
 pub(crate) fn check_character(first: &[u8; 17]) -> u8 {
-    let sum: u32 = first
-        .iter()
-        .zip(WEIGHTS)
-        .map(|(&digit, weight)| u32::from(digit - b'0') * weight)
-        .sum();
+    let sum: u32 = first.iter().zip(WEIGHTS).map(|(&digit, weight)| u32::from(digit - b'0') * weight).sum();
     CHECK[(sum % 11) as usize]
 }
 
 /// The number that digits write.
 fn number(digits: &[u8]) -> u32 {
-    digits
-        .iter()
-        .fold(0, |number, digit| number * 10 + u32::from(digit - b'0'))
+    digits.iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0'))
 }
 
 /// The date of birth in the first 14 digits.
 fn birth_date(digits: &[u8]) -> Option<NaiveDate> {
-    let year = i32::try_from(number(&digits[6..10]))
-        .ok()
-        .filter(|year| YEARS.contains(year))?;
+    let year = i32::try_from(number(&digits[6..10])).ok().filter(|year| YEARS.contains(year))?;
     NaiveDate::from_ymd_opt(year, number(&digits[10..12]), number(&digits[12..14]))
 }
 
@@ -59,10 +51,7 @@ impl ResidentId {
             b'x' | b'X' if at == 18 => Some(b'X'),
             _ => None,
         })?;
-        if !PROVINCES
-            .iter()
-            .any(|&province| u32::from(province) == number(&id[..2]))
-        {
+        if !PROVINCES.iter().any(|&province| u32::from(province) == number(&id[..2])) {
             return Err(IdentifierProblem::Region { at: 1 });
         }
         if birth_date(&id).is_none() {
@@ -109,10 +98,7 @@ mod tests {
         // Examples of GB 11643-1999.
         let id = ResidentId::parse("11010519491231002x").unwrap();
         assert_eq!(id.as_str(), "11010519491231002X");
-        assert_eq!(
-            id.birth_date(),
-            NaiveDate::from_ymd_opt(1949, 12, 31).unwrap()
-        );
+        assert_eq!(id.birth_date(), NaiveDate::from_ymd_opt(1949, 12, 31).unwrap());
         assert_eq!(id.region(), "110105");
         assert_eq!(format!("{id:?}"), "ResidentId(110***********002X)");
         assert!(ResidentId::parse("440524188001010014").is_ok());
@@ -121,14 +107,7 @@ mod tests {
     #[test]
     fn says_what_and_where() {
         use IdentifierProblem::*;
-        assert_eq!(
-            problem("110105491231002"),
-            Length {
-                least: 18,
-                most: 18,
-                found: 15
-            }
-        );
+        assert_eq!(problem("110105491231002"), Length { least: 18, most: 18, found: 15 });
         assert_eq!(problem("1101051949123100２X"), Character { at: 17 });
         assert_eq!(problem("X1010519491231002X"), Character { at: 1 });
         assert_eq!(problem("11010519491231002Y"), Character { at: 18 });

@@ -31,7 +31,13 @@ record! {
 pub(crate) fn create(tx: &mut dyn Tx, ctx: &Ctx, subject: Uuid) -> Result<SubjectKey, Error> {
     let key = ctx.with_rng(SubjectKey::generate);
     let wrapped = ctx.with_rng(|rng| ctx.keys().wrap(rng, subject.as_bytes(), &key));
-    tx.add(&SubjectKeyRow { subject: *subject.as_bytes(), epoch: i64::from(wrapped.epoch), wrapped: wrapped.bytes, made_at: ctx.now(), version: 0 })?;
+    tx.add(&SubjectKeyRow {
+        subject: *subject.as_bytes(),
+        epoch: i64::from(wrapped.epoch),
+        wrapped: wrapped.bytes,
+        made_at: ctx.now(),
+        version: 0,
+    })?;
     Ok(key)
 }
 

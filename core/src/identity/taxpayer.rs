@@ -163,9 +163,10 @@ fn examine<'a>(tx: &mut dyn Tx, ctx: &Ctx, i: usize, new: &'a NewTaxpayer) -> Re
             PersonName::parse(&new.name).map_err(|e| malformed("name", e))?.as_str().to_owned(),
             ResidentId::parse(&new.number).map_err(|e| malformed("number", e))?.as_str().to_owned(),
         ),
-        TaxpayerKind::Enterprise => {
-            (error::text("name", &new.name, limits::NAME_CHARS_MAX)?, Uscc::parse(&new.number).map_err(|e| malformed("number", e))?.as_str().to_owned())
-        }
+        TaxpayerKind::Enterprise => (
+            error::text("name", &new.name, limits::NAME_CHARS_MAX)?,
+            Uscc::parse(&new.number).map_err(|e| malformed("number", e))?.as_str().to_owned(),
+        ),
     };
     let phone = new.phone.as_deref().map(MobilePhone::parse).transpose().map_err(|e| malformed("phone", e))?;
     let number_index = ctx.keys().blind("taxpayer.number", &number);
@@ -232,7 +233,8 @@ pub fn view(tx: &mut dyn ReadTx, ctx: &Ctx, id: TaxpayerId) -> Result<TaxpayerCa
 
 pub(crate) fn card(tx: &mut dyn ReadTx, ctx: &Ctx, taxpayer: &Taxpayer) -> Result<TaxpayerCard, Error> {
     let key = subject::key_of(tx, ctx, taxpayer.id.uuid())?;
-    let shown = |field| -> Result<Option<String>, Error> { Ok(taxpayer.open(&key, field)?.map(|text| masked(taxpayer.kind, field, &text))) };
+    let shown =
+        |field| -> Result<Option<String>, Error> { Ok(taxpayer.open(&key, field)?.map(|text| masked(taxpayer.kind, field, &text))) };
     Ok(TaxpayerCard {
         id: taxpayer.id,
         kind: taxpayer.kind,
@@ -257,7 +259,8 @@ fn masked(kind: TaxpayerKind, field: PersonalField, text: &str) -> String {
 /// The taxpayer's name as others see it: masked for persons.
 pub(crate) fn masked_name(tx: &mut dyn ReadTx, ctx: &Ctx, id: TaxpayerId) -> Result<String, Error> {
     let found: Option<Unchecked<Taxpayer>> = tx.find::<Taxpayer>((id,))?;
-    let taxpayer = found.ok_or(Error::NotFound { what: "taxpayer" })?.trust("whoever may see the conversation may see the masked name").into_inner();
+    let taxpayer =
+        found.ok_or(Error::NotFound { what: "taxpayer" })?.trust("whoever may see the conversation may see the masked name").into_inner();
     let key = subject::key_of(tx, ctx, id.uuid())?;
     Ok(taxpayer.open(&key, PersonalField::Name)?.map(|name| masked(taxpayer.kind, PersonalField::Name, &name)).unwrap_or_default())
 }

@@ -11,7 +11,7 @@ use crate::error::{Error, Refusal};
 use crate::id::{ConversationId, LineId};
 use crate::journal::{self, EventKind, Topic};
 use crate::limits;
-use crate::store::{StoreError, Reads, Tx, Writes, stretch};
+use crate::store::{Reads, StoreError, Tx, Writes, stretch};
 
 /// Takes the first in line.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -51,12 +51,17 @@ pub fn claim(tx: &mut dyn Tx, ctx: &Ctx, cmd: Claim) -> Result<Claimed, Error> {
     let found = tx.lock_row::<Line>((cmd.line,))?;
     let line = check(ctx, found)?;
     let first = first_waiting(tx, &line)?.ok_or(Error::Refused(Refusal::NobodyWaiting))?;
-    let first = tx.lock_row::<Conversation>((first,))?.ok_or(StoreError::Conflict)?.trust("the first of a line that the caller opened").into_inner();
+    let first = tx
+        .lock_row::<Conversation>((first,))?
+        .ok_or(StoreError::Conflict)?
+        .trust("the first of a line that the caller opened")
+        .into_inner();
     if first.state != ConversationState::Waiting {
         return Err(StoreError::Conflict.into()); // left the line a moment ago: look again
     }
     let now = ctx.now();
-    let taken = Conversation { state: ConversationState::Active, officer: Some(me), claimed_at: Some(now), active_at: now, ..first.clone() };
+    let taken =
+        Conversation { state: ConversationState::Active, officer: Some(me), claimed_at: Some(now), active_at: now, ..first.clone() };
     tx.replace(&first, taken)?;
     agenda::set(tx, ctx, TimerKind::ConversationIdle, first.id.uuid(), now.plus(limits::CONVERSATION_IDLE))?;
     journal::record(tx, ctx, Topic::Conversation(first.id), EventKind::Claimed, Some(first.id), None)?;

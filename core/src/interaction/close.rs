@@ -70,7 +70,8 @@ fn end(tx: &mut dyn Tx, ctx: &Ctx, c: &Conversation, outcome: Outcome, note: Opt
         return Err(Error::Refused(Refusal::ConversationClosed));
     }
     let key = subject::key_of(tx, ctx, c.id.uuid())?;
-    let closing_note = note.map(|n| ctx.with_rng(|rng| key.seal(ctx.keys().suite(), rng, Conversation::place("closing_note", &c.id), n.as_bytes())));
+    let closing_note =
+        note.map(|n| ctx.with_rng(|rng| key.seal(ctx.keys().suite(), rng, Conversation::place("closing_note", &c.id), n.as_bytes())));
     let ended_at = Some(ctx.now().max(c.active_at));
     tx.replace(c, Conversation { state: ConversationState::Closed, outcome: Some(outcome), closing_note, ended_at, ..c.clone() })?;
     let closed = Closed { conversation: c.id, outcome: Some(outcome) };
@@ -96,7 +97,8 @@ pub struct CloseIdle {
 /// Closes the conversation if nobody wrote for [`limits::CONVERSATION_IDLE`]; sets the timer anew if somebody did.
 pub fn close_idle(tx: &mut dyn Tx, ctx: &Ctx, cmd: CloseIdle) -> Result<Closed, Error> {
     // The conversation's lock comes before the timer's in the order of locks, so look before locking.
-    let timer = tx.find::<agenda::Timer>((cmd.timer,))?.ok_or(Error::Refused(Refusal::LeaseLost))?.trust("the holder of the lease").into_inner();
+    let timer =
+        tx.find::<agenda::Timer>((cmd.timer,))?.ok_or(Error::Refused(Refusal::LeaseLost))?.trust("the holder of the lease").into_inner();
     let id = ConversationId::from_uuid(uuid::Uuid::from_bytes(timer.subject));
     let found = tx.lock_row::<Conversation>((id,))?;
     let conversation = check(ctx, found)?;

@@ -189,9 +189,15 @@ pub fn list(tx: &mut dyn ReadTx, ctx: &Ctx, page: Page) -> Result<Vec<Conversati
 }
 
 pub(super) fn view(tx: &mut dyn ReadTx, ctx: &Ctx, c: &Conversation) -> Result<ConversationView, Error> {
-    let line = tx.find::<Line>((c.line,))?.ok_or(Error::NotFound { what: "line" })?.trust("whoever sees a conversation sees its line").into_inner();
+    let line = tx
+        .find::<Line>((c.line,))?
+        .ok_or(Error::NotFound { what: "line" })?
+        .trust("whoever sees a conversation sees its line")
+        .into_inner();
     let staff_no = match c.officer {
-        Some(officer) => tx.find::<Officer>((officer,))?.map(|o| o.trust("whoever sees a conversation sees the officer's number").into_inner().staff_no),
+        Some(officer) => {
+            tx.find::<Officer>((officer,))?.map(|o| o.trust("whoever sees a conversation sees the officer's number").into_inner().staff_no)
+        }
         None => None,
     };
     let key = subject::key_of(tx, ctx, c.id.uuid())?;

@@ -78,7 +78,16 @@ impl crate::core::Answer for LineOpened {
 pub fn open_line(tx: &mut dyn Tx, ctx: &Ctx, cmd: OpenLine) -> Result<LineOpened, Error> {
     let authority = path_of(tx, cmd.authority).map_err(|_| Error::invalid("authority", Problem::Unknown("authority")))?;
     let name = error::text("name", &cmd.name, limits::NAME_CHARS_MAX)?;
-    let line = Line { id: LineId::from_uuid(ctx.new_uuid()), authority, name, open: true, next_ticket: 1, opened_at: ctx.now(), external_id: None, version: 0 };
+    let line = Line {
+        id: LineId::from_uuid(ctx.new_uuid()),
+        authority,
+        name,
+        open: true,
+        next_ticket: 1,
+        opened_at: ctx.now(),
+        external_id: None,
+        version: 0,
+    };
     // The new line must be one the caller could open by id: the same terms decide.
     crate::access::check(ctx, Some(Unchecked::new(line.clone()))).map_err(|_| match ctx.actor() {
         Actor::System => Error::Denied { operation: ctx.operation().name },

@@ -94,14 +94,25 @@ pub fn send(tx: &mut dyn Tx, ctx: &Ctx, cmd: SendMessage) -> Result<Sent, Error>
     let key = subject::key_of(tx, ctx, id.uuid())?;
     let row = row_of(id, number);
     let body = ctx.with_rng(|rng| key.seal(ctx.keys().suite(), rng, place(&row), text.as_bytes()));
-    tx.add(&Message { conversation: id, number, sender: ctx.actor().as_ref(), client_id: ctx.key().map(str::to_owned), body, sent_at, external_id: None })?;
+    tx.add(&Message {
+        conversation: id,
+        number,
+        sender: ctx.actor().as_ref(),
+        client_id: ctx.key().map(str::to_owned),
+        body,
+        sent_at,
+        external_id: None,
+    })?;
     // Whoever writes has read what was written before.
     let (mut taxpayer_read, mut officer_read) = (conversation.taxpayer_read, conversation.officer_read);
     match ctx.actor() {
         Actor::Taxpayer(_) => taxpayer_read = number,
         _ => officer_read = number,
     }
-    tx.replace(&*conversation, Conversation { last_number: number, active_at: sent_at, taxpayer_read, officer_read, ..(*conversation).clone() })?;
+    tx.replace(
+        &*conversation,
+        Conversation { last_number: number, active_at: sent_at, taxpayer_read, officer_read, ..(*conversation).clone() },
+    )?;
     journal::record(tx, ctx, Topic::Conversation(id), EventKind::MessageSent, Some(id), Some(number))?;
     Ok(Sent { conversation: id, number, sent_at })
 }
@@ -142,7 +153,13 @@ pub fn messages(tx: &mut dyn ReadTx, ctx: &Ctx, id: ConversationId, after: i64, 
     page(tx, ctx, &conversation, after, limit.min(limits::PAGE_ROWS_MAX))
 }
 
-pub(super) fn page(tx: &mut dyn ReadTx, ctx: &Ctx, conversation: &Checked<Conversation>, after: i64, limit: u32) -> Result<Vec<MessageView>, Error> {
+pub(super) fn page(
+    tx: &mut dyn ReadTx,
+    ctx: &Ctx,
+    conversation: &Checked<Conversation>,
+    after: i64,
+    limit: u32,
+) -> Result<Vec<MessageView>, Error> {
     let key = subject::key_of(tx, ctx, conversation.id.uuid())?;
     let found: Vec<Message> = tx.under(conversation, stretch(None, ()).after((after,)).limit(limit))?;
     found.into_iter().map(|m| view(ctx, &key, m)).collect()

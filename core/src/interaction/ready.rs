@@ -114,20 +114,26 @@ fn for_each_waiting(tx: &mut dyn ReadTx, mut each: impl FnMut(&Conversation)) ->
     let mut from: Option<LineId> = None;
     loop {
         let range = stretch(None, ());
-        let lines: Vec<Line> = tx.scan(why, match from {
-            Some(last) => range.after((last,)),
-            None => range,
-        })?;
+        let lines: Vec<Line> = tx.scan(
+            why,
+            match from {
+                Some(last) => range.after((last,)),
+                None => range,
+            },
+        )?;
         let Some(last) = lines.last() else { return Ok(()) };
         from = Some(last.id);
         for line in &lines {
             let mut after: Option<Order> = None;
             loop {
                 let range = stretch(Some(Conversation::BY_WAIT), (line.id, ConversationState::Waiting)).limit(limits::PAGE_ROWS_MAX);
-                let page: Vec<Conversation> = tx.scan(why, match after {
-                    Some((rank, ticket)) => range.after((rank, ticket)),
-                    None => range,
-                })?;
+                let page: Vec<Conversation> = tx.scan(
+                    why,
+                    match after {
+                        Some((rank, ticket)) => range.after((rank, ticket)),
+                        None => range,
+                    },
+                )?;
                 let Some(last) = page.last() else { break };
                 after = Some((last.rank, last.ticket));
                 page.iter().for_each(&mut each);

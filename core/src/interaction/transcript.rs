@@ -53,10 +53,13 @@ fn count_ahead(tx: &mut dyn ReadTx, c: &Conversation) -> Result<u32, Error> {
     let (mut ahead, mut after) = (0, None);
     loop {
         let range = stretch(Some(Conversation::BY_WAIT), (c.line, ConversationState::Waiting));
-        let page: Vec<Conversation> = tx.scan(why, match after {
-            Some(place) => range.after(place),
-            None => range,
-        })?;
+        let page: Vec<Conversation> = tx.scan(
+            why,
+            match after {
+                Some(place) => range.after(place),
+                None => range,
+            },
+        )?;
         for other in &page {
             if (other.rank, other.ticket) >= (c.rank, c.ticket) {
                 return Ok(ahead);

@@ -170,7 +170,14 @@ impl<'de> Deserialize<'de> for Cursor {
 string_schema!(Cursor, "cursor", "A place in the journal, as answered before.");
 
 /// Writes down that something happened.
-pub(crate) fn record(tx: &mut dyn Tx, ctx: &Ctx, topic: Topic, kind: EventKind, conversation: Option<ConversationId>, number: Option<i64>) -> StoreResult<()> {
+pub(crate) fn record(
+    tx: &mut dyn Tx,
+    ctx: &Ctx,
+    topic: Topic,
+    kind: EventKind,
+    conversation: Option<ConversationId>,
+    number: Option<i64>,
+) -> StoreResult<()> {
     tx.add(&Event {
         xid: 0,
         seq: 0,
@@ -193,7 +200,10 @@ pub(crate) fn after(tx: &mut dyn ReadTx, cursor: Cursor, max: u32) -> StoreResul
 /// Events of one topic behind `cursor`.
 pub(crate) fn after_in(tx: &mut dyn ReadTx, topic: Topic, cursor: Cursor, max: u32) -> StoreResult<Vec<Event>> {
     let horizon = tx.horizon()?;
-    let range = stretch(Some(Event::BY_TOPIC), (topic.bytes(),)).after((cursor.xid, cursor.seq)).until(horizon - 1).limit(max.min(limits::EVENTS_PAGE_MAX));
+    let range = stretch(Some(Event::BY_TOPIC), (topic.bytes(),))
+        .after((cursor.xid, cursor.seq))
+        .until(horizon - 1)
+        .limit(max.min(limits::EVENTS_PAGE_MAX));
     tx.scan(Engine::work("the reader's topics were checked"), range)
 }
 

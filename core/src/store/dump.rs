@@ -109,7 +109,10 @@ fn value(table: &Table, i: usize, text: Written) -> Option<Value> {
 /// # Errors
 /// `Corrupt` for a dump that is cut off, altered, of another format or a newer schema; `Backend` for a store
 /// that is not empty. Nothing is restored then.
-pub fn restore<I: Iterator<Item = std::io::Result<String>>>(store: &dyn Store, mut lines: impl FnMut() -> std::io::Result<I>) -> Result<u64, Error> {
+pub fn restore<I: Iterator<Item = std::io::Result<String>>>(
+    store: &dyn Store,
+    mut lines: impl FnMut() -> std::io::Result<I>,
+) -> Result<u64, Error> {
     let read = |e: std::io::Error| Error::from(StoreError::Backend(format!("the dump could not be read: {e}")));
     let rows = check(lines().map_err(read)?)?;
     require_empty(store)?;
@@ -120,7 +123,9 @@ pub fn restore<I: Iterator<Item = std::io::Result<String>>>(store: &dyn Store, m
             let known = by_name.get(table.as_str()).copied().ok_or_else(|| StoreError::Corrupt(format!("the dump has a table {table}")))?;
             let width = values.len();
             let row: Option<Row> = values.into_iter().enumerate().map(|(i, v)| value(known, i, v)).collect();
-            let row = row.filter(|_| width == known.columns.len()).ok_or_else(|| StoreError::Corrupt(format!("a row of {table} does not fit")))?;
+            let row = row
+                .filter(|_| width == known.columns.len())
+                .ok_or_else(|| StoreError::Corrupt(format!("a row of {table} does not fit")))?;
             chunk.push((known, row));
         }
         if chunk.len() >= limits::BULK_CHUNK_ROWS {

@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::raw::{Range, RawRead, RawWrite};
-use super::{Done, Projections, Published, ReadBody, ReadTx, Row, Signal, Spec, Store, StoreError, StoreResult, Table, Tx, Value, WriteBody, settle};
+use super::{
+    Done, Projections, Published, ReadBody, ReadTx, Row, Signal, Spec, Store, StoreError, StoreResult, Table, Tx, Value, WriteBody, settle,
+};
 use crate::error::Error;
 
 /// What happens at the call that is struck.

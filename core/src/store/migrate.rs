@@ -23,14 +23,15 @@ pub struct Migration {
 }
 
 /// Every migration, oldest first. The files are in `migrations/` at the top of the repository.
-pub const MIGRATIONS: &[Migration] = &[
-    Migration {
-        version: 1,
-        name: "foundation",
-        sqlite: include_str!("../../../migrations/0001_foundation.sql"),
-        postgres: concat!(include_str!("../../../migrations/0001_foundation.sql"), include_str!("../../../migrations/0001_foundation.postgres.sql")),
-    },
-];
+pub const MIGRATIONS: &[Migration] = &[Migration {
+    version: 1,
+    name: "foundation",
+    sqlite: include_str!("../../../migrations/0001_foundation.sql"),
+    postgres: concat!(
+        include_str!("../../../migrations/0001_foundation.sql"),
+        include_str!("../../../migrations/0001_foundation.postgres.sql")
+    ),
+}];
 
 /// The newest schema version this program knows.
 pub fn newest() -> i64 {
@@ -52,7 +53,11 @@ fn sql_of(migration: &Migration, dialect: Dialect) -> &'static str {
 /// Brings the schema up to [`newest`]; returns the versions applied now. The caller holds the engine's lock
 /// against other migrators and gives each migration its transaction through `run`.
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
-pub(crate) fn migrate<C: SqlConn>(conn: &mut C, now: Timestamp, mut run: impl FnMut(&mut C, &str) -> StoreResult<()>) -> StoreResult<Vec<i64>> {
+pub(crate) fn migrate<C: SqlConn>(
+    conn: &mut C,
+    now: Timestamp,
+    mut run: impl FnMut(&mut C, &str) -> StoreResult<()>,
+) -> StoreResult<Vec<i64>> {
     const TABLE: &str = "schema_migration";
     let dialect = conn.dialect();
     run(
@@ -72,7 +77,8 @@ pub(crate) fn migrate<C: SqlConn>(conn: &mut C, now: Timestamp, mut run: impl Fn
                 Value::Bytes(hash::sm3(&[sql.as_bytes()]).to_vec()),
                 Value::Int(now.micros()),
             ];
-            let insert = dialect.placeholders("INSERT INTO schema_migration (version, name, checksum, applied_at) VALUES (?1, ?2, ?3, ?4)".into());
+            let insert =
+                dialect.placeholders("INSERT INTO schema_migration (version, name, checksum, applied_at) VALUES (?1, ?2, ?3, ?4)".into());
             conn.execute(&insert, &row, TABLE)
         });
         if let Err(e) = steps {
@@ -92,7 +98,11 @@ pub(crate) fn require_current<C: SqlConn>(conn: &mut C) -> StoreResult<()> {
     let applied = conn.query("SELECT version, checksum FROM schema_migration ORDER BY version", &[], &APPLIED)?;
     refuse_strangers(&applied, dialect)?;
     if applied.len() < MIGRATIONS.len() {
-        return Err(StoreError::Backend(format!("the database has schema version {}, this program needs {}: migrate it first", applied.len(), newest())));
+        return Err(StoreError::Backend(format!(
+            "the database has schema version {}, this program needs {}: migrate it first",
+            applied.len(),
+            newest()
+        )));
     }
     Ok(())
 }

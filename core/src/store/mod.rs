@@ -15,10 +15,10 @@ use std::sync::Arc;
 
 #[macro_use]
 mod record;
-mod error;
 #[cfg(feature = "testing")]
 pub mod conformance;
 pub mod dump;
+mod error;
 mod lock_order;
 pub mod memory;
 pub mod migrate;
@@ -179,7 +179,11 @@ pub trait Store: Send + Sync {
 /// What callers of a [`Store`] use.
 pub trait StoreExt: Store {
     /// Queues a write and hands out a ticket for its answer.
-    fn submit_for<R: Send + 'static>(&self, spec: Spec, mut body: impl FnMut(&mut dyn Tx) -> Result<R, Error> + Send + 'static) -> Ticket<R> {
+    fn submit_for<R: Send + 'static>(
+        &self,
+        spec: Spec,
+        mut body: impl FnMut(&mut dyn Tx) -> Result<R, Error> + Send + 'static,
+    ) -> Ticket<R> {
         let (answer, ticket) = ticket();
         let result = Arc::new(std::sync::Mutex::new(None));
         let put = result.clone();
@@ -199,12 +203,20 @@ pub trait StoreExt: Store {
     }
 
     /// Runs a write and blocks until it is durable.
-    fn transact<R: Send + 'static>(&self, spec: Spec, body: impl FnMut(&mut dyn Tx) -> Result<R, Error> + Send + 'static) -> Result<R, Error> {
+    fn transact<R: Send + 'static>(
+        &self,
+        spec: Spec,
+        body: impl FnMut(&mut dyn Tx) -> Result<R, Error> + Send + 'static,
+    ) -> Result<R, Error> {
         self.submit_for(spec, body).wait()
     }
 
     /// Runs a read.
-    fn query<R: Send + 'static>(&self, name: &'static str, mut body: impl FnMut(&mut dyn ReadTx) -> Result<R, Error> + Send + 'static) -> Result<R, Error> {
+    fn query<R: Send + 'static>(
+        &self,
+        name: &'static str,
+        mut body: impl FnMut(&mut dyn ReadTx) -> Result<R, Error> + Send + 'static,
+    ) -> Result<R, Error> {
         let result = Arc::new(std::sync::Mutex::new(None));
         let put = result.clone();
         self.read(

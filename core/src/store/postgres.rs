@@ -19,8 +19,8 @@ use postgres::{Client, NoTls, Statement};
 use super::deadline::Deadline;
 use super::sql::{Dialect, Projected, SqlConn, SqlTx};
 use super::{
-    Column, Done, Isolation, Kind, MakeProjections, Priority, Projections, Published, ReadBody, Row, Signal, Spec, Store, StoreError, StoreExt, StoreResult, Value,
-    WriteBody, migrate, settle, ticket,
+    Column, Done, Isolation, Kind, MakeProjections, Priority, Projections, Published, ReadBody, Row, Signal, Spec, Store, StoreError,
+    StoreExt, StoreResult, Value, WriteBody, migrate, settle, ticket,
 };
 use crate::clock::Timestamp;
 use crate::error::Error;
@@ -122,7 +122,10 @@ fn open(url: &str, now: Timestamp, make: MakeProjections) -> Result<(Arc<Inner>,
     }
     // An ICU or builtin locale stands elsewhere, with a datcollate of C: see what the server does.
     if conn.text("SELECT CAST('a' < 'B' OR 'Z' > 'a' OR '征' < 'z' AS TEXT)")? != "false" {
-        return Err(StoreError::Backend("the database does not sort by bytes; create it with LOCALE_PROVIDER libc LOCALE 'C' TEMPLATE template0".into()).into());
+        return Err(StoreError::Backend(
+            "the database does not sort by bytes; create it with LOCALE_PROVIDER libc LOCALE 'C' TEMPLATE template0".into(),
+        )
+        .into());
     }
     if conn.text("SHOW synchronous_commit")? == "off" {
         tracing::warn!("synchronous_commit is off: what this host acknowledges may be lost when PostgreSQL crashes");
@@ -159,7 +162,9 @@ impl Store for PostgresStore {
         if self.is_own_thread() {
             return done(Err(StoreError::Backend("a transaction body called the store; pass the transaction on instead".into()).into()));
         }
-        if let Err((refused, Work::Write(_, _, done) | Work::Read(_, done))) = self.inner.writes.push(Work::Write(spec, body, done), spec.priority) {
+        if let Err((refused, Work::Write(_, _, done) | Work::Read(_, done))) =
+            self.inner.writes.push(Work::Write(spec, body, done), spec.priority)
+        {
             done(Err(refused.into()));
         }
     }
@@ -222,7 +227,10 @@ struct Waiting<T> {
 
 impl<T> Default for Lane<T> {
     fn default() -> Self {
-        Self { waiting: Mutex::new(Waiting { interactive: VecDeque::new(), bulk: VecDeque::new(), closed: false }), arrived: Condvar::new() }
+        Self {
+            waiting: Mutex::new(Waiting { interactive: VecDeque::new(), bulk: VecDeque::new(), closed: false }),
+            arrived: Condvar::new(),
+        }
     }
 }
 
@@ -375,7 +383,8 @@ fn give_hints(inner: &Inner) {
             }
             Hint::Whisper(note) => note,
         };
-        let told = connection(inner, &mut slot).and_then(|c| c.execute("SELECT pg_notify('zhengna', $1)", &[Value::Text(payload)], "notify"));
+        let told =
+            connection(inner, &mut slot).and_then(|c| c.execute("SELECT pg_notify('zhengna', $1)", &[Value::Text(payload)], "notify"));
         if let Err(e) = told {
             // Only a hint: others look at the journal by themselves a moment later.
             tracing::warn!(error = %e, "hint not given");
@@ -445,7 +454,8 @@ pub(crate) struct PgConn {
 
 impl PgConn {
     fn connect(url: &str) -> StoreResult<Self> {
-        let mut config: postgres::Config = url.parse().map_err(|e: postgres::Error| StoreError::Backend(format!("connection string: {e}")))?;
+        let mut config: postgres::Config =
+            url.parse().map_err(|e: postgres::Error| StoreError::Backend(format!("connection string: {e}")))?;
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(Duration::from_secs(5));
         }

@@ -177,7 +177,8 @@ pub trait Record: Clone + Send + Sync + Sized + 'static {
 /// Decodes one column or names it in the error.
 pub(crate) fn field<F: Field>(table: &'static Table, row: &mut Row, position: usize) -> Result<F, StoreError> {
     let value = std::mem::replace(&mut row[position], Value::Null);
-    F::decode(value).ok_or_else(|| StoreError::Corrupt(format!("{}.{} holds a value of the wrong kind", table.name, table.columns[position].name)))
+    F::decode(value)
+        .ok_or_else(|| StoreError::Corrupt(format!("{}.{} holds a value of the wrong kind", table.name, table.columns[position].name)))
 }
 
 /// Position of the column `name`; fails to compile (in const context) for an unknown one.

@@ -19,8 +19,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, params_from_iter};
 use super::deadline::{Deadline, now};
 use super::sql::{Dialect, Projected, SqlConn, SqlTx};
 use super::{
-    Change, Column, Done, Kind, MakeProjections, Priority, Projections, Published, ReadBody, Row, Signal, Spec, Store, StoreError, StoreResult, Value,
-    WriteBody, migrate, settle,
+    Change, Column, Done, Kind, MakeProjections, Priority, Projections, Published, ReadBody, Row, Signal, Spec, Store, StoreError,
+    StoreResult, Value, WriteBody, migrate, settle,
 };
 use crate::clock::Timestamp;
 use crate::error::Error;
@@ -85,7 +85,14 @@ impl SqliteStore {
         let mut published = Projections::new(make);
         published.rebuild(&mut SqlTx::new(&mut conn, None, Projected::Absent))?;
         let shared = Arc::new(Shared { published: Published::new(published), signal: Signal::default() });
-        Ok(Arc::new(Self { queue: Arc::default(), shared, writer: None, readers: Readers::new(path.to_owned()), applied: Vec::new(), lock: None }))
+        Ok(Arc::new(Self {
+            queue: Arc::default(),
+            shared,
+            writer: None,
+            readers: Readers::new(path.to_owned()),
+            applied: Vec::new(),
+            lock: None,
+        }))
     }
 
     /// Migrations that opening applied.
@@ -159,7 +166,11 @@ fn take_lock(path: &Path) -> StoreResult<File> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&name).map_err(|e| {
-        if e.kind() == std::io::ErrorKind::StorageFull { StoreError::Full(e.to_string()) } else { StoreError::Backend(format!("{}: {e}", name.to_string_lossy())) }
+        if e.kind() == std::io::ErrorKind::StorageFull {
+            StoreError::Full(e.to_string())
+        } else {
+            StoreError::Backend(format!("{}: {e}", name.to_string_lossy()))
+        }
     })?;
     match file.try_lock() {
         Ok(()) => Ok(file),
@@ -218,9 +229,11 @@ impl Store for SqliteStore {
         if self.writer.as_ref().is_none_or(JoinHandle::is_finished) {
             return Err(StoreError::Closed);
         }
-        self.readers.with(|conn| conn.0.query_row("SELECT 1", [], |_| Ok(())).map_err(|e| error(&e, "check").into())).map_err(|e: Error| match e {
-            Error::Store(e) => e,
-            other => StoreError::Backend(other.to_string()),
+        self.readers.with(|conn| conn.0.query_row("SELECT 1", [], |_| Ok(())).map_err(|e| error(&e, "check").into())).map_err(|e: Error| {
+            match e {
+                Error::Store(e) => e,
+                other => StoreError::Backend(other.to_string()),
+            }
         })
     }
 }
@@ -471,7 +484,8 @@ impl Readers {
     fn take(&self) -> StoreResult<SqliteConn> {
         let pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
         let full = |pool: &mut Pool| pool.idle.is_empty() && pool.open >= limits::READERS_MAX;
-        let (mut pool, timed_out) = self.returned.wait_timeout_while(pool, limits::READER_WAIT_MAX, full).unwrap_or_else(PoisonError::into_inner);
+        let (mut pool, timed_out) =
+            self.returned.wait_timeout_while(pool, limits::READER_WAIT_MAX, full).unwrap_or_else(PoisonError::into_inner);
         if let Some(conn) = pool.idle.pop() {
             return Ok(conn);
         }

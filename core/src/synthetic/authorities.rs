@@ -91,9 +91,7 @@ pub enum AuthorityFileError {
         line: usize,
     },
     /// The parent is not on an earlier line, or the first authority has one, or a later one has none.
-    #[error(
-        "line {line}: the first authority has no parent, every other one a parent on an earlier line"
-    )]
+    #[error("line {line}: the first authority has no parent, every other one a parent on an earlier line")]
     Parent {
         /// Number of the line, from 1.
         line: usize,
@@ -119,9 +117,7 @@ pub fn jilin_authorities() -> Vec<AuthorityRow> {
 /// # Errors
 /// [`AuthorityFileError`] for the first line that breaks a rule.
 pub fn parse_authorities(text: &str) -> Result<Vec<AuthorityRow>, AuthorityFileError> {
-    let mut lines = (1..)
-        .zip(text.lines())
-        .filter(|(_, content)| !content.is_empty() && !content.starts_with('#'));
+    let mut lines = (1..).zip(text.lines()).filter(|(_, content)| !content.is_empty() && !content.starts_with('#'));
     match lines.next() {
         Some((_, HEADER)) => {}
         Some((line, _)) => return Err(AuthorityFileError::Header { line }),
@@ -131,22 +127,12 @@ pub fn parse_authorities(text: &str) -> Result<Vec<AuthorityRow>, AuthorityFileE
     let mut codes = BTreeSet::new();
     for (line, content) in lines {
         let fields: Vec<&str> = content.split(',').collect();
-        let Ok([code, parent, kind, name, date]) = <[&str; FIELDS]>::try_from(fields.as_slice())
-        else {
-            return Err(AuthorityFileError::Fields {
-                line,
-                found: fields.len(),
-            });
+        let Ok([code, parent, kind, name, date]) = <[&str; FIELDS]>::try_from(fields.as_slice()) else {
+            return Err(AuthorityFileError::Fields { line, found: fields.len() });
         };
-        let parse = |text| {
-            AuthorityCode::parse(text).map_err(|error| AuthorityFileError::Code { line, error })
-        };
+        let parse = |text| AuthorityCode::parse(text).map_err(|error| AuthorityFileError::Code { line, error });
         let code = parse(code)?;
-        let parent = if parent.is_empty() {
-            None
-        } else {
-            Some(parse(parent)?)
-        };
+        let parent = if parent.is_empty() { None } else { Some(parse(parent)?) };
         let kind = kind_of(kind).ok_or(AuthorityFileError::Kind { line })?;
         if name.is_empty() || name.trim() != name {
             return Err(AuthorityFileError::Name { line });
@@ -162,13 +148,7 @@ pub fn parse_authorities(text: &str) -> Result<Vec<AuthorityRow>, AuthorityFileE
         if !codes.insert(code) {
             return Err(AuthorityFileError::Repeated { line });
         }
-        rows.push(AuthorityRow {
-            code,
-            parent,
-            kind,
-            name: name.to_owned(),
-            effective_from,
-        });
+        rows.push(AuthorityRow { code, parent, kind, name: name.to_owned(), effective_from });
     }
     Ok(rows)
 }
@@ -201,10 +181,7 @@ mod tests {
         use AuthorityKind::*;
         let rows = jilin_authorities();
         let count = |kind| rows.iter().filter(|row| row.kind == kind).count();
-        assert_eq!(
-            [National, Province, Prefecture, County, Zone, Office].map(count),
-            [1, 1, 9, 60, 10, 11]
-        );
+        assert_eq!([National, Province, Prefecture, County, Zone, Office].map(count), [1, 1, 9, 60, 10, 11]);
         let by_code: HashMap<_, _> = rows.iter().map(|row| (row.code, row)).collect();
         assert_eq!(by_code.len(), rows.len());
         let depth = |row: &AuthorityRow| {
@@ -228,71 +205,29 @@ mod tests {
         assert_eq!(names.len(), rows.len(), "no name twice");
         let under_province: Vec<_> = rows
             .iter()
-            .filter(|row| {
-                matches!(row.kind, County | Zone) && row.parent.unwrap().as_str() == "12200000000"
-            })
+            .filter(|row| matches!(row.kind, County | Zone) && row.parent.unwrap().as_str() == "12200000000")
             .map(|row| row.name.as_str())
             .collect();
-        assert_eq!(
-            under_province,
-            [
-                "国家税务总局梅河口市税务局",
-                "国家税务总局长白山保护开发区税务局"
-            ]
-        );
+        assert_eq!(under_province, ["国家税务总局梅河口市税务局", "国家税务总局长白山保护开发区税务局"]);
     }
 
     #[test]
     fn strict() {
         use AuthorityFileError::*;
         let root = "10000000000,,national,国家税务总局,2018-06-15";
-        let problem =
-            |line: &str| parse_authorities(&format!("{HEADER}\n{root}\n{line}\n")).unwrap_err();
+        let problem = |line: &str| parse_authorities(&format!("{HEADER}\n{root}\n{line}\n")).unwrap_err();
         assert_eq!(parse_authorities(""), Err(Header { line: 0 }));
         assert_eq!(parse_authorities("# c\ncode\n"), Err(Header { line: 2 }));
-        assert_eq!(
-            problem("12200000000,10000000000,province,省"),
-            Fields { line: 3, found: 4 }
-        );
-        assert!(matches!(
-            problem("1220000000,10000000000,province,省,2018-06-15"),
-            Code { line: 3, .. }
-        ));
-        assert!(matches!(
-            problem(" 12200000000,10000000000,province,省,2018-06-15"),
-            Code { line: 3, .. }
-        ));
-        assert_eq!(
-            problem("12200000000,10000000000,Province,省,2018-06-15"),
-            Kind { line: 3 }
-        );
-        assert_eq!(
-            problem("12200000000,10000000000,province, 省,2018-06-15"),
-            Name { line: 3 }
-        );
-        assert_eq!(
-            problem("12200000000,10000000000,province,省,2018-6-15"),
-            Date { line: 3 }
-        );
-        assert_eq!(
-            problem("12200000000,10000000000,province,省,2018-02-29"),
-            Date { line: 3 }
-        );
-        assert_eq!(
-            problem("12200000000,,province,省,2018-06-15"),
-            Parent { line: 3 }
-        );
-        assert_eq!(
-            problem("12200000000,12200000000,province,省,2018-06-15"),
-            Parent { line: 3 }
-        );
-        assert_eq!(
-            problem("10000000000,10000000000,province,省,2018-06-15"),
-            Repeated { line: 3 }
-        );
-        assert_eq!(
-            Date { line: 3 }.to_string(),
-            "line 3: the date must be YYYY-MM-DD"
-        );
+        assert_eq!(problem("12200000000,10000000000,province,省"), Fields { line: 3, found: 4 });
+        assert!(matches!(problem("1220000000,10000000000,province,省,2018-06-15"), Code { line: 3, .. }));
+        assert!(matches!(problem(" 12200000000,10000000000,province,省,2018-06-15"), Code { line: 3, .. }));
+        assert_eq!(problem("12200000000,10000000000,Province,省,2018-06-15"), Kind { line: 3 });
+        assert_eq!(problem("12200000000,10000000000,province, 省,2018-06-15"), Name { line: 3 });
+        assert_eq!(problem("12200000000,10000000000,province,省,2018-6-15"), Date { line: 3 });
+        assert_eq!(problem("12200000000,10000000000,province,省,2018-02-29"), Date { line: 3 });
+        assert_eq!(problem("12200000000,,province,省,2018-06-15"), Parent { line: 3 });
+        assert_eq!(problem("12200000000,12200000000,province,省,2018-06-15"), Parent { line: 3 });
+        assert_eq!(problem("10000000000,10000000000,province,省,2018-06-15"), Repeated { line: 3 });
+        assert_eq!(Date { line: 3 }.to_string(), "line 3: the date must be YYYY-MM-DD");
     }
 }

@@ -12,17 +12,11 @@ pub const ENTERPRISE_SUFFIX: &str = "（合成数据）";
 pub const ORGANISATION_PREFIX: &str = "XX";
 
 /// Registering department and category: companies, sole traders, farmers' cooperatives (9 市场监督管理). GB 32100-2015.
-const REGISTERED_AS: [(&str, &str); 6] = [
-    ("91", "有限公司"),
-    ("91", "有限公司"),
-    ("91", "有限责任公司"),
-    ("91", "股份有限公司"),
-    ("92", "经营部"),
-    ("93", "专业合作社"),
-];
+const REGISTERED_AS: [(&str, &str); 6] =
+    [("91", "有限公司"), ("91", "有限公司"), ("91", "有限责任公司"), ("91", "股份有限公司"), ("92", "经营部"), ("93", "专业合作社")];
 const WORDS: [&str; 24] = [
-    "瑞丰", "恒达", "金穗", "北辰", "松江", "长白", "天池", "雪原", "鑫源", "华茂", "盛世", "吉祥",
-    "宏图", "远航", "博雅", "康宁", "泰和", "万通", "佳禾", "春城", "汇川", "启明", "同德", "安泰",
+    "瑞丰", "恒达", "金穗", "北辰", "松江", "长白", "天池", "雪原", "鑫源", "华茂", "盛世", "吉祥", "宏图", "远航", "博雅", "康宁", "泰和",
+    "万通", "佳禾", "春城", "汇川", "启明", "同德", "安泰",
 ];
 const TRADES: [&str; 20] = [
     "商贸",
@@ -63,11 +57,7 @@ pub fn enterprise(rng: &mut Rng) -> SyntheticEnterprise {
     const CHARACTERS: &[u8; 31] = b"0123456789ABCDEFGHJKLMNPQRTUWXY";
     let (division, place) = pick(rng, &DIVISIONS);
     let (registered, form) = pick(rng, &REGISTERED_AS);
-    let name = format!(
-        "{place}{}{}{form}{ENTERPRISE_SUFFIX}",
-        pick(rng, &WORDS),
-        pick(rng, &TRADES)
-    );
+    let name = format!("{place}{}{}{form}{ENTERPRISE_SUFFIX}", pick(rng, &WORDS), pick(rng, &TRADES));
 
     let mut organisation = [0; 8];
     let (prefix, rest) = organisation.split_at_mut(ORGANISATION_PREFIX.len());
@@ -78,14 +68,7 @@ pub fn enterprise(rng: &mut Rng) -> SyntheticEnterprise {
     code[2..8].copy_from_slice(division.as_bytes());
     code[8..16].copy_from_slice(&organisation);
     code[16] = organisation_check_character(&organisation);
-    let text: String = code
-        .iter()
-        .chain([&check_character(&code)])
-        .map(|&c| char::from(c))
-        .collect();
+    let text: String = code.iter().chain([&check_character(&code)]).map(|&c| char::from(c)).collect();
     // why it cannot fail: put together by the rules of its parser, as the test over a thousand seeds confirms
-    SyntheticEnterprise {
-        name,
-        uscc: Uscc::parse(&text).expect("a credit code"),
-    }
+    SyntheticEnterprise { name, uscc: Uscc::parse(&text).expect("a credit code") }
 }

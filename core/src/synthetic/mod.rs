@@ -15,9 +15,7 @@ mod authorities;
 mod enterprises;
 mod people;
 
-pub use authorities::{
-    AuthorityFileError, AuthorityKind, AuthorityRow, jilin_authorities, parse_authorities,
-};
+pub use authorities::{AuthorityFileError, AuthorityKind, AuthorityRow, jilin_authorities, parse_authorities};
 pub use enterprises::{ENTERPRISE_SUFFIX, ORGANISATION_PREFIX, SyntheticEnterprise, enterprise};
 pub use people::{BIRTHS, PHONE_PREFIX, SEQUENCES, SyntheticPerson, person};
 
@@ -110,10 +108,7 @@ mod tests {
     #[test]
     fn divisions_are_those_of_the_authorities() {
         let rows = jilin_authorities();
-        let mut counties: Vec<_> = rows
-            .iter()
-            .filter(|row| row.kind == AuthorityKind::County)
-            .collect();
+        let mut counties: Vec<_> = rows.iter().filter(|row| row.kind == AuthorityKind::County).collect();
         counties.sort_by_key(|row| row.code);
         assert_eq!(counties.len(), DIVISIONS.len());
         for (row, (division, place)) in counties.into_iter().zip(DIVISIONS) {
@@ -132,11 +127,7 @@ mod tests {
             let id = ResidentId::parse(person.resident_id.as_str()).unwrap();
             assert!(divisions.contains(id.region()), "{}", id.as_str());
             assert!(BIRTHS.contains(&id.birth_date()), "{}", id.as_str());
-            assert!(
-                SEQUENCES.contains(&id.as_str()[14..17].parse().unwrap()),
-                "{}",
-                id.as_str()
-            );
+            assert!(SEQUENCES.contains(&id.as_str()[14..17].parse().unwrap()), "{}", id.as_str());
             let phone = MobilePhone::parse(person.phone.as_str()).unwrap();
             assert!(phone.as_str().starts_with(PHONE_PREFIX));
             assert!((2..=3).contains(&person.name.as_str().chars().count()));
@@ -145,11 +136,7 @@ mod tests {
             let code = Uscc::parse(enterprise.uscc.as_str()).unwrap();
             assert!(divisions.contains(code.division()));
             assert!(code.as_str()[8..].starts_with(ORGANISATION_PREFIX));
-            assert!(
-                enterprise.name.ends_with(ENTERPRISE_SUFFIX),
-                "{}",
-                enterprise.name
-            );
+            assert!(enterprise.name.ends_with(ENTERPRISE_SUFFIX), "{}", enterprise.name);
 
             seen[0].insert(id.as_str().to_owned());
             seen[1].insert(phone.as_str().to_owned());

@@ -107,7 +107,11 @@ impl App {
         self.blocking(&self.0.sign_ins, run).await
     }
 
-    async fn blocking<R: Send + 'static>(&self, slots: &Semaphore, run: impl FnOnce(&Core) -> Result<R, Error> + Send + 'static) -> Result<R, Problem> {
+    async fn blocking<R: Send + 'static>(
+        &self,
+        slots: &Semaphore,
+        run: impl FnOnce(&Core) -> Result<R, Error> + Send + 'static,
+    ) -> Result<R, Problem> {
         // The semaphores are never closed.
         let _slot = slots.acquire().await.map_err(|_| Problem::of_status(StatusCode::SERVICE_UNAVAILABLE))?;
         let (core, span) = (self.0.core.clone(), tracing::Span::current());

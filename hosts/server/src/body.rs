@@ -18,13 +18,8 @@ use axum::response::{IntoResponse, Response};
 use bytes::BytesMut;
 use hyper::body::Body as _;
 use serde::Serialize;
-use serde::de::value::{
-    Error as ValueError, MapAccessDeserializer, MapDeserializer, SeqDeserializer,
-};
-use serde::de::{
-    self, DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess,
-    Unexpected, Visitor,
-};
+use serde::de::value::{Error as ValueError, MapAccessDeserializer, MapDeserializer, SeqDeserializer};
+use serde::de::{self, DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde_path_to_error::Segment;
 
 use crate::problem::Problem;
@@ -40,10 +35,7 @@ pub struct JsonLimits {
 
 impl Default for JsonLimits {
     fn default() -> JsonLimits {
-        JsonLimits {
-            bytes: 256 * 1024,
-            depth: 32,
-        }
+        JsonLimits { bytes: 256 * 1024, depth: 32 }
     }
 }
 
@@ -69,11 +61,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         if !is_json(request.headers()) {
             return Err(Problem::of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
         }
-        let limits = request
-            .extensions()
-            .get::<JsonLimits>()
-            .copied()
-            .unwrap_or_default();
+        let limits = request.extensions().get::<JsonLimits>().copied().unwrap_or_default();
         let bytes = whole(request.into_body(), limits.bytes).await?;
         from_slice(&bytes, limits.depth).map(Json)
     }
@@ -114,12 +102,7 @@ async fn whole(mut body: Body, limit: usize) -> Result<Bytes, Problem> {
     let mut all = BytesMut::new();
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
         let frame = frame.map_err(|_| {
-            Problem::new(
-                StatusCode::BAD_REQUEST,
-                "body.broken",
-                "上传中断，请重试",
-                "The request body ended early or is malformed.",
-            )
+            Problem::new(StatusCode::BAD_REQUEST, "body.broken", "上传中断，请重试", "The request body ended early or is malformed.")
         })?;
         let Ok(data) = frame.into_data() else {
             continue;
@@ -140,11 +123,7 @@ fn bad(code: &'static str, title: &'static str, detail: impl Into<String>) -> Pr
 pub fn from_slice<T: DeserializeOwned>(bytes: &[u8], max_depth: usize) -> Result<T, Problem> {
     let text = std::str::from_utf8(bytes).map_err(|e| {
         let at = e.valid_up_to();
-        bad(
-            "body.not_utf8",
-            "提交的内容不是有效的 UTF-8 文本",
-            format!("The body is not UTF-8 at byte {at}."),
-        )
+        bad("body.not_utf8", "提交的内容不是有效的 UTF-8 文本", format!("The body is not UTF-8 at byte {at}."))
     })?;
     if let Some(at) = first_too_deep(bytes, max_depth) {
         let detail = format!("The body nests deeper than {max_depth} levels at byte {at}.");
@@ -162,11 +141,7 @@ pub fn from_slice<T: DeserializeOwned>(bytes: &[u8], max_depth: usize) -> Result
             at.push(name.to_owned());
         }
         let problem = bad("body.invalid", "提交的内容有误", without_values(&message));
-        if at.is_empty() {
-            problem
-        } else {
-            problem.with_field(pointer(&at))
-        }
+        if at.is_empty() { problem } else { problem.with_field(pointer(&at)) }
     })
 }
 
@@ -209,39 +184,19 @@ fn first_too_deep(bytes: &[u8], max: usize) -> Option<usize> {
 
 /// The text as a tree, refusing what serde_json lets through: duplicate keys, U+0000, text after the value.
 fn parsed(text: &str) -> Result<Node, Problem> {
-    let mut state = Walked {
-        at: Vec::new(),
-        fault: None,
-    };
+    let mut state = Walked { at: Vec::new(), fault: None };
     let mut json = serde_json::Deserializer::from_str(text);
-    let outcome = Walk(&mut state)
-        .deserialize(&mut json)
-        .and_then(|node| json.end().map(|()| node));
+    let outcome = Walk(&mut state).deserialize(&mut json).and_then(|node| json.end().map(|()| node));
     outcome.map_err(|e| match state.fault {
-        Some(Fault::Duplicate) => bad(
-            "body.duplicate_key",
-            "提交的内容有重复字段",
-            "An object has this key twice.",
-        )
-        .with_field(pointer(&state.at)),
+        Some(Fault::Duplicate) => {
+            bad("body.duplicate_key", "提交的内容有重复字段", "An object has this key twice.").with_field(pointer(&state.at))
+        }
         Some(Fault::Nul) => {
-            let problem = bad(
-                "body.invalid",
-                "提交的内容有误",
-                "A string contains U+0000.",
-            );
-            if state.at.is_empty() {
-                problem
-            } else {
-                problem.with_field(pointer(&state.at))
-            }
+            let problem = bad("body.invalid", "提交的内容有误", "A string contains U+0000.");
+            if state.at.is_empty() { problem } else { problem.with_field(pointer(&state.at)) }
         }
         None => {
-            let detail = format!(
-                "The body is not one JSON value: line {}, column {}.",
-                e.line(),
-                e.column()
-            );
+            let detail = format!("The body is not one JSON value: line {}, column {}.", e.line(), e.column());
             bad("body.not_json", "提交的内容不是有效的 JSON", detail)
         }
     })
@@ -307,41 +262,23 @@ impl<'de> Deserializer<'de> for Node {
         }
     }
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
-        if matches!(self, Node::Null) {
-            visitor.visit_none()
-        } else {
-            visitor.visit_some(self)
-        }
+        if matches!(self, Node::Null) { visitor.visit_none() } else { visitor.visit_some(self) }
     }
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, ValueError> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, ValueError> {
         visitor.visit_newtype_struct(self)
     }
-    fn deserialize_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        _: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, ValueError> {
+    fn deserialize_struct<V: Visitor<'de>>(self, _: &'static str, _: &'static [&'static str], visitor: V) -> Result<V::Value, ValueError> {
         match self {
             Node::Map(_) => self.deserialize_any(visitor),
             other => Err(de::Error::invalid_type(other.unexpected(), &visitor)),
         }
     }
-    fn deserialize_enum<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        _: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, ValueError> {
+    fn deserialize_enum<V: Visitor<'de>>(self, _: &'static str, _: &'static [&'static str], visitor: V) -> Result<V::Value, ValueError> {
         match self {
             Node::Text(s) => visitor.visit_enum(s.into_deserializer()),
-            Node::Map(entries) if entries.len() == 1 => visitor.visit_enum(
-                MapAccessDeserializer::new(MapDeserializer::new(entries.into_iter())),
-            ),
+            Node::Map(entries) if entries.len() == 1 => {
+                visitor.visit_enum(MapAccessDeserializer::new(MapDeserializer::new(entries.into_iter())))
+            }
             other => Err(de::Error::invalid_type(other.unexpected(), &visitor)),
         }
     }
@@ -453,38 +390,23 @@ fn shortened(s: &str) -> String {
 fn quoted<'m>(message: &'m str, before: &str) -> Option<&'m str> {
     let rest = message.strip_prefix(before)?;
     // an unknown key may itself hold a backtick: serde goes on with "`, expected" or ends the message
-    let end = rest
-        .rfind("`, expected")
-        .or_else(|| rest.rfind("`, there are no fields"))
-        .or_else(|| rest.find('`'))?;
+    let end = rest.rfind("`, expected").or_else(|| rest.rfind("`, there are no fields")).or_else(|| rest.find('`'))?;
     rest.get(..end)
 }
 
 /// serde's message with what the client sent taken out: `invalid type: string "张三", expected u32` keeps the kind.
 fn without_values(message: &str) -> String {
-    let message = message
-        .rfind(" at line ")
-        .and_then(|at| message.get(..at))
-        .unwrap_or(message);
+    let message = message.rfind(" at line ").and_then(|at| message.get(..at)).unwrap_or(message);
     for start in ["invalid type: ", "invalid value: "] {
         if let Some(rest) = message.strip_prefix(start) {
-            let expected = rest
-                .rfind(", expected ")
-                .and_then(|at| rest.get(at..))
-                .unwrap_or_default();
-            let kind: String = rest
-                .chars()
-                .take_while(|c| c.is_ascii_lowercase() || *c == ' ')
-                .collect();
+            let expected = rest.rfind(", expected ").and_then(|at| rest.get(at..)).unwrap_or_default();
+            let kind: String = rest.chars().take_while(|c| c.is_ascii_lowercase() || *c == ' ').collect();
             return shortened(&format!("{start}{}{expected}", kind.trim_end()));
         }
     }
     for start in ["unknown variant `", "unknown field `"] {
         if let Some(rest) = message.strip_prefix(start) {
-            let expected = rest
-                .rfind("`, ")
-                .and_then(|at| rest.get(at + 1..))
-                .unwrap_or_default();
+            let expected = rest.rfind("`, ").and_then(|at| rest.get(at + 1..)).unwrap_or_default();
             return shortened(&format!("{}{expected}", start.trim_end_matches(" `")));
         }
     }
@@ -526,14 +448,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
                     source = inner.source();
                 }
                 let (path, message) = match message.split_once(": ") {
-                    Some((path, rest)) if !path.contains('`') && !path.contains(' ') => {
-                        (Some(path.to_owned()), rest.to_owned())
-                    }
+                    Some((path, rest)) if !path.contains('`') && !path.contains(' ') => (Some(path.to_owned()), rest.to_owned()),
                     _ => (None, message),
                 };
-                let named = ["missing field `", "unknown field `", "duplicate field `"]
-                    .iter()
-                    .find_map(|b| quoted(&message, b));
+                let named = ["missing field `", "unknown field `", "duplicate field `"].iter().find_map(|b| quoted(&message, b));
                 Err(invalid(without_values(&message), named.or(path.as_deref())))
             }
         }
@@ -579,20 +497,14 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
             return Err(Problem::of_status(rejection.status()));
         };
         if failed.status().is_server_error() {
-            tracing::error!(
-                of = std::any::type_name::<T>(),
-                "path extractor does not fit its route"
-            );
+            tracing::error!(of = std::any::type_name::<T>(), "path extractor does not fit its route");
             return Err(Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR));
         }
         Err(match failed.kind() {
             ErrorKind::ParseErrorAtKey { key, .. } | ErrorKind::DeserializeError { key, .. } => {
-                invalid("This part of the path is not of the expected form.")
-                    .with_field(shortened(key))
+                invalid("This part of the path is not of the expected form.").with_field(shortened(key))
             }
-            ErrorKind::InvalidUtf8InPathParam { key } => {
-                invalid("This part of the path is not UTF-8.").with_field(shortened(key))
-            }
+            ErrorKind::InvalidUtf8InPathParam { key } => invalid("This part of the path is not UTF-8.").with_field(shortened(key)),
             _ => invalid("The path is not of the expected form."),
         })
     }
@@ -638,18 +550,9 @@ mod tests {
     fn app() -> Router {
         Router::new()
             .route("/body", post(async |Json(o): Json<Outer>| Json(o)))
-            .route(
-                "/query",
-                get(async |Query(p): Query<Page>| format!("{p:?}")),
-            )
-            .route(
-                "/path/{id}/{name}",
-                get(async |Path((id, name)): Path<(u32, String)>| format!("{id} {name}")),
-            )
-            .layer(axum::Extension(JsonLimits {
-                bytes: 4096,
-                ..JsonLimits::default()
-            }))
+            .route("/query", get(async |Query(p): Query<Page>| format!("{p:?}")))
+            .route("/path/{id}/{name}", get(async |Path((id, name)): Path<(u32, String)>| format!("{id} {name}")))
+            .layer(axum::Extension(JsonLimits { bytes: 4096, ..JsonLimits::default() }))
     }
 
     async fn answer(request: Request) -> (u16, serde_json::Value) {
@@ -675,32 +578,15 @@ mod tests {
 
     #[tokio::test]
     async fn good_bodies_pass() {
-        for t in [
-            "application/json",
-            "Application/JSON; charset=UTF-8",
-            "application/json;charset=\"utf-8\"",
-        ] {
+        for t in ["application/json", "Application/JSON; charset=UTF-8", "application/json;charset=\"utf-8\""] {
             assert_eq!(put(Some(t), GOOD).await.0, 200, "{t}");
         }
     }
 
     #[tokio::test]
     async fn types_and_sizes() {
-        for t in [
-            None,
-            Some("text/json"),
-            Some("application/json; charset=gbk"),
-            Some("application/x-www-form-urlencoded"),
-            Some(""),
-        ] {
-            assert_eq!(
-                put(t, GOOD).await,
-                (
-                    415,
-                    Problem::of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE).to_json()
-                ),
-                "{t:?}"
-            );
+        for t in [None, Some("text/json"), Some("application/json; charset=gbk"), Some("application/x-www-form-urlencoded"), Some("")] {
+            assert_eq!(put(t, GOOD).await, (415, Problem::of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE).to_json()), "{t:?}");
         }
         let big = vec![b' '; 5000];
         assert_eq!(put(Some("application/json"), big.clone()).await.0, 413);
@@ -712,16 +598,11 @@ mod tests {
             fn poll_frame(
                 mut self: Pin<&mut Self>,
                 _: &mut std::task::Context<'_>,
-            ) -> std::task::Poll<Option<Result<hyper::body::Frame<Bytes>, Self::Error>>>
-            {
+            ) -> std::task::Poll<Option<Result<hyper::body::Frame<Bytes>, Self::Error>>> {
                 std::task::Poll::Ready(self.0.take().map(|b| Ok(hyper::body::Frame::data(b))))
             }
         }
-        let (status, v) = put(
-            Some("application/json"),
-            Body::new(Unsized(Some(big.into()))),
-        )
-        .await;
+        let (status, v) = put(Some("application/json"), Body::new(Unsized(Some(big.into())))).await;
         assert_eq!((status, v["code"].as_str()), (413, Some("body.too_large")));
     }
 
@@ -746,69 +627,21 @@ mod tests {
             ("{}", "body.invalid", Some("/a")),
             (r#"{"a":null,"name":"x"}"#, "body.invalid", Some("/a")),
             (r#"{"a":{},"name":"x"}"#, "body.invalid", Some("/a/b")),
-            (
-                r#"{"a":{"b":[1,"x"]},"name":"x"}"#,
-                "body.invalid",
-                Some("/a/b/1"),
-            ),
-            (
-                r#"{"a":{"b":[-1]},"name":"x"}"#,
-                "body.invalid",
-                Some("/a/b/0"),
-            ),
-            (
-                r#"{"a":{"b":[4294967296]},"name":"x"}"#,
-                "body.invalid",
-                Some("/a/b/0"),
-            ),
-            (
-                r#"{"a":{"b":[]},"name":null}"#,
-                "body.invalid",
-                Some("/name"),
-            ),
-            (
-                r#"{"a":{"b":[]},"name":["x"]}"#,
-                "body.invalid",
-                Some("/name"),
-            ),
+            (r#"{"a":{"b":[1,"x"]},"name":"x"}"#, "body.invalid", Some("/a/b/1")),
+            (r#"{"a":{"b":[-1]},"name":"x"}"#, "body.invalid", Some("/a/b/0")),
+            (r#"{"a":{"b":[4294967296]},"name":"x"}"#, "body.invalid", Some("/a/b/0")),
+            (r#"{"a":{"b":[]},"name":null}"#, "body.invalid", Some("/name")),
+            (r#"{"a":{"b":[]},"name":["x"]}"#, "body.invalid", Some("/name")),
             (r#"{"a":{"b":[]}}"#, "body.invalid", Some("/name")),
-            (
-                r#"{"a":{"b":[],"role":1},"name":"x"}"#,
-                "body.invalid",
-                Some("/a/role"),
-            ),
-            (
-                r#"{"a":{"b":[]},"name":"x","ow/n~`er":1}"#,
-                "body.invalid",
-                Some("/ow~1n~0`er"),
-            ),
-            (
-                r#"{"a":{"b":[]},"name":"x","kind":"three"}"#,
-                "body.invalid",
-                Some("/kind"),
-            ),
-            (
-                r#"{"a":{"b":[]},"name":"x\u0000"}"#,
-                "body.invalid",
-                Some("/name"),
-            ),
-            (
-                r#"{"a":{"b":[]},"name":"x","name":"y"}"#,
-                "body.duplicate_key",
-                Some("/name"),
-            ),
-            (
-                r#"{"a":{"b":[]},"name":"x","map":{"k":[{"z":1,"z":1}]}}"#,
-                "body.duplicate_key",
-                Some("/map/k/0/z"),
-            ),
+            (r#"{"a":{"b":[],"role":1},"name":"x"}"#, "body.invalid", Some("/a/role")),
+            (r#"{"a":{"b":[]},"name":"x","ow/n~`er":1}"#, "body.invalid", Some("/ow~1n~0`er")),
+            (r#"{"a":{"b":[]},"name":"x","kind":"three"}"#, "body.invalid", Some("/kind")),
+            (r#"{"a":{"b":[]},"name":"x\u0000"}"#, "body.invalid", Some("/name")),
+            (r#"{"a":{"b":[]},"name":"x","name":"y"}"#, "body.duplicate_key", Some("/name")),
+            (r#"{"a":{"b":[]},"name":"x","map":{"k":[{"z":1,"z":1}]}}"#, "body.duplicate_key", Some("/map/k/0/z")),
         ] {
             let (status, v) = put(Some("application/json"), body.to_owned()).await;
-            assert_eq!(
-                (status, v["code"].as_str(), v["field"].as_str()),
-                (400, Some(code), field),
-                "{body} {v}"
-            );
+            assert_eq!((status, v["code"].as_str(), v["field"].as_str()), (400, Some(code), field), "{body} {v}");
         }
         let (status, v) = put(Some("application/json"), &b"{\"name\":\"\xd5\xc5\"}"[..]).await;
         assert_eq!((status, v["code"].as_str()), (400, Some("body.not_utf8")));
@@ -865,17 +698,8 @@ mod tests {
 
     #[test]
     fn the_depth_limit_is_exact_and_strings_do_not_count() {
-        for (text, ok) in [
-            ("[[[]]]", true),
-            ("[[[[]]]]", false),
-            (r#"["[[[[","\"[[[["]"#, true),
-            (r#"[{"a":[1]}]"#, true),
-        ] {
-            assert_eq!(
-                from_slice::<serde_json::Value>(text.as_bytes(), 3).is_ok(),
-                ok,
-                "{text}"
-            );
+        for (text, ok) in [("[[[]]]", true), ("[[[[]]]]", false), (r#"["[[[[","\"[[[["]"#, true), (r#"[{"a":[1]}]"#, true)] {
+            assert_eq!(from_slice::<serde_json::Value>(text.as_bytes(), 3).is_ok(), ok, "{text}");
         }
     }
 
@@ -897,11 +721,7 @@ mod tests {
             ("%FF=1", None),
         ] {
             let (status, v) = ask(&format!("/query?{query}")).await;
-            assert_eq!(
-                (status, v["code"].as_str(), v["field"].as_str()),
-                (400, Some("query.invalid"), field),
-                "{query} {v}"
-            );
+            assert_eq!((status, v["code"].as_str(), v["field"].as_str()), (400, Some("query.invalid"), field), "{query} {v}");
         }
         let (_, v) = ask("/query?limit=110101199001011234").await;
         assert!(!v.to_string().contains("110101199001011234"), "{v}");
@@ -910,18 +730,9 @@ mod tests {
     #[tokio::test]
     async fn paths() {
         assert_eq!(ask("/path/7/%E5%BC%A0").await.0, 200);
-        for (path, field) in [
-            ("/path/x/y", None),
-            ("/path/-1/y", None),
-            ("/path/7/%FF", Some("name")),
-            ("/path/7/%00", None),
-        ] {
+        for (path, field) in [("/path/x/y", None), ("/path/-1/y", None), ("/path/7/%FF", Some("name")), ("/path/7/%00", None)] {
             let (status, v) = ask(path).await;
-            assert_eq!(
-                (status, v["code"].as_str()),
-                (400, Some("path.invalid")),
-                "{path} {v}"
-            );
+            assert_eq!((status, v["code"].as_str()), (400, Some("path.invalid")), "{path} {v}");
             if let Some(f) = field {
                 assert_eq!(v["field"], f);
             }

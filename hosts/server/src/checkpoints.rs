@@ -56,18 +56,9 @@ impl CheckpointFile {
     /// # Errors
     /// Also for a file that holds anything but checkpoints: it is somebody else's.
     pub fn open(path: &Path) -> Result<CheckpointFile, CheckpointError> {
-        let failed = |source| CheckpointError::Io {
-            file: path.to_owned(),
-            source,
-        };
+        let failed = |source| CheckpointError::Io { file: path.to_owned(), source };
         let new = !path.exists();
-        let mut file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(path)
-            .map_err(failed)?;
+        let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path).map_err(failed)?;
         if new {
             sync_directory_of(path).map_err(failed)?;
         }
@@ -75,12 +66,7 @@ impl CheckpointFile {
         file.seek(SeekFrom::Start(0)).map_err(failed)?;
         file.read_to_string(&mut text).map_err(failed)?;
         let last = parse(path, &text)?.into_iter().max_by_key(|c| c.number);
-        Ok(CheckpointFile {
-            path: path.to_owned(),
-            file,
-            last,
-            torn: !text.is_empty() && !text.ends_with('\n'),
-        })
+        Ok(CheckpointFile { path: path.to_owned(), file, last, torn: !text.is_empty() && !text.ends_with('\n') })
     }
 
     /// The place of the last checkpoint in the file; 0 for none.
@@ -107,11 +93,7 @@ impl CheckpointFile {
                 return Ok(written);
             }
             for checkpoint in missing {
-                self.append(checkpoint)
-                    .map_err(|source| CheckpointError::Io {
-                        file: self.path.clone(),
-                        source,
-                    })?;
+                self.append(checkpoint).map_err(|source| CheckpointError::Io { file: self.path.clone(), source })?;
                 written += 1;
             }
         }
@@ -131,10 +113,7 @@ impl CheckpointFile {
 
 /// The checkpoints of a file.
 pub fn read(path: &Path) -> Result<Vec<Checkpoint>, CheckpointError> {
-    let text = std::fs::read_to_string(path).map_err(|source| CheckpointError::Io {
-        file: path.to_owned(),
-        source,
-    })?;
+    let text = std::fs::read_to_string(path).map_err(|source| CheckpointError::Io { file: path.to_owned(), source })?;
     parse(path, &text)
 }
 
@@ -143,20 +122,14 @@ pub fn read(path: &Path) -> Result<Vec<Checkpoint>, CheckpointError> {
 fn parse(path: &Path, text: &str) -> Result<Vec<Checkpoint>, CheckpointError> {
     let mut found = Vec::new();
     let mut pieces: Vec<(usize, &str)> = Vec::new();
-    let stranger = |line| CheckpointError::NotACheckpoint {
-        file: path.to_owned(),
-        line,
-    };
+    let stranger = |line| CheckpointError::NotACheckpoint { file: path.to_owned(), line };
     for (at, line) in text.lines().enumerate().map(|(at, line)| (at + 1, line)) {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
         match Checkpoint::from_line(line) {
             // A piece may happen to parse, with a shorter signature.
-            Some(checkpoint)
-                if checkpoint.signature.len() == SIGNATURE_BYTES
-                    && checkpoint.to_line() == line =>
-            {
+            Some(checkpoint) if checkpoint.signature.len() == SIGNATURE_BYTES && checkpoint.to_line() == line => {
                 if let Some((at, _)) = pieces.iter().find(|(_, piece)| !line.starts_with(piece)) {
                     return Err(stranger(*at));
                 }
@@ -166,10 +139,7 @@ fn parse(path: &Path, text: &str) -> Result<Vec<Checkpoint>, CheckpointError> {
             _ => pieces.push((at, line)),
         }
     }
-    match pieces
-        .iter()
-        .find(|(_, piece)| !(piece.starts_with("zc1 ") || "zc1 ".starts_with(piece)))
-    {
+    match pieces.iter().find(|(_, piece)| !(piece.starts_with("zc1 ") || "zc1 ".starts_with(piece))) {
         Some((at, _)) => Err(stranger(*at)),
         None => Ok(found),
     }
@@ -181,12 +151,7 @@ mod tests {
     use zhengna_core::Timestamp;
 
     fn checkpoint(number: i64) -> Checkpoint {
-        Checkpoint {
-            number,
-            hash: [7; 32],
-            at: Timestamp::from_micros(number),
-            signature: vec![1; 64],
-        }
+        Checkpoint { number, hash: [7; 32], at: Timestamp::from_micros(number), signature: vec![1; 64] }
     }
 
     #[test]
@@ -217,16 +182,9 @@ mod tests {
         std::fs::write(&path, "dear diary\n").unwrap();
         assert!(CheckpointFile::open(&path).is_err());
         // A piece in the middle that is not the beginning of what follows was not left by a crash.
-        let text = format!(
-            "{}\nzc1 9 00\n{}\n",
-            checkpoint(1).to_line(),
-            checkpoint(2).to_line()
-        );
+        let text = format!("{}\nzc1 9 00\n{}\n", checkpoint(1).to_line(), checkpoint(2).to_line());
         std::fs::write(&path, text).unwrap();
-        assert!(matches!(
-            read(&path),
-            Err(CheckpointError::NotACheckpoint { line: 2, .. })
-        ));
+        assert!(matches!(read(&path), Err(CheckpointError::NotACheckpoint { line: 2, .. })));
         assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 3);
     }
 }

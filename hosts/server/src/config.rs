@@ -52,10 +52,7 @@ struct Key {
 impl Key {
     /// `limits.frame_bytes` is `ZHENGNA_LIMITS_FRAME_BYTES`.
     fn variable(&self) -> String {
-        format!(
-            "{PREFIX}{}",
-            self.name.replace('.', "_").to_ascii_uppercase()
-        )
+        format!("{PREFIX}{}", self.name.replace('.', "_").to_ascii_uppercase())
     }
 
     /// `limits.frame_bytes` is `--limits-frame-bytes`.
@@ -65,136 +62,31 @@ impl Key {
 }
 
 const fn key(name: &'static str, kind: Kind, default: &'static str, help: &'static str) -> Key {
-    Key {
-        name,
-        kind,
-        default: Some(default),
-        help,
-    }
+    Key { name, kind, default: Some(default), help }
 }
 
 const KEYS: &[Key] = &[
-    key(
-        "database",
-        Kind::Database,
-        "sqlite:zhengna.db",
-        "sqlite:PATH, postgres://USER@HOST/DB, or host=.. user=.. dbname=..",
-    ),
-    key(
-        "listen",
-        Kind::Listen,
-        "127.0.0.1:8080",
-        "address and port to listen on",
-    ),
-    key(
-        "key_file",
-        Kind::File,
-        "zhengna.key",
-        "file with the key that seals personal data",
-    ),
-    key(
-        "checkpoint_file",
-        Kind::File,
-        "zhengna.checkpoint",
-        "file the audit chain's head is written to, outside the database",
-    ),
+    key("database", Kind::Database, "sqlite:zhengna.db", "sqlite:PATH, postgres://USER@HOST/DB, or host=.. user=.. dbname=.."),
+    key("listen", Kind::Listen, "127.0.0.1:8080", "address and port to listen on"),
+    key("key_file", Kind::File, "zhengna.key", "file with the key that seals personal data"),
+    key("checkpoint_file", Kind::File, "zhengna.checkpoint", "file the audit chain's head is written to, outside the database"),
     key("log", Kind::LogFormat, "json", "json or text"),
-    key(
-        "log_filter",
-        Kind::LogFilter,
-        "info",
-        "what is logged, as in info,zhengna_server=debug",
-    ),
-    key(
-        "drain_seconds",
-        Kind::Number(0, 3600),
-        "20",
-        "how long a stop waits for what was accepted",
-    ),
-    key(
-        "limits.connections",
-        Kind::Number(1, 1_000_000),
-        "4096",
-        "open sockets in all",
-    ),
-    key(
-        "limits.connections_per_person",
-        Kind::Number(1, 10_000),
-        "8",
-        "live sockets of one person",
-    ),
-    key(
-        "limits.header_bytes",
-        Kind::Number(8192, 1 << 20),
-        "65536",
-        "request line and headers",
-    ),
-    key(
-        "limits.header_seconds",
-        Kind::Number(1, 300),
-        "10",
-        "time for a request's header, and idle time between requests",
-    ),
-    key(
-        "limits.body_bytes",
-        Kind::Number(1024, 1 << 28),
-        "262144",
-        "a JSON body",
-    ),
-    key(
-        "limits.body_seconds",
-        Kind::Number(1, 3600),
-        "30",
-        "time for a request's body",
-    ),
-    key(
-        "limits.body_depth",
-        Kind::Number(1, 100),
-        "32",
-        "arrays and objects inside one another",
-    ),
-    key(
-        "limits.write_stall_seconds",
-        Kind::Number(1, 3600),
-        "30",
-        "a peer that reads nothing for this long is dropped",
-    ),
-    key(
-        "limits.frame_bytes",
-        Kind::Number(128, 1 << 24),
-        "65536",
-        "one WebSocket message",
-    ),
-    key(
-        "limits.requests_per_second_per_person",
-        Kind::Number(1, 1_000_000),
-        "20",
-        "steady rate of one person",
-    ),
-    key(
-        "limits.request_burst_per_person",
-        Kind::Number(1, 1_000_000),
-        "40",
-        "requests of one person at once",
-    ),
-    key(
-        "limits.rate_keys",
-        Kind::Number(1, 10_000_000),
-        "100000",
-        "people the rate limit remembers",
-    ),
-    Key {
-        name: "webhook.url",
-        kind: Kind::Url,
-        default: None,
-        help: "where events are sent, http:// or https://",
-    },
-    Key {
-        name: "webhook.secret_file",
-        kind: Kind::File,
-        default: None,
-        help: "file with the secret that signs them",
-    },
+    key("log_filter", Kind::LogFilter, "info", "what is logged, as in info,zhengna_server=debug"),
+    key("drain_seconds", Kind::Number(0, 3600), "20", "how long a stop waits for what was accepted"),
+    key("limits.connections", Kind::Number(1, 1_000_000), "4096", "open sockets in all"),
+    key("limits.connections_per_person", Kind::Number(1, 10_000), "8", "live sockets of one person"),
+    key("limits.header_bytes", Kind::Number(8192, 1 << 20), "65536", "request line and headers"),
+    key("limits.header_seconds", Kind::Number(1, 300), "10", "time for a request's header, and idle time between requests"),
+    key("limits.body_bytes", Kind::Number(1024, 1 << 28), "262144", "a JSON body"),
+    key("limits.body_seconds", Kind::Number(1, 3600), "30", "time for a request's body"),
+    key("limits.body_depth", Kind::Number(1, 100), "32", "arrays and objects inside one another"),
+    key("limits.write_stall_seconds", Kind::Number(1, 3600), "30", "a peer that reads nothing for this long is dropped"),
+    key("limits.frame_bytes", Kind::Number(128, 1 << 24), "65536", "one WebSocket message"),
+    key("limits.requests_per_second_per_person", Kind::Number(1, 1_000_000), "20", "steady rate of one person"),
+    key("limits.request_burst_per_person", Kind::Number(1, 1_000_000), "40", "requests of one person at once"),
+    key("limits.rate_keys", Kind::Number(1, 10_000_000), "100000", "people the rate limit remembers"),
+    Key { name: "webhook.url", kind: Kind::Url, default: None, help: "where events are sent, http:// or https://" },
+    Key { name: "webhook.secret_file", kind: Kind::File, default: None, help: "file with the secret that signs them" },
 ];
 
 /// Limits as configured.
@@ -237,10 +129,7 @@ pub struct Webhook {
 
 impl fmt::Debug for Webhook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Webhook")
-            .field("url", &masked_url(&self.url))
-            .field("secret_file", &self.secret_file)
-            .finish()
+        f.debug_struct("Webhook").field("url", &masked_url(&self.url)).field("secret_file", &self.secret_file).finish()
     }
 }
 
@@ -304,18 +193,12 @@ impl Config {
 
     /// The limits of JSON bodies.
     pub fn json_limits(&self) -> JsonLimits {
-        JsonLimits {
-            bytes: self.limits.body_bytes,
-            depth: self.limits.body_depth,
-        }
+        JsonLimits { bytes: self.limits.body_bytes, depth: self.limits.body_depth }
     }
 
     /// The rate of one person.
     pub fn rate_per_person(&self) -> Rate {
-        Rate {
-            per_second: self.limits.requests_per_second_per_person,
-            burst: self.limits.request_burst_per_person,
-        }
+        Rate { per_second: self.limits.requests_per_second_per_person, burst: self.limits.request_burst_per_person }
     }
 }
 
@@ -416,10 +299,7 @@ impl clap::Args for Flags {
                 .help("configuration file (TOML) [env: ZHENGNA_CONFIG]"),
         );
         for key in KEYS {
-            let default = key
-                .default
-                .map(|d| format!(" [default: {d}]"))
-                .unwrap_or_default();
+            let default = key.default.map(|d| format!(" [default: {d}]")).unwrap_or_default();
             command = command.arg(
                 Arg::new(key.name)
                     .long(key.flag())
@@ -472,29 +352,15 @@ impl Effective {
     pub fn load(flags: &Flags) -> Result<Effective, ConfigError> {
         // A variable that is not Unicode is not ours to judge unless it is one of our keys; then it fails its check.
         let ours = std::env::vars_os()
-            .map(|(k, v)| {
-                (
-                    k.to_string_lossy().into_owned(),
-                    v.to_string_lossy().into_owned(),
-                )
-            })
+            .map(|(k, v)| (k.to_string_lossy().into_owned(), v.to_string_lossy().into_owned()))
             .filter(|(k, _)| k.starts_with(PREFIX));
         Effective::from_parts(flags, ours)
     }
 
     /// From a given environment.
-    pub fn from_parts(
-        flags: &Flags,
-        variables: impl IntoIterator<Item = (String, String)>,
-    ) -> Result<Effective, ConfigError> {
-        let variables: BTreeMap<String, String> = variables
-            .into_iter()
-            .filter(|(k, _)| k.starts_with(PREFIX))
-            .collect();
-        let file = flags
-            .config
-            .clone()
-            .or_else(|| variables.get(FILE_VARIABLE).map(PathBuf::from));
+    pub fn from_parts(flags: &Flags, variables: impl IntoIterator<Item = (String, String)>) -> Result<Effective, ConfigError> {
+        let variables: BTreeMap<String, String> = variables.into_iter().filter(|(k, _)| k.starts_with(PREFIX)).collect();
+        let file = flags.config.clone().or_else(|| variables.get(FILE_VARIABLE).map(PathBuf::from));
         let in_file = file.map(read).transpose()?.unwrap_or_default();
 
         let mut values: BTreeMap<&'static str, (Raw, Source)> = BTreeMap::new();
@@ -502,10 +368,7 @@ impl Effective {
             if let Some(v) = flags.values.get(key.name) {
                 values.insert(key.name, (Raw::Text(v.clone()), Source::Flag(key.flag())));
             } else if let Some(v) = variables.get(&key.variable()) {
-                values.insert(
-                    key.name,
-                    (Raw::Text(v.clone()), Source::Variable(key.variable())),
-                );
+                values.insert(key.name, (Raw::Text(v.clone()), Source::Variable(key.variable())));
             } else if let Some((v, source)) = in_file.get(key.name) {
                 values.insert(key.name, (v.clone(), source.clone()));
             } else if let Some(v) = key.default {
@@ -515,11 +378,7 @@ impl Effective {
         let mut checked = BTreeMap::new();
         for key in KEYS {
             if let Some((raw, source)) = values.remove(key.name) {
-                let value = check(key.kind, raw).map_err(|why| ConfigError::BadValue {
-                    key: key.name,
-                    source_: source.clone(),
-                    why,
-                })?;
+                let value = check(key.kind, raw).map_err(|why| ConfigError::BadValue { key: key.name, source_: source.clone(), why })?;
                 checked.insert(key.name, (value, source));
             }
         }
@@ -531,22 +390,13 @@ impl Effective {
             })
             .collect();
         let known: Vec<String> = KEYS.iter().map(Key::variable).collect();
-        let unknown_variables = variables
-            .into_keys()
-            .filter(|v| v != FILE_VARIABLE && !known.contains(v))
-            .collect();
-        Ok(Effective {
-            config: Config::from_checked(checked)?,
-            unknown_variables,
-            shown,
-        })
+        let unknown_variables = variables.into_keys().filter(|v| v != FILE_VARIABLE && !known.contains(v)).collect();
+        Ok(Effective { config: Config::from_checked(checked)?, unknown_variables, shown })
     }
 
     /// Whether nobody set this key.
     pub fn is_default(&self, key: &str) -> bool {
-        self.shown
-            .iter()
-            .any(|(name, _, source)| *name == key && *source == Source::Default)
+        self.shown.iter().any(|(name, _, source)| *name == key && *source == Source::Default)
     }
 
     /// What `zhengna config` prints: every key, its value, its source; secrets as `***`.
@@ -555,12 +405,7 @@ impl Effective {
             let all: serde_json::Map<String, serde_json::Value> = self
                 .shown
                 .iter()
-                .map(|(key, value, source)| {
-                    (
-                        (*key).to_owned(),
-                        json!({ "value": value, "source": source.to_string() }),
-                    )
-                })
+                .map(|(key, value, source)| ((*key).to_owned(), json!({ "value": value, "source": source.to_string() })))
                 .collect();
             return writeln!(out, "{:#}", serde_json::Value::Object(all));
         }
@@ -571,10 +416,7 @@ impl Effective {
             }
         }
         for variable in &self.unknown_variables {
-            writeln!(
-                out,
-                "# warning: {variable} is no key of ours and was ignored"
-            )?;
+            writeln!(out, "# warning: {variable} is no key of ours and was ignored")?;
         }
         Ok(())
     }
@@ -591,31 +433,17 @@ enum Raw {
 type InFile = BTreeMap<String, (Raw, Source)>;
 
 fn read(file: PathBuf) -> Result<InFile, ConfigError> {
-    let text = std::fs::read_to_string(&file).map_err(|source| ConfigError::Unreadable {
-        file: file.clone(),
-        source,
-    })?;
+    let text = std::fs::read_to_string(&file).map_err(|source| ConfigError::Unreadable { file: file.clone(), source })?;
     let table: toml::Table = text.parse().map_err(|e: toml::de::Error| {
-        let before = e
-            .span()
-            .and_then(|s| text.get(..s.start))
-            .unwrap_or_default();
+        let before = e.span().and_then(|s| text.get(..s.start)).unwrap_or_default();
         // message() is the parser's own words, without the line of the file that Display quotes
-        ConfigError::NotToml {
-            file: file.clone(),
-            line: before.matches('\n').count() + 1,
-            why: e.message().to_owned(),
-        }
+        ConfigError::NotToml { file: file.clone(), line: before.matches('\n').count() + 1, why: e.message().to_owned() }
     })?;
     let mut found = InFile::new();
     flatten("", table, &Source::File(file.clone()), &mut found);
     for key in found.keys() {
         if !KEYS.iter().any(|k| k.name == key) {
-            return Err(ConfigError::UnknownKey {
-                file,
-                key: key.clone(),
-                meant: nearest(key),
-            });
+            return Err(ConfigError::UnknownKey { file, key: key.clone(), meant: nearest(key) });
         }
     }
     Ok(found)
@@ -648,11 +476,7 @@ fn flatten(prefix: &str, table: toml::Table, source: &Source, found: &mut InFile
 
 /// The known key within a few edits, for a typing error.
 fn nearest(key: &str) -> Option<&'static str> {
-    KEYS.iter()
-        .map(|k| (edits(key, k.name), k.name))
-        .filter(|(n, _)| *n <= 3)
-        .min()
-        .map(|(_, name)| name)
+    KEYS.iter().map(|k| (edits(key, k.name), k.name)).filter(|(n, _)| *n <= 3).min().map(|(_, name)| name)
 }
 
 fn edits(a: &str, b: &str) -> usize {
@@ -714,16 +538,13 @@ fn check(kind: Kind, raw: Raw) -> Result<Value, String> {
     match kind {
         Kind::Database => database(&text)?,
         Kind::Listen => {
-            text.parse::<SocketAddr>().map_err(
-                |_| "must be an IP address and a port, as in 127.0.0.1:8080 or [::1]:8080",
-            )?;
+            text.parse::<SocketAddr>().map_err(|_| "must be an IP address and a port, as in 127.0.0.1:8080 or [::1]:8080")?;
         }
         Kind::LogFormat => {
             log_format(&text).ok_or("must be json or text")?;
         }
         Kind::LogFilter => {
-            tracing_subscriber::EnvFilter::try_new(&text)
-                .map_err(|_| "must be a log filter, as in info,zhengna_server=debug")?;
+            tracing_subscriber::EnvFilter::try_new(&text).map_err(|_| "must be a log filter, as in info,zhengna_server=debug")?;
         }
         Kind::Url => url(&text)?,
         Kind::File | Kind::Number(..) => {}
@@ -743,56 +564,32 @@ fn database(text: &str) -> Result<(), String> {
     if let Some(path) = text.strip_prefix("sqlite:") {
         return match path {
             "" => Err("names no file after sqlite:".into()),
-            ":memory:" => {
-                Err("must be a file: a database in memory loses everything at a stop".into())
-            }
+            ":memory:" => Err("must be a file: a database in memory loses everything at a stop".into()),
             _ => Ok(()),
         };
     }
-    if let Some(rest) = text
-        .strip_prefix("postgres://")
-        .or_else(|| text.strip_prefix("postgresql://"))
-    {
-        return if rest.is_empty() {
-            Err("names no server after ://".into())
-        } else {
-            Ok(())
-        };
+    if let Some(rest) = text.strip_prefix("postgres://").or_else(|| text.strip_prefix("postgresql://")) {
+        return if rest.is_empty() { Err("names no server after ://".into()) } else { Ok(()) };
     }
     match pairs(text) {
-        Some(pairs)
-            if pairs
-                .iter()
-                .any(|(k, _)| matches!(*k, "host" | "hostaddr" | "service")) =>
-        {
-            Ok(())
-        }
+        Some(pairs) if pairs.iter().any(|(k, _)| matches!(*k, "host" | "hostaddr" | "service")) => Ok(()),
         Some(_) => Err("names no host".into()),
-        None => {
-            Err("must be sqlite:PATH, postgres://USER@HOST/DB, or host=.. user=.. dbname=..".into())
-        }
+        None => Err("must be sqlite:PATH, postgres://USER@HOST/DB, or host=.. user=.. dbname=..".into()),
     }
 }
 
 fn url(text: &str) -> Result<(), String> {
-    let Some(rest) = text
-        .strip_prefix("https://")
-        .or_else(|| text.strip_prefix("http://"))
-    else {
+    let Some(rest) = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")) else {
         return Err("must begin with http:// or https://".into());
     };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     if authority.contains('@') {
-        return Err(
-            "must not hold credentials; requests are signed with webhook.secret_file".into(),
-        );
+        return Err("must not hold credentials; requests are signed with webhook.secret_file".into());
     }
     if authority.is_empty() || authority.starts_with(':') || text.contains(char::is_whitespace) {
         return Err("must name a host".into());
     }
-    text.parse::<axum::http::Uri>()
-        .map(|_| ())
-        .map_err(|_| "must be a URL".into())
+    text.parse::<axum::http::Uri>().map(|_| ()).map_err(|_| "must be a URL".into())
 }
 
 /// libpq's `key=value` pairs, values as written (with quotes). `None` if it is not that.
@@ -855,9 +652,7 @@ fn masked_database(text: &str) -> String {
         return text.to_owned();
     }
     if let Some((scheme, rest)) = text.split_once("://") {
-        let (rest, query) = rest
-            .split_once('?')
-            .map_or((rest, None), |(r, q)| (r, Some(q)));
+        let (rest, query) = rest.split_once('?').map_or((rest, None), |(r, q)| (r, Some(q)));
         // a password may hold an unescaped '@' or '/': the last '@' ends it
         let mut out = match rest.rsplit_once('@') {
             Some((who, server)) => match who.split_once(':') {
@@ -870,21 +665,12 @@ fn masked_database(text: &str) -> String {
             if query.contains('@') {
                 return format!("{scheme}://***"); // the '?' was part of a password
             }
-            let shown: Vec<String> = query
-                .split('&')
-                .map(|p| masked_pair(p.split_once('=').unwrap_or((p, ""))))
-                .collect();
+            let shown: Vec<String> = query.split('&').map(|p| masked_pair(p.split_once('=').unwrap_or((p, "")))).collect();
             out = format!("{out}?{}", shown.join("&"));
         }
         return out;
     }
-    pairs(text).map_or("***".into(), |pairs| {
-        pairs
-            .into_iter()
-            .map(masked_pair)
-            .collect::<Vec<_>>()
-            .join(" ")
-    })
+    pairs(text).map_or("***".into(), |pairs| pairs.into_iter().map(masked_pair).collect::<Vec<_>>().join(" "))
 }
 
 fn masked_pair((key, value): (&str, &str)) -> String {
@@ -893,14 +679,11 @@ fn masked_pair((key, value): (&str, &str)) -> String {
 
 /// Some receivers take a token in the query.
 fn masked_url(text: &str) -> String {
-    text.split_once('?')
-        .map_or_else(|| text.to_owned(), |(before, _)| format!("{before}?***"))
+    text.split_once('?').map_or_else(|| text.to_owned(), |(before, _)| format!("{before}?***"))
 }
 
 impl Config {
-    fn from_checked(
-        mut values: BTreeMap<&'static str, (Value, Source)>,
-    ) -> Result<Config, ConfigError> {
+    fn from_checked(mut values: BTreeMap<&'static str, (Value, Source)>) -> Result<Config, ConfigError> {
         // Every key with a default is in `values` and went through `check`, so the fallbacks below are never taken;
         // `every_default_is_what_the_table_says` in the tests holds that.
         let number = |key: &'static str| match values.get(key) {
@@ -930,32 +713,19 @@ impl Config {
         };
         let (url, secret_file) = (text("webhook.url"), text("webhook.secret_file"));
         let webhook = match (url, secret_file) {
-            (Some((url, _)), Some((file, _))) => Some(Webhook {
-                url,
-                secret_file: file.into(),
-            }),
+            (Some((url, _)), Some((file, _))) => Some(Webhook { url, secret_file: file.into() }),
             (None, None) => None,
             (Some((_, source_)), None) => {
-                return Err(ConfigError::Missing {
-                    missing: "webhook.secret_file",
-                    because: "webhook.url",
-                    source_,
-                });
+                return Err(ConfigError::Missing { missing: "webhook.secret_file", because: "webhook.url", source_ });
             }
             (None, Some((_, source_))) => {
-                return Err(ConfigError::Missing {
-                    missing: "webhook.url",
-                    because: "webhook.secret_file",
-                    source_,
-                });
+                return Err(ConfigError::Missing { missing: "webhook.url", because: "webhook.secret_file", source_ });
             }
         };
         let mut plain = |key| text(key).map(|(s, _)| s).unwrap_or_default();
         Ok(Config {
             database: plain("database"),
-            listen: plain("listen")
-                .parse()
-                .unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0))),
+            listen: plain("listen").parse().unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0))),
             key_file: plain("key_file").into(),
             checkpoint_file: plain("checkpoint_file").into(),
             log: log_format(&plain("log")).unwrap_or_default(),
@@ -978,17 +748,10 @@ mod tests {
     }
 
     fn load(args: &[&str], env: &[(&str, &str)]) -> Result<Effective, ConfigError> {
-        Effective::from_parts(
-            &flags(args),
-            env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())),
-        )
+        Effective::from_parts(&flags(args), env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())))
     }
 
-    fn with_file(
-        text: &str,
-        args: &[&str],
-        env: &[(&str, &str)],
-    ) -> (String, Result<Effective, ConfigError>) {
+    fn with_file(text: &str, args: &[&str], env: &[(&str, &str)]) -> (String, Result<Effective, ConfigError>) {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
         let path = file.path().to_str().unwrap().to_owned();
@@ -1012,40 +775,18 @@ mod tests {
             let value = &shown[key.name]["value"];
             match key.default {
                 None => assert!(value.is_null(), "{}", key.name),
-                Some(d) => assert_eq!(
-                    value
-                        .as_str()
-                        .map_or_else(|| value.to_string(), str::to_owned),
-                    d,
-                    "{}",
-                    key.name
-                ),
+                Some(d) => assert_eq!(value.as_str().map_or_else(|| value.to_string(), str::to_owned), d, "{}", key.name),
             }
             assert_eq!(shown[key.name]["source"], "default");
         }
         let c = e.config;
-        assert_eq!(
-            (c.database.as_str(), c.listen.to_string().as_str()),
-            ("sqlite:zhengna.db", "127.0.0.1:8080")
-        );
-        assert_eq!(
-            (c.log, c.drain_seconds, &c.webhook),
-            (LogFormat::Json, 20, &None)
-        );
+        assert_eq!((c.database.as_str(), c.listen.to_string().as_str()), ("sqlite:zhengna.db", "127.0.0.1:8080"));
+        assert_eq!((c.log, c.drain_seconds, &c.webhook), (LogFormat::Json, 20, &None));
         assert_eq!(c.listener_limits(), ListenerLimits::default());
         assert_eq!(c.json_limits(), JsonLimits::default());
-        assert_eq!(
-            c.rate_per_person(),
-            Rate {
-                per_second: 20,
-                burst: 40
-            }
-        );
+        assert_eq!(c.rate_per_person(), Rate { per_second: 20, burst: 40 });
         let l = c.limits;
-        assert_eq!(
-            (l.connections_per_person, l.frame_bytes, l.rate_keys),
-            (8, 65536, 100_000)
-        );
+        assert_eq!((l.connections_per_person, l.frame_bytes, l.rate_keys), (8, 65536, 100_000));
     }
 
     /// Every key through every layer, each over the one below.
@@ -1068,135 +809,66 @@ mod tests {
                 _ => "",
             };
             let (section, last) = key.name.rsplit_once('.').unwrap_or(("", key.name));
-            let section = if section.is_empty() || !partner.is_empty() {
-                String::new()
-            } else {
-                format!("[{section}]\n")
-            };
+            let section = if section.is_empty() || !partner.is_empty() { String::new() } else { format!("[{section}]\n") };
             let value = |n| {
-                if matches!(key.kind, Kind::Number(..)) {
-                    sample(n)
-                } else {
-                    format!("'{}'", sample(n))
-                }
+                if matches!(key.kind, Kind::Number(..)) { sample(n) } else { format!("'{}'", sample(n)) }
             };
             let text = format!("{partner}{section}{last} = {}\n", value(1));
             let (variable, flag) = (key.variable(), format!("--{}", key.flag()));
             let (two, three) = (sample(2), sample(3));
             for (args, env, want, from) in [
                 (vec![], vec![], sample(1), "file "),
-                (
-                    vec![],
-                    vec![(variable.as_str(), two.as_str())],
-                    sample(2),
-                    "environment ZHENGNA_",
-                ),
-                (
-                    vec![flag.as_str(), three.as_str()],
-                    vec![(variable.as_str(), two.as_str())],
-                    sample(3),
-                    "flag --",
-                ),
+                (vec![], vec![(variable.as_str(), two.as_str())], sample(2), "environment ZHENGNA_"),
+                (vec![flag.as_str(), three.as_str()], vec![(variable.as_str(), two.as_str())], sample(3), "flag --"),
             ] {
                 let (_, e) = with_file(&text, &args, &env);
-                let shown: serde_json::Value =
-                    serde_json::from_str(&printed(&e.unwrap(), true)).unwrap();
+                let shown: serde_json::Value = serde_json::from_str(&printed(&e.unwrap(), true)).unwrap();
                 let got = &shown[key.name]["value"];
-                assert_eq!(
-                    got.as_str().map_or_else(|| got.to_string(), str::to_owned),
-                    want,
-                    "{}",
-                    key.name
-                );
-                assert!(
-                    shown[key.name]["source"]
-                        .as_str()
-                        .unwrap()
-                        .starts_with(from),
-                    "{}",
-                    key.name
-                );
+                assert_eq!(got.as_str().map_or_else(|| got.to_string(), str::to_owned), want, "{}", key.name);
+                assert!(shown[key.name]["source"].as_str().unwrap().starts_with(from), "{}", key.name);
             }
         }
     }
 
     #[test]
     fn the_flag_config_wins_over_the_variable() {
-        let (_, e) = with_file(
-            "drain_seconds = 7",
-            &[],
-            &[(FILE_VARIABLE, "/does/not/exist")],
-        );
+        let (_, e) = with_file("drain_seconds = 7", &[], &[(FILE_VARIABLE, "/does/not/exist")]);
         assert_eq!(e.unwrap().config.drain_seconds, 7);
         let e = load(&[], &[(FILE_VARIABLE, "/does/not/exist")]).unwrap_err();
-        assert!(
-            e.to_string()
-                .starts_with("configuration file /does/not/exist: "),
-            "{e}"
-        );
+        assert!(e.to_string().starts_with("configuration file /does/not/exist: "), "{e}");
     }
 
     #[test]
     fn unknown_keys_name_key_and_file() {
         for (text, key, meant) in [
             ("databse = 'x'", "databse", "; did you mean `database`?"),
-            (
-                "[limits]\nframe_byte = 1",
-                "limits.frame_byte",
-                "; did you mean `limits.frame_bytes`?",
-            ),
+            ("[limits]\nframe_byte = 1", "limits.frame_byte", "; did you mean `limits.frame_bytes`?"),
             ("[qqqqqqqqqqqqqqqq]\nx = 1", "qqqqqqqqqqqqqqqq.x", ""),
             ("[qqqqqqqqqqqqqqqq]", "qqqqqqqqqqqqqqqq", ""),
             ("limits = 1", "limits", ""),
-            (
-                "[webhook]\nurl = 'https://h'\nsecret_file = 's'\nsecret = 'x'",
-                "webhook.secret",
-                "",
-            ),
+            ("[webhook]\nurl = 'https://h'\nsecret_file = 's'\nsecret = 'x'", "webhook.secret", ""),
             ("[listen]\nport = 1", "listen", "-"),
         ] {
             let (path, e) = with_file(text, &[], &[]);
             let e = e.unwrap_err().to_string();
             if meant == "-" {
-                assert_eq!(
-                    e,
-                    format!("`listen` (file {path}): must be text, not a table")
-                );
+                assert_eq!(e, format!("`listen` (file {path}): must be text, not a table"));
             } else {
-                assert_eq!(
-                    e,
-                    format!("configuration file {path}: unknown key `{key}`{meant}")
-                );
+                assert_eq!(e, format!("configuration file {path}: unknown key `{key}`{meant}"));
             }
         }
-        let e = load(
-            &[],
-            &[("ZHENGNA_PORT", "tcp://10.0.0.1:80"), ("OTHER", "x")],
-        )
-        .unwrap();
+        let e = load(&[], &[("ZHENGNA_PORT", "tcp://10.0.0.1:80"), ("OTHER", "x")]).unwrap();
         assert_eq!(e.unknown_variables, ["ZHENGNA_PORT"]);
         assert!(printed(&e, false).contains("# warning: ZHENGNA_PORT is no key of ours"));
         let command = Flags::augment_args(Command::new("zhengna").no_binary_name(true));
-        assert!(
-            command
-                .try_get_matches_from(["--frame-bytes", "1"])
-                .is_err()
-        );
+        assert!(command.try_get_matches_from(["--frame-bytes", "1"]).is_err());
     }
 
     #[test]
     fn files_that_are_not_toml_name_the_line_and_quote_nothing() {
-        let (path, e) = with_file(
-            "drain_seconds = 1\ndatabase = 'postgres://u:hunter2@h",
-            &[],
-            &[],
-        );
+        let (path, e) = with_file("drain_seconds = 1\ndatabase = 'postgres://u:hunter2@h", &[], &[]);
         let e = e.unwrap_err().to_string();
-        assert!(
-            e.starts_with(&format!("configuration file {path}: line 2: not TOML: "))
-                && !e.contains("hunter2"),
-            "{e}"
-        );
+        assert!(e.starts_with(&format!("configuration file {path}: line 2: not TOML: ")) && !e.contains("hunter2"), "{e}");
         let (_, e) = with_file("log = 'json'\nlog = 'text'", &[], &[]);
         assert!(matches!(e, Err(ConfigError::NotToml { line: 2, .. })));
     }
@@ -1206,54 +878,22 @@ mod tests {
         let long = "9".repeat(40);
         for key in KEYS {
             let bad: Vec<&str> = match key.kind {
-                Kind::Database => vec![
-                    "",
-                    "zhengna.db",
-                    "sqlite:",
-                    "sqlite::memory:",
-                    "postgres://",
-                    "mysql://h",
-                    "user=x",
-                    "host='x",
-                    "=x",
-                    "a\nb",
-                ],
-                Kind::Listen => vec![
-                    "",
-                    "8080",
-                    ":8080",
-                    "localhost:8080",
-                    "127.0.0.1",
-                    "127.0.0.1:70000",
-                    "::1:80:x",
-                ],
+                Kind::Database => {
+                    vec!["", "zhengna.db", "sqlite:", "sqlite::memory:", "postgres://", "mysql://h", "user=x", "host='x", "=x", "a\nb"]
+                }
+                Kind::Listen => vec!["", "8080", ":8080", "localhost:8080", "127.0.0.1", "127.0.0.1:70000", "::1:80:x"],
                 Kind::File => vec!["", "a\0b"],
                 Kind::LogFormat => vec!["", "JSON", "yaml"],
                 Kind::LogFilter => vec!["", "x=loud"],
-                Kind::Url => vec![
-                    "",
-                    "ftp://h",
-                    "https://",
-                    "https://u:p@h/",
-                    "https:///x",
-                    "https://:80",
-                    "https://a b",
-                    "javascript:x",
-                ],
+                Kind::Url => vec!["", "ftp://h", "https://", "https://u:p@h/", "https:///x", "https://:80", "https://a b", "javascript:x"],
                 Kind::Number(..) => vec!["", "x", "-1", "+20", "1.5", "1e3", " 30", "30 ", &long],
             };
             for value in bad {
                 let (flag, variable) = (format!("--{}={value}", key.flag()), key.variable());
                 let e = load(&[&flag], &[]).unwrap_err().to_string();
-                assert!(
-                    e.starts_with(&format!("`{}` (flag --{}): ", key.name, key.flag())),
-                    "{value:?} {e}"
-                );
+                assert!(e.starts_with(&format!("`{}` (flag --{}): ", key.name, key.flag())), "{value:?} {e}");
                 let e = load(&[], &[(&variable, value)]).unwrap_err().to_string();
-                assert!(
-                    e.starts_with(&format!("`{}` (environment {variable}): ", key.name)),
-                    "{value:?} {e}"
-                );
+                assert!(e.starts_with(&format!("`{}` (environment {variable}): ", key.name)), "{value:?} {e}");
             }
             let typed: &[&str] = match key.kind {
                 Kind::Number(..) => &["-1", "1.5", "true", "[1]", "2020-01-01", "{x = 1}"],
@@ -1262,10 +902,7 @@ mod tests {
             for value in typed {
                 let (path, e) = with_file(&format!("{} = {value}", key.name), &[], &[]);
                 let e = e.unwrap_err().to_string();
-                assert!(
-                    e.starts_with(&format!("`{}` (file {path}): must be ", key.name)),
-                    "{value} {e}"
-                );
+                assert!(e.starts_with(&format!("`{}` (file {path}): must be ", key.name)), "{value} {e}");
             }
             if let Kind::Number(least, most) = key.kind {
                 for edge in [least, most] {
@@ -1294,32 +931,12 @@ mod tests {
 
     #[test]
     fn a_webhook_needs_both_its_keys() {
-        let e = load(&["--webhook-url=https://h/x"], &[])
-            .unwrap_err()
-            .to_string();
-        assert_eq!(
-            e,
-            "`webhook.secret_file` is not set, but `webhook.url` is (flag --webhook-url)"
-        );
-        let e = load(&[], &[("ZHENGNA_WEBHOOK_SECRET_FILE", "s")])
-            .unwrap_err()
-            .to_string();
-        assert_eq!(
-            e,
-            "`webhook.url` is not set, but `webhook.secret_file` is (environment ZHENGNA_WEBHOOK_SECRET_FILE)"
-        );
-        let e = load(
-            &[
-                "--webhook-url=https://h/x?token=hunter2",
-                "--webhook-secret-file=s",
-            ],
-            &[],
-        )
-        .unwrap();
-        assert_eq!(
-            e.config.webhook.as_ref().unwrap().url,
-            "https://h/x?token=hunter2"
-        );
+        let e = load(&["--webhook-url=https://h/x"], &[]).unwrap_err().to_string();
+        assert_eq!(e, "`webhook.secret_file` is not set, but `webhook.url` is (flag --webhook-url)");
+        let e = load(&[], &[("ZHENGNA_WEBHOOK_SECRET_FILE", "s")]).unwrap_err().to_string();
+        assert_eq!(e, "`webhook.url` is not set, but `webhook.secret_file` is (environment ZHENGNA_WEBHOOK_SECRET_FILE)");
+        let e = load(&["--webhook-url=https://h/x?token=hunter2", "--webhook-secret-file=s"], &[]).unwrap();
+        assert_eq!(e.config.webhook.as_ref().unwrap().url, "https://h/x?token=hunter2");
         assert!(!printed(&e, false).contains("hunter2") && !format!("{e:?}").contains("hunter2"));
     }
 
@@ -1329,33 +946,16 @@ mod tests {
             ("postgres://u:hunter2@h/d", "postgres://u:***@h/d"),
             ("postgres://u:hun@ter2/hunter2@h/d", "postgres://u:***@h/d"),
             ("postgres://u:a?hunter2@h/d", "postgres://***"),
-            (
-                "postgres://u@h/d?password=hunter2&sslmode=require",
-                "postgres://u@h/d?password=***&sslmode=require",
-            ),
-            (
-                "host=h password=hunter2 dbname=d",
-                "host=h password=*** dbname=d",
-            ),
-            (
-                "host=h password = 'x hunter2 \\' y' user=u",
-                "host=h password=*** user=u",
-            ),
+            ("postgres://u@h/d?password=hunter2&sslmode=require", "postgres://u@h/d?password=***&sslmode=require"),
+            ("host=h password=hunter2 dbname=d", "host=h password=*** dbname=d"),
+            ("host=h password = 'x hunter2 \\' y' user=u", "host=h password=*** user=u"),
             ("host=h sslpassword=hunter2", "host=h sslpassword=***"),
             ("host=h PASSWORD=hunter2", "host=h PASSWORD=***"),
         ] {
             let e = load(&["--database", database], &[]).unwrap();
             assert_eq!(e.config.database, database);
-            for text in [
-                printed(&e, false),
-                printed(&e, true),
-                format!("{e:?}"),
-                format!("{:?}", e.config),
-            ] {
-                assert!(
-                    text.contains(shown) && !text.contains("hunter2"),
-                    "{database}: {text}"
-                );
+            for text in [printed(&e, false), printed(&e, true), format!("{e:?}"), format!("{:?}", e.config)] {
+                assert!(text.contains(shown) && !text.contains("hunter2"), "{database}: {text}");
             }
         }
         // and not in errors

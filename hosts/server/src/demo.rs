@@ -8,10 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use zeroize::Zeroizing;
-use zhengna_core::access::{
-    ActorKind, ActorRef, AddOfficer, AddPost, AuthorityKind, GrantPost, NewAuthority, Permission,
-    Permissions,
-};
+use zhengna_core::access::{ActorKind, ActorRef, AddOfficer, AddPost, AuthorityKind, GrantPost, NewAuthority, Permission, Permissions};
 use zhengna_core::crypto::Rng;
 use zhengna_core::error::Problem;
 use zhengna_core::id::{OfficerId, PostId};
@@ -46,20 +43,10 @@ const OFFICERS: [(&str, &str, &str, &str, bool); 6] = [
     ("220102003", "坐席丙（合成数据）", SERVING, NANGUAN, false),
     ("220103001", "坐席丁（合成数据）", SERVING, KUANCHENG, false),
     ("220204001", "坐席戊（合成数据）", SERVING, CHUANYING, false),
-    (
-        "220100901",
-        "督导甲（合成数据）",
-        WATCHING,
-        PREFECTURE,
-        true,
-    ),
+    ("220100901", "督导甲（合成数据）", WATCHING, PREFECTURE, true),
 ];
 
-const LINES: [(&str, &str); 3] = [
-    ("个人所得税咨询", NANGUAN),
-    ("发票与登记", NANGUAN),
-    ("社保费缴纳", CHUANYING),
-];
+const LINES: [(&str, &str); 3] = [("个人所得税咨询", NANGUAN), ("发票与登记", NANGUAN), ("社保费缴纳", CHUANYING)];
 
 /// The files of a demonstration.
 #[derive(Debug, Clone, Serialize)]
@@ -78,10 +65,7 @@ impl Files {
     /// The files in `directory`, which is made for its owner alone where it is missing. The names are not those of
     /// an installation, so that a demonstration never touches one.
     pub fn within(directory: &Path) -> io::Result<Files> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(directory)?;
+        DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         Ok(Files {
             directory: directory.to_owned(),
             database: directory.join("demo.db"),
@@ -134,43 +118,27 @@ pub fn furnish(core: &Core, progress: &mut dyn FnMut(&str, u64)) -> Result<bool,
         return Ok(false);
     }
     let tree = authorities()?;
-    system
-        .access()
-        .add_authorities(&tree, &mut |n| progress("税务机关 authorities", n))?;
+    system.access().add_authorities(&tree, &mut |n| progress("税务机关 authorities", n))?;
     let serving = post(core, SERVING, &[Permission::ServeTaxpayers])?;
     let watching = post(
         core,
         WATCHING,
-        &[
-            Permission::SuperviseInteraction,
-            Permission::ManageLines,
-            Permission::RevealPersonalData,
-            Permission::ReadAudit,
-        ],
+        &[Permission::SuperviseInteraction, Permission::ManageLines, Permission::RevealPersonalData, Permission::ReadAudit],
     )?;
     for (staff_no, name, held, place, _) in OFFICERS {
         let id = officer(core, staff_no, name, place)?;
-        let grant = GrantPost {
-            officer: id,
-            post: if held == SERVING { serving } else { watching },
-            authority: code(place)?,
-            ends_at: None,
-        };
+        let grant =
+            GrantPost { officer: id, post: if held == SERVING { serving } else { watching }, authority: code(place)?, ends_at: None };
         // With a key, so that a run that is repeated grants nothing twice.
         let once = system.clone().with_key(&format!("demo.grant.{staff_no}"))?;
         once.access().grant_post(grant).wait()?;
     }
     for (n, (name, place)) in LINES.into_iter().enumerate() {
-        let line = OpenLine {
-            name: name.into(),
-            authority: code(place)?,
-        };
+        let line = OpenLine { name: name.into(), authority: code(place)? };
         let once = system.clone().with_key(&format!("demo.line.{n}"))?;
         once.interaction().open_line(line).wait()?;
     }
-    system
-        .identity()
-        .enrol(&people, &mut |n| progress("纳税人 taxpayers", n))?;
+    system.identity().enrol(&people, &mut |n| progress("纳税人 taxpayers", n))?;
     Ok(true)
 }
 
@@ -181,46 +149,19 @@ pub fn sign_ins(core: &Core) -> Result<Vec<SignIn>, Error> {
     let mut give = |whose: ActorRef, login: String, role, role_zh, place| -> Result<(), Error> {
         let password = passwords::generate(&login);
         system.access().set_password(whose, &login, &password)?;
-        made.push(SignIn {
-            role,
-            role_zh,
-            login,
-            password,
-            place,
-        });
+        made.push(SignIn { role, role_zh, login, password, place });
         Ok(())
     };
     for person in people().into_iter().take(2) {
-        let id = system
-            .identity()
-            .find_by_number(&person.number)?
-            .ok_or(Error::NotFound { what: "taxpayer" })?;
-        let whose = ActorRef {
-            kind: ActorKind::Taxpayer,
-            id: id.uuid(),
-        };
-        give(
-            whose,
-            person.phone.unwrap_or_default(),
-            "taxpayer",
-            "纳税人",
-            "长春市南关区",
-        )?;
+        let id = system.identity().find_by_number(&person.number)?.ok_or(Error::NotFound { what: "taxpayer" })?;
+        let whose = ActorRef { kind: ActorKind::Taxpayer, id: id.uuid() };
+        give(whose, person.phone.unwrap_or_default(), "taxpayer", "纳税人", "长春市南关区")?;
     }
     for (staff_no, _, held, _, _) in OFFICERS.into_iter().filter(|o| o.4) {
-        let id = system
-            .access()
-            .find_officer(staff_no)?
-            .ok_or(Error::NotFound { what: "officer" })?;
-        let whose = ActorRef {
-            kind: ActorKind::Officer,
-            id: id.uuid(),
-        };
-        let (role, role_zh, place) = if held == SERVING {
-            ("officer", "坐席", "长春市南关区")
-        } else {
-            ("supervisor", "督导", "长春市")
-        };
+        let id = system.access().find_officer(staff_no)?.ok_or(Error::NotFound { what: "officer" })?;
+        let whose = ActorRef { kind: ActorKind::Officer, id: id.uuid() };
+        let (role, role_zh, place) =
+            if held == SERVING { ("officer", "坐席", "长春市南关区") } else { ("supervisor", "督导", "长春市") };
         give(whose, staff_no.to_owned(), role, role_zh, place)?;
     }
     Ok(made)
@@ -236,10 +177,7 @@ pub fn banner(address: &str, sign_ins: &[SignIn], files: &Files) -> String {
     );
     for s in sign_ins {
         let role = format!("{} {}", s.role_zh, s.role);
-        text.push_str(&format!(
-            "  {role:<12}\t{:<11}\t{}\t{}（合成数据）\n",
-            s.login, *s.password, s.place
-        ));
+        text.push_str(&format!("  {role:<12}\t{:<11}\t{}\t{}（合成数据）\n", s.login, *s.password, s.place));
     }
     text.push_str(&format!(
         "\n试一试 Try this\n\
@@ -261,8 +199,7 @@ pub fn banner(address: &str, sign_ins: &[SignIn], files: &Files) -> String {
 }
 
 fn code(text: &str) -> Result<AuthorityCode, Error> {
-    AuthorityCode::parse(text)
-        .map_err(|e| Error::invalid("authority", Problem::Malformed(e.to_string())))
+    AuthorityCode::parse(text).map_err(|e| Error::invalid("authority", Problem::Malformed(e.to_string())))
 }
 
 fn post(core: &Core, name: &str, permissions: &[Permission]) -> Result<PostId, Error> {
@@ -270,10 +207,7 @@ fn post(core: &Core, name: &str, permissions: &[Permission]) -> Result<PostId, E
     if let Some(id) = system.access().find_post(name)? {
         return Ok(id);
     }
-    let cmd = AddPost {
-        name: name.into(),
-        permissions: Permissions(permissions.to_vec()),
-    };
+    let cmd = AddPost { name: name.into(), permissions: Permissions(permissions.to_vec()) };
     system.access().add_post(cmd).wait().map(|p| p.post)
 }
 
@@ -282,12 +216,7 @@ fn officer(core: &Core, staff_no: &str, name: &str, place: &str) -> Result<Offic
     if let Some(id) = system.access().find_officer(staff_no)? {
         return Ok(id);
     }
-    let cmd = AddOfficer {
-        staff_no: staff_no.into(),
-        name: name.into(),
-        authority: code(place)?,
-        capacity: 3,
-    };
+    let cmd = AddOfficer { staff_no: staff_no.into(), name: name.into(), authority: code(place)?, capacity: 3 };
     system.access().add_officer(cmd).wait().map(|o| o.officer)
 }
 
@@ -307,14 +236,10 @@ fn authorities() -> Result<Vec<NewAuthority>, Error> {
                 _ => AuthorityKind::Office,
             },
             name: row.name,
-            effective_from: Timestamp::parse(&midnight)
-                .ok_or_else(|| Error::invalid("effective_from", Problem::Empty))?,
+            effective_from: Timestamp::parse(&midnight).ok_or_else(|| Error::invalid("effective_from", Problem::Empty))?,
         })
     };
-    synthetic::jilin_authorities()
-        .into_iter()
-        .map(new)
-        .collect()
+    synthetic::jilin_authorities().into_iter().map(new).collect()
 }
 
 /// Everybody, the same ones each time. The first two can sign in.
@@ -358,10 +283,8 @@ fn people() -> Vec<NewTaxpayer> {
             })
         };
         // Numbers repeat now and then; logins may not.
-        let fresh = |t: &NewTaxpayer| {
-            made.iter().all(|old| old.number != t.number)
-                && t.phone.as_ref().is_none_or(|p| phones.insert(p.clone()))
-        };
+        let fresh =
+            |t: &NewTaxpayer| made.iter().all(|old| old.number != t.number) && t.phone.as_ref().is_none_or(|p| phones.insert(p.clone()));
         made.extend(next.filter(fresh));
     }
     made
@@ -382,10 +305,7 @@ mod tests {
             store: MemoryStore::new(PROJECTIONS),
             clock: Arc::new(crate::system::SystemClock),
             entropy: Arc::new(crate::system::OsEntropy),
-            settings: Settings {
-                keys: keys(),
-                told_outside: Vec::new(),
-            },
+            settings: Settings { keys: keys(), told_outside: Vec::new() },
         })
     }
 
@@ -396,22 +316,13 @@ mod tests {
         assert!(!furnish(&core, &mut |_, _| {}).unwrap());
         let first = sign_ins(&core).unwrap();
         let second = sign_ins(&core).unwrap();
-        assert_eq!(
-            first.iter().map(|s| s.role).collect::<Vec<_>>(),
-            ["taxpayer", "taxpayer", "officer", "officer", "supervisor"]
-        );
+        assert_eq!(first.iter().map(|s| s.role).collect::<Vec<_>>(), ["taxpayer", "taxpayer", "officer", "officer", "supervisor"]);
         let enter = |s: &SignIn| {
-            let typed = Credentials {
-                login: s.login.clone(),
-                password: s.password.to_string(),
-            };
+            let typed = Credentials { login: s.login.clone(), password: s.password.to_string() };
             core.sign_in(&typed, "test")
         };
         for (old, new) in first.iter().zip(&second) {
-            assert!(
-                enter(old).is_err(),
-                "the password before does not work any more"
-            );
+            assert!(enter(old).is_err(), "the password before does not work any more");
             let session = enter(new).unwrap();
             let caller = core.authenticate(&session.token).unwrap();
             let me = core.as_actor(caller.actor.clone()).access().me().unwrap();
@@ -424,11 +335,7 @@ mod tests {
         for person in people() {
             assert!(person.synthetic);
             assert!(person.name.starts_with("合成") || person.name.ends_with("（合成数据）"));
-            assert!(
-                person
-                    .phone
-                    .is_none_or(|p| p.starts_with(synthetic::PHONE_PREFIX))
-            );
+            assert!(person.phone.is_none_or(|p| p.starts_with(synthetic::PHONE_PREFIX)));
         }
         assert!(OFFICERS.iter().all(|o| o.1.ends_with("（合成数据）")));
         let files = Files::within(tempfile::tempdir().unwrap().path()).unwrap();

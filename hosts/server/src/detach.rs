@@ -25,19 +25,15 @@ where
     let (tell, told) = tokio::sync::oneshot::channel();
     let work = async move {
         let mut f = pin!(f);
-        let outcome: Result<F::Output, Box<dyn Any + Send>> = std::future::poll_fn(|cx| {
-            match catch_unwind(AssertUnwindSafe(|| f.as_mut().poll(cx))) {
+        let outcome: Result<F::Output, Box<dyn Any + Send>> =
+            std::future::poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| f.as_mut().poll(cx))) {
                 Ok(Poll::Pending) => Poll::Pending,
                 Ok(Poll::Ready(v)) => Poll::Ready(Ok(v)),
                 Err(payload) => Poll::Ready(Err(payload)),
-            }
-        })
-        .await;
+            })
+            .await;
         if let Err(Err(payload)) = tell.send(outcome) {
-            tracing::error!(
-                panic = literal_of(payload.as_ref()),
-                "detached work panicked after its client left"
-            );
+            tracing::error!(panic = literal_of(payload.as_ref()), "detached work panicked after its client left");
         }
     };
     lifecycle.tasks().spawn(work.in_current_span());
@@ -51,16 +47,8 @@ where
 
 /// Middleware: runs the whole handler of every request that may write (any method but GET, HEAD, OPTIONS) detached,
 /// so that no handler has to remember. Use with `axum::middleware::from_fn_with_state`.
-pub async fn detach_writes(
-    State(lifecycle): State<Lifecycle>,
-    request: Request,
-    next: Next,
-) -> Response {
-    if request.method().is_safe() {
-        next.run(request).await
-    } else {
-        detached(&lifecycle, next.run(request)).await
-    }
+pub async fn detach_writes(State(lifecycle): State<Lifecycle>, request: Request, next: Next) -> Response {
+    if request.method().is_safe() { next.run(request).await } else { detached(&lifecycle, next.run(request)).await }
 }
 
 #[cfg(test)]
@@ -103,34 +91,19 @@ mod tests {
         );
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = listener.local_addr().unwrap();
-        let done = tokio::spawn(serve(
-            listener,
-            router,
-            ListenerLimits::default(),
-            life.clone(),
-        ));
+        let done = tokio::spawn(serve(listener, router, ListenerLimits::default(), life.clone()));
         let mut client = tokio::net::TcpStream::connect(at).await.unwrap();
-        client
-            .write_all(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n")
-            .await
-            .unwrap();
+        client.write_all(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n").await.unwrap();
         let mut next = async || timeout(BOUND, rx.recv()).await.unwrap();
         assert_eq!(next().await, Some("begun"));
         drop(client);
         assert_eq!(next().await, Some("caller dropped")); // the trap is real
         life.begin_stop();
-        timeout(BOUND, async {
-            while tokio::net::TcpStream::connect(at).await.is_ok() {}
-        })
-        .await
-        .unwrap();
+        timeout(BOUND, async { while tokio::net::TcpStream::connect(at).await.is_ok() {} }).await.unwrap();
         assert!(!done.is_finished());
         release.cancel();
         assert_eq!(next().await, Some("ended"));
-        assert_eq!(
-            timeout(BOUND, done).await.unwrap().unwrap(),
-            Stopped::default()
-        );
+        assert_eq!(timeout(BOUND, done).await.unwrap().unwrap(), Stopped::default());
     }
 
     /// Drops the caller at each of its awaits in turn: the work always ends.
@@ -146,8 +119,7 @@ mod tests {
                 tx.send(()).unwrap();
             }));
             for _ in 0..polls {
-                let _ = std::future::poll_fn(|cx| Poll::Ready(caller.as_mut().poll(cx).is_ready()))
-                    .await;
+                let _ = std::future::poll_fn(|cx| Poll::Ready(caller.as_mut().poll(cx).is_ready())).await;
                 tokio::task::yield_now().await;
                 if life.tasks().is_empty() {
                     break;
@@ -165,8 +137,7 @@ mod tests {
         let life = Lifecycle::new();
         assert_eq!(detached(&life, async { 7 }).await, 7);
         let l = life.clone();
-        let joined =
-            tokio::spawn(async move { detached(&l, async { panic!("inside") }).await }).await;
+        let joined = tokio::spawn(async move { detached(&l, async { panic!("inside") }).await }).await;
         assert!(joined.unwrap_err().is_panic());
     }
 
@@ -176,17 +147,10 @@ mod tests {
         let life = Lifecycle::new();
         let l = life.clone();
         let app = Router::new()
-            .route(
-                "/",
-                post(async move || l.tasks().len().to_string()).get(async || "0"),
-            )
+            .route("/", post(async move || l.tasks().len().to_string()).get(async || "0"))
             .layer(axum::middleware::from_fn_with_state(life, detach_writes));
         for (method, tasks) in [("POST", "1"), ("GET", "0")] {
-            let req = Request::builder()
-                .method(method)
-                .uri("/")
-                .body(axum::body::Body::empty())
-                .unwrap();
+            let req = Request::builder().method(method).uri("/").body(axum::body::Body::empty()).unwrap();
             let body = app.clone().oneshot(req).await.unwrap().into_body();
             assert_eq!(axum::body::to_bytes(body, 10).await.unwrap(), tasks);
         }

@@ -75,11 +75,7 @@ pub struct Failure {
 impl Failure {
     /// A failure.
     pub fn new(exit: Exit, what: impl fmt::Display) -> Failure {
-        Failure {
-            exit,
-            what: what.to_string(),
-            next: String::new(),
-        }
+        Failure { exit, what: what.to_string(), next: String::new() }
     }
 
     /// Says what to do.
@@ -97,10 +93,7 @@ impl Failure {
                 "One process at a time may write a SQLite database. Stop the other one (a running `zhengna serve` or `zhengna demo`) \
                  and try again. `zhengna backup` and `zhengna audit verify` work beside a running host.",
             ),
-            StoreError::Newer { .. } => (
-                Exit::Newer,
-                "Use the newer program that made this database. Nothing was changed.",
-            ),
+            StoreError::Newer { .. } => (Exit::Newer, "Use the newer program that made this database. Nothing was changed."),
             StoreError::Altered { .. } => (
                 Exit::Newer,
                 "This database was made by another build. Use that one, or restore a dump of it into an empty database. Nothing was changed.",
@@ -109,10 +102,9 @@ impl Failure {
                 Exit::Corrupt,
                 "Nothing was deleted. Keep a copy of the damaged file, then `zhengna restore` the latest backup into an empty database.",
             ),
-            StoreError::Full(_) => (
-                Exit::Full,
-                "Make room on the disk or raise the quota, then start again. What was answered as done is done.",
-            ),
+            StoreError::Full(_) => {
+                (Exit::Full, "Make room on the disk or raise the quota, then start again. What was answered as done is done.")
+            }
             StoreError::Closed => (Exit::Unreachable, ""),
             StoreError::Backend(_) => (Exit::Unreachable, ""),
             _ => (Exit::Other, ""),
@@ -136,8 +128,7 @@ impl From<Error> for Failure {
         match &error {
             Error::Store(e) => Failure::of_store(e),
             Error::Invalid { .. } => Failure::new(Exit::Usage, error),
-            Error::Crypto(_) => Failure::new(Exit::Keys, error)
-                .advise("Is this the key file that belongs to this database?"),
+            Error::Crypto(_) => Failure::new(Exit::Keys, error).advise("Is this the key file that belongs to this database?"),
             _ => Failure::new(Exit::Other, error),
         }
     }
@@ -145,8 +136,7 @@ impl From<Error> for Failure {
 
 impl From<crate::config::ConfigError> for Failure {
     fn from(error: crate::config::ConfigError) -> Failure {
-        Failure::new(Exit::Usage, error)
-            .advise("`zhengna config` prints every key, its value and where it came from.")
+        Failure::new(Exit::Usage, error).advise("`zhengna config` prints every key, its value and where it came from.")
     }
 }
 

@@ -46,44 +46,25 @@ pub struct Kept {
 
 impl Keeper {
     /// Starts the threads.
-    pub fn start(
-        core: Core,
-        checkpoints: CheckpointFile,
-        webhook: Option<Webhook>,
-    ) -> std::io::Result<Keeper> {
+    pub fn start(core: Core, checkpoints: CheckpointFile, webhook: Option<Webhook>) -> std::io::Result<Keeper> {
         let stop = Stop::default();
         let webhook = match webhook {
             None => None,
             Some(webhook) => Some(start_webhook(core.clone(), webhook, stop.clone())?),
         };
         let heard = stop.clone();
-        let rounds = std::thread::Builder::new()
-            .name("zhengna-keeper".into())
-            .spawn(move || {
-                let mut rounds = Rounds {
-                    core,
-                    checkpoints,
-                    failing: HashMap::new(),
-                    sealed: 0,
-                };
-                rounds.begin();
-                loop {
-                    let last = heard.wait(EVERY);
-                    let complete = rounds.round(last);
-                    if last {
-                        return Kept {
-                            sealed: rounds.sealed,
-                            checkpoint: rounds.checkpoints.last(),
-                            complete,
-                        };
-                    }
+        let rounds = std::thread::Builder::new().name("zhengna-keeper".into()).spawn(move || {
+            let mut rounds = Rounds { core, checkpoints, failing: HashMap::new(), sealed: 0 };
+            rounds.begin();
+            loop {
+                let last = heard.wait(EVERY);
+                let complete = rounds.round(last);
+                if last {
+                    return Kept { sealed: rounds.sealed, checkpoint: rounds.checkpoints.last(), complete };
                 }
-            })?;
-        Ok(Keeper {
-            stop,
-            rounds,
-            webhook,
-        })
+            }
+        })?;
+        Ok(Keeper { stop, rounds, webhook })
     }
 
     /// Ends the threads after one last round that seals and signs everything.
@@ -103,26 +84,18 @@ impl Keeper {
     }
 }
 
-fn start_webhook(
-    core: Core,
-    webhook: Webhook,
-    stop: Stop,
-) -> std::io::Result<(JoinHandle<()>, Receiver<()>)> {
+fn start_webhook(core: Core, webhook: Webhook, stop: Stop) -> std::io::Result<(JoinHandle<()>, Receiver<()>)> {
     let (tell, ended) = channel();
-    let thread = std::thread::Builder::new()
-        .name("zhengna-webhook".into())
-        .spawn(move || {
-            let mut failing = HashMap::new();
-            loop {
-                attempt(&mut failing, "deliver to the webhook", || {
-                    webhook.drain(&core, &stop)
-                });
-                if stop.wait(EVERY) {
-                    break;
-                }
+    let thread = std::thread::Builder::new().name("zhengna-webhook".into()).spawn(move || {
+        let mut failing = HashMap::new();
+        loop {
+            attempt(&mut failing, "deliver to the webhook", || webhook.drain(&core, &stop));
+            if stop.wait(EVERY) {
+                break;
             }
-            drop(tell);
-        })?;
+        }
+        drop(tell);
+    })?;
     Ok((thread, ended))
 }
 
@@ -135,20 +108,9 @@ struct Rounds {
 
 impl Rounds {
     fn begin(&mut self) {
-        let Rounds {
-            core,
-            checkpoints,
-            failing,
-            ..
-        } = self;
-        attempt(failing, "set the timers that always run", || {
-            core.ensure_timers()
-        });
-        let agrees = attempt(
-            failing,
-            "compare the checkpoint file with the database",
-            || checkpoints.agrees_with(core),
-        );
+        let Rounds { core, checkpoints, failing, .. } = self;
+        attempt(failing, "set the timers that always run", || core.ensure_timers());
+        let agrees = attempt(failing, "compare the checkpoint file with the database", || checkpoints.agrees_with(core));
         if agrees == Some(false) {
             tracing::error!(
                 checkpoint = checkpoints.last(),
@@ -160,12 +122,7 @@ impl Rounds {
 
     /// Everything once, each thing whatever became of the others. Whether all went through.
     fn round(&mut self, last: bool) -> bool {
-        let Rounds {
-            core,
-            checkpoints,
-            failing,
-            sealed,
-        } = self;
+        let Rounds { core, checkpoints, failing, sealed } = self;
         let mut complete = true;
         let mut step = |name, run: &mut dyn FnMut() -> Result<(), Box<dyn std::error::Error>>| {
             complete &= attempt(failing, name, run).is_some();
@@ -249,16 +206,11 @@ mod tests {
     #[test]
     fn a_stop_seals_and_signs_everything() {
         let (dir, world) = (tempfile::tempdir().unwrap(), World::new(Engine::Memory));
-        let kept = Keeper::start(world.core.clone(), file(&dir), None)
-            .unwrap()
-            .stop();
+        let kept = Keeper::start(world.core.clone(), file(&dir), None).unwrap().stop();
         assert!(kept.complete && kept.sealed > 0 && kept.checkpoint == kept.sealed);
         let signed = crate::checkpoints::read(&dir.path().join("checkpoints")).unwrap();
         let verdict = world.core.verify_audit(signed).unwrap();
-        assert_eq!(
-            (verdict.finding, verdict.unsealed, verdict.verified),
-            (None, 0, kept.sealed)
-        );
+        assert_eq!((verdict.finding, verdict.unsealed, verdict.verified), (None, 0, kept.sealed));
     }
 
     #[test]
@@ -287,12 +239,7 @@ mod tests {
             assert_eq!(attempt(&mut failing, "x", || Err::<(), _>("no")), None);
         }
         assert_eq!(failing["x"], 3);
-        assert_eq!(
-            attempt(&mut failing, "x", || -> Result<(), String> {
-                panic!("boom")
-            }),
-            None
-        );
+        assert_eq!(attempt(&mut failing, "x", || -> Result<(), String> { panic!("boom") }), None);
         assert_eq!(attempt(&mut failing, "x", || Ok::<_, String>(5)), Some(5));
         assert!(failing.is_empty());
     }

@@ -29,10 +29,7 @@ pub enum KeyringError {
 /// For a file that is missing, damaged, or open to others.
 pub fn load(path: &Path) -> Result<KeyRing, KeyringError> {
     let text = secret_file::read(path)?;
-    KeyRing::from_text(&text).map_err(|source| KeyringError::Content {
-        file: path.to_owned(),
-        source,
-    })
+    KeyRing::from_text(&text).map_err(|source| KeyringError::Content { file: path.to_owned(), source })
 }
 
 /// Makes new keys and their file.
@@ -55,10 +52,7 @@ mod tests {
         let path = dir.path().join("zhengna.key");
         assert!(load(&path).unwrap_err().to_string().contains("no file"));
         let made = create(&path).unwrap();
-        assert_eq!(
-            load(&path).unwrap().public_audit_key(),
-            made.public_audit_key()
-        );
+        assert_eq!(load(&path).unwrap().public_audit_key(), made.public_audit_key());
         assert!(create(&path).is_err());
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, text.replace("current 1", "current 2")).unwrap();

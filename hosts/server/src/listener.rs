@@ -126,12 +126,7 @@ pub struct Stopped {
 /// them and for detached work at most `limits.drain`.
 ///
 /// Handlers get the peer's address by `ConnectInfo<SocketAddr>`. Behind a gateway that is the gateway's.
-pub async fn serve(
-    mut listener: tokio::net::TcpListener,
-    router: Router,
-    limits: ListenerLimits,
-    lifecycle: Lifecycle,
-) -> Stopped {
+pub async fn serve(mut listener: tokio::net::TcpListener, router: Router, limits: ListenerLimits, lifecycle: Lifecycle) -> Stopped {
     let mut http = hyper::server::conn::http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(limits.header_read)
@@ -177,10 +172,7 @@ pub async fn serve(
     let tasks_cut = if in_time { 0 } else { lifecycle.tasks.len() };
     shared.cut_off.cancel();
     connections.wait().await; // every connection task selects on `cut_off`: this is immediate
-    Stopped {
-        connections_cut: shared.cut.load(Ordering::Relaxed),
-        tasks_cut,
-    }
+    Stopped { connections_cut: shared.cut.load(Ordering::Relaxed), tasks_cut }
 }
 
 struct Shared {
@@ -200,10 +192,7 @@ impl Shared {
             Ok(slot) => {
                 // Answers are written whole: waiting to fill a segment only delays them.
                 let _unimportant = io.set_nodelay(true);
-                connections.spawn(
-                    self.clone()
-                        .connection(Counted::new(io, self.limits.write_stall, slot), peer),
-                );
+                connections.spawn(self.clone().connection(Counted::new(io, self.limits.write_stall, slot), peer));
             }
             Err(_) => {
                 if let Ok(permit) = self.refusals.clone().try_acquire_owned() {
@@ -275,19 +264,10 @@ struct Counted {
 
 impl Counted {
     fn new(io: TcpStream, stall: Duration, slot: OwnedSemaphorePermit) -> Counted {
-        Counted {
-            io: TokioIo::new(io),
-            stall,
-            stalled: None,
-            _slot: slot,
-        }
+        Counted { io: TokioIo::new(io), stall, stalled: None, _slot: slot }
     }
 
-    fn watched<T>(
-        &mut self,
-        cx: &mut Context<'_>,
-        write: Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
+    fn watched<T>(&mut self, cx: &mut Context<'_>, write: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if write.is_ready() {
             self.stalled = None;
             return write;
@@ -300,21 +280,13 @@ impl Counted {
 }
 
 impl hyper::rt::Read for Counted {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: hyper::rt::ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: hyper::rt::ReadBufCursor<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_read(cx, buf)
     }
 }
 
 impl hyper::rt::Write for Counted {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let write = Pin::new(&mut self.io).poll_write(cx, buf);
         self.watched(cx, write)
     }
@@ -328,11 +300,7 @@ impl hyper::rt::Write for Counted {
     fn is_write_vectored(&self) -> bool {
         self.io.is_write_vectored()
     }
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
         let write = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
         self.watched(cx, write)
     }
@@ -340,32 +308,19 @@ impl hyper::rt::Write for Counted {
 
 /// Middleware: a request body not complete within `limit` of its first read is answered 408 and the connection
 /// closed, whatever the handler makes of the broken body. Use with `axum::middleware::from_fn_with_state`.
-pub async fn body_timeout(
-    axum::extract::State(limit): axum::extract::State<Duration>,
-    request: Request,
-    next: Next,
-) -> Response {
+pub async fn body_timeout(axum::extract::State(limit): axum::extract::State<Duration>, request: Request, next: Next) -> Response {
     if hyper::body::Body::is_end_stream(request.body()) {
         return next.run(request).await;
     }
     let expired = Arc::new(AtomicBool::new(false));
     let flag = expired.clone();
-    let request = request.map(|inner| {
-        Body::new(TimedBody {
-            inner,
-            limit,
-            sleep: None,
-            expired: flag,
-        })
-    });
+    let request = request.map(|inner| Body::new(TimedBody { inner, limit, sleep: None, expired: flag }));
     let response = next.run(request).await;
     if !expired.load(Ordering::Relaxed) {
         return response;
     }
     let mut response = Problem::of_status(StatusCode::REQUEST_TIMEOUT).into_response();
-    response
-        .headers_mut()
-        .insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
 }
 
@@ -380,10 +335,7 @@ impl hyper::body::Body for TimedBody {
     type Data = Bytes;
     type Error = axum::Error;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         if let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) {
             return Poll::Ready(frame);
         }
@@ -391,9 +343,7 @@ impl hyper::body::Body for TimedBody {
         let deadline = self.sleep.get_or_insert_with(|| Box::pin(sleep(limit)));
         ready!(deadline.as_mut().poll(cx));
         self.expired.store(true, Ordering::Relaxed);
-        Poll::Ready(Some(Err(axum::Error::new(io::Error::from(
-            io::ErrorKind::TimedOut,
-        )))))
+        Poll::Ready(Some(Err(axum::Error::new(io::Error::from(io::ErrorKind::TimedOut)))))
     }
     fn is_end_stream(&self) -> bool {
         self.inner.is_end_stream()
@@ -405,10 +355,7 @@ impl hyper::body::Body for TimedBody {
 
 /// Tells a WebSocket's peer that we are going away (1001) and waits for its answer at most `patience`.
 pub async fn going_away(mut socket: WebSocket, patience: Duration) {
-    let frame = CloseFrame {
-        code: close_code::AWAY,
-        reason: "stopping".into(),
-    };
+    let frame = CloseFrame { code: close_code::AWAY, reason: "stopping".into() };
     let goodbye = async {
         if socket.send(Message::Close(Some(frame))).await.is_ok() {
             while let Some(Ok(_)) = socket.recv().await {}
@@ -420,10 +367,7 @@ pub async fn going_away(mut socket: WebSocket, patience: Duration) {
 /// Resolves at SIGTERM or SIGINT.
 pub async fn signalled() -> io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let (mut term, mut int) = (
-        signal(SignalKind::terminate())?,
-        signal(SignalKind::interrupt())?,
-    );
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
     Ok(())
 }
@@ -472,11 +416,7 @@ mod tests {
     async fn host(limits: ListenerLimits) -> Host {
         let (entered, rx) = mpsc::unbounded_channel();
         let (life, release) = (Lifecycle::new(), CancellationToken::new());
-        let strings = Strings {
-            entered,
-            release: release.clone(),
-            life: life.clone(),
-        };
+        let strings = Strings { entered, release: release.clone(), life: life.clone() };
         let router = Router::new()
             .route("/peer", get(async |ConnectInfo(a): ConnectInfo<SocketAddr>| a.to_string()))
             .route(
@@ -508,13 +448,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = listener.local_addr().unwrap();
         let done = tokio::spawn(serve(listener, router, limits, life.clone()));
-        Host {
-            at,
-            life,
-            entered: rx,
-            release,
-            done,
-        }
+        Host { at, life, entered: rx, release, done }
     }
 
     async fn send(at: SocketAddr, text: &str) -> TcpStream {
@@ -534,7 +468,8 @@ mod tests {
         format!("GET {path} HTTP/1.1\r\nhost: x\r\n{more}\r\n")
     }
 
-    const WS: &str = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    const WS: &str =
+        "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
     async fn websocket(h: &mut Host) -> TcpStream {
         let mut c = send(h.at, &get_of("/ws", WS)).await;
@@ -542,11 +477,7 @@ mod tests {
         while !head.ends_with(b"\r\n\r\n") {
             head.push(soon(c.read_u8()).await.unwrap());
         }
-        assert!(
-            head.starts_with(b"HTTP/1.1 101"),
-            "{}",
-            String::from_utf8_lossy(&head)
-        );
+        assert!(head.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&head));
         assert_eq!(soon(h.entered.recv()).await, Some("ws"));
         c
     }
@@ -560,10 +491,7 @@ mod tests {
         rest(&mut half).await;
         rest(&mut silent).await;
         let took = began.elapsed();
-        assert!(
-            took >= Duration::from_millis(250) && took < BOUND,
-            "{took:?}"
-        );
+        assert!(took >= Duration::from_millis(250) && took < BOUND, "{took:?}");
     }
 
     #[tokio::test]
@@ -589,48 +517,24 @@ mod tests {
 
     #[tokio::test]
     async fn huge_headers_are_431() {
-        let h = host(ListenerLimits {
-            header_bytes: 8192,
-            ..ListenerLimits::default()
-        })
-        .await;
-        let mut c = send(
-            h.at,
-            &get_of("/peer", &format!("x: {}\r\n", "a".repeat(9000))),
-        )
-        .await;
+        let h = host(ListenerLimits { header_bytes: 8192, ..ListenerLimits::default() }).await;
+        let mut c = send(h.at, &get_of("/peer", &format!("x: {}\r\n", "a".repeat(9000)))).await;
         assert!(rest(&mut c).await.starts_with("HTTP/1.1 431"));
     }
 
     #[tokio::test]
     async fn a_slow_body_is_408() {
         let h = host(short()).await;
-        let mut c = send(
-            h.at,
-            "POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nabc",
-        )
-        .await;
+        let mut c = send(h.at, "POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nabc").await;
         let answer = rest(&mut c).await;
-        assert!(
-            answer.starts_with("HTTP/1.1 408") && answer.contains(r#""code":"body.too_slow""#),
-            "{answer}"
-        );
-        let mut c = send(
-            h.at,
-            "POST /echo HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 3\r\n\r\nabc",
-        )
-        .await;
+        assert!(answer.starts_with("HTTP/1.1 408") && answer.contains(r#""code":"body.too_slow""#), "{answer}");
+        let mut c = send(h.at, "POST /echo HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 3\r\n\r\nabc").await;
         assert!(rest(&mut c).await.ends_with("abc"));
     }
 
     #[tokio::test]
     async fn a_peer_that_does_not_read_is_dropped() {
-        let mut h = host(ListenerLimits {
-            write_stall: Duration::from_millis(200),
-            connections: 1,
-            ..ListenerLimits::default()
-        })
-        .await;
+        let mut h = host(ListenerLimits { write_stall: Duration::from_millis(200), connections: 1, ..ListenerLimits::default() }).await;
         let _deaf = send(h.at, &get_of("/huge", "")).await;
         // its slot comes back without it ever closing
         soon(async {
@@ -671,10 +575,7 @@ mod tests {
         assert!(!h.done.is_finished());
         h.release.cancel();
         let answer = rest(&mut flying).await;
-        assert!(
-            answer.starts_with("HTTP/1.1 200") && answer.ends_with("finished"),
-            "{answer}"
-        );
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("finished"), "{answer}");
         assert_eq!(soon(&mut h.done).await.unwrap(), Stopped::default());
     }
 
@@ -704,51 +605,29 @@ mod tests {
         h.life.begin_stop();
         let mut head = [0u8; 4];
         soon(c.read_exact(&mut head)).await.unwrap();
-        assert_eq!(
-            (head[0], u16::from_be_bytes([head[2], head[3]])),
-            (0x88, 1001)
-        );
-        soon(c.write_all(&[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe9]))
-            .await
-            .unwrap(); // close, masked with zeros
+        assert_eq!((head[0], u16::from_be_bytes([head[2], head[3]])), (0x88, 1001));
+        soon(c.write_all(&[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe9])).await.unwrap(); // close, masked with zeros
         assert_eq!(soon(&mut h.done).await.unwrap(), Stopped::default());
     }
 
     #[tokio::test]
     async fn a_stop_is_bounded_and_counts_what_it_cut() {
-        let mut h = host(ListenerLimits {
-            drain: Duration::from_millis(100),
-            ..ListenerLimits::default()
-        })
-        .await;
+        let mut h = host(ListenerLimits { drain: Duration::from_millis(100), ..ListenerLimits::default() }).await;
         let _mute = websocket(&mut h).await; // never answers the close: its handler would wait 2 s
         let mut stuck = send(h.at, &get_of("/slow", "")).await;
         assert_eq!(soon(h.entered.recv()).await, Some("slow"));
         h.life.begin_stop();
-        assert_eq!(
-            soon(&mut h.done).await.unwrap(),
-            Stopped {
-                connections_cut: 1,
-                tasks_cut: 1
-            }
-        );
+        assert_eq!(soon(&mut h.done).await.unwrap(), Stopped { connections_cut: 1, tasks_cut: 1 });
         assert_eq!(rest(&mut stuck).await, "");
     }
 
     #[tokio::test]
     async fn the_connection_cap_counts_websockets_and_gives_slots_back() {
-        let mut h = host(ListenerLimits {
-            connections: 1,
-            ..ListenerLimits::default()
-        })
-        .await;
+        let mut h = host(ListenerLimits { connections: 1, ..ListenerLimits::default() }).await;
         let held = websocket(&mut h).await;
         let mut c = send(h.at, &get_of("/peer", "")).await;
         let answer = rest(&mut c).await;
-        assert!(
-            answer.starts_with("HTTP/1.1 503") && answer.contains("host.overloaded"),
-            "{answer}"
-        );
+        assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("host.overloaded"), "{answer}");
         drop(held);
         soon(async {
             loop {
@@ -763,12 +642,7 @@ mod tests {
 
     #[tokio::test]
     async fn above_the_refusals_a_connection_is_just_closed() {
-        let h = host(ListenerLimits {
-            connections: 0,
-            refusals: 0,
-            ..ListenerLimits::default()
-        })
-        .await;
+        let h = host(ListenerLimits { connections: 0, refusals: 0, ..ListenerLimits::default() }).await;
         let mut c = soon(TcpStream::connect(h.at)).await.unwrap();
         assert_eq!(rest(&mut c).await, "");
     }

@@ -190,7 +190,9 @@ async fn read_journal(hub: Hub, core: Core, lifecycle: Lifecycle, hint: Arc<Noti
         let (reader, from) = (core.clone(), cursor);
         let read = tokio::task::spawn_blocking(move || match from {
             None => reader.journal_end().map(|end| (end, Vec::new())),
-            Some(from) => reader.journal_after(from, limits::EVENTS_PAGE_MAX).map(|events| (events.last().map_or(from, Event::cursor), events)),
+            Some(from) => {
+                reader.journal_after(from, limits::EVENTS_PAGE_MAX).map(|events| (events.last().map_or(from, Event::cursor), events))
+            }
         });
         match read.await {
             Ok(Ok((end, events))) => {

@@ -65,27 +65,14 @@ pub fn init(format: LogFormat, filter: &str) -> Result<(), LogError> {
 }
 
 /// The subscriber of [`init`] over any writer.
-pub fn subscriber<W>(
-    format: LogFormat,
-    filter: &str,
-    writer: W,
-) -> Result<Box<dyn tracing::Subscriber + Send + Sync>, LogError>
+pub fn subscriber<W>(format: LogFormat, filter: &str, writer: W) -> Result<Box<dyn tracing::Subscriber + Send + Sync>, LogError>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let filter = EnvFilter::try_new(filter)?;
-    let base = tracing_subscriber::fmt()
-        .with_ansi(false)
-        .with_env_filter(filter)
-        .with_writer(EscapingMaker(writer));
+    let base = tracing_subscriber::fmt().with_ansi(false).with_env_filter(filter).with_writer(EscapingMaker(writer));
     Ok(match format {
-        LogFormat::Json => Box::new(
-            base.json()
-                .flatten_event(true)
-                .with_current_span(true)
-                .with_span_list(false)
-                .finish(),
-        ),
+        LogFormat::Json => Box::new(base.json().flatten_event(true).with_current_span(true).with_span_list(false).finish()),
         LogFormat::Text => Box::new(base.finish()),
     })
 }
@@ -105,8 +92,7 @@ struct Escaping<W>(W);
 impl<W: Write> Write for Escaping<W> {
     // tracing-subscriber hands over one whole record per call.
     fn write(&mut self, record: &[u8]) -> io::Result<usize> {
-        self.0
-            .write_all(escaped(&String::from_utf8_lossy(record)).as_bytes())?;
+        self.0.write_all(escaped(&String::from_utf8_lossy(record)).as_bytes())?;
         Ok(record.len())
     }
     fn flush(&mut self) -> io::Result<()> {
@@ -115,13 +101,11 @@ impl<W: Write> Write for Escaping<W> {
 }
 
 fn escaped(record: &str) -> String {
-    let (line, end) = record
-        .strip_suffix('\n')
-        .map_or((record, ""), |l| (l, "\n"));
+    let (line, end) = record.strip_suffix('\n').map_or((record, ""), |l| (l, "\n"));
     let mut out = String::with_capacity(record.len());
     for c in line.chars() {
-        let hostile = c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+        let hostile =
+            c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
         if hostile {
             // all in the basic plane, so this is also a valid JSON escape
             out.push_str(&format!("\\u{:04x}", u32::from(c)));
@@ -199,11 +183,7 @@ pub const CLIENT_LEFT: u16 = 499;
 /// Middleware, outermost: gives the request its id and logs its one line. Apply it with `Router::layer`, which runs
 /// after routing, or the route template is unknown.
 pub async fn request_log(mut request: Request, next: Next) -> Response {
-    let id = request
-        .headers()
-        .get(REQUEST_ID)
-        .and_then(RequestId::from_header)
-        .unwrap_or_else(RequestId::random);
+    let id = request.headers().get(REQUEST_ID).and_then(RequestId::from_header).unwrap_or_else(RequestId::random);
     request.extensions_mut().insert(id.clone());
     let mut line = Line {
         id: id.clone(),
@@ -290,11 +270,7 @@ pub(crate) mod tests {
         if let Some(id) = id {
             req = req.header(REQUEST_ID, id);
         }
-        let r = app()
-            .oneshot(req.body(Body::empty()).unwrap())
-            .with_subscriber(sub)
-            .await
-            .unwrap();
+        let r = app().oneshot(req.body(Body::empty()).unwrap()).with_subscriber(sub).await.unwrap();
         (r, kept.text())
     }
 
@@ -302,19 +278,13 @@ pub(crate) mod tests {
     async fn one_line_per_request_without_path_or_query() {
         let (r, log) = ask("/people/110101199001011234?name=%E5%BC%A0", None).await;
         let id = r.headers()[REQUEST_ID].to_str().unwrap().to_owned();
-        let lines: Vec<serde_json::Value> = log
-            .lines()
-            .map(|l| serde_json::from_str(l).unwrap())
-            .collect();
+        let lines: Vec<serde_json::Value> = log.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
         assert_eq!(lines.len(), 2, "{log}");
         assert_eq!(lines[0]["message"], "inside");
         assert_eq!(lines[0]["span"]["request_id"], id.as_str());
         let line = &lines[1];
         assert_eq!(line["request_id"], id.as_str());
-        assert_eq!(
-            (&line["method"], &line["route"], &line["status"]),
-            (&"GET".into(), &"/people/{id}".into(), &200.into())
-        );
+        assert_eq!((&line["method"], &line["route"], &line["status"]), (&"GET".into(), &"/people/{id}".into(), &200.into()));
         assert!(line["duration_ms"].is_u64());
         assert!(!log.contains("110101199001011234") && !log.contains("%E5") && !log.contains('张'));
     }
@@ -323,10 +293,7 @@ pub(crate) mod tests {
     async fn unmatched_paths_are_not_logged() {
         let (r, log) = ask("/no/110101199001011234", None).await;
         assert_eq!(r.status(), 404);
-        assert!(
-            log.contains(r#""route":"(none)""#) && !log.contains("110101199001011234"),
-            "{log}"
-        );
+        assert!(log.contains(r#""route":"(none)""#) && !log.contains("110101199001011234"), "{log}");
     }
 
     #[tokio::test]
@@ -346,9 +313,8 @@ pub(crate) mod tests {
     async fn a_client_that_leaves_has_its_line() {
         let kept = Kept::default();
         let sub = subscriber(LogFormat::Json, "info", kept.clone()).unwrap();
-        let app = Router::new()
-            .route("/slow", get(async || std::future::pending::<()>().await))
-            .layer(axum::middleware::from_fn(request_log));
+        let app =
+            Router::new().route("/slow", get(async || std::future::pending::<()>().await)).layer(axum::middleware::from_fn(request_log));
         let req = Request::builder().uri("/slow").body(Body::empty()).unwrap();
         async {
             let mut f = std::pin::pin!(app.oneshot(req));
@@ -363,19 +329,12 @@ pub(crate) mod tests {
 
     #[test]
     fn bad_filters_are_errors() {
-        assert!(matches!(
-            subscriber(LogFormat::Text, "info,x=loud", io::sink),
-            Err(LogError::Filter(_))
-        ));
+        assert!(matches!(subscriber(LogFormat::Text, "info,x=loud", io::sink), Err(LogError::Filter(_))));
     }
 
     /// `any::<String>()` holds printable characters only.
     fn hostile_text() -> impl Strategy<Value = String> {
-        let chars = prop_oneof![
-            any::<char>(),
-            prop::char::range('\0', '\u{9f}'),
-            prop::char::range('\u{2028}', '\u{202e}')
-        ];
+        let chars = prop_oneof![any::<char>(), prop::char::range('\0', '\u{9f}'), prop::char::range('\u{2028}', '\u{202e}')];
         proptest::collection::vec(chars, 0..40).prop_map(String::from_iter)
     }
 

@@ -63,19 +63,18 @@ impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Failure {
         let text = error.to_string();
         match error {
-            OpenError::Keys(KeyringError::File(
-                crate::secret_file::SecretFileError::Missing(file),
-            )) => Failure::new(Exit::Keys, text).advise(format!(
-                "For a new installation make one: zhengna keys new --key-file {0}\n  \
+            OpenError::Keys(KeyringError::File(crate::secret_file::SecretFileError::Missing(file))) => Failure::new(Exit::Keys, text)
+                .advise(format!(
+                    "For a new installation make one: zhengna keys new --key-file {0}\n  \
                  For an existing database put its own key file there: without it its personal data cannot be read by anybody.",
-                file.display()
-            )),
+                    file.display()
+                )),
             OpenError::Keys(_) => Failure::new(Exit::Keys, text),
-            OpenError::ForeignKeys { .. } => Failure::new(Exit::Keys, text)
-                .advise("Name the right one with --key-file. Nothing was changed."),
-            OpenError::Missing(_) => Failure::new(Exit::Unreachable, text).advise(
-                "Is --database right? `zhengna migrate` makes a new database, `zhengna config` shows what is configured.",
-            ),
+            OpenError::ForeignKeys { .. } => {
+                Failure::new(Exit::Keys, text).advise("Name the right one with --key-file. Nothing was changed.")
+            }
+            OpenError::Missing(_) => Failure::new(Exit::Unreachable, text)
+                .advise("Is --database right? `zhengna migrate` makes a new database, `zhengna config` shows what is configured."),
             OpenError::Store { database, source } => {
                 let mut failure = Failure::of_store(&source);
                 failure.what = text;
@@ -122,17 +121,13 @@ pub fn sqlite_path(config: &Config) -> Option<&Path> {
 pub fn open_store(config: &Config, mode: Mode) -> Result<OpenStore, OpenError> {
     let database = config.shown_database();
     let failed = |e: Error| match e {
-        Error::Store(source) => OpenError::Store {
-            database: database.clone(),
-            source,
-        },
+        Error::Store(source) => OpenError::Store { database: database.clone(), source },
         other => OpenError::Core(other),
     };
     let now = SystemClock.now();
     let (store, applied): (Arc<dyn Store>, Vec<i64>) = match sqlite_path(config) {
         None => {
-            let store =
-                PostgresStore::connect(&config.database, now, PROJECTIONS).map_err(failed)?;
+            let store = PostgresStore::connect(&config.database, now, PROJECTIONS).map_err(failed)?;
             let applied = store.applied().to_vec();
             (store, applied)
         }
@@ -151,11 +146,7 @@ pub fn open_store(config: &Config, mode: Mode) -> Result<OpenStore, OpenError> {
             (store, applied)
         }
     };
-    Ok(OpenStore {
-        store,
-        applied,
-        database,
-    })
+    Ok(OpenStore { store, applied, database })
 }
 
 /// Opens a core: keys, store, settings. For writing, the keys must be those the database was made with.
@@ -166,32 +157,15 @@ pub fn open(config: &Config, mode: Mode) -> Result<Opened, OpenError> {
         Some(_) => TOLD_OUTSIDE.iter().map(|&kind| kind.to_owned()).collect(),
         None => Vec::new(),
     };
-    let OpenStore {
-        store,
-        applied,
-        database,
-    } = open_store(config, mode)?;
-    let core = Core::new(Parts {
-        store,
-        clock: Arc::new(SystemClock),
-        entropy: Arc::new(OsEntropy),
-        settings: Settings { keys, told_outside },
-    });
+    let OpenStore { store, applied, database } = open_store(config, mode)?;
+    let core =
+        Core::new(Parts { store, clock: Arc::new(SystemClock), entropy: Arc::new(OsEntropy), settings: Settings { keys, told_outside } });
     if mode != Mode::Read {
         let signed = core.checkpoints_after(0).map_err(OpenError::Core)?;
-        let foreign = |c: &zhengna_core::audit::Checkpoint| {
-            !crypto::verify(&public, &c.message(), &c.signature)
-        };
+        let foreign = |c: &zhengna_core::audit::Checkpoint| !crypto::verify(&public, &c.message(), &c.signature);
         if signed.first().is_some_and(foreign) {
-            return Err(OpenError::ForeignKeys {
-                key_file: config.key_file.clone(),
-                database,
-            });
+            return Err(OpenError::ForeignKeys { key_file: config.key_file.clone(), database });
         }
     }
-    Ok(Opened {
-        core,
-        applied,
-        database,
-    })
+    Ok(Opened { core, applied, database })
 }

@@ -82,62 +82,26 @@ impl Problem {
     /// The general problem of a status, for answers that come from below us without a code of their own.
     pub fn of_status(status: StatusCode) -> Problem {
         let (code, title, detail) = match status {
-            StatusCode::UNAUTHORIZED => (
-                "http.unauthorized",
-                "请先登录",
-                "Authentication is required.",
-            ),
+            StatusCode::UNAUTHORIZED => ("http.unauthorized", "请先登录", "Authentication is required."),
             StatusCode::FORBIDDEN => ("http.forbidden", "没有权限", "This is not allowed."),
-            StatusCode::NOT_FOUND => (
-                "http.not_found",
-                "没有这个地址",
-                "No route matches this path.",
-            ),
-            StatusCode::METHOD_NOT_ALLOWED => (
-                "http.method_not_allowed",
-                "不支持这种请求方法",
-                "The route exists but not with this method; see the Allow header.",
-            ),
-            StatusCode::REQUEST_TIMEOUT => (
-                "body.too_slow",
-                "上传超时，请检查网络后重试",
-                "The request body did not arrive in time.",
-            ),
-            StatusCode::PAYLOAD_TOO_LARGE => (
-                "body.too_large",
-                "提交的内容过大",
-                "The request body is larger than allowed.",
-            ),
-            StatusCode::UNSUPPORTED_MEDIA_TYPE => (
-                "body.not_json_type",
-                "提交的内容类型不支持",
-                "The content type must be application/json.",
-            ),
-            StatusCode::UPGRADE_REQUIRED => (
-                "http.upgrade_required",
-                "请使用 WebSocket 连接",
-                "This route speaks WebSocket only.",
-            ),
-            StatusCode::TOO_MANY_REQUESTS => (
-                "rate.exceeded",
-                "操作过于频繁，请稍后再试",
-                "The rate limit is exceeded.",
-            ),
-            StatusCode::SERVICE_UNAVAILABLE => (
-                "host.overloaded",
-                "系统繁忙，请稍后再试",
-                "The host is at its connection limit; try again later.",
-            ),
-            s if s.is_server_error() => (
-                "host.internal",
-                "系统出现问题，请稍后再试",
-                "Something went wrong on our side; quote the request id.",
-            ),
-            _ => (
-                "http.bad_request",
-                "请求有误",
-                "The request could not be understood.",
-            ),
+            StatusCode::NOT_FOUND => ("http.not_found", "没有这个地址", "No route matches this path."),
+            StatusCode::METHOD_NOT_ALLOWED => {
+                ("http.method_not_allowed", "不支持这种请求方法", "The route exists but not with this method; see the Allow header.")
+            }
+            StatusCode::REQUEST_TIMEOUT => ("body.too_slow", "上传超时，请检查网络后重试", "The request body did not arrive in time."),
+            StatusCode::PAYLOAD_TOO_LARGE => ("body.too_large", "提交的内容过大", "The request body is larger than allowed."),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+                ("body.not_json_type", "提交的内容类型不支持", "The content type must be application/json.")
+            }
+            StatusCode::UPGRADE_REQUIRED => ("http.upgrade_required", "请使用 WebSocket 连接", "This route speaks WebSocket only."),
+            StatusCode::TOO_MANY_REQUESTS => ("rate.exceeded", "操作过于频繁，请稍后再试", "The rate limit is exceeded."),
+            StatusCode::SERVICE_UNAVAILABLE => {
+                ("host.overloaded", "系统繁忙，请稍后再试", "The host is at its connection limit; try again later.")
+            }
+            s if s.is_server_error() => {
+                ("host.internal", "系统出现问题，请稍后再试", "Something went wrong on our side; quote the request id.")
+            }
+            _ => ("http.bad_request", "请求有误", "The request could not be understood."),
         };
         Problem::new(status, code, title, detail)
     }
@@ -252,10 +216,7 @@ fn normalised(response: Response) -> Response {
     let (parts, _text) = response.into_parts();
     let mut out = Problem::of_status(status).into_response();
     for (name, value) in &parts.headers {
-        if name != header::CONTENT_TYPE
-            && name != header::CONTENT_LENGTH
-            && !out.headers().contains_key(name)
-        {
+        if name != header::CONTENT_TYPE && name != header::CONTENT_LENGTH && !out.headers().contains_key(name) {
             out.headers_mut().append(name, value.clone());
         }
     }
@@ -268,38 +229,26 @@ fn normalised(response: Response) -> Response {
 pub async fn catch_panic(request: Request, next: Next) -> Response {
     let id = request.extensions().get::<RequestId>().cloned();
     let mut run = pin!(next.run(request));
-    let outcome = poll_fn(
-        |cx| match catch_unwind(AssertUnwindSafe(|| run.as_mut().poll(cx))) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(r)) => Poll::Ready(Ok(r)),
-            Err(payload) => Poll::Ready(Err(payload)),
-        },
-    )
+    let outcome = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| run.as_mut().poll(cx))) {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(r)) => Poll::Ready(Ok(r)),
+        Err(payload) => Poll::Ready(Err(payload)),
+    })
     .await;
     outcome.unwrap_or_else(|payload| {
-        tracing::error!(
-            request_id = id.as_ref().map(RequestId::as_str),
-            panic = literal_of(payload.as_ref()),
-            "handler panicked"
-        );
+        tracing::error!(request_id = id.as_ref().map(RequestId::as_str), panic = literal_of(payload.as_ref()), "handler panicked");
         Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR).into_response()
     })
 }
 
 /// The text of a panic if it is a literal of the program, else a placeholder.
 pub(crate) fn literal_of(payload: &(dyn Any + Send)) -> &'static str {
-    payload
-        .downcast_ref::<&'static str>()
-        .copied()
-        .unwrap_or("(formatted text withheld)")
+    payload.downcast_ref::<&'static str>().copied().unwrap_or("(formatted text withheld)")
 }
 
 /// [`literal_of`] for a panic hook.
 pub(crate) fn literal_of_hook(info: &std::panic::PanicHookInfo<'_>) -> &'static str {
-    info.payload()
-        .downcast_ref::<&'static str>()
-        .copied()
-        .unwrap_or("(formatted text withheld)")
+    info.payload().downcast_ref::<&'static str>().copied().unwrap_or("(formatted text withheld)")
 }
 
 #[cfg(test)]
@@ -317,20 +266,8 @@ mod tests {
         Router::new()
             .route("/here", get(async || "ok"))
             .route("/panics", get(panics))
-            .route(
-                "/plain",
-                get(async || (StatusCode::UNSUPPORTED_MEDIA_TYPE, "no such type")),
-            )
-            .route(
-                "/own",
-                get(async || {
-                    (
-                        StatusCode::BAD_REQUEST,
-                        [(header::CONTENT_TYPE, "application/xml")],
-                        "<e/>",
-                    )
-                }),
-            )
+            .route("/plain", get(async || (StatusCode::UNSUPPORTED_MEDIA_TYPE, "no such type")))
+            .route("/own", get(async || (StatusCode::BAD_REQUEST, [(header::CONTENT_TYPE, "application/xml")], "<e/>")))
             .route("/big", post(async |_b: axum::body::Bytes| "ok"))
             .layer(axum::extract::DefaultBodyLimit::max(10))
             .fallback(not_found)
@@ -341,17 +278,10 @@ mod tests {
     }
 
     async fn ask(method: &str, uri: &str, body: &'static str) -> (Response<()>, String) {
-        let req = Request::builder()
-            .method(method)
-            .uri(uri)
-            .body(Body::from(body))
-            .unwrap();
+        let req = Request::builder().method(method).uri(uri).body(Body::from(body)).unwrap();
         let (p, b) = app().oneshot(req).await.unwrap().into_parts();
         let b = axum::body::to_bytes(b, 1 << 20).await.unwrap();
-        (
-            Response::from_parts(p, ()),
-            String::from_utf8(b.to_vec()).unwrap(),
-        )
+        (Response::from_parts(p, ()), String::from_utf8(b.to_vec()).unwrap())
     }
 
     #[tokio::test]
@@ -370,10 +300,7 @@ mod tests {
             assert_eq!(v["code"], code);
             assert_eq!(v["status"], status);
             assert_eq!(v["type"], format!("/problems/{code}"));
-            assert_eq!(
-                v["request_id"],
-                r.headers()["x-request-id"].to_str().unwrap()
-            );
+            assert_eq!(v["request_id"], r.headers()["x-request-id"].to_str().unwrap());
             assert!(v.get("field").is_none());
             if status == 405 {
                 assert_eq!(r.headers()[header::ALLOW], "GET,HEAD");
@@ -389,14 +316,9 @@ mod tests {
 
     #[test]
     fn members_and_retry_after() {
-        let p = Problem::of_status(StatusCode::TOO_MANY_REQUESTS)
-            .with_field("/a")
-            .with_retry_after_s(7);
+        let p = Problem::of_status(StatusCode::TOO_MANY_REQUESTS).with_field("/a").with_retry_after_s(7);
         let v = p.to_json();
-        assert_eq!(
-            (v["field"].as_str(), v["retry_after_s"].as_u64()),
-            (Some("/a"), Some(7))
-        );
+        assert_eq!((v["field"].as_str(), v["retry_after_s"].as_u64()), (Some("/a"), Some(7)));
         assert_eq!(p.into_response().headers()[header::RETRY_AFTER], "7");
     }
 }

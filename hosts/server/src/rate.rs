@@ -41,12 +41,7 @@ pub struct RateLimiter<C, K> {
 impl<C: Copy + Eq + Hash + Ord, K: Clone + Eq + Hash + Ord> RateLimiter<C, K> {
     /// No buckets yet; 0 keys counts as 1.
     pub fn new(max_keys: usize) -> RateLimiter<C, K> {
-        RateLimiter {
-            full_at_ns: HashMap::new(),
-            by_instant: BTreeSet::new(),
-            max_keys: max_keys.max(1),
-            now_ns: 0,
-        }
+        RateLimiter { full_at_ns: HashMap::new(), by_instant: BTreeSet::new(), max_keys: max_keys.max(1), now_ns: 0 }
     }
 
     /// Takes one token. A clock that goes back counts as standing still.
@@ -114,20 +109,14 @@ pub struct Slots<K: Eq + Hash> {
 
 impl<K: Eq + Hash> Clone for Slots<K> {
     fn clone(&self) -> Slots<K> {
-        Slots {
-            held: self.held.clone(),
-            max: self.max,
-        }
+        Slots { held: self.held.clone(), max: self.max }
     }
 }
 
 impl<K: Clone + Eq + Hash> Slots<K> {
     /// Nobody holds anything.
     pub fn new(max: usize) -> Slots<K> {
-        Slots {
-            held: Arc::default(),
-            max,
-        }
+        Slots { held: Arc::default(), max }
     }
 
     /// One more for `key`, or `None` if it has its share. Given back on drop.
@@ -138,18 +127,12 @@ impl<K: Clone + Eq + Hash> Slots<K> {
             return None;
         }
         held.insert(key.clone(), count + 1);
-        Some(Slot {
-            held: self.held.clone(),
-            key,
-        })
+        Some(Slot { held: self.held.clone(), key })
     }
 
     /// Keys that hold any.
     pub fn keys(&self) -> usize {
-        self.held
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .len()
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 }
 
@@ -177,10 +160,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const RATE: Rate = Rate {
-        per_second: 2,
-        burst: 3,
-    };
+    const RATE: Rate = Rate { per_second: 2, burst: 3 };
 
     #[test]
     fn a_burst_then_the_rate() {
@@ -215,16 +195,7 @@ mod tests {
             r.take(0u8, key, RATE, 0).unwrap();
         }
         for _ in 0..50 {
-            r.take(
-                0,
-                1_000,
-                Rate {
-                    per_second: 1000,
-                    burst: 1000,
-                },
-                1_000_000,
-            )
-            .unwrap();
+            r.take(0, 1_000, Rate { per_second: 1000, burst: 1000 }, 1_000_000).unwrap();
         }
         assert_eq!(r.len(), 1);
     }
@@ -232,20 +203,9 @@ mod tests {
     #[test]
     fn extremes_do_not_overflow() {
         let mut r = RateLimiter::new(0);
-        for rate in [
-            Rate {
-                per_second: 0,
-                burst: 0,
-            },
-            Rate {
-                per_second: u32::MAX,
-                burst: u32::MAX,
-            },
-            Rate {
-                per_second: 1,
-                burst: u32::MAX,
-            },
-        ] {
+        for rate in
+            [Rate { per_second: 0, burst: 0 }, Rate { per_second: u32::MAX, burst: u32::MAX }, Rate { per_second: 1, burst: u32::MAX }]
+        {
             assert_eq!(r.take((), rate.burst, rate, u64::MAX), Ok(()));
         }
     }

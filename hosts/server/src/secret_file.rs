@@ -44,20 +44,14 @@ pub enum SecretFileError {
 pub fn read(path: &Path) -> Result<Zeroizing<String>, SecretFileError> {
     let failed = |source: io::Error| match source.kind() {
         io::ErrorKind::NotFound => SecretFileError::Missing(path.to_owned()),
-        _ => SecretFileError::Io {
-            file: path.to_owned(),
-            source,
-        },
+        _ => SecretFileError::Io { file: path.to_owned(), source },
     };
     let file = File::open(path).map_err(failed)?;
     // Of the file that was opened, not of what the name means a moment later.
     let about = file.metadata().map_err(failed)?;
     let mode = about.mode() & 0o777;
     if mode & 0o077 != 0 {
-        return Err(SecretFileError::Open {
-            file: path.to_owned(),
-            mode,
-        });
+        return Err(SecretFileError::Open { file: path.to_owned(), mode });
     }
     if !about.is_file() || about.len() > BYTES_MAX {
         return Err(SecretFileError::NotText(path.to_owned()));
@@ -67,9 +61,7 @@ pub fn read(path: &Path) -> Result<Zeroizing<String>, SecretFileError> {
     let mut text = Zeroizing::new(String::with_capacity(room));
     match file.take(BYTES_MAX).read_to_string(&mut text) {
         Ok(_) => Ok(text),
-        Err(e) if e.kind() == io::ErrorKind::InvalidData => {
-            Err(SecretFileError::NotText(path.to_owned()))
-        }
+        Err(e) if e.kind() == io::ErrorKind::InvalidData => Err(SecretFileError::NotText(path.to_owned())),
         Err(e) => Err(failed(e)),
     }
 }
@@ -78,21 +70,10 @@ pub fn read(path: &Path) -> Result<Zeroizing<String>, SecretFileError> {
 pub fn create(path: &Path, text: &str) -> Result<(), SecretFileError> {
     let failed = |source: io::Error| match source.kind() {
         io::ErrorKind::AlreadyExists => SecretFileError::Exists(path.to_owned()),
-        _ => SecretFileError::Io {
-            file: path.to_owned(),
-            source,
-        },
+        _ => SecretFileError::Io { file: path.to_owned(), source },
     };
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(failed)?;
-    let written = file
-        .write_all(text.as_bytes())
-        .and_then(|()| file.sync_all())
-        .and_then(|()| sync_directory_of(path));
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).and_then(|()| sync_directory_of(path));
     if written.is_err() {
         // Half a key file is worse than none, and this one is ours: it was made a moment ago.
         let _the_first_error_is_told = std::fs::remove_file(path);
@@ -117,15 +98,9 @@ mod tests {
         let path = dir.path().join("secret");
         assert!(matches!(read(&path), Err(SecretFileError::Missing(_))));
         create(&path, "one").unwrap();
-        assert!(matches!(
-            create(&path, "two"),
-            Err(SecretFileError::Exists(_))
-        ));
+        assert!(matches!(create(&path, "two"), Err(SecretFileError::Exists(_))));
         assert_eq!(read(&path).unwrap().as_str(), "one");
-        assert_eq!(
-            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         for mode in [0o640, 0o604, 0o620] {
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
             let refused = read(&path).unwrap_err();

@@ -18,42 +18,26 @@ const ALWAYS: [(HeaderName, &str); 8] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::X_FRAME_OPTIONS, "DENY"),
     (header::REFERRER_POLICY, "no-referrer"),
-    (
-        HeaderName::from_static("cross-origin-opener-policy"),
-        "same-origin",
-    ),
-    (
-        HeaderName::from_static("cross-origin-resource-policy"),
-        "same-origin",
-    ),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     (
         HeaderName::from_static("permissions-policy"),
         "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), microphone=(), payment=(), usb=()",
     ),
-    (
-        HeaderName::from_static("x-permitted-cross-domain-policies"),
-        "none",
-    ),
+    (HeaderName::from_static("x-permitted-cross-domain-policies"), "none"),
 ];
 
 /// Middleware: adds the set, and `Cache-Control: no-store` under `/api` and `/open311`.
 pub async fn security_headers(request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    let data = ["/api", "/open311"].iter().any(|p| {
-        path.strip_prefix(p)
-            .is_some_and(|r| r.is_empty() || r.starts_with('/'))
-    });
+    let data = ["/api", "/open311"].iter().any(|p| path.strip_prefix(p).is_some_and(|r| r.is_empty() || r.starts_with('/')));
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     for (name, value) in ALWAYS {
-        headers
-            .entry(name)
-            .or_insert(HeaderValue::from_static(value));
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     if data {
-        headers
-            .entry(header::CACHE_CONTROL)
-            .or_insert(HeaderValue::from_static("no-store"));
+        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     }
     response
 }
@@ -70,25 +54,10 @@ mod tests {
         let app = Router::new()
             .route("/api/v1/x", get(async || "x"))
             .route("/apiary", get(async || "x"))
-            .route(
-                "/file",
-                get(async || {
-                    (
-                        [(
-                            header::CONTENT_SECURITY_POLICY,
-                            "default-src 'none'; sandbox",
-                        )],
-                        "x",
-                    )
-                }),
-            )
+            .route("/file", get(async || ([(header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox")], "x")))
             .fallback(crate::problem::not_found)
             .layer(axum::middleware::from_fn(security_headers));
-        app.oneshot(Request::builder().uri(uri).body(Body::empty()).unwrap())
-            .await
-            .unwrap()
-            .headers()
-            .clone()
+        app.oneshot(Request::builder().uri(uri).body(Body::empty()).unwrap()).await.unwrap().headers().clone()
     }
 
     #[tokio::test]
@@ -104,18 +73,8 @@ mod tests {
 
     #[tokio::test]
     async fn data_is_not_stored_and_own_policies_stay() {
-        assert_eq!(
-            headers_of("/api/v1/x").await[header::CACHE_CONTROL],
-            "no-store"
-        );
-        assert!(
-            !headers_of("/apiary")
-                .await
-                .contains_key(header::CACHE_CONTROL)
-        );
-        assert_eq!(
-            headers_of("/file").await[header::CONTENT_SECURITY_POLICY],
-            "default-src 'none'; sandbox"
-        );
+        assert_eq!(headers_of("/api/v1/x").await[header::CACHE_CONTROL], "no-store");
+        assert!(!headers_of("/apiary").await.contains_key(header::CACHE_CONTROL));
+        assert_eq!(headers_of("/file").await[header::CONTENT_SECURITY_POLICY], "default-src 'none'; sandbox");
     }
 }

@@ -16,12 +16,7 @@ use crate::security_headers::security_headers;
 /// log line, headers, problems, panics, body deadline, detached writes, limits.
 ///
 /// Call it last, on a router whose state is already given: layers do not reach routes that are added later.
-pub fn layered(
-    routes: Router,
-    json: JsonLimits,
-    body_read: Duration,
-    lifecycle: &Lifecycle,
-) -> Router {
+pub fn layered(routes: Router, json: JsonLimits, body_read: Duration, lifecycle: &Lifecycle) -> Router {
     routes
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
@@ -53,76 +48,28 @@ mod tests {
     #[tokio::test]
     async fn every_answer_went_through_every_layer() {
         let app = layered(
-            Router::new()
-                .route("/api/v1/echo", post(async |Json(v): Json<Value>| Json(v)))
-                .route("/api/v1/panics", post(panics)),
-            JsonLimits {
-                bytes: 100,
-                depth: 3,
-            },
+            Router::new().route("/api/v1/echo", post(async |Json(v): Json<Value>| Json(v))).route("/api/v1/panics", post(panics)),
+            JsonLimits { bytes: 100, depth: 3 },
             Duration::from_secs(5),
             &Lifecycle::new(),
         );
         for (method, uri, body, status, code) in [
             ("POST", "/api/v1/echo", "[1]".to_owned(), 200, None),
-            (
-                "POST",
-                "/api/v1/echo",
-                "[[[[1]]]]".to_owned(),
-                400,
-                Some("body.too_deep"),
-            ),
-            (
-                "POST",
-                "/api/v1/echo",
-                " ".repeat(101),
-                413,
-                Some("body.too_large"),
-            ),
-            (
-                "GET",
-                "/api/v1/echo",
-                String::new(),
-                405,
-                Some("http.method_not_allowed"),
-            ),
-            (
-                "POST",
-                "/api/v1/none",
-                String::new(),
-                404,
-                Some("http.not_found"),
-            ),
-            (
-                "POST",
-                "/api/v1/panics",
-                String::new(),
-                500,
-                Some("host.internal"),
-            ), // out of the detached task, then caught
+            ("POST", "/api/v1/echo", "[[[[1]]]]".to_owned(), 400, Some("body.too_deep")),
+            ("POST", "/api/v1/echo", " ".repeat(101), 413, Some("body.too_large")),
+            ("GET", "/api/v1/echo", String::new(), 405, Some("http.method_not_allowed")),
+            ("POST", "/api/v1/none", String::new(), 404, Some("http.not_found")),
+            ("POST", "/api/v1/panics", String::new(), 500, Some("host.internal")), // out of the detached task, then caught
         ] {
-            let req = Request::builder()
-                .method(method)
-                .uri(uri)
-                .header(header::CONTENT_TYPE, "application/json");
-            let r = app
-                .clone()
-                .oneshot(req.body(Body::from(body)).unwrap())
-                .await
-                .unwrap();
+            let req = Request::builder().method(method).uri(uri).header(header::CONTENT_TYPE, "application/json");
+            let r = app.clone().oneshot(req.body(Body::from(body)).unwrap()).await.unwrap();
             assert_eq!(r.status().as_u16(), status, "{uri}");
             assert_eq!(r.headers()[header::CACHE_CONTROL], "no-store");
             assert!(r.headers().contains_key(header::CONTENT_SECURITY_POLICY));
             let id = r.headers()["x-request-id"].to_str().unwrap().to_owned();
-            let v: Value = serde_json::from_slice(
-                &axum::body::to_bytes(r.into_body(), 1 << 20).await.unwrap(),
-            )
-            .unwrap();
+            let v: Value = serde_json::from_slice(&axum::body::to_bytes(r.into_body(), 1 << 20).await.unwrap()).unwrap();
             if let Some(code) = code {
-                assert_eq!(
-                    (v["code"].as_str(), v["request_id"].as_str()),
-                    (Some(code), Some(id.as_str()))
-                );
+                assert_eq!((v["code"].as_str(), v["request_id"].as_str()), (Some(code), Some(id.as_str())));
             }
         }
     }

@@ -22,11 +22,7 @@ impl Stop {
     /// Waits until it is said, at most `timeout`; whether it was.
     pub fn wait(&self, timeout: Duration) -> bool {
         let said = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (said, _) = self
-            .0
-            .1
-            .wait_timeout_while(said, timeout, |said| !*said)
-            .unwrap_or_else(PoisonError::into_inner);
+        let (said, _) = self.0.1.wait_timeout_while(said, timeout, |said| !*said).unwrap_or_else(PoisonError::into_inner);
         *said
     }
 }

@@ -10,10 +10,7 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "this is where the host's clock enters"
-        )]
+        #[expect(clippy::disallowed_methods, reason = "this is where the host's clock enters")]
         let now = std::time::SystemTime::now();
         let micros = |d: std::time::Duration| i64::try_from(d.as_micros()).unwrap_or(i64::MAX);
         Timestamp::from_micros(match now.duration_since(std::time::UNIX_EPOCH) {

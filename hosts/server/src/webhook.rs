@@ -29,8 +29,7 @@ const ATTEMPT_MAX: Duration = Duration::from_secs(10);
 const CONNECT_MAX: Duration = Duration::from_secs(3);
 /// Deliveries leased at once: even if each takes as long as it may, the last is settled within the lease.
 const LEASED_AT_ONCE: u32 = 4;
-const _: () =
-    assert!(ATTEMPT_MAX.as_secs() * (LEASED_AT_ONCE as u64) < limits::OUTBOX_LEASE.as_secs());
+const _: () = assert!(ATTEMPT_MAX.as_secs() * (LEASED_AT_ONCE as u64) < limits::OUTBOX_LEASE.as_secs());
 
 /// Why there is no webhook.
 #[derive(Debug, thiserror::Error)]
@@ -83,11 +82,9 @@ impl Webhook {
     /// # Errors
     /// The class of what went wrong, fit for a log and for the outbox: never a body, a header or an address.
     pub fn post(&self, delivery: &LeasedDelivery, now: Timestamp) -> Result<(), String> {
-        let data: serde_json::Value = serde_json::from_str(&delivery.payload)
-            .map_err(|_| "the payload is not JSON".to_owned())?;
+        let data: serde_json::Value = serde_json::from_str(&delivery.payload).map_err(|_| "the payload is not JSON".to_owned())?;
         let id = delivery.id.to_string();
-        let body = json!({ "id": id, "kind": delivery.kind, "happened_at": delivery.happened_at, "data": data })
-            .to_string();
+        let body = json!({ "id": id, "kind": delivery.kind, "happened_at": delivery.happened_at, "data": data }).to_string();
         let at = now.micros().div_euclid(1_000_000).to_string();
         let signature = sign(&self.secret, &id, &at, &body);
         let sent = self
@@ -133,11 +130,7 @@ impl Webhook {
         if let Some(why) = &error {
             tracing::warn!(delivery = %delivery.id, kind = delivery.kind, why, "webhook not delivered; it is tried again later");
         }
-        match core.settle_delivery(SettleDelivery {
-            id: delivery.id,
-            token: delivery.token,
-            error,
-        }) {
+        match core.settle_delivery(SettleDelivery { id: delivery.id, token: delivery.token, error }) {
             Ok(settled) => {
                 if settled.state == DeliveryState::Parked {
                     tracing::error!(delivery = %delivery.id, kind = delivery.kind, "webhook failed too often and was set aside");
@@ -151,10 +144,7 @@ impl Webhook {
     }
 }
 
-#[expect(
-    clippy::expect_used,
-    reason = "HMAC takes keys of any length (RFC 2104)"
-)]
+#[expect(clippy::expect_used, reason = "HMAC takes keys of any length (RFC 2104)")]
 fn sign(secret: &[u8], id: &str, at: &str, body: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("any length will do");
     for part in [id, ".", at, ".", body] {
@@ -170,13 +160,9 @@ fn class(error: &ureq::Error) -> String {
         ureq::Error::ConnectionFailed => "connection failed".into(),
         ureq::Error::Io(e) if e.kind() == std::io::ErrorKind::TimedOut => "timed out".into(),
         ureq::Error::Io(e) => format!("connection: {}", e.kind()),
-        ureq::Error::Tls(_) | ureq::Error::Rustls(_) => {
-            "TLS: the certificate or the handshake is not good".into()
-        }
+        ureq::Error::Tls(_) | ureq::Error::Rustls(_) => "TLS: the certificate or the handshake is not good".into(),
         ureq::Error::Http(_) | ureq::Error::BadUri(_) => "the URL cannot be called".into(),
-        ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) => {
-            "the answer is not HTTP".into()
-        }
+        ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) => "the answer is not HTTP".into(),
         _ => "failed".into(),
     }
 }
@@ -220,9 +206,7 @@ mod tests {
                 tell.send(request(&mut io)).unwrap();
                 match answer {
                     Some(head) => {
-                        let answer = format!(
-                            "HTTP/1.1 {head}\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello"
-                        );
+                        let answer = format!("HTTP/1.1 {head}\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello");
                         io.write_all(answer.as_bytes()).unwrap();
                     }
                     None => {
@@ -245,28 +229,17 @@ mod tests {
             if let Some((head, body)) = text.split_once("\r\n\r\n") {
                 let length: usize = head
                     .lines()
-                    .find_map(|l| {
-                        l.to_lowercase()
-                            .strip_prefix("content-length:")
-                            .map(str::to_owned)
-                    })
+                    .find_map(|l| l.to_lowercase().strip_prefix("content-length:").map(str::to_owned))
                     .map_or(0, |n| n.trim().parse().unwrap());
                 if body.len() == length {
-                    return Seen {
-                        head: head.to_owned(),
-                        body: body.to_owned(),
-                    };
+                    return Seen { head: head.to_owned(), body: body.to_owned() };
                 }
             }
         }
     }
 
     fn webhook(url: &str) -> Webhook {
-        Webhook::new(
-            url.to_owned(),
-            Zeroizing::new(SECRET.to_vec()),
-            Duration::from_millis(500),
-        )
+        Webhook::new(url.to_owned(), Zeroizing::new(SECRET.to_vec()), Duration::from_millis(500))
     }
 
     /// A world in which one conversation was closed, so that one delivery is due.
@@ -274,16 +247,8 @@ mod tests {
         let world = World::new(Engine::Memory);
         world.entered(0);
         let officer = world.officer(0);
-        let claimed = officer
-            .interaction()
-            .claim(Claim { line: world.line })
-            .wait()
-            .unwrap();
-        let close = Close {
-            conversation: claimed.conversation,
-            outcome: Outcome::Resolved,
-            note: None,
-        };
+        let claimed = officer.interaction().claim(Claim { line: world.line }).wait().unwrap();
+        let close = Close { conversation: claimed.conversation, outcome: Outcome::Resolved, note: None };
         officer.interaction().close(close).wait().unwrap();
         world
     }
@@ -295,10 +260,7 @@ mod tests {
     #[test]
     fn delivered_once_and_signed_as_standard_webhooks_asks() {
         let (world, (url, seen)) = (world(), receiver(vec![Some("204 No Content")]));
-        assert_eq!(
-            webhook(&url).drain(&world.core, &Stop::default()).unwrap(),
-            1
-        );
+        assert_eq!(webhook(&url).drain(&world.core, &Stop::default()).unwrap(), 1);
         let seen = soon(&seen);
         assert!(seen.head.starts_with("POST /hook HTTP/1.1"));
         let body: serde_json::Value = serde_json::from_str(&seen.body).unwrap();
@@ -307,36 +269,21 @@ mod tests {
         assert!(body["happened_at"].as_str().unwrap().ends_with("+08:00"));
         assert!(body["data"]["conversation"].is_string(), "{body}");
 
-        let signed = format!(
-            "{}.{}.{}",
-            seen.header("webhook-id"),
-            seen.header("webhook-timestamp"),
-            seen.body
-        );
+        let signed = format!("{}.{}.{}", seen.header("webhook-id"), seen.header("webhook-timestamp"), seen.body);
         let mut mac = Hmac::<Sha256>::new_from_slice(SECRET).unwrap();
         mac.update(signed.as_bytes());
-        let given = seen
-            .header("webhook-signature")
-            .strip_prefix("v1,")
-            .unwrap();
+        let given = seen.header("webhook-signature").strip_prefix("v1,").unwrap();
         mac.verify_slice(&STANDARD.decode(given).unwrap()).unwrap();
         // Nothing is left.
         world.clock.advance(Duration::from_secs(7200));
-        assert_eq!(
-            webhook(&url).drain(&world.core, &Stop::default()).unwrap(),
-            0
-        );
+        assert_eq!(webhook(&url).drain(&world.core, &Stop::default()).unwrap(), 0);
     }
 
     #[test]
     fn what_fails_is_tried_again_with_the_same_id() {
         let world = world();
-        let (url, seen) = receiver(vec![
-            Some("500 Oops"),
-            Some("302 Found\r\nlocation: http://127.0.0.1:1/elsewhere"),
-            None,
-            Some("200 OK"),
-        ]);
+        let (url, seen) =
+            receiver(vec![Some("500 Oops"), Some("302 Found\r\nlocation: http://127.0.0.1:1/elsewhere"), None, Some("200 OK")]);
         let hook = webhook(&url);
         let mut ids = Vec::new();
         for _ in 0..4 {
@@ -358,10 +305,7 @@ mod tests {
         for (answer, error) in [
             (Some("500 Oops"), "status 500"),
             (Some("410 Gone"), "status 410"),
-            (
-                Some("307 Elsewhere\r\nlocation: http://127.0.0.1:1/"),
-                "status 307: redirects are not followed",
-            ),
+            (Some("307 Elsewhere\r\nlocation: http://127.0.0.1:1/"), "status 307: redirects are not followed"),
             (None, "timed out"),
         ] {
             let (url, _seen) = receiver(vec![answer]);
@@ -388,11 +332,7 @@ mod tests {
         assert_eq!(first.header("webhook-id"), second.header("webhook-id"));
         assert_eq!(first.body, second.body);
         // Should the first worker come back, it changes nothing.
-        let late = SettleDelivery {
-            id: leased.id,
-            token: leased.token,
-            error: Some("late".into()),
-        };
+        let late = SettleDelivery { id: leased.id, token: leased.token, error: Some("late".into()) };
         assert!(world.core.settle_delivery(late).is_err());
     }
 
@@ -400,12 +340,7 @@ mod tests {
     fn a_stop_leaves_the_rest_for_later() {
         let (world, stop) = (world(), Stop::default());
         stop.say();
-        assert_eq!(
-            webhook("http://127.0.0.1:1/")
-                .drain(&world.core, &stop)
-                .unwrap(),
-            0
-        );
+        assert_eq!(webhook("http://127.0.0.1:1/").drain(&world.core, &stop).unwrap(), 0);
     }
 
     #[test]
@@ -414,10 +349,7 @@ mod tests {
         let open = |name: &str, text: &str| {
             let path = dir.path().join(name);
             secret_file::create(&path, text).unwrap();
-            Webhook::open(&config::Webhook {
-                url: "http://127.0.0.1:1/".into(),
-                secret_file: path,
-            })
+            Webhook::open(&config::Webhook { url: "http://127.0.0.1:1/".into(), secret_file: path })
         };
         let encoded = |bytes: usize| format!("whsec_{}\n", STANDARD.encode(vec![7; bytes]));
         for (name, text) in [
@@ -427,22 +359,13 @@ mod tests {
             ("long", encoded(65)),
             ("raw", "correct horse battery staple".into()),
         ] {
-            assert!(
-                matches!(open(name, &text), Err(WebhookError::Secret(_))),
-                "{name}"
-            );
+            assert!(matches!(open(name, &text), Err(WebhookError::Secret(_))), "{name}");
         }
         assert!(open("good", &encoded(24)).is_ok());
         let shared = Arc::new(dir.path().join("good"));
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
         std::fs::set_permissions(&*shared, mode).unwrap();
-        let config = config::Webhook {
-            url: "http://127.0.0.1:1/".into(),
-            secret_file: (*shared).clone(),
-        };
-        assert!(matches!(
-            Webhook::open(&config),
-            Err(WebhookError::File(SecretFileError::Open { .. }))
-        ));
+        let config = config::Webhook { url: "http://127.0.0.1:1/".into(), secret_file: (*shared).clone() };
+        assert!(matches!(Webhook::open(&config), Err(WebhookError::File(SecretFileError::Open { .. }))));
     }
 }

@@ -305,7 +305,12 @@ fn a_host_is_set_up_step_by_step() {
     run(at, &["keys", "new"]).exits(8);
     assert_eq!(fs::read(at.join("zhengna.key")).unwrap(), keys, "never overwritten");
     // What does not exist is not made by commands that only look, or that add to it.
-    for command in [&["audit", "verify", "--without-checkpoints"][..], &["backup", "x.dump"], &["recount"], &["user", "add", "1", "--name", "甲", "--authority", "12200000000", "--post", "岗"]] {
+    for command in [
+        &["audit", "verify", "--without-checkpoints"][..],
+        &["backup", "x.dump"],
+        &["recount"],
+        &["user", "add", "1", "--name", "甲", "--authority", "12200000000", "--post", "岗"],
+    ] {
         let failed = run(at, command).exits(7);
         assert!(failed.err.contains("no database"), "{}", failed.err);
     }
@@ -366,7 +371,10 @@ fn an_officer_is_added_with_a_post_and_a_password() {
 
     let sign_in = |password: &str| {
         let path = |name: &str| site.path(name).display().to_string();
-        let variables = [("ZHENGNA_DATABASE".to_owned(), format!("sqlite:{}", path("zhengna.db"))), ("ZHENGNA_KEY_FILE".to_owned(), path("zhengna.key"))];
+        let variables = [
+            ("ZHENGNA_DATABASE".to_owned(), format!("sqlite:{}", path("zhengna.db"))),
+            ("ZHENGNA_KEY_FILE".to_owned(), path("zhengna.key")),
+        ];
         let config = Effective::from_parts(&Flags::default(), variables).unwrap().config;
         let core = open::open(&config, open::Mode::Existing).unwrap().core;
         let typed = zhengna_core::access::Credentials { login: "22019999".into(), password: password.into() };
@@ -376,7 +384,8 @@ fn an_officer_is_added_with_a_post_and_a_password() {
     };
     assert_eq!(sign_in(&password).unwrap().permissions.len(), 2);
     let chosen = "Correct-horse-7";
-    let changed = run_with(site.dir.path(), &["user", "password", "22019999", "--password-stdin", "--json"], &format!("{chosen}\n")).exits(0);
+    let changed =
+        run_with(site.dir.path(), &["user", "password", "22019999", "--password-stdin", "--json"], &format!("{chosen}\n")).exits(0);
     assert_eq!(changed.json()["password"], Value::Null, "what was typed is not shown");
     assert!(sign_in(&password).is_err() && sign_in(chosen).is_ok());
     run(site.dir.path(), &["user", "password", "nobody"]).exits(2);

@@ -22,7 +22,13 @@ fn every_documented_operation_is_served_as_documented() {
         let lines = drive.ok("interaction.lines", "GET", "/api/v1/lines", &taxpayer, None);
         assert_eq!(lines["items"][0]["id"], json!(line));
         drive.ok("interaction.open_line", "POST", "/api/v1/lines", &boss, Some(json!({ "name": "发票咨询", "authority": KUANCHENG })));
-        let entered = drive.ok("interaction.enter", "POST", &format!("/api/v1/lines/{line}/conversations"), &taxpayer, Some(json!({ "topic": "子女教育", "channel": "web" })));
+        let entered = drive.ok(
+            "interaction.enter",
+            "POST",
+            &format!("/api/v1/lines/{line}/conversations"),
+            &taxpayer,
+            Some(json!({ "topic": "子女教育", "channel": "web" })),
+        );
         let id = entered["conversation"].as_str().unwrap().to_owned();
         let at = |tail: &str| format!("/api/v1/conversations/{id}{tail}");
         let position = drive.ok("interaction.position", "GET", &at("/position"), &taxpayer, None);
@@ -51,18 +57,30 @@ fn every_documented_operation_is_served_as_documented() {
         let person = host.world.taxpayers[0];
         let card = drive.ok("identity.view_taxpayer", "GET", &format!("/api/v1/taxpayers/{person}"), &officer, None);
         assert_eq!(card["name"], "测*", "masked");
-        let revealed = drive.ok("identity.reveal_taxpayer", "POST", &format!("/api/v1/taxpayers/{person}/reveal"), &boss, Some(json!({ "field": "name", "reason": "核对身份" })));
+        let revealed = drive.ok(
+            "identity.reveal_taxpayer",
+            "POST",
+            &format!("/api/v1/taxpayers/{person}/reveal"),
+            &boss,
+            Some(json!({ "field": "name", "reason": "核对身份" })),
+        );
         assert_eq!(revealed["value"], "测试0");
         host.world.core.seal_audit().unwrap();
         let trail = drive.ok("audit.read", "POST", "/api/v1/audit-reads", &boss, Some(json!({ "after": 0, "limit": 200 })));
-        let reveal = trail["items"].as_array().unwrap().iter().find(|r| r["operation"] == "identity.reveal_taxpayer").expect("the reveal is on record");
+        let reveal = trail["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|r| r["operation"] == "identity.reveal_taxpayer")
+            .expect("the reveal is on record");
         assert_eq!(reveal["reason"], "核对身份");
         assert!(!trail.to_string().contains("测试0"), "the trail carries no names");
         drive.ok("access.issue_ticket", "POST", "/api/v1/socket-tickets", &taxpayer, None);
         drive.ok("access.sign_out", "DELETE", "/api/v1/sessions/current", &taxpayer, None);
         assert_eq!(host.get("/api/v1/me", &taxpayer).status, 401);
         drive.driven.insert("access.sign_in".into()); // host.taxpayer() signed in
-        let documented: BTreeSet<String> = drive.operations().into_iter().map(|(_, _, o)| o["operationId"].as_str().unwrap().to_owned()).collect();
+        let documented: BTreeSet<String> =
+            drive.operations().into_iter().map(|(_, _, o)| o["operationId"].as_str().unwrap().to_owned()).collect();
         assert_eq!(drive.driven, documented, "every documented operation is driven, and no other");
     }
 }
@@ -95,7 +113,10 @@ impl<'a> Drive<'a> {
             a.len() == b.len() && a.iter().zip(&b).all(|(t, p)| t.starts_with('{') || t == p)
         };
         let operations = self.operations();
-        let (_, _, declared) = operations.iter().find(|(p, m, o)| fits(p) && *m == method.to_lowercase() && o["operationId"] == id).unwrap_or_else(|| panic!("{method} {path} is not documented as {id}"));
+        let (_, _, declared) = operations
+            .iter()
+            .find(|(p, m, o)| fits(p) && *m == method.to_lowercase() && o["operationId"] == id)
+            .unwrap_or_else(|| panic!("{method} {path} is not documented as {id}"));
         if let (Some(body), Some(schema)) = (&body, declared["requestBody"]["content"]["application/json"].get("schema")) {
             self.holds(schema, body, id);
         }
@@ -145,10 +166,16 @@ fn bad_input_is_refused_with_a_code_and_a_field_and_nothing_is_written() {
     for (path, method, operation) in drive.operations() {
         let Some(schema) = operation["requestBody"]["content"]["application/json"].get("schema") else { continue };
         let name = schema["$ref"].as_str().unwrap().rsplit('/').next().unwrap();
-        let fields: Vec<String> = drive.document["components"]["schemas"][name]["properties"].as_object().map(|p| p.keys().cloned().collect()).unwrap_or_default();
+        let fields: Vec<String> = drive.document["components"]["schemas"][name]["properties"]
+            .as_object()
+            .map(|p| p.keys().cloned().collect())
+            .unwrap_or_default();
         let real = path.replace("{line}", &line.to_string()).replace("{conversation}", &conversation).replace("{taxpayer}", &person);
         let callers: Vec<String> = operation["x-callers"].as_array().unwrap().iter().map(|c| c.as_str().unwrap().to_owned()).collect();
-        let boss_only = matches!(operation["x-permission"].as_str(), Some("manage_lines" | "reveal_personal_data" | "read_audit" | "supervise_interaction"));
+        let boss_only = matches!(
+            operation["x-permission"].as_str(),
+            Some("manage_lines" | "reveal_personal_data" | "read_audit" | "supervise_interaction")
+        );
         let token = match callers.as_slice() {
             _ if boss_only => &boss,
             [one] if one == "officer" => &officer,
@@ -174,7 +201,14 @@ fn bad_input_is_refused_with_a_code_and_a_field_and_nothing_is_written() {
         };
         for field in &fields {
             let optional = field == "note" || field == "limit";
-            for (what, value) in [("null", Value::Null), ("an object", json!({})), ("an array", json!([1])), ("true", json!(true)), ("a huge number", json!(1e300)), ("huge", json!("长".repeat(70_000)))] {
+            for (what, value) in [
+                ("null", Value::Null),
+                ("an object", json!({})),
+                ("an array", json!([1])),
+                ("true", json!(true)),
+                ("a huge number", json!(1e300)),
+                ("huge", json!("长".repeat(70_000))),
+            ] {
                 if optional && value.is_null() {
                     continue;
                 }
@@ -206,7 +240,16 @@ fn bad_input_is_refused_with_a_code_and_a_field_and_nothing_is_written() {
     }
     assert!(tried > 150, "{tried}");
     // Ids in paths, numbers and cursors in queries.
-    for path in ["/api/v1/conversations/1", "/api/v1/conversations/%ff", "/api/v1/me/conversations?limit=0", "/api/v1/me/conversations?limit=201", "/api/v1/me/conversations?limit=x", "/api/v1/me/conversations?cursor=1", "/api/v1/me/conversations?unknown=1", "/api/v1/events/page?cursor=-1.2"] {
+    for path in [
+        "/api/v1/conversations/1",
+        "/api/v1/conversations/%ff",
+        "/api/v1/me/conversations?limit=0",
+        "/api/v1/me/conversations?limit=201",
+        "/api/v1/me/conversations?limit=x",
+        "/api/v1/me/conversations?cursor=1",
+        "/api/v1/me/conversations?unknown=1",
+        "/api/v1/events/page?cursor=-1.2",
+    ] {
         let answer = host.get(path, &officer);
         assert!((400..500).contains(&answer.status) && answer.status != 403 && answer.body["code"].is_string(), "{path}: {answer:?}");
     }
@@ -311,7 +354,10 @@ fn a_retry_with_the_same_key_happens_once_and_another_body_is_refused() {
     let other = host.call("POST", &enter, Some(&taxpayer), Some(&key), Some(&json!({ "topic": "别的", "channel": "web" })));
     assert_eq!((other.status, &other.body["code"]), (409, &json!("idempotency.key_reused")));
     let twice = host.post(&enter, &taxpayer, &body);
-    assert_eq!((twice.status, &twice.body["code"], &twice.body["related"]), (409, &json!("interaction.already_in_line"), &first.body["conversation"]));
+    assert_eq!(
+        (twice.status, &twice.body["code"], &twice.body["related"]),
+        (409, &json!("interaction.already_in_line"), &first.body["conversation"])
+    );
     // The same key of another person is another key.
     let claimed = host.call("POST", &format!("/api/v1/lines/{line}/claims"), Some(&officer), Some(&key), Some(&json!({})));
     assert_eq!(claimed.body["conversation"], first.body["conversation"]);
@@ -322,7 +368,9 @@ fn passwords_lock_after_failures_and_sessions_end() {
     let host = Host::start(Engine::Sqlite);
     let token = host.officer(0);
     let login = format!("u{}", &host.world.officers[0].uuid().simple().to_string()[12..]);
-    let attempt = |login: &str, password: &str| host.call("POST", "/api/v1/sessions", None, None, Some(&json!({ "login": login, "password": password })));
+    let attempt = |login: &str, password: &str| {
+        host.call("POST", "/api/v1/sessions", None, None, Some(&json!({ "login": login, "password": password })))
+    };
     let unknown = attempt("nobody-here", "Wrong-Pass-2026");
     for _ in 0..4 {
         let wrong = attempt(&login, "Wrong-Pass-2026");
@@ -353,7 +401,8 @@ fn passwords_lock_after_failures_and_sessions_end() {
 #[test]
 fn rates_are_limited_and_say_when_to_come_back() {
     let world = zhengna_tests::world::World::new(Engine::Memory);
-    let config = support::config(&[("ZHENGNA_LIMITS_REQUESTS_PER_SECOND_PER_PERSON", "1"), ("ZHENGNA_LIMITS_REQUEST_BURST_PER_PERSON", "5")]);
+    let config =
+        support::config(&[("ZHENGNA_LIMITS_REQUESTS_PER_SECOND_PER_PERSON", "1"), ("ZHENGNA_LIMITS_REQUEST_BURST_PER_PERSON", "5")]);
     let host = Host::over(world, &config);
     let token = host.taxpayer(0);
     let answers: Vec<_> = (0..8).map(|_| host.get("/api/v1/lines", &token)).collect();

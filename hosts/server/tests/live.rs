@@ -29,7 +29,8 @@ enum Came {
 
 impl Client {
     fn open(host: &Host, token: &str, cursor: Option<&str>) -> Self {
-        let ticket = host.call("POST", "/api/v1/socket-tickets", Some(token), None, None).body["ticket"].as_str().expect("a ticket").to_owned();
+        let ticket =
+            host.call("POST", "/api/v1/socket-tickets", Some(token), None, None).body["ticket"].as_str().expect("a ticket").to_owned();
         let mut client = Self { socket: connect(host, &query(&ticket, cursor), &[]).expect("opens"), cursor: String::new() };
         let hello = client.next();
         assert_eq!(hello["type"], "hello", "{hello}");
@@ -43,7 +44,9 @@ impl Client {
                 Ok(Message::Text(text)) => return Came::Frame(serde_json::from_str(&text).unwrap()),
                 Ok(Message::Close(frame)) => return Came::Closed(frame.map(|f| f.code.into())),
                 Ok(_) => {}
-                Err(tungstenite::Error::ConnectionClosed | tungstenite::Error::AlreadyClosed | tungstenite::Error::Protocol(_)) => return Came::Closed(None),
+                Err(tungstenite::Error::ConnectionClosed | tungstenite::Error::AlreadyClosed | tungstenite::Error::Protocol(_)) => {
+                    return Came::Closed(None);
+                }
                 Err(e) => panic!("{e}"),
             }
         }
@@ -203,7 +206,8 @@ fn two_hosts_on_one_postgresql_deliver_to_each_others_clients() {
         taxpayers: world.taxpayers.clone(),
         keep: zhengna_tests::world::Keep::Nothing,
     };
-    let fast = config(&[("ZHENGNA_LIMITS_REQUESTS_PER_SECOND_PER_PERSON", "100000"), ("ZHENGNA_LIMITS_REQUEST_BURST_PER_PERSON", "100000")]);
+    let fast =
+        config(&[("ZHENGNA_LIMITS_REQUESTS_PER_SECOND_PER_PERSON", "100000"), ("ZHENGNA_LIMITS_REQUEST_BURST_PER_PERSON", "100000")]);
     let (one, two) = (Host::over(world, &fast), Host::over(other, &fast));
     let taxpayer = one.taxpayer(0);
     let officer = two.officer(0);
@@ -247,7 +251,11 @@ fn a_ticket_opens_one_socket_once_and_not_for_long() {
     assert_eq!(connect(&host, &query(&late, None), &[]).unwrap_err(), 401, "late");
     assert_eq!(connect(&host, &query("nonsense", None), &[]).unwrap_err(), 401);
     assert_eq!(connect(&host, "/api/v1/events", &[]).unwrap_err(), 401);
-    assert_eq!(connect(&host, &query(&ticket(), None), &[("origin", "https://evil.example")]).unwrap_err(), 403, "a page of somebody else's");
+    assert_eq!(
+        connect(&host, &query(&ticket(), None), &[("origin", "https://evil.example")]).unwrap_err(),
+        403,
+        "a page of somebody else's"
+    );
     let bearer = format!("Bearer {token}");
     assert!(connect(&host, "/api/v1/events", &[("authorization", &bearer)]).is_ok(), "a program has the token itself");
     assert_eq!(connect(&host, &query(&ticket(), Some("nonsense")), &[]).unwrap_err(), 422);
@@ -343,7 +351,8 @@ fn a_slow_reader_is_let_go_and_resumes() {
     // Enough to fill what waits in the hub, in the feed and in the kernel's buffers, none of it read.
     let long = "长".repeat(2000);
     let total = 1_400;
-    let reading = std::thread::spawn(move || (1..=total).for_each(|expected| assert_eq!(quick.event_of("message.sent")["number"], expected)));
+    let reading =
+        std::thread::spawn(move || (1..=total).for_each(|expected| assert_eq!(quick.event_of("message.sent")["number"], expected)));
     let session = host.world.taxpayer(0);
     let conversation = zhengna_core::id::ConversationId::parse(&id).unwrap();
     for _ in 0..total {
@@ -390,7 +399,12 @@ impl Sse {
         let mut stream = TcpStream::connect(host.address()).unwrap();
         stream.set_read_timeout(Some(BOUND)).unwrap();
         let last = last.map(|id| format!("Last-Event-ID: {id}\r\n")).unwrap_or_default();
-        write!(stream, "GET /api/v1/events HTTP/1.1\r\nHost: {}\r\nAccept: text/event-stream\r\nAuthorization: Bearer {token}\r\n{last}\r\n", host.address()).unwrap();
+        write!(
+            stream,
+            "GET /api/v1/events HTTP/1.1\r\nHost: {}\r\nAccept: text/event-stream\r\nAuthorization: Bearer {token}\r\n{last}\r\n",
+            host.address()
+        )
+        .unwrap();
         let mut reader = BufReader::new(stream);
         let mut line = String::new();
         reader.read_line(&mut line).unwrap();

@@ -27,7 +27,10 @@ fn lasting(micros: u64) -> Duration {
 }
 
 /// Runs a write until storage gives a real answer: rivals may be told to come again.
-fn insist<R: Send + 'static>(store: &dyn Store, body: impl Fn(&mut dyn Tx) -> Result<R, Error> + Send + Copy + 'static) -> Result<R, Error> {
+fn insist<R: Send + 'static>(
+    store: &dyn Store,
+    body: impl Fn(&mut dyn Tx) -> Result<R, Error> + Send + Copy + 'static,
+) -> Result<R, Error> {
     for _ in 0..100 {
         match store.transact(guarded(), move |tx| body(tx)) {
             Err(Error::Store(StoreError::Conflict | StoreError::Busy | StoreError::TooLong { .. })) => {}
@@ -98,7 +101,8 @@ pub(super) fn the_last_slot_is_never_oversold(store: &dyn Store) {
                     let later = at(clock.fetch_add(1, Ordering::SeqCst));
                     let confirmed = insist(store, move |tx| {
                         confirm(tx, SLOT, booking, later)?;
-                        let all: Vec<Booking> = tx.scan(Engine::work("fixture"), stretch(Some(Booking::BY_SLOT), (SLOT, BookingState::Booked)))?;
+                        let all: Vec<Booking> =
+                            tx.scan(Engine::work("fixture"), stretch(Some(Booking::BY_SLOT), (SLOT, BookingState::Booked)))?;
                         Ok(all.len() as i64)
                     });
                     match confirmed {

@@ -8,7 +8,9 @@ use crate::access::{Engine, Term};
 use crate::clock::Timestamp;
 use crate::error::{Error, Refusal};
 use crate::journal::Event;
-use crate::store::{Change, MakeProjections, Projection, ReadTx, Reads, Record, Store, StoreError, StoreExt, Table, Ticket, Tx, Writes, stretch};
+use crate::store::{
+    Change, MakeProjections, Projection, ReadTx, Reads, Record, Store, StoreError, StoreExt, Table, Ticket, Tx, Writes, stretch,
+};
 
 words! {
     /// Where a booking stands.
@@ -186,10 +188,13 @@ pub fn shelved(store: &dyn Store) -> Result<Vec<u64>, Error> {
         let (mut all, mut after) = (Vec::new(), None);
         loop {
             let range = stretch(None, ());
-            let page: Vec<Item> = tx.scan(Engine::work("fixture"), match after {
-                Some(last) => range.after((last,)),
-                None => range,
-            })?;
+            let page: Vec<Item> = tx.scan(
+                Engine::work("fixture"),
+                match after {
+                    Some(last) => range.after((last,)),
+                    None => range,
+                },
+            )?;
             let Some(last) = page.last() else { return Ok(all) };
             after = Some(last.id);
             all.extend(page.iter().map(|item| item.place as u64));
@@ -300,10 +305,13 @@ impl Projection for Places {
         let mut after = None;
         loop {
             let range = stretch(None, ());
-            let page: Vec<Booking> = tx.scan(Engine::work("fixture"), match after {
-                Some(last) => range.after((last,)),
-                None => range,
-            })?;
+            let page: Vec<Booking> = tx.scan(
+                Engine::work("fixture"),
+                match after {
+                    Some(last) => range.after((last,)),
+                    None => range,
+                },
+            )?;
             let Some(last) = page.last() else { return Ok(()) };
             after = Some(last.id);
             for booking in &page {

@@ -83,7 +83,9 @@ pub(super) fn an_updated_row_moves_between_scopes(store: &dyn Store) {
     let added = first.clone();
     store.transact(serial(), move |tx| Ok(tx.add(&added)?)).unwrap();
     store.transact(serial(), |tx| Ok(tx.add(&Item { seen_by: 0b11111, ..Item::plain(2) })?)).unwrap();
-    let moved = store.transact(serial(), move |tx| Ok(tx.replace(&first, Item { seen_by: 0b00110, at: Timestamp::from_micros(9), ..first.clone() })?)).unwrap();
+    let moved = store
+        .transact(serial(), move |tx| Ok(tx.replace(&first, Item { seen_by: 0b00110, at: Timestamp::from_micros(9), ..first.clone() })?))
+        .unwrap();
     for (bit, expected) in [(0b1, vec![id(2)]), (0b10, vec![id(1), id(2)]), (0b100, vec![id(1), id(2)]), (0b1000, vec![id(2)])] {
         assert_eq!(ids(&page(store, bit, None, 9)), expected, "term {bit:05b}");
     }

@@ -80,7 +80,8 @@ fn random_range(rng: &mut Rng, table: &'static Table, rows: &[Row]) -> Range {
     };
     let prefix: Row = order[..below(rng, order.len() as u64) as usize].iter().map(|&c| pick(rng, c)).collect();
     let behind = &order[prefix.len()..];
-    let after = (below(rng, 2) == 0).then(|| behind[..1 + below(rng, behind.len() as u64) as usize].iter().map(|&c| pick(rng, c)).collect());
+    let after =
+        (below(rng, 2) == 0).then(|| behind[..1 + below(rng, behind.len() as u64) as usize].iter().map(|&c| pick(rng, c)).collect());
     let until = (below(rng, 3) == 0).then(|| pick(rng, behind[0]));
     Range { index, prefix, after, until, reverse: below(rng, 2) == 0, limit: 1 + below(rng, 40) as u32 }
 }
@@ -89,7 +90,8 @@ fn random_range(rng: &mut Rng, table: &'static Table, rows: &[Row]) -> Range {
 pub(super) fn a_range_is_what_filtering_every_row_gives(store: &dyn Store) {
     let mut rng = Rng::seed_from_u64(20_261_123);
     let (items, cells) = (items(&mut rng, 60), cells(&mut rng));
-    let rows = [(Item::TABLE, items.iter().map(Record::to_row).collect::<Vec<_>>()), (Cell::TABLE, cells.iter().map(Record::to_row).collect())];
+    let rows =
+        [(Item::TABLE, items.iter().map(Record::to_row).collect::<Vec<_>>()), (Cell::TABLE, cells.iter().map(Record::to_row).collect())];
     store
         .transact(serial(), move |tx| {
             tx.add_many(&items)?;

@@ -22,7 +22,14 @@ fn duplicate() -> Error {
 /// By the whole key, and not by a part or a neighbour of it.
 pub(super) fn a_row_is_found_by_its_key_and_only_by_its_key(store: &dyn Store) {
     let cell = |row: i64, name: &str, tag: &[u8]| Cell { row, name: name.into(), tag: tag.to_vec(), value: row };
-    let cells = [cell(1, "a", b"x"), cell(1, "a", b""), cell(1, "", b"x"), cell(-1, "a", b"x"), cell(1, "a\u{1}", b"x"), cell(i64::MIN, "征纳", &[0, 255])];
+    let cells = [
+        cell(1, "a", b"x"),
+        cell(1, "a", b""),
+        cell(1, "", b"x"),
+        cell(-1, "a", b"x"),
+        cell(1, "a\u{1}", b"x"),
+        cell(i64::MIN, "征纳", &[0, 255]),
+    ];
     let written = cells.clone();
     store.transact(serial(), move |tx| Ok(tx.add_many(&written)?)).unwrap();
     store
@@ -52,7 +59,12 @@ pub(super) fn many_rows_are_found_by_their_keys(store: &dyn Store) {
 /// Extremes of each kind.
 pub(super) fn every_kind_of_value_comes_back_as_it_was(store: &dyn Store) {
     let odd = [
-        Item { weight: Some(i64::MIN), label: "中文，quote ' and \" and \\ and ?1 and $1\n\t".into(), body: vec![0, 255, 0, 39], ..Item::plain(1) },
+        Item {
+            weight: Some(i64::MIN),
+            label: "中文，quote ' and \" and \\ and ?1 and $1\n\t".into(),
+            body: vec![0, 255, 0, 39],
+            ..Item::plain(1)
+        },
         Item { weight: None, code: None, label: String::new(), body: Vec::new(), at: Timestamp::from_micros(i64::MAX), ..Item::plain(2) },
         Item { weight: Some(i64::MAX), at: Timestamp::from_micros(-1), label: "x".repeat(5000), body: vec![7; 70_000], ..Item::plain(3) },
     ];
@@ -87,7 +99,8 @@ pub(super) fn a_second_row_with_the_same_unique_values_is_refused(store: &dyn St
     assert_eq!(add(store, Item { code: code(), ..Item::plain(3) }), Err(duplicate()));
     assert_eq!(add(store, Item { place: 1, ..Item::plain(3) }), Err(duplicate()));
     add(store, Item { place: 1, shelf: 2, ..Item::plain(3) }).unwrap();
-    let to_code_1 = move |tx: &mut dyn crate::store::Tx| Ok(tx.replace(&Item::plain(2), Item { code: code(), ..Item::plain(2) }).map(drop)?);
+    let to_code_1 =
+        move |tx: &mut dyn crate::store::Tx| Ok(tx.replace(&Item::plain(2), Item { code: code(), ..Item::plain(2) }).map(drop)?);
     assert_eq!(store.transact(serial(), to_code_1), Err(duplicate()));
     assert_eq!(item(store, 2), Some(Item::plain(2)));
     store.transact(serial(), |tx| Ok(tx.remove(&Item::plain(1))?)).unwrap();
@@ -127,7 +140,8 @@ pub(super) fn insert_new_leaves_what_is_there(store: &dyn Store) {
 /// Whoever read an older version, or a row that is gone, changes nothing.
 pub(super) fn an_update_of_another_version_is_a_conflict(store: &dyn Store) {
     add(store, Item::plain(1)).unwrap();
-    let heavier = |old: Item, weight| move |tx: &mut dyn crate::store::Tx| Ok(tx.replace(&old, Item { weight: Some(weight), ..old.clone() })?);
+    let heavier =
+        |old: Item, weight| move |tx: &mut dyn crate::store::Tx| Ok(tx.replace(&old, Item { weight: Some(weight), ..old.clone() })?);
     let now = store.transact(guarded(), heavier(Item::plain(1), 10)).unwrap();
     assert_eq!((now.weight, now.version), (Some(10), 1));
     assert_eq!(store.transact(guarded(), heavier(Item::plain(1), 20)), Err(StoreError::Conflict.into()), "an old version");
@@ -149,7 +163,8 @@ pub(super) fn a_delete_of_another_version_is_a_conflict(store: &dyn Store) {
 pub(super) fn an_update_moves_index_entries(store: &dyn Store) {
     add(store, Item::plain(1)).unwrap();
     let labels = |label: &'static str| {
-        let found = store.query("labels", move |tx| Ok(tx.scan::<Item>(Engine::work("fixture"), stretch(Some(Item::BY_LABEL), (label.to_owned(),)))?));
+        let found = store
+            .query("labels", move |tx| Ok(tx.scan::<Item>(Engine::work("fixture"), stretch(Some(Item::BY_LABEL), (label.to_owned(),)))?));
         found.unwrap().len()
     };
     assert_eq!((labels("label 1"), labels("new")), (1, 0));

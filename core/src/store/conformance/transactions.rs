@@ -243,7 +243,8 @@ pub(super) fn writes_of_many_threads_are_all_there(store: &dyn Store) {
     std::thread::scope(|scope| {
         for thread in 0..8 {
             scope.spawn(move || {
-                let tickets: Vec<_> = (0..20).map(|n| store.submit_for(guarded(), move |tx| Ok(tx.add(&Item::plain(thread * 100 + n))?))).collect();
+                let tickets: Vec<_> =
+                    (0..20).map(|n| store.submit_for(guarded(), move |tx| Ok(tx.add(&Item::plain(thread * 100 + n))?))).collect();
                 tickets.into_iter().for_each(|t| t.wait().unwrap());
             });
         }

@@ -8,11 +8,12 @@ use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::raw::{Range, RawRead, RawWrite};
 use super::lock_order::LockOrder;
+use super::raw::{Range, RawRead, RawWrite};
 use super::value::order_key;
 use super::{
-    Change, Done, Index, MakeProjections, Projections, Published, ReadBody, Row, Signal, Spec, Store, StoreError, StoreResult, Table, Value, WriteBody, settle,
+    Change, Done, Index, MakeProjections, Projections, Published, ReadBody, Row, Signal, Spec, Store, StoreError, StoreResult, Table,
+    Value, WriteBody, settle,
 };
 use crate::error::Error;
 
@@ -150,7 +151,10 @@ impl MemTx<'_> {
     }
 
     fn table(&mut self, table: &'static Table) -> &mut TableData {
-        self.state.tables.entry(table.name).or_insert_with(|| TableData { rows: BTreeMap::new(), indexes: table.indexes.iter().map(|_| BTreeMap::new()).collect() })
+        self.state
+            .tables
+            .entry(table.name)
+            .or_insert_with(|| TableData { rows: BTreeMap::new(), indexes: table.indexes.iter().map(|_| BTreeMap::new()).collect() })
     }
 
     /// The row with the stamps that are the store's to give.

@@ -4,9 +4,9 @@ mod text;
 
 use std::rc::Rc;
 
+pub use text::{Dialect, declared_ddl, declared_schema};
 #[cfg(feature = "testing")]
 pub use text::{RangeForm, range_forms};
-pub use text::{Dialect, declared_ddl, declared_schema};
 use text::{Shape, text};
 
 use super::deadline::Deadline;

@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::rc::Rc;
 
-use crate::store::raw::Range;
 use crate::store::Table;
+use crate::store::raw::Range;
 
 /// The two engines. Everything that differs between them in SQL is a method here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -62,7 +62,9 @@ impl Dialect {
     pub fn raise_stamp(self) -> Option<&'static str> {
         match self {
             Self::Sqlite => None,
-            Self::Postgres => Some("UPDATE series SET version = version WHERE setval('stamp', greatest($1, (SELECT last_value FROM stamp))) < 0"),
+            Self::Postgres => {
+                Some("UPDATE series SET version = version WHERE setval('stamp', greatest($1, (SELECT last_value FROM stamp))) < 0")
+            }
         }
     }
 

@@ -89,8 +89,13 @@ impl FromRequestParts<App> for Keyed {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let call = Call::from_request_parts(parts, app).await?;
         let missing = || {
-            Problem::new(StatusCode::BAD_REQUEST, "idempotency.key_required", "请求缺少标识，请刷新后重试", "This write needs an Idempotency-Key header; use a UUID version 7.")
-                .with_field("Idempotency-Key")
+            Problem::new(
+                StatusCode::BAD_REQUEST,
+                "idempotency.key_required",
+                "请求缺少标识，请刷新后重试",
+                "This write needs an Idempotency-Key header; use a UUID version 7.",
+            )
+            .with_field("Idempotency-Key")
         };
         let value = parts.headers.get("idempotency-key").ok_or_else(missing)?;
         let key = value.to_str().map_err(|_| missing())?.to_owned();

@@ -26,7 +26,8 @@ use crate::rate::Slot;
 
 const CURSOR: Param = Param { name: "cursor", about: "Continue behind this place; from now on if absent.", number: false };
 const LIMIT: Param = Param { name: "limit", about: "Events wanted, 1 to 500.", number: true };
-const TICKET: Param = Param { name: "ticket", about: "One-time ticket of POST /api/v1/socket-tickets, instead of the Authorization header.", number: false };
+const TICKET: Param =
+    Param { name: "ticket", about: "One-time ticket of POST /api/v1/socket-tickets, instead of the Authorization header.", number: false };
 /// A socket that takes no frame for this long is let go.
 const SEND_PATIENCE: Duration = Duration::from_secs(10);
 /// How long the last frame and the peer's answer to it may take.
@@ -84,7 +85,14 @@ async fn open(app: App, request: Request) -> Result<Response, Problem> {
     };
     let me = caller.actor.as_ref();
     app.count(&operation::EVENTS, &Counted::Person(me))?;
-    let too_many = || Problem::new(StatusCode::TOO_MANY_REQUESTS, "live.too_many", "同时打开的页面过多，请先关闭其他页面", "Too many live connections of one person.");
+    let too_many = || {
+        Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "live.too_many",
+            "同时打开的页面过多，请先关闭其他页面",
+            "Too many live connections of one person.",
+        )
+    };
     let slot = app.sockets().acquire(me).ok_or_else(too_many)?;
     let upgrades = parts.headers.get(header::UPGRADE).is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"websocket"));
     let id = request_id(&parts);
@@ -92,7 +100,8 @@ async fn open(app: App, request: Request) -> Result<Response, Problem> {
         return Ok(stream(app, caller, cursor, id, slot));
     }
     refuse_foreign_origin(&parts)?;
-    let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &app).await.map_err(|e| Problem::of_status(e.into_response().status()))?;
+    let upgrade =
+        WebSocketUpgrade::from_request_parts(&mut parts, &app).await.map_err(|e| Problem::of_status(e.into_response().status()))?;
     let frame = app.config().limits.frame_bytes;
     let upgrade = upgrade.max_message_size(frame).max_frame_size(frame);
     Ok(upgrade.on_upgrade(move |socket| async move {
@@ -188,23 +197,26 @@ fn reason(why: Ended) -> &'static str {
 fn stream(app: App, caller: Authenticated, cursor: Option<Cursor>, request: String, slot: Slot<ActorRef>) -> Response {
     let held = (slot, Counting::new(&app), app.clone());
     let frames = live::feed(&app, caller, cursor, request);
-    let events = futures_util::stream::unfold((frames, held), |(mut frames, held): (mpsc::Receiver<Frame>, (Slot<ActorRef>, Counting, App))| async move {
-        let frame = frames.recv().await?;
-        let event = match &frame {
-            Frame::End(why) => {
-                frames.close(); // the next receive ends the stream
-                count_end(&held.2, *why);
-                SseEvent::default().event("end").data(format!("{{\"type\":\"end\",\"code\":{}}}", *why as u16))
-            }
-            frame => {
-                let event = SseEvent::default().data(frame.text());
-                match frame.cursor() {
-                    Some(cursor) => event.id(cursor.to_string()),
-                    None => event,
+    let events = futures_util::stream::unfold(
+        (frames, held),
+        |(mut frames, held): (mpsc::Receiver<Frame>, (Slot<ActorRef>, Counting, App))| async move {
+            let frame = frames.recv().await?;
+            let event = match &frame {
+                Frame::End(why) => {
+                    frames.close(); // the next receive ends the stream
+                    count_end(&held.2, *why);
+                    SseEvent::default().event("end").data(format!("{{\"type\":\"end\",\"code\":{}}}", *why as u16))
                 }
-            }
-        };
-        Some((Ok::<_, Infallible>(event), (frames, held)))
-    });
+                frame => {
+                    let event = SseEvent::default().data(frame.text());
+                    match frame.cursor() {
+                        Some(cursor) => event.id(cursor.to_string()),
+                        None => event,
+                    }
+                }
+            };
+            Some((Ok::<_, Infallible>(event), (frames, held)))
+        },
+    );
     Sse::new(events).into_response()
 }

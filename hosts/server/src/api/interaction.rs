@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use zhengna_core::id::{ConversationId, LineId};
 use zhengna_core::interaction::{
-    Claim, Claimed, Close, Closed, ConversationView, Enter, Entered, Leave, Left, LineOpened, LineView, MarkRead, MessageView, OpenLine, Outcome, Position, Review,
-    SendMessage, Sent, SourceChannel, Transcript, WaitingView,
+    Claim, Claimed, Close, Closed, ConversationView, Enter, Entered, Leave, Left, LineOpened, LineView, MarkRead, MessageView, OpenLine,
+    Outcome, Position, Review, SendMessage, Sent, SourceChannel, Transcript, WaitingView,
 };
 use zhengna_core::store::Page;
 use zhengna_core::{Error, Timestamp, limits, operation};
@@ -42,7 +42,8 @@ pub(super) fn routes(routes: &mut Routes) {
     routes.add(read.query(MESSAGES).answer::<Messages>(), messages);
     let sent = post("/api/v1/conversations/{conversation}/messages", &operation::SEND).keyed().status(StatusCode::CREATED);
     routes.add(sent.body::<Text>().answer::<Sent>(), send);
-    routes.add(put("/api/v1/conversations/{conversation}/read-mark", &operation::MARK_READ).body::<ReadMark>().answer::<Moved>(), mark_read);
+    routes
+        .add(put("/api/v1/conversations/{conversation}/read-mark", &operation::MARK_READ).body::<ReadMark>().answer::<Moved>(), mark_read);
     routes.add(post("/api/v1/conversations/{conversation}/typing", &operation::TYPING).status(StatusCode::NO_CONTENT), typing);
     routes.add(post("/api/v1/conversations/{conversation}/close", &operation::CLOSE).keyed().body::<Ending>().answer::<Closed>(), close);
     routes.add(post("/api/v1/conversations/{conversation}/transcript", &operation::TRANSCRIPT).answer::<Transcript>(), transcript);
@@ -258,7 +259,11 @@ async fn transcript(call: Call, Path(id): Path<ConversationId>) -> Result<Json<T
     Ok(Json(transcript.await?))
 }
 
-async fn review(call: Call, Path(conversation): Path<ConversationId>, Json(Reason { reason }): Json<Reason>) -> Result<Json<Transcript>, Problem> {
+async fn review(
+    call: Call,
+    Path(conversation): Path<ConversationId>,
+    Json(Reason { reason }): Json<Reason>,
+) -> Result<Json<Transcript>, Problem> {
     let transcript = call.session().interaction().review(Review { conversation, reason });
     Ok(Json(transcript.await?))
 }

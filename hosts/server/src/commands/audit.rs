@@ -60,11 +60,8 @@ impl Audit {
         let Action::Verify(c) = self.action;
         let config = configured(flags)?;
         // The file before the database: what is signed meanwhile is then in the database too.
-        let signed = if c.without_checkpoints {
-            Vec::new()
-        } else {
-            checkpoints_of(c.checkpoints.as_deref().unwrap_or(&config.checkpoint_file))?
-        };
+        let signed =
+            if c.without_checkpoints { Vec::new() } else { checkpoints_of(c.checkpoints.as_deref().unwrap_or(&config.checkpoint_file))? };
         let core = open::open(&config, Mode::Read)?.core;
         let verdict = core.verify_audit(signed)?;
         if c.json {
@@ -77,25 +74,15 @@ impl Audit {
 /// The checkpoints of a file that must be there.
 pub(super) fn checkpoints_of(file: &Path) -> Result<Vec<Checkpoint>, Failure> {
     if !file.exists() {
-        return Err(Failure::new(
-            Exit::Unreachable,
-            format_args!("there is no checkpoint file {}", file.display()),
-        )
-        .advise(
-            "Name it with --checkpoints FILE. --without-checkpoints checks the chain alone, which proves less.",
-        ));
+        return Err(Failure::new(Exit::Unreachable, format_args!("there is no checkpoint file {}", file.display()))
+            .advise("Name it with --checkpoints FILE. --without-checkpoints checks the chain alone, which proves less."));
     }
     checkpoints::read(file).map_err(sink_failed)
 }
 
 /// Says what a verification found; a finding is a failure.
 pub(super) fn judge(verdict: &Verdict, as_json: bool) -> Result<(), Failure> {
-    let Verdict {
-        verified,
-        unsealed,
-        checkpoints,
-        finding,
-    } = verdict;
+    let Verdict { verified, unsealed, checkpoints, finding } = verdict;
     match finding {
         None => {
             if !as_json {
@@ -103,18 +90,13 @@ pub(super) fn judge(verdict: &Verdict, as_json: bool) -> Result<(), Failure> {
                     "审计链完整 The audit trail is whole: {verified} records, {checkpoints} signed checkpoints agree, {unsealed} records not sealed yet."
                 ));
                 if *checkpoints == 0 && *verified > 0 {
-                    note(
-                        "No checkpoint was compared: a trail computed anew by whoever owns the database would pass.",
-                    );
+                    note("No checkpoint was compared: a trail computed anew by whoever owns the database would pass.");
                 }
             }
             Ok(())
         }
         Some(finding) => {
-            let record = finding
-                .record
-                .map(|id| format!(", record {id}"))
-                .unwrap_or_default();
+            let record = finding.record.map(|id| format!(", record {id}")).unwrap_or_default();
             Err(Failure::new(
                 Exit::Unverified,
                 format_args!(

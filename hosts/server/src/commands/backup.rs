@@ -72,15 +72,11 @@ impl Backup {
                 std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Exit::Full,
                 _ => Exit::Unreachable,
             };
-            Failure::new(exit, format_args!("{}: {e}", self.file.display()))
-                .advise("No backup was made.")
+            Failure::new(exit, format_args!("{}: {e}", self.file.display())).advise("No backup was made.")
         };
         if self.file.exists() {
-            return Err(Failure::new(
-                Exit::Usage,
-                format_args!("{} exists and is not overwritten", self.file.display()),
-            )
-            .advise("Choose another name. No backup was made."));
+            return Err(Failure::new(Exit::Usage, format_args!("{} exists and is not overwritten", self.file.display()))
+                .advise("Choose another name. No backup was made."));
         }
         let store = open::open_store(&config, Mode::Read)?.store;
         let partial = Partial::create(&self.file).map_err(failed)?;
@@ -92,21 +88,14 @@ impl Backup {
             progress: Progress::new("rows", None),
         }));
         let writes = sink.clone();
-        let rows = dump::dump(&*store, move |line| {
-            writes
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .put(line)
-        })?;
+        let rows = dump::dump(&*store, move |line| writes.lock().unwrap_or_else(PoisonError::into_inner).put(line))?;
         let mut sink = sink.lock().unwrap_or_else(PoisonError::into_inner);
         sink.file.flush().map_err(failed)?;
         partial.file.sync_all().map_err(failed)?;
         partial.rename(&self.file).map_err(failed)?;
         let (bytes, sm3) = (sink.bytes, hex(&sink.sm3.clone().finalize()));
         if self.json {
-            output::json(
-                &json!({ "file": self.file, "rows": rows, "bytes": bytes, "sm3": sm3, "schema": newest() }),
-            );
+            output::json(&json!({ "file": self.file, "rows": rows, "bytes": bytes, "sm3": sm3, "schema": newest() }));
         } else {
             say(format_args!(
                 "{rows} rows, {bytes} bytes in {}\nSM3 {sm3}\nKeep it apart from the key file. To try it: zhengna restore --help",
@@ -129,16 +118,8 @@ impl Partial {
         let mut name = goal.as_os_str().to_owned();
         name.push(format!(".partial-{}", std::process::id()));
         let path = PathBuf::from(name);
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)?;
-        Ok(Partial {
-            path,
-            file,
-            renamed: false,
-        })
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        Ok(Partial { path, file, renamed: false })
     }
 
     fn rename(mut self, goal: &Path) -> std::io::Result<()> {

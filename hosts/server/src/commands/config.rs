@@ -27,9 +27,7 @@ impl Config {
         let effective = Effective::load(flags)?;
         match effective.print(self.json, &mut std::io::stdout().lock()) {
             // Whoever closed the pipe wants no more of it.
-            Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
-                Err(Failure::new(Exit::Other, e))
-            }
+            Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::new(Exit::Other, e)),
             _ => Ok(()),
         }
     }

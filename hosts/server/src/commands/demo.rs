@@ -54,25 +54,14 @@ impl Demo {
             config.log_filter = "warn".into();
         }
         start_logs(&config)?;
-        let files = Files::within(&self.dir).map_err(|e| {
-            Failure::new(
-                Exit::Unreachable,
-                format_args!("{}: {e}", self.dir.display()),
-            )
-        })?;
+        let files = Files::within(&self.dir).map_err(|e| Failure::new(Exit::Unreachable, format_args!("{}: {e}", self.dir.display())))?;
         if !files.key_file.exists() {
             if files.database.exists() {
                 return Err(Failure::new(
                     Exit::Keys,
-                    format_args!(
-                        "{} is there, its keys {} are not",
-                        files.database.display(),
-                        files.key_file.display()
-                    ),
+                    format_args!("{} is there, its keys {} are not", files.database.display(), files.key_file.display()),
                 )
-                .advise(
-                    "Put the key file back, or delete the demonstration's directory to begin anew.",
-                ));
+                .advise("Put the key file back, or delete the demonstration's directory to begin anew."));
             }
             keyring::create(&files.key_file).map_err(|e| Failure::new(Exit::Keys, e))?;
         }
@@ -94,12 +83,9 @@ impl Demo {
         drop(core);
         let show = |address: Option<String>| {
             if self.json {
-                output::json(
-                    &json!({ "address": address, "sign_ins": sign_ins, "files": files, "synthetic": true }),
-                );
+                output::json(&json!({ "address": address, "sign_ins": sign_ins, "files": files, "synthetic": true }));
             } else {
-                let address =
-                    address.unwrap_or_else(|| "（未启动服务 not served: --no-serve）".into());
+                let address = address.unwrap_or_else(|| "（未启动服务 not served: --no-serve）".into());
                 say(demo::banner(&address, &sign_ins, &files));
             }
         };

@@ -45,10 +45,8 @@ impl Keys {
 
     pub(super) fn run(self, flags: &Flags) -> Result<(), Failure> {
         let file = configured(flags)?.key_file;
-        let keys = keyring::create(&file).map_err(|e| {
-            Failure::new(Exit::Keys, e)
-                .advise("Choose another file with --key-file. Nothing was changed.")
-        })?;
+        let keys = keyring::create(&file)
+            .map_err(|e| Failure::new(Exit::Keys, e).advise("Choose another file with --key-file. Nothing was changed."))?;
         let public = hex(&keys.public_audit_key());
         if self.json() {
             output::json(&json!({ "key_file": file, "public_audit_key": public }));

@@ -30,33 +30,18 @@ pub(super) struct Migrate {
 impl Migrate {
     pub(super) fn run(self, flags: &Flags) -> Result<(), Failure> {
         let opened = open::open_store(&configured(flags)?, Mode::Create)?;
-        let name = |version: i64| {
-            MIGRATIONS
-                .iter()
-                .find(|m| m.version == version)
-                .map_or("", |m| m.name)
-        };
+        let name = |version: i64| MIGRATIONS.iter().find(|m| m.version == version).map_or("", |m| m.name);
         if self.json {
-            output::json(
-                &json!({ "database": opened.database, "applied": opened.applied, "schema": newest() }),
-            );
+            output::json(&json!({ "database": opened.database, "applied": opened.applied, "schema": newest() }));
             return Ok(());
         }
         for &version in &opened.applied {
             say(format_args!("applied {version:04} {}", name(version)));
         }
         if opened.applied.is_empty() {
-            say(format_args!(
-                "nothing to do: {} has schema version {}",
-                opened.database,
-                newest()
-            ));
+            say(format_args!("nothing to do: {} has schema version {}", opened.database, newest()));
         } else {
-            say(format_args!(
-                "{} now has schema version {}",
-                opened.database,
-                newest()
-            ));
+            say(format_args!("{} now has schema version {}", opened.database, newest()));
         }
         Ok(())
     }

@@ -27,10 +27,7 @@ impl Operations {
             output::json(&OPERATIONS);
             return Ok(());
         }
-        say(format_args!(
-            "{:<30} {:<13} {:<18} {:<22} {:<6} what",
-            "operation", "class", "callers", "permission", "audit"
-        ));
+        say(format_args!("{:<30} {:<13} {:<18} {:<22} {:<6} what", "operation", "class", "callers", "permission", "audit"));
         for o in OPERATIONS {
             let callers: Vec<String> = o.callers.iter().map(word).collect();
             say(format_args!(

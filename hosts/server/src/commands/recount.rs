@@ -43,10 +43,7 @@ impl Recount {
                 say(line);
             }
         }
-        Err(Failure::new(
-            Exit::Unverified,
-            format_args!("{} differences", differences.len()),
-        )
-        .advise("Restart the hosts, which computes everything anew, and report it: it is a bug."))
+        Err(Failure::new(Exit::Unverified, format_args!("{} differences", differences.len()))
+            .advise("Restart the hosts, which computes everything anew, and report it: it is a bug."))
     }
 }

@@ -42,30 +42,14 @@ impl Restore {
     pub(super) fn run(self, flags: &Flags) -> Result<(), Failure> {
         let config = configured(flags)?;
         // Before a database is made for it.
-        File::open(&self.file).map_err(|e| {
-            Failure::new(
-                Exit::Unreachable,
-                format_args!("{}: {e}", self.file.display()),
-            )
-        })?;
-        let signed = if config.checkpoint_file.exists() {
-            Some(checkpoints_of(&config.checkpoint_file)?)
-        } else {
-            None
-        };
+        File::open(&self.file).map_err(|e| Failure::new(Exit::Unreachable, format_args!("{}: {e}", self.file.display())))?;
+        let signed = if config.checkpoint_file.exists() { Some(checkpoints_of(&config.checkpoint_file)?) } else { None };
         let opened = open::open(&config, Mode::Create)?;
         let (store, database) = (opened.core.store().clone(), opened.database);
         let mut pass = 0;
         let rows = dump::restore(&*store, || {
             pass += 1;
-            let mut progress = Progress::new(
-                if pass == 1 {
-                    "checked lines"
-                } else {
-                    "restored lines"
-                },
-                None,
-            );
+            let mut progress = Progress::new(if pass == 1 { "checked lines" } else { "restored lines" }, None);
             let mut lines = 0;
             let file = BufReader::with_capacity(1 << 20, File::open(&self.file)?);
             Ok(file.lines().inspect(move |_| {
@@ -85,10 +69,7 @@ impl Restore {
                 "database": database, "file": self.file, "rows": rows, "audit": verdict, "checkpoints_from": if from_sink { "file" } else { "backup" },
             }));
         } else {
-            say(format_args!(
-                "restored {rows} rows from {} into {database}",
-                self.file.display()
-            ));
+            say(format_args!("restored {rows} rows from {} into {database}", self.file.display()));
             if !from_sink {
                 note(format_args!(
                     "There is no checkpoint file {}: the trail was checked against the checkpoints in the backup itself, which cannot show \
@@ -103,41 +84,27 @@ impl Restore {
     fn explain(&self, e: Error) -> Failure {
         let file = self.file.display();
         match e {
-            Error::Store(StoreError::Corrupt(why)) => {
-                Failure::new(Exit::Corrupt, format_args!("{file}: {why}")).advise(
-                    "Nothing was restored. Use another copy of this backup, or an earlier one.",
-                )
-            }
-            Error::Store(StoreError::Newer { .. }) => {
-                Failure::new(Exit::Newer, format_args!("{file}: {e}"))
-                    .advise("Nothing was restored. Use the newer program that made this backup.")
-            }
+            Error::Store(StoreError::Corrupt(why)) => Failure::new(Exit::Corrupt, format_args!("{file}: {why}"))
+                .advise("Nothing was restored. Use another copy of this backup, or an earlier one."),
+            Error::Store(StoreError::Newer { .. }) => Failure::new(Exit::Newer, format_args!("{file}: {e}"))
+                .advise("Nothing was restored. Use the newer program that made this backup."),
             Error::Store(StoreError::Backend(why)) if why.contains("is not empty") => {
-                Failure::new(Exit::Usage, why).advise(
-                    "Nothing was restored. Name an empty or a new database with --database.",
-                )
+                Failure::new(Exit::Usage, why).advise("Nothing was restored. Name an empty or a new database with --database.")
             }
             other => {
                 let mut failure = Failure::from(other);
-                failure.next = format!(
-                    "The restore may be half done: delete this database and restore again into an empty one. {}",
-                    failure.next
-                );
+                failure.next =
+                    format!("The restore may be half done: delete this database and restore again into an empty one. {}", failure.next);
                 failure
             }
         }
     }
 }
 
-fn all_checkpoints(
-    core: &zhengna_core::Core,
-) -> Result<Vec<zhengna_core::audit::Checkpoint>, Error> {
+fn all_checkpoints(core: &zhengna_core::Core) -> Result<Vec<zhengna_core::audit::Checkpoint>, Error> {
     let mut all = Vec::new();
     loop {
-        let page = core.checkpoints_after(
-            all.last()
-                .map_or(0, |c: &zhengna_core::audit::Checkpoint| c.number),
-        )?;
+        let page = core.checkpoints_after(all.last().map_or(0, |c: &zhengna_core::audit::Checkpoint| c.number))?;
         if page.is_empty() {
             return Ok(all);
         }

@@ -44,9 +44,7 @@ impl Serve {
             tracing::info!(versions = ?host.opened.applied, "migrated the database");
         }
         let kept = host.serve(&config, |at| {
-            say(format_args!(
-                "zhengna serves http://{at} from {database}. Stop it with Ctrl-C or SIGTERM."
-            ));
+            say(format_args!("zhengna serves http://{at} from {database}. Stop it with Ctrl-C or SIGTERM."));
         })?;
         goodbye(kept);
         Ok(())
@@ -60,14 +58,9 @@ pub(super) fn start_logs(config: &Config) -> Result<(), Failure> {
 
 /// Says how it ended.
 pub(super) fn goodbye(kept: Kept) {
-    say(format_args!(
-        "Stopped. The audit trail is sealed up to record {} and signed up to {}.",
-        kept.sealed, kept.checkpoint
-    ));
+    say(format_args!("Stopped. The audit trail is sealed up to record {} and signed up to {}.", kept.sealed, kept.checkpoint));
     if !kept.complete {
-        note(
-            "The last round beside the server failed (the log has it); the next start goes on from there.",
-        );
+        note("The last round beside the server failed (the log has it); the next start goes on from there.");
     }
 }
 
@@ -81,48 +74,25 @@ pub(super) struct Host {
 impl Host {
     pub(super) fn open(config: &Config, mode: Mode) -> Result<Host, Failure> {
         // What is wrong with a secret is found before the database is touched.
-        let webhook = config
-            .webhook
-            .as_ref()
-            .map(Webhook::open)
-            .transpose()
-            .map_err(|e| {
-                Failure::new(Exit::Keys, e).advise(
-                    "Make one: (umask 077; printf 'whsec_%s\\n' \"$(openssl rand -base64 32)\" > FILE), and give the receiver the same.",
-                )
-            })?;
+        let webhook = config.webhook.as_ref().map(Webhook::open).transpose().map_err(|e| {
+            Failure::new(Exit::Keys, e).advise(
+                "Make one: (umask 077; printf 'whsec_%s\\n' \"$(openssl rand -base64 32)\" > FILE), and give the receiver the same.",
+            )
+        })?;
         let opened = open::open(config, mode)?;
         let checkpoints = CheckpointFile::open(&config.checkpoint_file).map_err(sink_failed)?;
-        Ok(Host {
-            opened,
-            checkpoints,
-            webhook,
-        })
+        Ok(Host { opened, checkpoints, webhook })
     }
 
     /// Serves until a signal; `announce` hears the address once it listens.
-    pub(super) fn serve(
-        self,
-        config: &Config,
-        announce: impl FnOnce(SocketAddr),
-    ) -> Result<Kept, Failure> {
+    pub(super) fn serve(self, config: &Config, announce: impl FnOnce(SocketAddr)) -> Result<Kept, Failure> {
         let io = |e: std::io::Error| Failure::new(Exit::Other, e);
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
-            .map_err(io)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(io)?;
         let core = self.opened.core;
-        let listening = runtime
-            .block_on(tokio::net::TcpListener::bind(config.listen))
-            .map_err(|e| {
-                Failure::new(
-                    Exit::Unreachable,
-                    format_args!("cannot listen on {}: {e}", config.listen),
-                )
-                .advise(
-                    "Another program may have the port; choose one with --listen 127.0.0.1:PORT.",
-                )
-            })?;
+        let listening = runtime.block_on(tokio::net::TcpListener::bind(config.listen)).map_err(|e| {
+            Failure::new(Exit::Unreachable, format_args!("cannot listen on {}: {e}", config.listen))
+                .advise("Another program may have the port; choose one with --listen 127.0.0.1:PORT.")
+        })?;
         let at = listening.local_addr().map_err(io)?;
         let keeper = Keeper::start(core.clone(), self.checkpoints, self.webhook).map_err(io)?;
         let lifecycle = Lifecycle::new();
@@ -133,23 +103,12 @@ impl Host {
             tracing::info!(%at, version = env!("CARGO_PKG_VERSION"), "serving");
             listener::serve(listening, router, config.listener_limits(), lifecycle).await
         });
-        let Stopped {
-            connections_cut,
-            tasks_cut,
-        } = stopped;
+        let Stopped { connections_cut, tasks_cut } = stopped;
         if (connections_cut, tasks_cut) != (0, 0) {
-            tracing::warn!(
-                connections_cut,
-                tasks_cut,
-                "the time to stop ran out for some of what was accepted"
-            );
+            tracing::warn!(connections_cut, tasks_cut, "the time to stop ran out for some of what was accepted");
         }
         let kept = keeper.stop();
-        tracing::info!(
-            sealed = kept.sealed,
-            checkpoint = kept.checkpoint,
-            "stopped"
-        );
+        tracing::info!(sealed = kept.sealed, checkpoint = kept.checkpoint, "stopped");
         runtime.shutdown_timeout(Duration::from_secs(1));
         Ok(kept)
     }
@@ -172,9 +131,9 @@ async fn stop_on_signal(lifecycle: Lifecycle) {
 pub(super) fn sink_failed(e: CheckpointError) -> Failure {
     match e {
         CheckpointError::Core(e) => e.into(),
-        CheckpointError::NotACheckpoint { .. } => Failure::new(Exit::Unverified, e)
-            .advise("Nothing was written to it. Is --checkpoint-file right?"),
-        CheckpointError::Io { .. } => Failure::new(Exit::Unreachable, e)
-            .advise("Does the directory exist, and may this user write there?"),
+        CheckpointError::NotACheckpoint { .. } => {
+            Failure::new(Exit::Unverified, e).advise("Nothing was written to it. Is --checkpoint-file right?")
+        }
+        CheckpointError::Io { .. } => Failure::new(Exit::Unreachable, e).advise("Does the directory exist, and may this user write there?"),
     }
 }

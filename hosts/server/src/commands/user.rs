@@ -5,9 +5,7 @@ use std::io::BufRead as _;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use zeroize::Zeroizing;
-use zhengna_core::access::{
-    ActorKind, ActorRef, AddOfficer, AddPost, GrantPost, Permission, Permissions,
-};
+use zhengna_core::access::{ActorKind, ActorRef, AddOfficer, AddPost, GrantPost, Permission, Permissions};
 use zhengna_core::crypto::password_rules;
 use zhengna_core::id::{OfficerId, PostId};
 use zhengna_core::identity::AuthorityCode;
@@ -94,13 +92,7 @@ struct Password {
 }
 
 fn permission(word: &str) -> Result<Permission, String> {
-    let known = || {
-        Permission::ALL
-            .iter()
-            .map(|p| p.as_str())
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
+    let known = || Permission::ALL.iter().map(|p| p.as_str()).collect::<Vec<_>>().join(", ");
     Permission::parse(word).ok_or_else(|| format!("one of {}", known()))
 }
 
@@ -124,33 +116,19 @@ impl User {
 
 impl Add {
     fn run(self, core: impl FnOnce() -> Result<Core, Failure>) -> Result<(), Failure> {
-        let authority = AuthorityCode::parse(&self.authority)
-            .map_err(|e| Failure::new(Exit::Usage, format_args!("--authority: {e}")))?;
+        let authority = AuthorityCode::parse(&self.authority).map_err(|e| Failure::new(Exit::Usage, format_args!("--authority: {e}")))?;
         // Everything that can be wrong is found before anything is written.
         let password = ask(&self.staff_no, self.password_stdin)?;
         let core = core()?;
         let system = core.as_system();
         if system.access().find_officer(&self.staff_no)?.is_some() {
-            return Err(Failure::new(
-                Exit::Usage,
-                format_args!("there is an officer {} already", self.staff_no),
-            )
-            .advise("zhengna user password STAFF_NO gives them a new password."));
+            return Err(Failure::new(Exit::Usage, format_args!("there is an officer {} already", self.staff_no))
+                .advise("zhengna user password STAFF_NO gives them a new password."));
         }
         let post = self.post(&core)?;
-        let added = AddOfficer {
-            staff_no: self.staff_no.clone(),
-            name: self.name.clone(),
-            authority,
-            capacity: self.capacity,
-        };
+        let added = AddOfficer { staff_no: self.staff_no.clone(), name: self.name.clone(), authority, capacity: self.capacity };
         let officer = system.access().add_officer(added).wait()?.officer;
-        let grant = GrantPost {
-            officer,
-            post,
-            authority,
-            ends_at: None,
-        };
+        let grant = GrantPost { officer, post, authority, ends_at: None };
         system.access().grant_post(grant).wait()?;
         set(&core, officer, &self.staff_no, &password.text)?;
         core.seal_audit()?;
@@ -159,10 +137,7 @@ impl Add {
                 "officer": officer, "staff_no": self.staff_no, "authority": authority.as_str(), "post": self.post, "password": password.shown(),
             }));
         } else {
-            say(format_args!(
-                "added officer {} with the post {} at {}",
-                self.staff_no, self.post, self.authority
-            ));
+            say(format_args!("added officer {} with the post {} at {}", self.staff_no, self.post, self.authority));
             password.say(&self.staff_no);
         }
         Ok(())
@@ -171,8 +146,10 @@ impl Add {
     fn post(&self, core: &Core) -> Result<PostId, Failure> {
         let system = core.as_system();
         match system.access().find_post(&self.post)? {
-            Some(_) if !self.permissions.is_empty() => Err(Failure::new(Exit::Usage, format_args!("the post {} exists already", self.post))
-                .advise("Leave --permissions away to give that post, or name another one. Nothing was changed.")),
+            Some(_) if !self.permissions.is_empty() => {
+                Err(Failure::new(Exit::Usage, format_args!("the post {} exists already", self.post))
+                    .advise("Leave --permissions away to give that post, or name another one. Nothing was changed."))
+            }
             Some(id) => Ok(id),
             None if self.permissions.is_empty() => Err(Failure::new(Exit::Usage, format_args!("there is no post {}", self.post))
                 .advise("Say with --permissions what it allows, and it is made. Nothing was changed.")),
@@ -192,23 +169,13 @@ impl Password {
             .as_system()
             .access()
             .find_officer(&self.staff_no)?
-            .ok_or_else(|| {
-                Failure::new(
-                    Exit::Usage,
-                    format_args!("there is no officer {}", self.staff_no),
-                )
-            })?;
+            .ok_or_else(|| Failure::new(Exit::Usage, format_args!("there is no officer {}", self.staff_no)))?;
         set(&core, officer, &self.staff_no, &password.text)?;
         core.seal_audit()?;
         if self.json {
-            output::json(
-                &json!({ "officer": officer, "staff_no": self.staff_no, "password": password.shown() }),
-            );
+            output::json(&json!({ "officer": officer, "staff_no": self.staff_no, "password": password.shown() }));
         } else {
-            say(format_args!(
-                "officer {} has a new password; their sessions have ended",
-                self.staff_no
-            ));
+            say(format_args!("officer {} has a new password; their sessions have ended", self.staff_no));
             password.say(&self.staff_no);
         }
         Ok(())
@@ -228,9 +195,7 @@ impl Chosen {
 
     fn say(&self, login: &str) {
         if let Some(password) = self.shown() {
-            say(format_args!(
-                "login    {login}\npassword {password}\nIt is shown this once and stored nowhere. Hand it over in person."
-            ));
+            say(format_args!("login    {login}\npassword {password}\nIt is shown this once and stored nowhere. Hand it over in person."));
         }
     }
 }
@@ -238,30 +203,16 @@ impl Chosen {
 /// The password, within the rules.
 fn ask(login: &str, from_stdin: bool) -> Result<Chosen, Failure> {
     if !from_stdin {
-        return Ok(Chosen {
-            text: passwords::generate(login),
-            generated: true,
-        });
+        return Ok(Chosen { text: passwords::generate(login), generated: true });
     }
     let mut line = Zeroizing::new(String::new());
-    std::io::stdin()
-        .lock()
-        .read_line(&mut line)
-        .map_err(|e| Failure::new(Exit::Usage, format_args!("standard input: {e}")))?;
+    std::io::stdin().lock().read_line(&mut line).map_err(|e| Failure::new(Exit::Usage, format_args!("standard input: {e}")))?;
     let text = Zeroizing::new(line.trim_end_matches(['\r', '\n']).to_owned());
     password_rules(&text, &[login]).map_err(|e| Failure::new(Exit::Usage, e))?;
-    Ok(Chosen {
-        text,
-        generated: false,
-    })
+    Ok(Chosen { text, generated: false })
 }
 
 fn set(core: &Core, officer: OfficerId, login: &str, password: &str) -> Result<(), Error> {
-    let whose = ActorRef {
-        kind: ActorKind::Officer,
-        id: officer.uuid(),
-    };
-    core.as_system()
-        .access()
-        .set_password(whose, login, password)
+    let whose = ActorRef { kind: ActorKind::Officer, id: officer.uuid() };
+    core.as_system().access().set_password(whose, login, password)
 }

@@ -38,7 +38,10 @@ pub fn config(changes: &[(&str, &str)]) -> Config {
 
 impl Host {
     pub fn start(engine: Engine) -> Self {
-        Self::over(World::new(engine), &config(&[("ZHENGNA_LIMITS_REQUESTS_PER_SECOND_PER_PERSON", "100000"), ("ZHENGNA_LIMITS_REQUEST_BURST_PER_PERSON", "100000")]))
+        Self::over(
+            World::new(engine),
+            &config(&[("ZHENGNA_LIMITS_REQUESTS_PER_SECOND_PER_PERSON", "100000"), ("ZHENGNA_LIMITS_REQUEST_BURST_PER_PERSON", "100000")]),
+        )
     }
 
     pub fn over(world: World, config: &Config) -> Self {
@@ -97,7 +100,8 @@ impl Host {
     pub fn raw(&self, method: &str, path: &str, token: Option<&str>, key: Option<&str>, body: Option<&[u8]>) -> Answer {
         // The world's clock stands still; rates would never refill.
         self.world.clock.advance(Duration::from_millis(100));
-        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(20))).build().into();
+        let agent: ureq::Agent =
+            ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(20))).build().into();
         let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.base));
         if let Some(token) = token {
             request = request.header("authorization", format!("Bearer {token}"));
