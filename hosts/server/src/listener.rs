@@ -364,12 +364,20 @@ pub async fn going_away(mut socket: WebSocket, patience: Duration) {
     let _closed_either_way = timeout(patience, goodbye).await;
 }
 
-/// Resolves at SIGTERM or SIGINT.
-pub async fn signalled() -> io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
-    Ok(())
+/// SIGTERM and SIGINT, heard from now on. Made before anybody is told that the host is there.
+pub struct Signals(tokio::signal::unix::Signal, tokio::signal::unix::Signal);
+
+impl Signals {
+    /// Begins to listen. Call inside a tokio runtime.
+    pub fn listen() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self(signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?))
+    }
+
+    /// Resolves at the next one.
+    pub async fn next(&mut self) {
+        tokio::select! { _ = self.0.recv() => {}, _ = self.1.recv() => {} }
+    }
 }
 
 #[cfg(test)]

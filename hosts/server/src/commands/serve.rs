@@ -9,7 +9,7 @@ use crate::checkpoints::{CheckpointError, CheckpointFile};
 use crate::config::{Config, Effective, Flags};
 use crate::failure::{Exit, Failure};
 use crate::keeper::{Keeper, Kept};
-use crate::listener::{self, Lifecycle, Stopped};
+use crate::listener::{self, Lifecycle, Signals, Stopped};
 use crate::open::{self, Mode, Opened};
 use crate::output::{note, say};
 use crate::webhook::Webhook;
@@ -98,7 +98,11 @@ impl Host {
         let lifecycle = Lifecycle::new();
         let stopped = runtime.block_on(async {
             let router = app::start(core, config, lifecycle.clone());
-            tokio::spawn(stop_on_signal(lifecycle.clone()));
+            // Heard before the address is told: whoever reads it may stop us at once.
+            match Signals::listen() {
+                Ok(signals) => drop(tokio::spawn(stop_on_signal(signals, lifecycle.clone()))),
+                Err(e) => tracing::error!(error = %e, "signals cannot be heard: only a kill stops this process"),
+            }
             announce(at);
             tracing::info!(%at, version = env!("CARGO_PKG_VERSION"), "serving");
             listener::serve(listening, router, config.listener_limits(), lifecycle).await
@@ -114,17 +118,13 @@ impl Host {
     }
 }
 
-async fn stop_on_signal(lifecycle: Lifecycle) {
-    if let Err(e) = listener::signalled().await {
-        tracing::error!(error = %e, "signals cannot be heard: only a kill stops this process");
-        return;
-    }
+async fn stop_on_signal(mut signals: Signals, lifecycle: Lifecycle) {
+    signals.next().await;
     note("\nstopping: finishing what was accepted (once more to end at once)");
     lifecycle.begin_stop();
-    if listener::signalled().await.is_ok() {
-        // Committed work is on disk; the rest of the trail is sealed by the next start.
-        std::process::exit(130);
-    }
+    signals.next().await;
+    // Committed work is on disk; the rest of the trail is sealed by the next start.
+    std::process::exit(130);
 }
 
 /// The second sink cannot be used.
