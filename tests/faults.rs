@@ -10,7 +10,7 @@ use zhengna_core::access::{
 use zhengna_core::delivery::SettleDelivery;
 use zhengna_core::id::{ConversationId, TaxpayerId};
 use zhengna_core::identity::{PersonalField, RevealTaxpayer};
-use zhengna_core::interaction::{Claim, Close, Leave, MarkRead, OpenLine, Outcome, Review, SendMessage};
+use zhengna_core::interaction::{Claim, Close, Leave, MarkRead, OpenLine, Outcome, Prioritise, Review, SendMessage};
 use zhengna_core::operation::{self, Class, OPERATIONS, Operation};
 use zhengna_core::store::fault::{FAULTS, Fault, INJECTED, Repeat};
 use zhengna_core::store::{Page, StoreError};
@@ -40,7 +40,7 @@ struct Driven {
 }
 
 /// Operations that are not struck, and why.
-const EXCEPTIONS: &[(&str, &str)] = &[("door.forget_keys", "only a timer runs it, and nothing sets that timer yet")];
+const EXCEPTIONS: &[(&str, &str)] = &[];
 
 /// The stage with who plays on it.
 struct Cast {
@@ -244,10 +244,27 @@ const DRIVEN: &[Driven] = &[
         let leased = cast.stage.world.core.lease_deliveries(10).unwrap().remove(0);
         Box::new(move || done(cast.stage.world.core.settle_delivery(SettleDelivery { id: leased.id, token: leased.token, error: None })))
     } },
+    Driven { operation: &operation::FORGET_KEYS, again: Again::Steps, prepare: |cast, _| {
+        cast.stage.world.core.ensure_timers().unwrap();
+        Box::new(move || {
+            cast.stage.world.clock.advance(std::time::Duration::from_secs(3600));
+            match cast.stage.world.core.run_due(10)? {
+                0 => Err(StoreError::Backend("nothing ran".into()).into()),
+                _ => Ok(()),
+            }
+        })
+    } },
+    Driven { operation: &operation::PRIORITISE, again: Again::Harmless, prepare: |cast, n| {
+        let world = &cast.stage.world;
+        let entered = world.taxpayer(3).interaction().enter(world.enter()).wait().unwrap().conversation;
+        let first = Prioritise { conversation: entered, reason: "行动不便".into() };
+        let supervisor = cast.keyed(cast.supervisor(), n);
+        Box::new(move || done(supervisor.interaction().prioritise(first.clone()).wait()))
+    } },
     Driven { operation: &operation::TOUCH_SESSIONS, again: Again::Harmless, prepare: |cast, _| {
         let session = cast.session();
         cast.stage.world.clock.advance(limits::SESSION_TOUCH_EVERY);
-        cast.stage.world.core.touch(session);
+        cast.stage.world.core.touch(session, &operation::SEND);
         Box::new(move || done(cast.stage.world.core.write_down_touches()))
     } },
 ];

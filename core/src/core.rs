@@ -31,7 +31,7 @@ use crate::error::{Error, Refusal};
 use crate::interaction::{self, Presence, ReadyLines};
 use crate::journal::{Cursor, Event};
 use crate::limits;
-use crate::operation::{self, Operation};
+use crate::operation::{self, Class, Operation};
 use crate::store::{Isolation, MakeProjections, Priority, Projection, Projections, ReadTx, Spec, Store, StoreExt, Ticket};
 
 /// The projections that a store must drive: pass this when opening one.
@@ -49,6 +49,9 @@ pub struct Parts {
     pub settings: Settings,
 }
 
+/// Failures of a login that does not exist, and until when it is told to be locked.
+type Strange = (i64, Option<Timestamp>);
+
 /// Those who want to know that somebody is typing.
 type TypingListeners = Mutex<Vec<Box<dyn Fn(&interaction::Typing) + Send + Sync>>>;
 
@@ -65,6 +68,8 @@ struct Inner {
     latest: AtomicI64,
     presence: Arc<Presence>,
     typing: Arc<TypingListeners>,
+    /// Failed sign-ins of logins that do not exist, so that they answer as known ones do.
+    strange: Mutex<HashMap<[u8; 16], Strange>>,
     /// Sessions used since they were last written down.
     touched: Mutex<HashMap<[u8; 32], Timestamp>>,
 }
@@ -84,6 +89,7 @@ impl Core {
             latest: AtomicI64::new(i64::MIN),
             presence,
             typing,
+            strange: Mutex::default(),
             touched: Mutex::default(),
         }))
     }
@@ -145,7 +151,27 @@ impl Core {
         let (index, credential) = self.0.store.query("access.sign_in", move |tx| access::credential_of(tx, &settings.keys, &login))?;
         let attempt = access::compare(index, credential.as_ref(), &typed.password);
         let session = self.as_actor(Actor::Anonymous).for_request(request);
+        if credential.is_none() {
+            self.count_stranger(index)?;
+        }
         session.command(&operation::SIGN_IN, attempt, access::sign_in).wait()?.into_result()
+    }
+
+    /// Counts a failure of a login that does not exist, as `sign_in` counts those of one that does. Kept in memory:
+    /// forgotten at a restart, and when more logins are tried than are remembered.
+    fn count_stranger(&self, index: [u8; 16]) -> Result<(), Error> {
+        let now = self.now();
+        let mut strange = self.0.strange.lock().unwrap_or_else(PoisonError::into_inner);
+        if strange.len() >= limits::STRANGE_LOGINS_MAX {
+            strange.clear();
+        }
+        let (failures, locked) = strange.entry(index).or_default();
+        if let Some(until) = locked.filter(|until| now < *until) {
+            return Err(Error::Refused(Refusal::Locked(until)));
+        }
+        *failures = if locked.is_some() { 1 } else { *failures + 1 };
+        *locked = (*failures >= limits::SIGN_IN_FAILURES_MAX).then(|| now.plus(limits::SIGN_IN_LOCK));
+        locked.map_or(Ok(()), |until| Err(Error::Refused(Refusal::Locked(until))))
     }
 
     /// Who holds this token.
@@ -177,8 +203,14 @@ impl Core {
         self.0.store.query("access.officer", move |tx| access::officer_actor(tx, now, id).map(|o| Actor::Officer(Arc::new(o))))
     }
 
-    /// Notes that a session was used; [`Core::write_down_touches`] makes it last.
-    pub fn touch(&self, caller: &Authenticated) {
+    /// Notes that a session was used; [`Core::write_down_touches`] makes it last. A page left open is not use of
+    /// it: what an officer's page asks for by itself does not keep the session. A taxpayer who waits in line is
+    /// there, though all they do is look.
+    pub fn touch(&self, caller: &Authenticated, operation: &'static Operation) {
+        let by_itself = operation.class == Class::Query || operation == &operation::BE_PRESENT;
+        if by_itself && matches!(caller.actor, Actor::Officer(_)) {
+            return;
+        }
         let now = self.now();
         if now.since(caller.seen_at) >= limits::SESSION_TOUCH_EVERY {
             self.0.touched.lock().unwrap_or_else(PoisonError::into_inner).insert(caller.session, now);

@@ -276,23 +276,41 @@ fn number_of(code: &str) -> u32 {
 
 /// Refuses text that is blank or too long, and returns it without surrounding blanks.
 pub(crate) fn text(field: &'static str, value: &str, max: usize) -> Result<String, Error> {
-    let trimmed = value.trim();
+    let trimmed = value.trim_matches(|c: char| c.is_whitespace() || is_invisible(c));
     if trimmed.is_empty() {
         return Err(Error::invalid(field, Problem::Empty));
     }
     if trimmed.chars().count() > max {
         return Err(Error::invalid(field, Problem::TooLong { max }));
     }
-    // Control characters forge log lines and terminal output; line breaks and tabs are ordinary writing.
-    if trimmed.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
-        return Err(Error::invalid(field, Problem::Malformed("control characters are not allowed".into())));
+    // Control characters forge log lines and terminal output, marks of direction make text read as it is not
+    // written; line breaks and tabs are ordinary writing.
+    if trimmed.chars().any(|c| c.is_control() && c != '\n' && c != '\t' || turns_text(c)) {
+        return Err(Error::invalid(field, Problem::Malformed("control characters and marks of direction are not allowed".into())));
     }
     Ok(trimmed.to_owned())
+}
+
+/// Takes no room: alone it would be a text that nobody can see. Joiners inside words and emoji stay.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200B}'..='\u{200F}' | '\u{2060}'..='\u{2064}' | '\u{FEFF}' | '\u{00AD}') || turns_text(c)
+}
+
+/// Turns the direction of what follows.
+fn turns_text(c: char) -> bool {
+    matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn text_that_nobody_can_see_or_that_reads_as_it_is_not_written_is_refused() {
+        assert_eq!(text("t", " \u{200B}\u{FEFF} ", 10), Err(Error::invalid("t", Problem::Empty)));
+        assert!(text("t", "a\u{202E}b", 10).is_err() && text("t", "a\u{0}b", 10).is_err());
+        assert_eq!(text("t", "  你好\n👨\u{200D}👩 ", 10).unwrap(), "你好\n👨\u{200D}👩");
+    }
 
     #[test]
     fn every_refusal_has_a_code_with_a_number_of_its_own() {

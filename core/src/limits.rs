@@ -52,10 +52,6 @@ pub const IDEMPOTENCY_KEY_CHARS_MAX: usize = 64;
 pub const IDEMPOTENCY_RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How often old keys are forgotten.
 pub const FORGET_KEYS_EVERY: Duration = Duration::from_secs(3600);
-/// Bytes of a command, as JSON.
-pub const COMMAND_BYTES_MAX: usize = 64 * 1024;
-/// Nesting of a command, as JSON.
-pub const COMMAND_DEPTH_MAX: usize = 16;
 /// Characters of a request id.
 pub const REQUEST_ID_CHARS_MAX: usize = 64;
 
@@ -63,6 +59,8 @@ pub const REQUEST_ID_CHARS_MAX: usize = 64;
 
 /// Failed sign-ins before an account is locked (GB/T 22239-2019 8.1.4.1 b).
 pub const SIGN_IN_FAILURES_MAX: i64 = 5;
+/// Unknown logins whose failed sign-ins a host remembers, so that they are told the same as known ones.
+pub const STRANGE_LOGINS_MAX: usize = 10_000;
 /// How long it stays locked.
 pub const SIGN_IN_LOCK: Duration = Duration::from_secs(30 * 60);
 /// Staff sessions end after this long without a request.

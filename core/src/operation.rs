@@ -158,6 +158,8 @@ operations! {
         "等待情况" "Who waits in a line, first in line first.";
     CLAIM = "interaction.claim" Command [Officer] needs ServeTaxpayers reach [Subtree] Guarded repeats true per_minute 120
         "接入" "Take the first in line.";
+    PRIORITISE = "interaction.prioritise" Command [Officer] needs ManageLines reach [Subtree] Guarded repeats true per_minute 60
+        "优先接待" "Let somebody who waits go before those in ordinary order, with a reason.";
     SEND = "interaction.send" Command [Taxpayer, Officer] needs ServeTaxpayers reach [Participant, Assigned] Guarded repeats true per_minute 120
         "发送消息" "Write a message.";
     MARK_READ = "interaction.mark_read" Ingest [Taxpayer, Officer] needs ServeTaxpayers reach [Participant, Assigned] Guarded repeats false per_minute 240

@@ -13,7 +13,7 @@ use crate::id::{ConversationId, LineId, OfficerId, PostId, TaxpayerId};
 use crate::identity::{self, NewTaxpayer, RevealTaxpayer, Revealed, TaxpayerCard};
 use crate::interaction::{
     self, Claim, Claimed, Close, CloseIdle, Closed, ConversationView, Enter, Entered, Leave, Left, LineOpened, LineView, MarkRead,
-    MessageView, OpenLine, Position, Review, SendMessage, Sent, Transcript, Typing, WaitingView, Whisper,
+    MessageView, OpenLine, Position, Prioritise, Prioritised, Review, SendMessage, Sent, Transcript, Typing, WaitingView, Whisper,
 };
 use crate::journal::{Cursor, Event, Topic};
 use crate::limits;
@@ -33,6 +33,14 @@ impl Command for CloseIdle {}
 impl Command for Claim {
     fn target(&self) -> Target {
         Target::Line(self.line)
+    }
+}
+impl Command for Prioritise {
+    fn target(&self) -> Target {
+        Target::Conversation(self.conversation)
+    }
+    fn reason(&self) -> Option<String> {
+        Some(self.reason.trim().to_owned())
     }
 }
 impl Command for Leave {
@@ -89,6 +97,11 @@ impl Interaction<'_> {
     /// Takes the first in line.
     pub fn claim(&self, cmd: Claim) -> Ticket<Claimed> {
         self.0.command(&operation::CLAIM, cmd, interaction::claim)
+    }
+
+    /// Lets somebody who waits go first, with a reason.
+    pub fn prioritise(&self, cmd: Prioritise) -> Ticket<Prioritised> {
+        self.0.command(&operation::PRIORITISE, cmd, interaction::prioritise)
     }
 
     /// Writes a message. Its idempotency key is the client's id for the message.

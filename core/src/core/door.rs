@@ -39,6 +39,11 @@ pub trait Command: Serialize + Clone + Send + 'static {
     fn target(&self) -> Target {
         Target::Caller
     }
+
+    /// Why it is done, where the operation asks for a reason; goes to the audit record.
+    fn reason(&self) -> Option<String> {
+        None
+    }
 }
 
 /// A keyed digest of a command: texts in it cannot be guessed from it.
@@ -103,7 +108,7 @@ impl Session {
             }
             let answer = rule(tx, &ctx, command.clone())?;
             if operation.audited {
-                audit::record(tx, &ctx, Deed { subject: answer.subject(), reason: None, digest, rows: 1 })?;
+                audit::record(tx, &ctx, Deed { subject: answer.subject(), reason: command.reason(), digest, rows: 1 })?;
             }
             if operation.answers_repeats {
                 idempotency::remember(tx, &ctx, digest, &answer)?;

@@ -101,6 +101,11 @@ pub fn lease(tx: &mut dyn Tx, ctx: &Ctx, cmd: LeaseDeliveries) -> Result<Vec<Lea
     let due: Vec<Delivery> = tx.scan(why, stretch(Some(Delivery::BY_DUE), (DeliveryState::Pending,)).until(ctx.now()).limit(max))?;
     let mut leased = Vec::with_capacity(due.len());
     for old in due {
+        if old.attempts >= limits::OUTBOX_ATTEMPTS_MAX {
+            // Leased so often and never settled: whoever takes it dies of it.
+            tx.replace(&old, Delivery { state: DeliveryState::Parked, ..old.clone() })?;
+            continue;
+        }
         let row = tx.replace(&old, Delivery { due_at: ctx.now().plus(limits::OUTBOX_LEASE), attempts: old.attempts + 1, ..old.clone() })?;
         leased.push(LeasedDelivery { id: row.id, token: row.version, kind: row.kind, payload: row.payload, happened_at: row.happened_at });
     }

@@ -7,7 +7,7 @@ use crate::access::check;
 use crate::agenda::{self, TimerKind};
 use crate::ctx::Ctx;
 use crate::delivery;
-use crate::error::{self, Error, Refusal};
+use crate::error::{self, Error, Problem, Refusal};
 use crate::id::{ConversationId, TimerId};
 use crate::identity::subject;
 use crate::journal::{self, EventKind, Topic};
@@ -59,6 +59,9 @@ impl crate::core::Answer for Closed {
 
 /// Closes a conversation that the caller holds.
 pub fn close(tx: &mut dyn Tx, ctx: &Ctx, cmd: Close) -> Result<Closed, Error> {
+    if cmd.outcome == Outcome::Idle {
+        return Err(Error::invalid("outcome", Problem::Malformed("idle is the system's to say".into())));
+    }
     let note = cmd.note.as_deref().map(|n| error::text("note", n, limits::CLOSING_NOTE_CHARS_MAX)).transpose()?;
     let found = tx.lock_row::<Conversation>((cmd.conversation,))?;
     let conversation = check(ctx, found)?;

@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 use super::Conversation;
 use crate::access::{Actor, check};
 use crate::ctx::Ctx;
-use crate::error::Error;
+use crate::error::{Error, Problem};
 use crate::id::ConversationId;
 use crate::journal::{self, EventKind, Topic};
+use crate::limits;
 use crate::store::{Tx, Writes};
 
 /// Everything up to a message was read.
@@ -27,6 +28,9 @@ pub fn mark_read(tx: &mut dyn Tx, ctx: &Ctx, rows: &[MarkRead]) -> Result<u64, E
     let mut rows = rows.to_vec();
     rows.sort_by_key(|r| r.conversation); // the order in which locks are taken
     for row in rows {
+        if row.number < 1 {
+            return Err(Error::invalid("number", Problem::OutOfRange { min: 1, max: limits::MESSAGES_PER_CONVERSATION_MAX }));
+        }
         let found = tx.lock_row::<Conversation>((row.conversation,))?;
         let c = check(ctx, found)?;
         let number = row.number.min(c.last_number);

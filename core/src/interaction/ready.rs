@@ -88,7 +88,7 @@ impl Projection for ReadyLines {
 
     fn follow(&mut self, event: &Event, tx: &mut dyn ReadTx) -> Result<(), Error> {
         let Some(id) = event.conversation() else { return Ok(()) };
-        if !matches!(event.kind, EventKind::Entered | EventKind::Left | EventKind::Claimed | EventKind::Closed) {
+        if !matches!(event.kind, EventKind::Entered | EventKind::Left | EventKind::Prioritised | EventKind::Claimed | EventKind::Closed) {
             return Ok(());
         }
         // The row as it is now: later than the event perhaps, never earlier, and the later events follow.

@@ -21,6 +21,8 @@ words! {
         Entered = "conversation.entered",
         /// A taxpayer left a line before being served.
         Left = "conversation.left",
+        /// Somebody in line goes before the others.
+        Prioritised = "conversation.prioritised",
         /// An officer took the conversation.
         Claimed = "conversation.claimed",
         /// A message was written; `number` is its place.

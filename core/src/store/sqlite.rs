@@ -53,6 +53,7 @@ impl SqliteStore {
     /// that is not a whole database. Nothing is ever deleted.
     pub fn open(path: &Path, now: Timestamp, make: MakeProjections) -> Result<Arc<Self>, Error> {
         let lock = take_lock(path)?;
+        private(path)?;
         let mut writer = SqliteConn::open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
         let applied = migrate::migrate(&mut writer, now, |conn, sql| conn.0.execute_batch(sql).map_err(|e| error(&e, "schema_migration")))?;
         let mut tentative = Projections::new(make);
@@ -159,6 +160,19 @@ impl Drop for SqliteStore {
         if let Some(lock) = &self.lock {
             let _ = lock.unlock(); // closing follows anyway
         }
+    }
+}
+
+/// Makes the database's file, where it is missing, readable by its owner only; SQLite gives its WAL the same mode.
+fn private(path: &Path) -> StoreResult<()> {
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(e) if e.kind() == std::io::ErrorKind::StorageFull => Err(StoreError::Full(e.to_string())),
+        Err(e) => Err(StoreError::Backend(format!("{}: {e}", path.display()))),
     }
 }
 

@@ -64,7 +64,7 @@ fn operation(route: &Documented, generator: &mut schemars::SchemaGenerator) -> V
         success["content"] = json!({ "application/json": { "schema": answer(generator) } });
     }
     let mut operation = json!({
-        "operationId": route.operation.name,
+        "operationId": route.id,
         "summary": route.operation.summary,
         "description": route.operation.title,
         "tags": [route.operation.name.split('.').next().unwrap_or_default()],

@@ -529,7 +529,7 @@ fn locked_newer_altered_and_corrupt_databases_are_told_apart_and_left_alone() {
 
     type Break = fn(&Site);
     let breaks: [(&str, i32, Break); 5] = [
-        ("newer", 4, |s| s.tamper("INSERT INTO schema_migration VALUES (2, 'future', x'00', 0)")),
+        ("newer", 4, |s| s.tamper("INSERT INTO schema_migration VALUES (9999, 'future', x'00', 0)")),
         ("altered", 4, |s| s.tamper("UPDATE schema_migration SET checksum = x'00'")),
         ("not a database", 5, |s| fs::write(s.path("zhengna.db"), "no database at all, only text ".repeat(100)).unwrap()),
         ("damaged pages", 5, |s| {

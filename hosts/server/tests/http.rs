@@ -53,6 +53,13 @@ fn every_documented_operation_is_served_as_documented() {
         let again = host.taxpayer(1);
         let entered = host.post(&format!("/api/v1/lines/{line}/conversations"), &again, &json!({ "topic": "问", "channel": "kiosk" }));
         let other = entered.body["conversation"].as_str().unwrap().to_owned();
+        drive.ok(
+            "interaction.prioritise",
+            "POST",
+            &format!("/api/v1/conversations/{other}/prioritise"),
+            &boss,
+            Some(json!({ "reason": "行动不便" })),
+        );
         drive.ok("interaction.leave", "POST", &format!("/api/v1/conversations/{other}/leave"), &again, Some(json!({})));
         let person = host.world.taxpayers[0];
         let card = drive.ok("identity.view_taxpayer", "GET", &format!("/api/v1/taxpayers/{person}"), &officer, None);
@@ -79,10 +86,22 @@ fn every_documented_operation_is_served_as_documented() {
         drive.ok("access.sign_out", "DELETE", "/api/v1/sessions/current", &taxpayer, None);
         assert_eq!(host.get("/api/v1/me", &taxpayer).status, 401);
         drive.driven.insert("access.sign_in".into()); // host.taxpayer() signed in
+        assert!(follows(&host, &officer), "the stream of events opens");
+        drive.driven.insert("journal.follow".into()); // what comes through it: live.rs
         let documented: BTreeSet<String> =
             drive.operations().into_iter().map(|(_, _, o)| o["operationId"].as_str().unwrap().to_owned()).collect();
         assert_eq!(drive.driven, documented, "every documented operation is driven, and no other");
     }
+}
+
+/// Whether `GET /api/v1/events` answers with a stream.
+fn follows(host: &Host, token: &str) -> bool {
+    use std::io::{BufRead as _, Write as _};
+    let mut stream = std::net::TcpStream::connect(host.address()).unwrap();
+    stream.set_read_timeout(Some(std::time::Duration::from_secs(10))).unwrap();
+    write!(stream, "GET /api/v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n").unwrap();
+    let head: Vec<String> = std::io::BufReader::new(stream).lines().map_while(Result::ok).take_while(|l| !l.is_empty()).collect();
+    head[0].contains("200") && head.iter().any(|l| l.contains("text/event-stream"))
 }
 
 struct Drive<'a> {
@@ -249,6 +268,8 @@ fn bad_input_is_refused_with_a_code_and_a_field_and_nothing_is_written() {
         "/api/v1/me/conversations?cursor=1",
         "/api/v1/me/conversations?unknown=1",
         "/api/v1/events/page?cursor=-1.2",
+        "/api/v1/events/page?cursor=0.0&limit=0",
+        "/api/v1/events/page?cursor=0.0&limit=501",
     ] {
         let answer = host.get(path, &officer);
         assert!((400..500).contains(&answer.status) && answer.status != 403 && answer.body["code"].is_string(), "{path}: {answer:?}");
@@ -281,7 +302,7 @@ fn whoever_may_not_learns_nothing() {
         "read-mark" => json!({ "number": 1 }),
         "close" => json!({ "outcome": "resolved", "note": null }),
         "reveal" => json!({ "field": "name", "reason": "好" }),
-        "review" => json!({ "reason": "好" }),
+        "review" | "prioritise" => json!({ "reason": "好" }),
         "audit-reads" => json!({ "after": 0, "limit": 1 }),
         "lines" => json!({ "name": "好", "authority": NANGUAN }),
         _ => json!({}),
@@ -374,9 +395,11 @@ fn passwords_lock_after_failures_and_sessions_end() {
     let unknown = attempt("nobody-here", "Wrong-Pass-2026");
     for _ in 0..4 {
         let wrong = attempt(&login, "Wrong-Pass-2026");
+        attempt("nobody-here", "Wrong-Pass-2026");
         assert_eq!((wrong.status, &wrong.body["code"], &wrong.body["title"]), (401, &unknown.body["code"], &unknown.body["title"]));
     }
     assert_eq!(attempt(&login, "Wrong-Pass-2026").body["code"], "access.locked");
+    assert_eq!(attempt("nobody-here", "Wrong-Pass-2026").body["code"], "access.locked", "an unknown login is told the same");
     assert_eq!(attempt(&login, support::PASSWORD).body["code"], "access.locked", "the right password too, while locked");
     host.world.clock.advance(zhengna_core::limits::SIGN_IN_LOCK);
     assert_eq!(host.get("/api/v1/me", &token).status, 401, "idle for longer than staff may be");
@@ -388,12 +411,12 @@ fn passwords_lock_after_failures_and_sessions_end() {
     assert_eq!(host.get("/api/v1/me", second).status, 200);
     for _ in 0..60 {
         host.world.clock.advance(zhengna_core::limits::STAFF_IDLE - std::time::Duration::from_secs(60));
-        let status = host.get("/api/v1/me", second).status;
+        let status = host.call("POST", "/api/v1/socket-tickets", Some(second), None, None).status;
         host.world.core.write_down_touches().unwrap();
         if status == 401 {
             return; // the absolute age ended it, though it was never idle
         }
-        assert_eq!(status, 200);
+        assert_eq!(status, 201);
     }
     panic!("a session that is used never ends");
 }

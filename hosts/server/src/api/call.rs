@@ -78,7 +78,7 @@ impl FromRequestParts<App> for Call {
         let token = bearer(parts).ok_or(Error::SignInRequired)?;
         let caller = app.read(move |core| core.authenticate(&token)).await?;
         app.count(operation, &Counted::Person(caller.actor.as_ref()))?;
-        app.core().touch(&caller);
+        app.core().touch(&caller, operation);
         Ok(Self { app: app.clone(), caller, request: request_id(parts) })
     }
 }

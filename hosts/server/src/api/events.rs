@@ -38,7 +38,7 @@ const CLIENT_FRAMES: crate::rate::Rate = crate::rate::Rate { per_second: 5, burs
 pub(super) fn routes(routes: &mut Routes) {
     let page_route = Documented::new(Method::GET, "/api/v1/events/page", &operation::EVENTS);
     routes.add(page_route.query(&[CURSOR, LIMIT]).answer::<EventPage>(), page);
-    let live_route = Documented::new(Method::GET, "/api/v1/events", &operation::EVENTS);
+    let live_route = Documented::new(Method::GET, "/api/v1/events", &operation::EVENTS).named("journal.follow");
     routes.add(live_route.query(&[CURSOR, TICKET]), live_events);
 }
 
@@ -50,7 +50,11 @@ struct Paged {
 }
 
 async fn page(call: Call, Query(query): Query<Paged>) -> Result<Json<EventPage>, Problem> {
-    let limit = query.limit.unwrap_or(limits::EVENTS_PAGE_MAX).clamp(1, limits::EVENTS_PAGE_MAX);
+    let limit = query.limit.unwrap_or(limits::EVENTS_PAGE_MAX);
+    if !(1..=limits::EVENTS_PAGE_MAX).contains(&limit) {
+        let range = zhengna_core::error::Problem::OutOfRange { min: 1, max: i64::from(limits::EVENTS_PAGE_MAX) };
+        return Err(Error::invalid("limit", range).into());
+    }
     let Some(cursor) = query.cursor.as_deref().map(Cursor::parse).transpose()? else {
         let cursor = call.app.read(Core::journal_end).await?;
         return Ok(Json(EventPage { events: Vec::new(), cursor, more: false }));

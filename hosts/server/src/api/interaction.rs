@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use zhengna_core::id::{ConversationId, LineId};
 use zhengna_core::interaction::{
     Claim, Claimed, Close, Closed, ConversationView, Enter, Entered, Leave, Left, LineOpened, LineView, MarkRead, MessageView, OpenLine,
-    Outcome, Position, Review, SendMessage, Sent, SourceChannel, Transcript, WaitingView,
+    Outcome, Position, Prioritise, Prioritised, Review, SendMessage, Sent, SourceChannel, Transcript, WaitingView,
 };
 use zhengna_core::store::Page;
 use zhengna_core::{Error, Timestamp, limits, operation};
@@ -38,6 +38,8 @@ pub(super) fn routes(routes: &mut Routes) {
     routes.add(get("/api/v1/conversations/{conversation}", &operation::CONVERSATION).answer::<ConversationView>(), conversation);
     routes.add(get("/api/v1/conversations/{conversation}/position", &operation::POSITION).answer::<Position>(), position);
     routes.add(post("/api/v1/conversations/{conversation}/leave", &operation::LEAVE).keyed().body::<Nothing>().answer::<Left>(), leave);
+    let first = post("/api/v1/conversations/{conversation}/prioritise", &operation::PRIORITISE).keyed();
+    routes.add(first.body::<Reason>().answer::<Prioritised>(), prioritise);
     let read = get("/api/v1/conversations/{conversation}/messages", &operation::MESSAGES);
     routes.add(read.query(MESSAGES).answer::<Messages>(), messages);
     let sent = post("/api/v1/conversations/{conversation}/messages", &operation::SEND).keyed().status(StatusCode::CREATED);
@@ -266,4 +268,13 @@ async fn review(
 ) -> Result<Json<Transcript>, Problem> {
     let transcript = call.session().interaction().review(Review { conversation, reason });
     Ok(Json(transcript.await?))
+}
+
+async fn prioritise(
+    call: Keyed,
+    Path(conversation): Path<ConversationId>,
+    Json(Reason { reason }): Json<Reason>,
+) -> Result<Json<Prioritised>, Problem> {
+    let first = call.session()?.interaction().prioritise(Prioritise { conversation, reason });
+    Ok(Json(first.await?))
 }

@@ -33,6 +33,8 @@ pub struct Documented {
     pub path: &'static str,
     /// The operation it calls.
     pub operation: &'static Operation,
+    /// Operation id, where it is not the operation's name: two routes may call one operation.
+    pub id: &'static str,
     /// Status of success.
     pub status: StatusCode,
     /// Query parameters.
@@ -50,7 +52,24 @@ pub struct Documented {
 impl Documented {
     /// A route without body, answering 200 and nothing.
     pub fn new(method: Method, path: &'static str, operation: &'static Operation) -> Self {
-        Self { method, path, operation, status: StatusCode::OK, query: &[], keyed: false, open: false, body: None, answer: None }
+        Self {
+            method,
+            path,
+            operation,
+            id: operation.name,
+            status: StatusCode::OK,
+            query: &[],
+            keyed: false,
+            open: false,
+            body: None,
+            answer: None,
+        }
+    }
+
+    /// It has an operation id of its own.
+    pub fn named(mut self, id: &'static str) -> Self {
+        self.id = id;
+        self
     }
 
     /// It answers with `status`.

@@ -1,0 +1,109 @@
+//! Claims under rivalry: strict order, each conversation once, nobody over capacity; on one host and on two.
+
+use std::collections::BTreeSet;
+
+use zhengna_core::error::Refusal;
+use zhengna_core::interaction::{Claim, Enter, Prioritise, SourceChannel};
+use zhengna_core::{Core, Error};
+use zhengna_tests::world::{ENGINES, Engine, Keep, World, core_over};
+
+const OFFICERS: usize = 8;
+const TAXPAYERS: usize = 20;
+const CAPACITY: usize = 3;
+
+#[test]
+fn rivals_take_each_conversation_once_first_in_first_out_within_their_capacity() {
+    for engine in ENGINES {
+        let keep = Keep::fresh(engine);
+        let (core, clock) = core_over(keep.open(), 7);
+        let world = World::furnish(core, clock, keep, OFFICERS, TAXPAYERS).unwrap();
+        // On PostgreSQL a second host on the same database.
+        let second = if engine == Engine::Postgres { core_over(world.keep.open(), 8).0 } else { world.core.clone() };
+        let hosts: [&Core; 2] = [&world.core, &second];
+        // They enter all at once, on both hosts: the ticket is the order.
+        let enter = Enter { line: world.line, topic: "问".into(), channel: SourceChannel::Web };
+        let mut entered: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..TAXPAYERS)
+                .map(|n| {
+                    let session = hosts[n % 2].as_actor(world.taxpayer(n).actor().clone());
+                    let enter = enter.clone();
+                    scope.spawn(move || session.interaction().enter(enter).wait().unwrap())
+                })
+                .collect();
+            threads.into_iter().map(|t| t.join().unwrap()).collect()
+        });
+        entered.sort_by_key(|e| e.ticket);
+        assert!(entered.iter().map(|e| e.ticket).eq(1..=TAXPAYERS as i64), "{engine:?}: tickets without gaps");
+        // Two windows of each officer claim until they may not, or nobody waits.
+        let taken: Vec<(usize, Vec<i64>)> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..OFFICERS * 2)
+                .map(|n| {
+                    let session = hosts[n % 2].as_actor(world.officer(n / 2).actor().clone());
+                    let line = world.line;
+                    scope.spawn(move || {
+                        let mut mine = Vec::new();
+                        loop {
+                            match session.interaction().claim(Claim { line }).wait() {
+                                Ok(claimed) => mine.push(claimed.ticket),
+                                Err(Error::Refused(Refusal::AtCapacity(_) | Refusal::NobodyWaiting)) => return (n / 2, mine),
+                                // Beaten too often in a row: nothing was done, so try again.
+                                Err(Error::Store(zhengna_core::store::StoreError::Conflict)) => {}
+                                Err(e) => panic!("{e:?}"),
+                            }
+                        }
+                    })
+                })
+                .collect();
+            threads.into_iter().map(|t| t.join().unwrap()).collect()
+        });
+        let all: Vec<i64> = taken.iter().flat_map(|(_, tickets)| tickets.clone()).collect();
+        let once: BTreeSet<i64> = all.iter().copied().collect();
+        assert_eq!(all.len(), once.len(), "{engine:?}: nobody is served twice");
+        // 24 places for 20 people: all are served, so the smallest tickets are, whoever took them.
+        assert_eq!(once.len(), TAXPAYERS.min(OFFICERS * CAPACITY), "{engine:?}");
+        for (_, tickets) in &taken {
+            assert!(tickets.is_sorted(), "{engine:?}: each window saw the line move forward only: {tickets:?}");
+        }
+        for officer in 0..OFFICERS {
+            let held: usize = taken.iter().filter(|(who, _)| *who == officer).map(|(_, tickets)| tickets.len()).sum();
+            assert!(held <= CAPACITY, "{engine:?}: officer {officer} holds {held}");
+        }
+        let differences = || world.core.recount().unwrap();
+        let began = std::time::Instant::now();
+        while !differences().is_empty() && began.elapsed().as_secs() < 10 {} // the projection follows the other host
+        assert_eq!(differences(), Vec::<String>::new(), "{engine:?}");
+    }
+}
+
+#[test]
+fn whoever_is_let_first_is_served_first_and_the_others_keep_their_order() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let entered: Vec<_> = (0..5).map(|n| world.entered(n).conversation).collect();
+        let supervisor = world.session_of(world.supervisor);
+        for late in [4, 3] {
+            let first = Prioritise { conversation: entered[late], reason: "行动不便".into() };
+            supervisor.interaction().prioritise(first).wait().unwrap();
+        }
+        let ahead = |n: usize| {
+            let began = std::time::Instant::now();
+            loop {
+                let ahead = world.taxpayer(n).interaction().position(entered[n]).unwrap().ahead;
+                // On PostgreSQL the projection follows the journal a moment behind.
+                if engine != Engine::Postgres || ahead == Some([2, 3, 4, 0, 1][n]) || began.elapsed().as_secs() > 10 {
+                    return ahead;
+                }
+            }
+        };
+        assert_eq!((0..5).map(ahead).collect::<Vec<_>>(), [Some(2), Some(3), Some(4), Some(0), Some(1)], "{engine:?}");
+        let order = [3, 4, 0, 1, 2];
+        for (i, n) in order.into_iter().enumerate() {
+            let claimed = world.officer(i / 3).interaction().claim(Claim { line: world.line }).wait().unwrap();
+            assert_eq!(claimed.conversation, entered[n], "{engine:?}");
+        }
+        let denied = world.officer(0).interaction().prioritise(Prioritise { conversation: entered[0], reason: "朋友".into() }).wait();
+        assert!(matches!(denied.unwrap_err(), Error::Denied { .. }), "whoever serves may not decide who goes first");
+        let late = supervisor.interaction().prioritise(Prioritise { conversation: entered[0], reason: "晚了".into() }).wait();
+        assert_eq!(late.unwrap_err(), Error::Refused(Refusal::AlreadyServed));
+    }
+}
