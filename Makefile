@@ -12,8 +12,8 @@ test: ## Everything needed to trust a change
 	./tests/prepare
 	./tests/run
 
-proof: ## Bounded crash, fault and simulation runs
+proof: ## Bounded proof runs: faults at every storage call, engines compared
 	./tests/proof
 
-lint: ## Formatting, lints, licences, purity of the core
+lint: ## Formatting, lints, purity of the core
 	./tests/lint

@@ -204,7 +204,7 @@ pub struct Me {
     pub taxpayer: Option<TaxpayerId>,
     /// Officer's id, where one calls.
     pub officer: Option<OfficerId>,
-    /// Name, masked for taxpayers.
+    /// Name, masked, of a taxpayer; number of an officer.
     pub name: String,
     /// Officer's number.
     pub staff_no: Option<String>,

@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use zeroize::Zeroizing;
-use zhengna_core::access::{ActorKind, ActorRef, AddOfficer, AddPost, AuthorityKind, GrantPost, NewAuthority, Permission, Permissions};
+use zhengna_core::access::{ActorKind, ActorRef, AddOfficer, AddPost, GrantPost, Permission, Permissions};
 use zhengna_core::crypto::Rng;
 use zhengna_core::error::Problem;
 use zhengna_core::id::{OfficerId, PostId};
 use zhengna_core::identity::{AuthorityCode, NewTaxpayer, TaxpayerKind};
 use zhengna_core::interaction::OpenLine;
-use zhengna_core::{Core, Error, Timestamp, synthetic};
+use zhengna_core::{Core, Error, synthetic};
 
 use crate::config::Config;
 use crate::passwords;
@@ -117,7 +117,7 @@ pub fn furnish(core: &Core, progress: &mut dyn FnMut(&str, u64)) -> Result<bool,
     {
         return Ok(false);
     }
-    let tree = authorities()?;
+    let tree = crate::authorities::from_rows(synthetic::jilin_authorities())?;
     system.access().add_authorities(&tree, &mut |n| progress("税务机关 authorities", n))?;
     let serving = post(core, SERVING, &[Permission::ServeTaxpayers])?;
     let watching = post(
@@ -218,28 +218,6 @@ fn officer(core: &Core, staff_no: &str, name: &str, place: &str) -> Result<Offic
     }
     let cmd = AddOfficer { staff_no: staff_no.into(), name: name.into(), authority: code(place)?, capacity: 3 };
     system.access().add_officer(cmd).wait().map(|o| o.officer)
-}
-
-fn authorities() -> Result<Vec<NewAuthority>, Error> {
-    use synthetic::AuthorityKind as Made;
-    let new = |row: synthetic::AuthorityRow| {
-        let midnight = format!("{}T00:00:00+08:00", row.effective_from);
-        Ok(NewAuthority {
-            code: row.code,
-            parent: row.parent,
-            kind: match row.kind {
-                Made::National => AuthorityKind::National,
-                Made::Province => AuthorityKind::Province,
-                Made::Prefecture => AuthorityKind::Prefecture,
-                Made::County => AuthorityKind::County,
-                Made::Zone => AuthorityKind::Zone,
-                _ => AuthorityKind::Office,
-            },
-            name: row.name,
-            effective_from: Timestamp::parse(&midnight).ok_or_else(|| Error::invalid("effective_from", Problem::Empty))?,
-        })
-    };
-    synthetic::jilin_authorities().into_iter().map(new).collect()
 }
 
 /// Everybody, the same ones each time. The first two can sign in.

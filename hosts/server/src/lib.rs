@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod app;
+pub mod authorities;
 pub mod body;
 pub mod checkpoints;
 pub mod commands;

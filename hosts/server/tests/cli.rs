@@ -553,3 +553,22 @@ fn locked_newer_altered_and_corrupt_databases_are_told_apart_and_left_alone() {
         }
     }
 }
+
+#[test]
+fn a_real_host_gets_its_authorities_and_its_first_officer() {
+    let dir = tempfile::tempdir().unwrap();
+    run(dir.path(), &["keys", "new"]).exits(0);
+    let jilin = concat!(env!("CARGO_MANIFEST_DIR"), "/../../core/data/jilin_authorities.csv");
+    let imported = run(dir.path(), &["authority", "import", jilin, "--json"]).exits(0).json();
+    assert!(imported["added"].as_u64().unwrap() > 80 && imported["added"] == imported["rows"], "{imported}");
+    let again = run(dir.path(), &["authority", "import", jilin, "--json"]).exits(0).json();
+    assert_eq!(again["rows"], imported["rows"], "again is harmless");
+    let user = ["user", "add", "1", "--name", "甲", "--authority", "12200000000", "--post", "坐席", "--permissions", "serve_taxpayers"];
+    run(dir.path(), &user).exits(0);
+    fs::write(dir.path().join("bad.csv"), "code,parent,kind,name,effective_from\n1220,,province,省,2018-06-15\n").unwrap();
+    let bad = run(dir.path(), &["authority", "import", "bad.csv"]).exits(2);
+    assert!(bad.err.contains("line 2") && bad.err.contains("Nothing was imported"), "{}", bad.err);
+    let mut host = Host::start(dir.path(), &["serve", "--listen", "127.0.0.1:0"]);
+    host.address();
+    assert_eq!(host.stop().0, Some(0));
+}

@@ -37,7 +37,7 @@ Example:
 
 Next, when something is wrong:
   Keep a copy of the database and of the checkpoint file as they are. Compare with the latest backup:
-  zhengna restore FILE --database sqlite:/tmp/compare.db")]
+  zhengna restore FILE --database sqlite:/tmp/compare.db --checkpoint-file /tmp/compare.checkpoint")]
 struct Verify {
     /// The checkpoints of the second sink, instead of --checkpoint-file.
     #[arg(long, value_name = "FILE")]

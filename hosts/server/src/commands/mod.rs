@@ -1,6 +1,7 @@
 //! The command `zhengna`: one file per subcommand, each prints what it did and what to do next.
 
 mod audit;
+mod authority;
 mod backup;
 mod config;
 mod demo;
@@ -25,7 +26,7 @@ const ABOUT: &str = "\
 征纳 Zhengna: where a tax authority and its taxpayers meet.
 
 New here?         zhengna demo
-A real host:      zhengna keys new && zhengna migrate && zhengna serve
+A real host:      zhengna keys new && zhengna authority import FILE && zhengna user add ... && zhengna serve
 What is set:      zhengna config
 What it can do:   zhengna operations";
 
@@ -45,6 +46,7 @@ enum Action {
     Demo(demo::Demo),
     Migrate(migrate::Migrate),
     Keys(keys::Keys),
+    Authority(authority::Authority),
     User(user::User),
     Backup(backup::Backup),
     Restore(restore::Restore),
@@ -63,6 +65,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Action::Demo(c) => (c.json, c.run(flags)),
         Action::Migrate(c) => (c.json, c.run(flags)),
         Action::Keys(c) => (c.json(), c.run(flags)),
+        Action::Authority(c) => (c.json(), c.run(flags)),
         Action::User(c) => (c.json(), c.run(flags)),
         Action::Backup(c) => (c.json, c.run(flags)),
         Action::Restore(c) => (c.json, c.run(flags)),
