@@ -244,10 +244,12 @@ const DRIVEN: &[Driven] = &[
         let leased = cast.stage.world.core.lease_deliveries(10).unwrap().remove(0);
         Box::new(move || done(cast.stage.world.core.settle_delivery(SettleDelivery { id: leased.id, token: leased.token, error: None })))
     } },
-    Driven { operation: &operation::FORGET_KEYS, again: Again::Steps, prepare: |cast, _| {
+    Driven { operation: &operation::FORGET_KEYS, again: Again::Steps, prepare: |cast, n| {
         cast.stage.world.core.ensure_timers().unwrap();
+        cast.keyed(cast.system(), n).access().add_post(cast.post(n)).wait().unwrap();
+        cast.stage.world.clock.advance(limits::IDEMPOTENCY_RETENTION + std::time::Duration::from_secs(3600));
         Box::new(move || {
-            cast.stage.world.clock.advance(std::time::Duration::from_secs(3600));
+            cast.stage.world.clock.advance(limits::TIMER_LEASE);
             match cast.stage.world.core.run_due(10)? {
                 0 => Err(StoreError::Backend("nothing ran".into()).into()),
                 _ => Ok(()),
@@ -255,9 +257,8 @@ const DRIVEN: &[Driven] = &[
         })
     } },
     Driven { operation: &operation::PRIORITISE, again: Again::Harmless, prepare: |cast, n| {
-        let world = &cast.stage.world;
-        let entered = world.taxpayer(3).interaction().enter(world.enter()).wait().unwrap().conversation;
-        let first = Prioritise { conversation: entered, reason: "行动不便".into() };
+        let (_, conversation) = cast.waiting(n);
+        let first = Prioritise { conversation, reason: "行动不便".into() };
         let supervisor = cast.keyed(cast.supervisor(), n);
         Box::new(move || done(supervisor.interaction().prioritise(first.clone()).wait()))
     } },
@@ -352,7 +353,8 @@ fn untouched(cast: &Cast, driven: &Driven) -> Whole {
     let after: Rows = cast.stage.rows();
     assert!(after != before, "{} changed nothing", driven.operation.name);
     let whole = after.since(&before);
-    let audited = driven.operation.audited || driven.again == Again::Steps; // both idle deeds end in CLOSE_IDLE
+    // The idle deeds end in CLOSE_IDLE; forgetting keys is housekeeping to its end.
+    let audited = driven.operation.audited || driven.again == Again::Steps && driven.operation != &operation::FORGET_KEYS;
     assert_eq!(whole.get("audit_record").copied().unwrap_or(0), i64::from(audited), "{}: audit records", driven.operation.name);
     Whole(whole)
 }

@@ -281,6 +281,17 @@ fn a_database_that_does_not_sort_by_bytes_is_refused() {
 }
 
 #[test]
+fn whoever_only_reads_a_postgresql_database_migrates_nothing() {
+    let home = cluster().empty();
+    assert!(PostgresStore::connect_as_it_is(home.url(), PROJECTIONS).is_err(), "an empty database is not this program's yet");
+    let mut raw = postgres::Client::connect(home.url(), postgres::NoTls).unwrap();
+    let tables: i64 = raw.query_one("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'", &[]).unwrap().get(0);
+    assert_eq!(tables, 0);
+    drop(PostgresStore::connect(home.url(), start(), zhengna_core::core::PROJECTIONS).unwrap());
+    assert!(PostgresStore::connect_as_it_is(home.url(), zhengna_core::core::PROJECTIONS).is_ok());
+}
+
+#[test]
 fn a_server_that_stops_and_starts_is_found_again() {
     let own = Cluster::start(&["fsync=on", "synchronous_commit=on", "full_page_writes=on"]).unwrap();
     own.template("edges", |url| {

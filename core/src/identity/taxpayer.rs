@@ -121,6 +121,23 @@ pub struct NewTaxpayer {
     pub external_id: Option<String>,
 }
 
+impl NewTaxpayer {
+    /// A natural person of whom nothing else is known.
+    pub fn person(name: &str, number: &str, authority: AuthorityCode) -> Self {
+        let (name, number) = (name.to_owned(), number.to_owned());
+        Self {
+            kind: TaxpayerKind::Person,
+            name,
+            number,
+            phone: None,
+            authority,
+            synthetic: false,
+            registration_seq: None,
+            external_id: None,
+        }
+    }
+}
+
 /// Enrols taxpayers. One whose number is known already is left as it is, so that a list can be applied again.
 /// Returns how many were added.
 pub fn enrol(tx: &mut dyn Tx, ctx: &Ctx, rows: &[NewTaxpayer]) -> Result<u64, Error> {

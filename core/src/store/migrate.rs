@@ -92,7 +92,7 @@ pub(crate) fn migrate<C: SqlConn>(
 }
 
 /// Checks, without writing, that the schema is this program's.
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) fn require_current<C: SqlConn>(conn: &mut C) -> StoreResult<()> {
     let dialect = conn.dialect();
     let applied = conn.query("SELECT version, checksum FROM schema_migration ORDER BY version", &[], &APPLIED)?;

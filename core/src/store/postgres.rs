@@ -68,24 +68,33 @@ impl PostgresStore {
     /// `Newer` or `Altered` for a foreign schema; `Backend` for a server that cannot be reached or whose
     /// database does not sort by bytes (create it with `LOCALE 'C' TEMPLATE template0`).
     pub fn connect(url: &str, now: Timestamp, make: MakeProjections) -> Result<Arc<Self>, Error> {
+        Self::start(url, Some(now), make)
+    }
+
+    /// The same for a database that is as this program wants it already: nothing is migrated.
+    pub fn connect_as_it_is(url: &str, make: MakeProjections) -> Result<Arc<Self>, Error> {
+        Self::start(url, None, make)
+    }
+
+    fn start(url: &str, migrate_at: Option<Timestamp>, make: MakeProjections) -> Result<Arc<Self>, Error> {
         let (answer, opened) = ticket();
         let url = url.to_owned();
         // On a thread of its own: the caller may be inside an async runtime.
         let opening = std::thread::spawn(move || {
-            answer.send(open(&url, now, make));
+            answer.send(open(&url, migrate_at, make));
         });
         let result = opened.wait();
         let _ = opening.join(); // a panic inside was answered as "unknown"
         let (inner, cursor, applied) = result?;
         let mut store = Self { inner, threads: Vec::new(), applied };
         for _ in 0..WRITERS {
-            store.start("zhengna-pg-write", |inner| worker(&inner, |inner| &inner.writes))?;
+            store.spawn("zhengna-pg-write", |inner| worker(&inner, |inner| &inner.writes))?;
         }
         for _ in 0..READERS {
-            store.start("zhengna-pg-read", |inner| worker(&inner, |inner| &inner.reads))?;
+            store.spawn("zhengna-pg-read", |inner| worker(&inner, |inner| &inner.reads))?;
         }
-        store.start("zhengna-pg-hint", |inner| give_hints(&inner))?;
-        store.start("zhengna-pg-follow", move |inner| follow(&inner, make, cursor))?;
+        store.spawn("zhengna-pg-hint", |inner| give_hints(&inner))?;
+        store.spawn("zhengna-pg-follow", move |inner| follow(&inner, make, cursor))?;
         Ok(Arc::new(store))
     }
 
@@ -94,7 +103,7 @@ impl PostgresStore {
         &self.applied
     }
 
-    fn start(&mut self, name: &str, run: impl FnOnce(Arc<Inner>) + Send + 'static) -> StoreResult<()> {
+    fn spawn(&mut self, name: &str, run: impl FnOnce(Arc<Inner>) + Send + 'static) -> StoreResult<()> {
         let inner = self.inner.clone();
         let thread = std::thread::Builder::new().name(name.into()).spawn(move || run(inner));
         self.threads.push(thread.map_err(|e| StoreError::Backend(format!("a storage thread did not start: {e}")))?);
@@ -114,7 +123,7 @@ impl Drop for PostgresStore {
     }
 }
 
-fn open(url: &str, now: Timestamp, make: MakeProjections) -> Result<(Arc<Inner>, Cursor, Vec<i64>), Error> {
+fn open(url: &str, migrate_at: Option<Timestamp>, make: MakeProjections) -> Result<(Arc<Inner>, Cursor, Vec<i64>), Error> {
     let mut conn = PgConn::connect(url)?;
     let collate = conn.text("SELECT datcollate FROM pg_database WHERE datname = current_database()")?;
     if !matches!(collate.as_str(), "C" | "POSIX" | "C.UTF-8" | "C.utf8") {
@@ -130,10 +139,13 @@ fn open(url: &str, now: Timestamp, make: MakeProjections) -> Result<(Arc<Inner>,
     if conn.text("SHOW synchronous_commit")? == "off" {
         tracing::warn!("synchronous_commit is off: what this host acknowledges may be lost when PostgreSQL crashes");
     }
-    conn.text(&format!("SELECT CAST(pg_advisory_lock({MIGRATION_LOCK}) AS TEXT)"))?;
-    let migrated = migrate::migrate(&mut conn, now, |conn, sql| conn.client.batch_execute(sql).map_err(|e| error(&e, "schema_migration")));
-    conn.text(&format!("SELECT CAST(pg_advisory_unlock({MIGRATION_LOCK}) AS TEXT)"))?;
-    let applied = migrated?;
+    let applied = match migrate_at {
+        Some(now) => migrate_alone(&mut conn, now)?,
+        None => {
+            migrate::require_current(&mut conn)?;
+            Vec::new()
+        }
+    };
     let (mut projections, cursor) = (Projections::new(make), {
         let mut tx = SqlTx::new(&mut conn, None, Projected::Absent);
         // First the cursor, then the rows: what commits in between is followed twice, never missed.
@@ -151,6 +163,14 @@ fn open(url: &str, now: Timestamp, make: MakeProjections) -> Result<(Arc<Inner>,
         closing: AtomicBool::new(false),
     };
     Ok((Arc::new(inner), cursor, applied))
+}
+
+/// Migrates while no other host does.
+fn migrate_alone(conn: &mut PgConn, now: Timestamp) -> StoreResult<Vec<i64>> {
+    conn.text(&format!("SELECT CAST(pg_advisory_lock({MIGRATION_LOCK}) AS TEXT)"))?;
+    let migrated = migrate::migrate(conn, now, |conn, sql| conn.client.batch_execute(sql).map_err(|e| error(&e, "schema_migration")));
+    conn.text(&format!("SELECT CAST(pg_advisory_unlock({MIGRATION_LOCK}) AS TEXT)"))?;
+    migrated
 }
 
 impl Store for PostgresStore {

@@ -127,7 +127,11 @@ pub fn open_store(config: &Config, mode: Mode) -> Result<OpenStore, OpenError> {
     let now = SystemClock.now();
     let (store, applied): (Arc<dyn Store>, Vec<i64>) = match sqlite_path(config) {
         None => {
-            let store = PostgresStore::connect(&config.database, now, PROJECTIONS).map_err(failed)?;
+            let store = match mode {
+                Mode::Read => PostgresStore::connect_as_it_is(&config.database, PROJECTIONS),
+                Mode::Create | Mode::Existing => PostgresStore::connect(&config.database, now, PROJECTIONS),
+            }
+            .map_err(failed)?;
             let applied = store.applied().to_vec();
             (store, applied)
         }
