@@ -10,7 +10,7 @@ use crate::error::{self, Error, Problem};
 use crate::id::OfficerId;
 use crate::identity::{AuthorityCode, subject};
 use crate::limits;
-use crate::store::{ReadTx, Reads, Record, Tx, Writes};
+use crate::store::{ReadTx, Reads, Record, StoreError, Tx, Writes};
 
 record! {
     /// An officer. The row is also the guard that claims lock, so that two windows of one officer cannot
@@ -48,6 +48,16 @@ record! {
 impl Officer {
     fn terms(&self) -> Vec<Term> {
         self.authority.codes().iter().copied().map(Term::Subtree).chain([Term::Assigned(self.id)]).collect()
+    }
+}
+
+impl Officer {
+    /// The name, for the officer's own eyes.
+    pub(super) fn own_name(&self, tx: &mut dyn ReadTx, ctx: &Ctx) -> Result<String, Error> {
+        let key = subject::key_of(tx, ctx, self.id.uuid())?;
+        let open = key.open(Place { table: Self::TABLE.name, column: "name", row: self.id.as_bytes() }, &self.name)?;
+        let text = std::str::from_utf8(&open).map_err(|_| StoreError::Corrupt("officer: a sealed name is not UTF-8".into()))?;
+        Ok(text.to_owned())
     }
 }
 

@@ -204,7 +204,7 @@ pub struct Me {
     pub taxpayer: Option<TaxpayerId>,
     /// Officer's id, where one calls.
     pub officer: Option<OfficerId>,
-    /// Name, masked, of a taxpayer; number of an officer.
+    /// Name; a taxpayer's masked.
     pub name: String,
     /// Officer's number.
     pub staff_no: Option<String>,
@@ -239,7 +239,7 @@ pub fn me(tx: &mut dyn ReadTx, ctx: &Ctx) -> Result<Me, Error> {
                 kind: ActorKind::Officer,
                 taxpayer: None,
                 officer: Some(officer.id),
-                name: row.staff_no.clone(),
+                name: row.own_name(tx, ctx)?,
                 staff_no: Some(row.staff_no),
                 permissions,
                 operations,

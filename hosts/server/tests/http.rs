@@ -19,6 +19,7 @@ fn every_documented_operation_is_served_as_documented() {
         let (taxpayer, officer, boss) = (host.taxpayer(0), host.officer(0), host.supervisor());
         let line = host.world.line;
         drive.ok("access.me", "GET", "/api/v1/me", &taxpayer, None);
+        assert_eq!(drive.ok("access.me", "GET", "/api/v1/me", &officer, None)["name"], "坐席0");
         let lines = drive.ok("interaction.lines", "GET", "/api/v1/lines", &taxpayer, None);
         assert_eq!(lines["items"][0]["id"], json!(line));
         drive.ok("interaction.open_line", "POST", "/api/v1/lines", &boss, Some(json!({ "name": "发票咨询", "authority": KUANCHENG })));
