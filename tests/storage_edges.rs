@@ -8,7 +8,7 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use zhengna_core::store::StoreError;
-use zhengna_core::store::conformance::fixture::{PROJECTIONS, book, counts, shelve, shelved, stall};
+use zhengna_core::store::conformance::fixture::{PROJECTIONS, book, counts, dawdle, shelve, shelved, stall};
 use zhengna_core::store::postgres::PostgresStore;
 use zhengna_core::store::sqlite::SqliteStore;
 use zhengna_core::{Error, limits};
@@ -192,6 +192,22 @@ fn a_full_queue_of_sqlite_says_busy_at_once() {
 #[test]
 fn a_full_queue_of_postgres_says_busy_at_once() {
     a_full_queue_says_busy(Engine::Postgres, limits::POSTGRES_CONNECTIONS - 3);
+}
+
+#[test]
+fn a_write_that_takes_too_long_is_taken_back_run_again_a_few_times_and_told() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let keep = fresh(engine);
+        let store = open(&keep);
+        let pause = limits::TX_TIME_MAX + Duration::from_millis(1);
+        let limit_ms = u64::try_from(limits::TX_TIME_MAX.as_millis()).unwrap();
+        let always = dawdle(&*store, 10, limits::TX_SLOW_ATTEMPTS_MAX, pause);
+        assert_eq!(always.wait(), Err(StoreError::TooLong { limit_ms }.into()), "{engine:?}");
+        assert_eq!(shelved(&*store).unwrap(), [0; 0], "{engine:?}");
+        let once = dawdle(&*store, 20, 1, pause).wait().unwrap();
+        assert!(once > 1, "{engine:?}: the slow run was taken back");
+        assert_eq!(shelved(&*store).unwrap(), [20, 21], "{engine:?}: done once");
+    }
 }
 
 #[test]

@@ -228,6 +228,21 @@ pub fn stall(store: &dyn Store) -> (std::sync::mpsc::Receiver<()>, std::sync::mp
     (began, go, ticket)
 }
 
+/// A write that adds the `n`-th item, takes `pause` in its first `slow` runs, and adds the next item. Answers which
+/// run it was.
+pub fn dawdle(store: &dyn Store, n: u64, slow: u32, pause: std::time::Duration) -> Ticket<u32> {
+    let mut run = 0;
+    store.submit_for(super::guarded(), move |tx| {
+        run += 1;
+        tx.add(&Item::plain(n))?;
+        if run <= slow {
+            std::thread::sleep(pause);
+        }
+        tx.add(&Item::plain(n + 1))?;
+        Ok(run)
+    })
+}
+
 /// Holds a place in a slot until `now + lasting`, if one is left: booked ones and unexpired holds take places.
 /// `id` is the new booking's.
 pub fn hold(tx: &mut dyn Tx, slot: [u8; 16], id: [u8; 16], now: Timestamp, lasting: std::time::Duration) -> Result<Booking, Error> {
