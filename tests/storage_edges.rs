@@ -348,3 +348,20 @@ fn stores_may_be_used_and_dropped_inside_a_runtime() {
         });
     }
 }
+
+/// A row of a transaction that began earlier may still appear before one that is there already: readers wait for it.
+#[test]
+fn a_reader_of_the_journal_never_passes_a_transaction_that_is_still_open() {
+    let world = zhengna_tests::world::World::new(Engine::Postgres);
+    let Keep::Database(database) = &world.keep else { unreachable!("asked for PostgreSQL") };
+    let mut early = postgres::Client::connect(database.url(), postgres::NoTls).unwrap();
+    early.batch_execute("BEGIN; SELECT pg_current_xact_id()").unwrap();
+    world.entered(0);
+    let read = || world.core.journal_after(zhengna_core::journal::Cursor::default(), limits::EVENTS_PAGE_MAX).unwrap().len();
+    assert_eq!(read(), 0, "what was committed behind the open transaction is not passed on yet");
+    early.batch_execute("ROLLBACK").unwrap();
+    let began = std::time::Instant::now();
+    while read() == 0 {
+        assert!(began.elapsed() < Duration::from_secs(20), "never passed on");
+    }
+}
