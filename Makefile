@@ -1,5 +1,5 @@
 # The three commands. `make run` and `make test` need nothing but Rust, Node, Python and a C compiler.
-.PHONY: help run test proof lint
+.PHONY: help run test proof soak lint
 
 help: ## What there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -12,8 +12,12 @@ test: ## Everything needed to trust a change
 	./tests/prepare
 	./tests/run
 
-proof: ## Bounded proof runs: faults at every storage call, engines compared
+proof: ## Attacks on what we promise, bounded; writes the figures into docs/reliability.md
 	./tests/proof
+
+soak: ## The same attacks with fresh seeds until one fails or you stop it
+	cargo build --release --package zhengna-server --package zhengna-proof
+	$${CARGO_TARGET_DIR:-target}/release/zhengna-proof soak
 
 lint: ## Formatting, lints, purity of the core
 	./tests/lint

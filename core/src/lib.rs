@@ -29,6 +29,7 @@ pub mod interaction;
 pub mod journal;
 pub mod limits;
 pub mod operation;
+pub mod planted;
 mod schema;
 pub mod series;
 #[cfg(feature = "synthetic")]

@@ -1,0 +1,110 @@
+//! `zhengna-proof`: attacks what Zhengna promises and says what came of it.
+//!
+//! `make proof` runs every proof once, bounded; `make soak` runs them again and again with fresh seeds; both print what
+//! they did and the seeds. Figures go to `docs/reliability.md`.
+
+mod plan;
+mod report;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::{Parser, Subcommand};
+
+use plan::{Figures, Outcome, Plan, Scale};
+
+/// One proof: a promise and the attack on it.
+struct Proof {
+    /// Its name on the command line and in the report.
+    name: &'static str,
+    /// What is attacked, in a line.
+    about: &'static str,
+    /// The attack. `Err` says which promise broke and how.
+    run: fn(&Plan) -> Outcome,
+}
+
+/// Every proof, in the order in which they run.
+const PROOFS: &[Proof] = &[];
+
+#[derive(Parser)]
+#[command(name = "zhengna-proof", about = "Attacks what Zhengna promises and says what came of it.")]
+struct Cli {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// What there is.
+    List,
+    /// Runs proofs once: all of them, or the named ones.
+    Run {
+        names: Vec<String>,
+        /// Repeats the run that printed this seed.
+        #[arg(long)]
+        seed: Option<u64>,
+        /// A few seconds each: for work on a proof, and for planted bugs.
+        #[arg(long)]
+        quick: bool,
+        /// Switches a planted bug on first (needs the feature `planted`).
+        #[arg(long)]
+        plant: Option<String>,
+    },
+    /// Runs proofs again and again, each time with another seed, until stopped or until one fails.
+    Soak { names: Vec<String> },
+    /// Writes the figures of the last runs into docs/reliability.md.
+    Report,
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().action {
+        Action::List => {
+            PROOFS.iter().for_each(|p| println!("{:16} {}", p.name, p.about));
+            Ok(())
+        }
+        Action::Run { names, seed, quick, plant } => plant.map_or(Ok(()), |bug| plan::plant(&bug)).and_then(|()| {
+            let seed = seed.unwrap_or_else(plan::fresh_seed);
+            run(&names, &Plan { seed, scale: if quick { Scale::Quick } else { Scale::Bounded } })
+        }),
+        Action::Soak { names } => soak(&names),
+        Action::Report => report::write(),
+    };
+    done.map_or_else(
+        |broken| {
+            eprintln!("{broken}");
+            ExitCode::FAILURE
+        },
+        |()| ExitCode::SUCCESS,
+    )
+}
+
+fn chosen(names: &[String]) -> Result<Vec<&'static Proof>, String> {
+    if let Some(unknown) = names.iter().find(|n| !PROOFS.iter().any(|p| p.name == **n)) {
+        return Err(format!("no proof is called {unknown}; `zhengna-proof list` says which there are"));
+    }
+    Ok(PROOFS.iter().filter(|p| names.is_empty() || names.iter().any(|n| n == p.name)).collect())
+}
+
+fn run(names: &[String], plan: &Plan) -> Result<(), String> {
+    for proof in chosen(names)? {
+        println!("{}: {} (seed {})", proof.name, proof.about, plan.seed);
+        let begun = Instant::now();
+        let outcome = (proof.run)(plan);
+        let took = begun.elapsed();
+        let figures: Figures = outcome.map_err(|broken| {
+            format!("{}: BROKEN: {broken}\nto repeat: zhengna-proof run {} --seed {}", proof.name, proof.name, plan.seed)
+        })?;
+        figures.lines().for_each(|(what, value)| println!("  {what}: {value}"));
+        println!("  took {:.1} s", took.as_secs_f64());
+        if plan.scale == Scale::Bounded {
+            report::keep(proof.name, plan, &figures, took)?;
+        }
+    }
+    Ok(())
+}
+
+fn soak(names: &[String]) -> Result<(), String> {
+    loop {
+        run(names, &Plan { seed: plan::fresh_seed(), scale: Scale::Bounded })?;
+    }
+}
