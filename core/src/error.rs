@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::clock::Timestamp;
 use crate::crypto::CryptoError;
 use crate::id::ConversationId;
+use crate::planted::{Bug, planted};
 use crate::store::StoreError;
 
 /// Why an operation did not happen.
@@ -298,7 +299,7 @@ fn is_invisible(c: char) -> bool {
 
 /// Turns the direction of what follows.
 fn turns_text(c: char) -> bool {
-    matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+    matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}') && !planted(Bug::MarksPass)
 }
 
 #[cfg(test)]

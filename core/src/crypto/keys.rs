@@ -22,6 +22,7 @@ use zeroize::Zeroizing;
 
 use super::seal::{binding, open_with, seal_with};
 use super::{CryptoError, Rng, SubjectKey, Suite, hex, hmac_sm3, sign, sm3, unhex};
+use crate::planted::{Bug, planted};
 
 /// Highest number of an epoch. Source: none; a limit so that a slip in the file is found. Yearly rotation needs 100 in a
 /// century.
@@ -299,7 +300,7 @@ impl KeyRing {
             return Err(KeyFileError { line: current_line, problem: KeyFileProblem::NoCurrentKey(current) });
         }
         let ring = Self { suite, current, epochs, index, audit };
-        if !check.eq_ignore_ascii_case(&hex(&sm3(&[ring.body().as_bytes()])[..CHECK_BYTES])) {
+        if !check.eq_ignore_ascii_case(&hex(&sm3(&[ring.body().as_bytes()])[..CHECK_BYTES])) && !planted(Bug::KeyFileUnread) {
             return Err(KeyFileError { line: check_line, problem: KeyFileProblem::Check });
         }
         Ok(ring)

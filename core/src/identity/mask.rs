@@ -7,6 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{IdentifierError, IdentifierKind, IdentifierProblem, MobilePhone, ResidentId};
+use crate::planted::{Bug, planted};
 
 /// The first character and one star, however long the name is: 张三 and 张三丰 are both 张*. A name of one character is only
 /// the star; an empty one stays empty.
@@ -40,7 +41,7 @@ fn ends(text: &str, least: usize) -> String {
     if length < least {
         return "****".to_owned();
     }
-    let hidden = 3..length - 4;
+    let hidden = 3..length - if planted(Bug::MaskShort) { 8 } else { 4 };
     text.chars().enumerate().map(|(at, c)| if hidden.contains(&at) { '*' } else { c }).collect()
 }
 

@@ -10,6 +10,7 @@ use super::{Isolation, Kind, Priority, ReadTx, Row, Spec, Store, StoreError, Sto
 use crate::crypto::hash;
 use crate::error::Error;
 use crate::limits;
+use crate::planted::{Bug, planted};
 
 /// One line of a dump.
 #[derive(Serialize, Deserialize)]
@@ -156,7 +157,7 @@ fn check(lines: impl Iterator<Item = std::io::Result<String>>) -> Result<u64, Er
             }
             Line::Row { .. } if !first => rows += 1,
             Line::End { rows: said, sm3 } if !first => {
-                if said != rows || sm3 != hash::hex(&chain) {
+                if (said != rows || sm3 != hash::hex(&chain)) && !planted(Bug::DumpSumUnread) {
                     return Err(corrupt("the dump was altered"));
                 }
                 ended = true;

@@ -3,6 +3,7 @@
 //! `make proof` runs every proof once, bounded; `make soak` runs them again and again with fresh seeds; both print what
 //! they did and the seeds. Figures go to `docs/reliability.md`.
 
+mod fuzz;
 mod plan;
 mod report;
 
@@ -24,7 +25,7 @@ struct Proof {
 }
 
 /// Every proof, in the order in which they run.
-const PROOFS: &[Proof] = &[];
+const PROOFS: &[Proof] = &[Proof { name: "fuzz", about: "every parser holds what it promises, whatever bytes come", run: fuzz::run }];
 
 #[derive(Parser)]
 #[command(name = "zhengna-proof", about = "Attacks what Zhengna promises and says what came of it.")]
