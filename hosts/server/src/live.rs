@@ -393,7 +393,23 @@ pub enum FromClient {
     Ping,
 }
 
-/// Reads a frame of a client.
+/// Reads a frame of a client, as strictly as a body.
 pub fn from_client(frame: &Bytes) -> Option<FromClient> {
-    serde_json::from_slice(frame).ok()
+    crate::body::from_slice(frame, 1).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_is_read_as_strictly_as_a_body() {
+        let read = |text: &'static str| from_client(&Bytes::from_static(text.as_bytes()));
+        assert!(matches!(read(r#"{"type":"ping"}"#), Some(FromClient::Ping)));
+        let typing = r#"{"type":"typing","conversation":"019a0000-0000-7000-8000-000000000001"}"#;
+        assert!(matches!(read(typing), Some(FromClient::Typing { .. })));
+        for frame in [r#"["ping"]"#, r#"{"type":"ping","x":[]}"#, r#"{"type":"ping","type":"ping"}"#, "{}", ""] {
+            assert!(read(frame).is_none(), "{frame}");
+        }
+    }
 }
