@@ -395,6 +395,10 @@ pub enum FromClient {
 
 /// Reads a frame of a client, as strictly as a body.
 pub fn from_client(frame: &Bytes) -> Option<FromClient> {
+    // serde takes an array for a tagged enum too.
+    if !frame.trim_ascii_start().starts_with(b"{") {
+        return None;
+    }
     crate::body::from_slice(frame, 1).ok()
 }
 
