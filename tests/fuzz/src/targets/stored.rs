@@ -127,7 +127,7 @@ pub(super) fn dump(data: &[u8]) {
             match how / 3 % 4 {
                 0 => drop(lines.remove(at)),
                 1 => lines[at].push(' '),
-                2 => lines.insert(at, "{\"row\":{\"table\":\"series\",\"values\":[\"x\",1]}}".into()),
+                2 => lines.insert(at.max(1), "{\"row\":{\"table\":\"series\",\"values\":[\"x\",1,0]}}".into()),
                 _ => lines.truncate(at),
             }
             let (store, outcome) = restored(&lines);
