@@ -5,9 +5,11 @@ use std::time::Duration;
 use zhengna_core::core::PROJECTIONS;
 use zhengna_core::identity::{NewTaxpayer, TaxpayerKind};
 use zhengna_core::interaction::OpenLine;
+use zhengna_core::store::fault::{Fault, Repeat};
 use zhengna_core::store::sqlite::SqliteStore;
 use zhengna_core::store::{StoreExt, dump};
 use zhengna_core::{limits, synthetic};
+use zhengna_tests::faults::Stage;
 use zhengna_tests::world::{ENGINES, Engine, NANGUAN, World, code, core_over, person};
 
 #[test]
@@ -34,6 +36,57 @@ fn keys_are_forgotten_by_one_timer_however_many_hosts_start() {
         world.clock.advance(limits::FORGET_KEYS_EVERY);
         assert_eq!(world.core.run_due(10).unwrap(), 1, "{engine:?}: it always runs");
     }
+}
+
+#[test]
+fn a_timer_that_fails_too_often_is_set_aside_until_a_host_starts() {
+    let Stage { world, faults } = Stage::new(Engine::Memory);
+    let core = &world.core;
+    core.ensure_timers().unwrap();
+    let run_with_fault = |at| {
+        faults.arm(Fault::Before, at, Repeat::Sticky);
+        let ran = core.run_due(1);
+        assert!(faults.disarm().struck);
+        ran
+    };
+    // The first place at which the lease is committed and the work is not: attempt 1.
+    let behind_the_lease = (1..).find(|&at| run_with_fault(at) == Ok(0)).unwrap();
+    for _ in 1..limits::TIMER_ATTEMPTS_MAX {
+        world.clock.advance(limits::TIMER_LEASE);
+        assert_eq!(run_with_fault(behind_the_lease), Ok(0));
+    }
+    for _ in 0..2 {
+        world.clock.advance(limits::TIMER_LEASE);
+        assert_eq!(core.run_due(1), Ok(0), "set aside");
+    }
+    core.ensure_timers().unwrap();
+    assert_eq!(core.run_due(1), Ok(1), "a host that starts gives it another chance");
+}
+
+#[test]
+fn a_checkpoint_is_signed_after_so_many_records_or_so_long_and_never_twice_at_one_place() {
+    let world = World::new(Engine::Memory);
+    let signed = |now| {
+        while world.core.seal_audit().unwrap().more {}
+        world.core.checkpoint_audit(now).unwrap().line.is_some()
+    };
+    let record =
+        || world.core.as_system().interaction().open_line(OpenLine { name: "发票".into(), authority: code(NANGUAN) }).wait().unwrap();
+    assert!(signed(false), "the first one is due at once");
+    assert!(!signed(false) && !signed(true), "nothing new to sign");
+    record();
+    world.clock.advance(limits::CHECKPOINT_EVERY - Duration::from_micros(1));
+    assert!(!signed(false), "not due yet");
+    world.clock.advance(Duration::from_micros(1));
+    assert!(signed(false), "so long");
+    (1..limits::CHECKPOINT_RECORDS).for_each(|_| drop(record()));
+    assert!(!signed(false), "not due yet");
+    record();
+    assert!(signed(false), "so many");
+    record();
+    assert!(!signed(false) && signed(true), "at a stop it is signed at once");
+    let verdict = world.core.verify_audit(world.core.checkpoints_after(0).unwrap()).unwrap();
+    assert_eq!((verdict.finding, verdict.unsealed, verdict.checkpoints), (None, 0, 4));
 }
 
 #[test]

@@ -57,6 +57,23 @@ fn a_delivery_that_fails_too_often_is_set_aside() {
 }
 
 #[test]
+fn a_delivery_waits_twice_as_long_after_each_failure_up_to_a_limit() {
+    let world = told(Engine::Memory);
+    let instant = std::time::Duration::from_micros(1);
+    let mut wait = limits::OUTBOX_RETRY_FIRST;
+    for attempt in 1..limits::OUTBOX_ATTEMPTS_MAX {
+        let leased = world.core.lease_deliveries(10).unwrap().remove(0);
+        world.core.settle_delivery(SettleDelivery { id: leased.id, token: leased.token, error: Some("503".into()) }).unwrap();
+        world.clock.advance(wait - instant);
+        assert!(world.core.lease_deliveries(10).unwrap().is_empty(), "attempt {attempt}: too early");
+        world.clock.advance(instant);
+        wait = (wait * 2).min(limits::OUTBOX_RETRY_MAX);
+    }
+    assert_eq!(wait, limits::OUTBOX_RETRY_MAX);
+    assert_eq!(world.core.lease_deliveries(10).unwrap().len(), 1, "the last attempt");
+}
+
+#[test]
 fn a_delivery_that_kills_whoever_takes_it_is_set_aside_too() {
     let world = told(Engine::Sqlite);
     for _ in 0..limits::OUTBOX_ATTEMPTS_MAX {
