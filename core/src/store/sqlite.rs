@@ -373,7 +373,7 @@ impl Writer {
             }
             return;
         }
-        if planted(Bug::AnswerBeforeCommit) {
+        if planted(Bug::AnswerBeforeCommit) && lane == Priority::Interactive {
             ran.drain(..).for_each(|Ran { done, outcome }| done(outcome));
         }
         if broken.is_none() {

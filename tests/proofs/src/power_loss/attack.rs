@@ -30,6 +30,17 @@ pub(super) enum Place {
     Rest,
 }
 
+impl Place {
+    /// How many cuts a step there is worth.
+    fn weight(self) -> usize {
+        match self {
+            Self::Recovery | Self::Checkpoint => 10,
+            Self::Creation => 4,
+            Self::Commit | Self::Closing | Self::Rest => 1,
+        }
+    }
+}
+
 /// What came of a proof.
 #[derive(Default)]
 pub(super) struct Tally {
@@ -97,12 +108,21 @@ impl Tally {
 /// How hard a life is attacked.
 #[derive(Clone, Copy)]
 pub(super) struct Force {
-    /// Cuts, spread evenly over its steps.
+    /// Cuts, spread over its steps, more of them where steps are rare.
     pub(super) cuts: usize,
     /// After every so many cuts a host is started on what is left, gives some commands, and is attacked in turn.
     pub(super) reopen_every: usize,
     /// Cuts in each of those lives.
     pub(super) cuts_again: usize,
+}
+
+/// After how many more steps a new state may be there: whatever commits a transaction is one of these.
+fn settles(step: &Step) -> Option<usize> {
+    match step {
+        // The head of a WAL frame that names the size of the database ends a transaction; its page follows.
+        Step::Write { bytes, .. } => (bytes.len() == 24 && bytes[4..8] != [0; 4]).then_some(1),
+        _ => Some(0),
+    }
 }
 
 /// The states a life goes through, without any cut.
@@ -116,10 +136,10 @@ struct States {
 
 impl States {
     fn of(bay: &Bay, life: &Life) -> Result<Self, String> {
-        let settles = |step: &Step| !matches!(step, Step::Write { .. });
-        let mut at: Vec<usize> = (0..life.steps.len()).filter(|&i| settles(&life.steps[i])).map(|i| i + 1).collect();
+        let mut at: Vec<usize> = life.steps.iter().zip(1..).filter_map(|(step, done)| settles(step).map(|more| done + more)).collect();
         at.extend([0, life.steps.len()]);
         at.extend(&life.answers);
+        at.retain(|position| *position <= life.steps.len());
         at.sort_unstable();
         at.dedup();
         let mut platter = Platter::new(&life.begun.image, &life.steps);
@@ -180,11 +200,12 @@ pub(super) fn attack(bay: &Bay, life: &Life, force: Force, dice: &mut Dice, tall
     said.sort_unstable();
     let mut platter = Platter::new(&life.begun.image, &life.steps);
     let database = database_of(life);
+    let spread: Vec<usize> = (0..=life.steps.len()).flat_map(|p| std::iter::repeat_n(p, place(life, p, &database).weight())).collect();
     for i in 0..force.cuts {
-        let position = i * (life.steps.len() + 1) / force.cuts;
+        let position = spread[i * spread.len() / force.cuts];
         platter.advance(position);
         let (image, fate) = platter.cut(dice);
-        let place = place(life, position, &database, platter.at_rest());
+        let place = if platter.at_rest() { Place::Rest } else { place(life, position, &database) };
         tally.cuts += 1;
         tally.again += usize::from(life.begun.age > 0);
         *tally.places.entry(place).or_default() += 1;
@@ -210,7 +231,8 @@ pub(super) fn attack(bay: &Bay, life: &Life, force: Force, dice: &mut Dice, tall
                 let until = states.known[state].2;
                 let lost = answered - said.partition_point(|at| *at <= until).min(answered);
                 tally.lost += lost;
-                tally.breaks(told(format!("state {state} of {}, where {floor} was answered for: {lost} commands lost", states.known.len())));
+                tally
+                    .breaks(told(format!("state {state} of {}, where {floor} was answered for: {lost} commands lost", states.known.len())));
             }
             Err(e) => {
                 tally.corrupt += usize::from(e.starts_with("corrupt"));
@@ -242,7 +264,7 @@ fn database_of(life: &Life) -> Vec<usize> {
     begun.chain(created).filter(|(name, _)| name.ends_with(".db")).map(|(_, file)| file).collect()
 }
 
-fn place(life: &Life, position: usize, database: &[usize], at_rest: bool) -> Place {
+fn place(life: &Life, position: usize, database: &[usize]) -> Place {
     let file = life.steps.get(position).and_then(|step| match step {
         Step::Write { file, .. } | Step::Truncate { file, .. } | Step::Sync { file, .. } => Some(file),
         Step::Create { .. } | Step::Delete { .. } => None,
@@ -250,7 +272,6 @@ fn place(life: &Life, position: usize, database: &[usize], at_rest: bool) -> Pla
     match position {
         _ if position < life.opened && life.begun.image.is_empty() => Place::Creation,
         _ if position < life.opened => Place::Recovery,
-        _ if at_rest => Place::Rest,
         _ if position >= life.closing => Place::Closing,
         _ if file.is_some_and(|file| database.contains(file)) => Place::Checkpoint,
         _ => Place::Commit,

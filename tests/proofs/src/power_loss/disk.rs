@@ -13,13 +13,29 @@ pub(super) type FileNo = usize;
 
 /// One step. What is not synced may be lost, in part and in any order.
 pub(super) enum Step {
-    Write { file: FileNo, at: usize, bytes: Box<[u8]> },
-    Truncate { file: FileNo, len: usize },
+    Write {
+        file: FileNo,
+        at: usize,
+        bytes: Box<[u8]>,
+    },
+    Truncate {
+        file: FileNo,
+        len: usize,
+    },
     /// Makes what was done to the file last; `directory` also makes all names last.
-    Sync { file: FileNo, directory: bool },
+    Sync {
+        file: FileNo,
+        directory: bool,
+    },
     /// Gives a new file a name.
-    Create { name: String, file: FileNo },
-    Delete { name: String, directory: bool },
+    Create {
+        name: String,
+        file: FileNo,
+    },
+    Delete {
+        name: String,
+        directory: bool,
+    },
 }
 
 /// See the [module](self).

@@ -10,9 +10,7 @@ use zhengna_core::core::{Answer, PROJECTIONS};
 use zhengna_core::id::{ConversationId, LineId, OfficerId, TaxpayerId};
 use zhengna_core::interaction::{Claim, Close, Enter, Outcome, SendMessage, SourceChannel};
 use zhengna_core::store::sqlite::SqliteStore;
-use zhengna_core::store::{
-    Done, Isolation, Priority, Published, ReadBody, Signal, Spec, Store, StoreResult, Ticket, WriteBody,
-};
+use zhengna_core::store::{Done, Isolation, Priority, Published, ReadBody, Signal, Spec, Store, StoreResult, Ticket, WriteBody};
 use zhengna_core::{Core, Error, ManualClock};
 use zhengna_tests::world::{Keep, World, core_over, start};
 
@@ -148,7 +146,8 @@ impl Witness {
         held(&self.answers).iter().find(|(n, _)| *n == number).map_or(usize::MAX, |(_, at)| *at)
     }
 
-    /// Keeps the writer busy until the gate is dropped, so that what is given meanwhile is committed together.
+    /// Keeps the writer busy until the gate is dropped, so that what is given meanwhile is committed together. The
+    /// gate is bulk: it has a batch of its own, and theirs begins after it with all its time.
     fn gate(&self) -> Gate {
         let gate = Gate(Arc::default());
         let shut = gate.0.clone();
@@ -156,7 +155,7 @@ impl Witness {
             let open = shut.1.wait_while(held(&shut.0), |open| !*open);
             drop(open.unwrap_or_else(PoisonError::into_inner));
         };
-        let spec = Spec { name: "gate", isolation: Isolation::Guarded, priority: Priority::Interactive };
+        let spec = Spec { name: "gate", isolation: Isolation::Guarded, priority: Priority::Bulk };
         self.inner.submit(
             spec,
             Box::new(move |_| {
@@ -369,11 +368,14 @@ impl Day {
 
     fn give(&self, given: &Given) -> Result<Pending, String> {
         let failed = |e: Error| format!("command {}: {e}", given.n);
-        let (n, actor) = (given.n, match &given.deed {
-            Deed::Enter(who, _) => Actor::Taxpayer(*who),
-            Deed::Send(who, _) => who.clone(),
-            Deed::Claim(who, _) | Deed::Close(who, _) => self.core.officer(*who).map_err(failed)?,
-        });
+        let (n, actor) = (
+            given.n,
+            match &given.deed {
+                Deed::Enter(who, _) => Actor::Taxpayer(*who),
+                Deed::Send(who, _) => who.clone(),
+                Deed::Claim(who, _) | Deed::Close(who, _) => self.core.officer(*who).map_err(failed)?,
+            },
+        );
         let session = self.core.as_actor(actor).for_request(&format!("c-{n}")).with_key(&format!("k-{n}")).map_err(failed)?;
         Ok(match given.deed.clone() {
             Deed::Enter(_, cmd) => pending(session.interaction().enter(cmd)),
@@ -391,7 +393,16 @@ impl Day {
             Ok((id(0)?, id(1)?, id(2)?))
         };
         let found = query.query_map([], talk)?.collect::<rusqlite::Result<Vec<_>>>()?;
-        let uuid = |id: u128| format!("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", id >> 96, id >> 80 & 0xFFFF, id >> 64 & 0xFFFF, id >> 48 & 0xFFFF, id & 0xFFFF_FFFF_FFFF);
+        let uuid = |id: u128| {
+            format!(
+                "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+                id >> 96,
+                id >> 80 & 0xFFFF,
+                id >> 64 & 0xFFFF,
+                id >> 48 & 0xFFFF,
+                id & 0xFFFF_FFFF_FFFF
+            )
+        };
         Ok(found
             .into_iter()
             .filter_map(|(id, taxpayer, officer)| {
@@ -423,7 +434,9 @@ impl Day {
         if let [first, ..] = self.core.recount().map_err(failed)?.as_slice() {
             return Err(format!("a projection differs from its rows: {first}"));
         }
-        let verdict = self.core.verify_audit(self.sink.iter().map(|(_, c)| c.clone()).collect()).map_err(failed)?;
+        // The last ones vouch for all before; each costs a millisecond.
+        let sink = self.sink.iter().rev().take(2).map(|(_, c)| c.clone()).collect();
+        let verdict = self.core.verify_audit(sink).map_err(failed)?;
         verdict.finding.map_or(Ok(()), |found| Err(format!("the audit trail: {found:?}")))
     }
 }

@@ -42,21 +42,16 @@ const fn force(cuts: usize, reopen_every: usize, cuts_again: usize) -> Force {
 }
 
 /// Reaches the WAL's thousandth page several times: checkpoints while the host runs.
-const LONG: History = History { creation: force(1000, 500, 50), lives: &[(12, force(1500, 150, 60)), (90, force(5000, 500, 50))] };
+const LONG: History = History { creation: force(1000, 500, 50), lives: &[(12, force(1400, 150, 60)), (90, force(3500, 500, 50))] };
 const SHORT: History = History {
     creation: force(1500, 250, 50),
-    lives: &[
-        (12, force(1500, 100, 60)),
-        (16, force(1500, 100, 60)),
-        (8, force(1500, 100, 60)),
-        (16, force(1500, 100, 60)),
-    ],
+    lives: &[(12, force(1400, 100, 60)), (16, force(1400, 100, 60)), (8, force(1400, 100, 60)), (16, force(1400, 100, 60))],
 };
 const QUICK: History = History { creation: force(150, 75, 20), lives: &[(10, force(400, 100, 30)), (10, force(400, 100, 30))] };
 
 /// See the [module](self).
 pub(crate) fn run(plan: &Plan) -> Outcome {
-    let histories: Vec<&History> = plan.choose(vec![&QUICK; 2], [vec![&LONG; 4], vec![&SHORT; 8]].concat());
+    let histories: Vec<&History> = plan.choose(vec![&QUICK; 2], [vec![&LONG; 3], vec![&SHORT; 8]].concat());
     let _in_place = vfs::InPlace::put();
     let begun = Instant::now();
     let next = AtomicUsize::new(0);
@@ -72,10 +67,7 @@ pub(crate) fn run(plan: &Plan) -> Outcome {
     std::thread::scope(|scope| {
         let hands: Vec<_> = (0..THREADS).map(|_| scope.spawn(work)).collect();
         for hand in hands {
-            match hand.join() {
-                Ok(done) => tally.add(done),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
+            tally.add(hand.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         }
     });
     if let Some(broken) = tally.broken {

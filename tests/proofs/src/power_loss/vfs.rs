@@ -177,7 +177,8 @@ unsafe extern "C" fn open(vfs: *mut sqlite3_vfs, name: *const c_char, file: *mut
             together: 0,
             alone: 0,
         };
-        file.cast::<Opened>().write(Opened { base: sqlite3_file { pMethods: &raw const METHODS }, handle: Box::into_raw(Box::new(handle)) });
+        file.cast::<Opened>()
+            .write(Opened { base: sqlite3_file { pMethods: &raw const METHODS }, handle: Box::into_raw(Box::new(handle)) });
         if !out.is_null() {
             *out = flags;
         }
