@@ -53,6 +53,8 @@ pub(super) struct Tally {
     /// Answered commands that each cut could have lost, summed.
     pub(super) at_stake: usize,
     pub(super) lost: usize,
+    /// Cuts that lost something answered: a command of a caller, or one of the host.
+    pub(super) losing: usize,
     pub(super) corrupt: usize,
     /// Cuts in lives that began with a cut.
     pub(super) again: usize,
@@ -76,6 +78,7 @@ impl Tally {
         self.examined += other.examined;
         self.at_stake += other.at_stake;
         self.lost += other.lost;
+        self.losing += other.losing;
         self.corrupt += other.corrupt;
         self.again += other.again;
         self.states += other.states;
@@ -236,7 +239,7 @@ pub(super) fn attack(bay: &Bay, life: &Life, force: Force, dice: &mut Dice, tall
             }
             Err(e) => {
                 tally.corrupt += usize::from(e.starts_with("corrupt"));
-                tally.lost += usize::from(e.starts_with("lost"));
+                tally.losing += usize::from(e.starts_with("lost"));
                 tally.breaks(told(e));
                 continue;
             }

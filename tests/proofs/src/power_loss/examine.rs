@@ -52,6 +52,7 @@ const WHOLE: &[(&str, &str)] = &[
         "conversations without a record, or the reverse",
         "SELECT (SELECT count(*) FROM conversation) <> (SELECT count(*) FROM audit_record WHERE operation = 'interaction.enter')",
     ),
+    ("rows of a write that failed", "SELECT count(*) FROM segment"),
     ("conversations without a key", "SELECT count(*) FROM conversation WHERE id NOT IN (SELECT subject FROM subject_key)"),
     ("conversations nobody may list", "SELECT count(*) FROM conversation WHERE id NOT IN (SELECT id FROM conversation_scope)"),
     (

@@ -10,7 +10,9 @@ use zhengna_core::core::{Answer, PROJECTIONS};
 use zhengna_core::id::{ConversationId, LineId, OfficerId, TaxpayerId};
 use zhengna_core::interaction::{Claim, Close, Enter, Outcome, SendMessage, SourceChannel};
 use zhengna_core::store::sqlite::SqliteStore;
-use zhengna_core::store::{Done, Isolation, Priority, Published, ReadBody, Signal, Spec, Store, StoreResult, Ticket, WriteBody};
+use zhengna_core::store::{
+    Done, Isolation, Priority, Published, ReadBody, Signal, Spec, Store, StoreResult, Ticket, Tx, WriteBody, segment,
+};
 use zhengna_core::{Core, Error, ManualClock};
 use zhengna_tests::world::{Keep, World, core_over, start};
 
@@ -144,6 +146,16 @@ impl Witness {
     /// Steps taken when the answer to write `number` left.
     fn answered_at(&self, number: usize) -> usize {
         held(&self.answers).iter().find(|(n, _)| *n == number).map_or(usize::MAX, |(_, at)| *at)
+    }
+
+    /// A write that fails after it has written: it must leave nothing, and take nobody's work with it.
+    fn spoil(&self) {
+        let spec = Spec { name: "spoiled", isolation: Isolation::Guarded, priority: Priority::Interactive };
+        let body = |tx: &mut dyn Tx| {
+            segment::put(tx, "spoiled", b"", 0, vec![0; 64])?;
+            Err(Error::SignInRequired)
+        };
+        self.inner.submit(spec, Box::new(body), Box::new(drop));
     }
 
     /// Keeps the writer busy until the gate is dropped, so that what is given meanwhile is committed together. The
@@ -342,6 +354,9 @@ impl Day {
             let given = Given { n, deed, at: self.witness.disk.position(), said: None };
             asked.push((self.given.len(), self.witness.next(), self.give(&given)?));
             self.given.push(given);
+            if dice.percent(5) {
+                self.witness.spoil();
+            }
         }
         drop(gate);
         let mut done = 0;

@@ -42,10 +42,10 @@ const fn force(cuts: usize, reopen_every: usize, cuts_again: usize) -> Force {
 }
 
 /// Reaches the WAL's thousandth page several times: checkpoints while the host runs.
-const LONG: History = History { creation: force(1000, 500, 50), lives: &[(12, force(1400, 150, 60)), (90, force(3500, 500, 50))] };
+const LONG: History = History { creation: force(1000, 500, 50), lives: &[(12, force(1400, 140, 60)), (90, force(3500, 500, 50))] };
 const SHORT: History = History {
-    creation: force(1500, 250, 50),
-    lives: &[(12, force(1400, 100, 60)), (16, force(1400, 100, 60)), (8, force(1400, 100, 60)), (16, force(1400, 100, 60))],
+    creation: force(1200, 300, 50),
+    lives: &[(12, force(1400, 140, 90)), (16, force(1400, 140, 90)), (8, force(1400, 140, 90)), (16, force(1400, 140, 90))],
 };
 const QUICK: History = History { creation: force(150, 75, 20), lives: &[(10, force(400, 100, 30)), (10, force(400, 100, 30))] };
 
@@ -72,8 +72,8 @@ pub(crate) fn run(plan: &Plan) -> Outcome {
     });
     if let Some(broken) = tally.broken {
         return Err(format!(
-            "{broken}\n  of {} cuts: {} answered commands lost of {} at stake, {} databases corrupt",
-            tally.cuts, tally.lost, tally.at_stake, tally.corrupt
+            "{broken}\n  of {} cuts {} lost something answered ({} commands of {} at stake), {} left a corrupt database",
+            tally.cuts, tally.losing, tally.lost, tally.at_stake, tally.corrupt
         ));
     }
     Ok(figures(&tally, histories.len(), begun.elapsed().as_secs_f64()))
