@@ -7,6 +7,14 @@ words! {
     pub enum Bug {
         /// SQLite commits with synchronous=NORMAL: an answered commit is lost with the power.
         FsyncDropped = "fsync_dropped",
+        /// SQLite never syncs, not even around a checkpoint: the database itself is torn.
+        FsyncNever = "fsync_never",
+        /// A batch is answered before its COMMIT.
+        AnswerBeforeCommit = "answer_before_commit",
+        /// A migration runs without a transaction: a cut leaves half a schema, which no start can mend.
+        MigrationInPieces = "migration_in_pieces",
+        /// The answer to a key is remembered in a transaction of its own, after that of the command.
+        AnswerRememberedApart = "answer_remembered_apart",
     }
 }
 

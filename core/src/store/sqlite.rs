@@ -381,6 +381,9 @@ impl Writer {
             }
             return;
         }
+        if planted(Bug::AnswerBeforeCommit) && lane == Priority::Interactive {
+            batch.ran.drain(..).for_each(|(job, outcome)| (job.done)(outcome));
+        }
         if broken.is_none() {
             broken = self.conn.run("COMMIT").err().map(|e| StoreError::Unknown(e.to_string()));
         }
@@ -511,6 +514,17 @@ impl Writer {
     }
 }
 
+/// Only FULL syncs the WAL at each commit.
+fn synchronous() -> &'static str {
+    if planted(Bug::FsyncDropped) {
+        "NORMAL"
+    } else if planted(Bug::FsyncNever) {
+        "OFF"
+    } else {
+        "FULL"
+    }
+}
+
 /// Connections for reading, opened as needed up to a limit.
 struct Readers {
     path: PathBuf,
@@ -578,7 +592,7 @@ impl SqliteConn {
             conn.set_prepared_statement_cache_capacity(limits::PREPARED_STATEMENTS_MAX);
             if flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE) {
                 conn.pragma_update(None, "journal_mode", "WAL")?;
-                conn.pragma_update(None, "synchronous", if planted(Bug::FsyncDropped) { "NORMAL" } else { "FULL" })?;
+                conn.pragma_update(None, "synchronous", synchronous())?;
                 conn.pragma_update(None, "wal_autocheckpoint", limits::WAL_CHECKPOINT_PAGES)?;
                 // Savepoints keep what they may have to take back in memory, and a batch stays there until it commits.
                 conn.pragma_update(None, "temp_store", "MEMORY")?;
@@ -590,7 +604,8 @@ impl SqliteConn {
         let conn = open().map_err(|e| error(&e, "open"))?;
         // Only FULL makes an answered commit survive a power cut in WAL mode; 2 is FULL.
         let synchronous: i64 = conn.pragma_query_value(None, "synchronous", |row| row.get(0)).map_err(|e| error(&e, "open"))?;
-        if flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE) && synchronous != 2 && !planted(Bug::FsyncDropped) {
+        let meant = planted(Bug::FsyncDropped) || planted(Bug::FsyncNever);
+        if flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE) && synchronous != 2 && !meant {
             return Err(StoreError::Backend(format!("synchronous is {synchronous}, not FULL")));
         }
         Ok(Self(conn))
@@ -621,6 +636,9 @@ impl SqlConn for SqliteConn {
     }
 
     fn execute(&mut self, sql: &str, params: &[&Value], table: &'static str) -> StoreResult<u64> {
+        if planted(Bug::AnswerRememberedApart) && table == "idempotency" {
+            self.run("COMMIT; BEGIN IMMEDIATE; SAVEPOINT body")?;
+        }
         let run = || self.0.prepare_cached(sql)?.execute(params_from_iter(params));
         run().map(|n| n as u64).map_err(|e| error(&e, table))
     }

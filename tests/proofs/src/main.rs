@@ -4,6 +4,7 @@
 //! they did and the seeds. Figures go to `docs/reliability.md`.
 
 mod plan;
+mod power_loss;
 mod report;
 
 use std::process::ExitCode;
@@ -24,7 +25,11 @@ struct Proof {
 }
 
 /// Every proof, in the order in which they run.
-const PROOFS: &[Proof] = &[];
+const PROOFS: &[Proof] = &[Proof {
+    name: "power-loss",
+    about: "cuts the power under SQLite at every step; what was answered is there, whole, once",
+    run: power_loss::run,
+}];
 
 #[derive(Parser)]
 #[command(name = "zhengna-proof", about = "Attacks what Zhengna promises and says what came of it.")]

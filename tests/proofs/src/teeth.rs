@@ -14,7 +14,11 @@ const SEEDS: u64 = 3;
 /// The proof that catches each planted bug.
 fn proof_of(bug: Bug) -> &'static str {
     match bug {
-        Bug::FsyncDropped => "power-loss",
+        Bug::FsyncDropped
+        | Bug::FsyncNever
+        | Bug::AnswerBeforeCommit
+        | Bug::MigrationInPieces
+        | Bug::AnswerRememberedApart => "power-loss",
     }
 }
 
