@@ -7,6 +7,14 @@ words! {
     pub enum Bug {
         /// SQLite commits with synchronous=NORMAL: an answered commit is lost with the power.
         FsyncDropped = "fsync_dropped",
+        /// SQLite answers a batch before its COMMIT.
+        AnswerBeforeCommit = "answer_before_commit",
+        /// The door does not remember the answer to an idempotency key.
+        IdempotencyForgotten = "idempotency_forgotten",
+        /// The host runs a write inside its request: it ends where its client leaves.
+        WriteNotDetached = "write_not_detached",
+        /// The host does not give a reader's slot back when its client leaves.
+        SlotLeaked = "slot_leaked",
     }
 }
 
@@ -25,19 +33,17 @@ mod switch {
 
     /// Whether `bug` is switched on.
     #[inline]
-    pub(crate) fn planted(bug: Bug) -> bool {
+    pub fn planted(bug: Bug) -> bool {
         ON.load(Ordering::Relaxed) == bug as usize + 1
     }
 }
 
 #[cfg(feature = "planted")]
-pub use switch::plant;
-#[cfg(feature = "planted")]
-pub(crate) use switch::planted;
+pub use switch::{plant, planted};
 
 /// Whether `bug` is switched on: never, in this build.
 #[cfg(not(feature = "planted"))]
 #[inline]
-pub(crate) const fn planted(_: Bug) -> bool {
+pub const fn planted(_: Bug) -> bool {
     false
 }

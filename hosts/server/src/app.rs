@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use tokio::sync::Semaphore;
 use zhengna_core::access::ActorRef;
 use zhengna_core::operation::Operation;
+use zhengna_core::planted::{Bug, planted};
 use zhengna_core::{Core, Error, limits};
 
 use crate::config::Config;
@@ -155,11 +156,21 @@ impl App {
         let (core, span) = (self.0.core.clone(), tracing::Span::current());
         // The slot goes with the work, which ends later than its caller when that one leaves: else clients that
         // come and go would have any number of reads running.
+        let slot = if planted(Bug::SlotLeaked) {
+            slot.forget();
+            None
+        } else {
+            Some(slot)
+        };
         let work = move || {
             let _slot = slot;
             span.in_scope(|| run(&core))
         };
-        match tokio::task::spawn_blocking(work).await {
+        let ended = tokio::task::spawn_blocking(work).await;
+        if planted(Bug::SlotLeaked) {
+            slots.add_permits(1);
+        }
+        match ended {
             Ok(result) => result.map_err(Problem::from),
             Err(e) => {
                 tracing::error!(error = %e, "a read panicked");
