@@ -26,9 +26,14 @@ mod switch {
 
     static ON: AtomicUsize = AtomicUsize::new(0);
 
-    /// Switches one bug on, in this process and for good.
+    /// Switches one bug on, in this process.
     pub fn plant(bug: Bug) {
         ON.store(bug as usize + 1, Ordering::SeqCst);
+    }
+
+    /// Switches it off again: for a process that only attacks another one.
+    pub fn heal() {
+        ON.store(0, Ordering::SeqCst);
     }
 
     /// Whether `bug` is switched on.
@@ -39,7 +44,7 @@ mod switch {
 }
 
 #[cfg(feature = "planted")]
-pub use switch::{plant, planted};
+pub use switch::{heal, plant, planted};
 
 /// Whether `bug` is switched on: never, in this build.
 #[cfg(not(feature = "planted"))]

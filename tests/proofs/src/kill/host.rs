@@ -12,17 +12,17 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::http::Http;
-use crate::plan;
-
 /// Where the host keeps things: on the disk the build is on, because what is promised is about disks.
 pub(super) struct Files {
     program: PathBuf,
     dir: TempDir,
+    bug: Option<&'static str>,
 }
 
 impl Files {
-    /// An empty directory, and the program beside this one (`ZHENGNA_HOST` names another).
-    pub(super) fn new() -> Result<Self, String> {
+    /// An empty directory, and the program beside this one (`ZHENGNA_HOST` names another), with a planted bug or
+    /// without.
+    pub(super) fn new(bug: Option<&'static str>) -> Result<Self, String> {
         let own = std::env::current_exe().map_err(|e| e.to_string())?;
         let beside = own.parent().unwrap_or(Path::new(".")).to_owned();
         let program = std::env::var_os("ZHENGNA_HOST").map_or_else(|| beside.join("zhengna"), PathBuf::from);
@@ -30,7 +30,7 @@ impl Files {
             return Err(format!("there is no host {}: cargo build --release --package zhengna-server", program.display()));
         }
         let dir = tempfile::Builder::new().prefix("proof-kill-").tempdir_in(&beside).map_err(|e| e.to_string())?;
-        Ok(Self { program, dir })
+        Ok(Self { program, dir, bug })
     }
 
     fn at(&self, name: &str) -> PathBuf {
@@ -60,7 +60,7 @@ impl Files {
         let mut command = Command::new(&self.program);
         command.args(args).env_clear().envs(self.variables()).stdin(Stdio::null());
         command.stderr(log(OpenOptions::new().create(true).append(true).open(self.at("log")))?);
-        if let Some(bug) = plan::planted() {
+        if let Some(bug) = self.bug {
             command.env("ZHENGNA_PLANTED", bug);
         }
         Ok(command)

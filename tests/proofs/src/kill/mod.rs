@@ -150,10 +150,11 @@ pub(crate) fn run(plan: &Plan) -> Outcome {
     );
     let mut rng = Rng::seed_from_u64(plan.seed);
     let mut counted = Counted::default();
-    let files = Files::new()?;
+    let bug = plan::planted_elsewhere();
+    let files = Files::new(bug)?;
     let places = setting::furnish(&files, amounts.clients, amounts.served)?;
     let mut host = Host::start(&files)?;
-    if let Some(bug) = plan::planted()
+    if let Some(bug) = bug
         && !files.log().contains(&format!("planted: {bug}"))
     {
         // Not a finding: a host without the bug in it would pass for one in which it was caught.
