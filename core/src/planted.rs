@@ -9,6 +9,8 @@ words! {
         FsyncDropped = "fsync_dropped",
         /// SQLite answers a batch before its COMMIT.
         AnswerBeforeCommit = "answer_before_commit",
+        /// Opening SQLite throws the write-ahead log of the process before away, as something stale.
+        WalDiscarded = "wal_discarded",
         /// The door does not remember the answer to an idempotency key.
         IdempotencyForgotten = "idempotency_forgotten",
         /// The host runs a write inside its request: it ends where its client leaves.

@@ -148,7 +148,8 @@ impl Host {
     /// SIGSTOP or SIGCONT: the machine takes the processor away for a while, as a busy hypervisor does.
     pub(super) fn signal(&self, name: &str) -> Result<(), String> {
         let pid = self.child().id().to_string();
-        let sent = Command::new("kill").args([&format!("-{name}"), &pid]).status();
+        // Every shell has `kill` built in; not every machine has the program.
+        let sent = Command::new("/bin/sh").args(["-c", "kill -s \"$0\" \"$1\"", name, &pid]).status();
         if sent.is_ok_and(|s| s.success()) { Ok(()) } else { Err(format!("SIG{name} could not be sent")) }
     }
 
