@@ -5,6 +5,8 @@
 //! one order.
 
 use serde_json::{Value, json};
+use zhengna_core::Clock as _;
+use zhengna_server::system::SystemClock;
 
 use super::http::{Answer, Http, Lost};
 
@@ -101,9 +103,11 @@ impl Client {
         self.pending.is_some()
     }
 
+    /// A version 7 UUID: of this moment, or of one long ago, as from every second client, whose clock is wrong.
     fn key(&mut self) -> String {
         self.keys += 1;
-        format!("019a0000-0000-7000-8{:03x}-{:012x}", self.name, self.keys)
+        let millis = if self.name.is_multiple_of(2) { SystemClock.now().micros() / 1000 } else { 0x019a_0000_0000 };
+        format!("{:08x}-{:04x}-7000-8{:03x}-{:012x}", millis >> 16, millis & 0xffff, self.name, self.keys)
     }
 
     fn next(&mut self) -> Write {
