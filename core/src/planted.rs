@@ -9,12 +9,20 @@ words! {
         FsyncDropped = "fsync_dropped",
         /// SQLite never syncs, not even around a checkpoint: the database itself is torn.
         FsyncNever = "fsync_never",
-        /// A batch is answered before its COMMIT.
+        /// SQLite answers a batch before its COMMIT.
         AnswerBeforeCommit = "answer_before_commit",
         /// A migration runs without a transaction: a cut leaves half a schema, which no start can mend.
         MigrationInPieces = "migration_in_pieces",
         /// The answer to a key is remembered in a transaction of its own, after that of the command.
         AnswerRememberedApart = "answer_remembered_apart",
+        /// Opening SQLite throws the write-ahead log of the process before away, as something stale.
+        WalDiscarded = "wal_discarded",
+        /// The door does not remember the answer to an idempotency key.
+        IdempotencyForgotten = "idempotency_forgotten",
+        /// The host runs a write inside its request: it ends where its client leaves.
+        WriteNotDetached = "write_not_detached",
+        /// The host does not give a reader's slot back when its client leaves.
+        SlotLeaked = "slot_leaked",
     }
 }
 
@@ -26,26 +34,29 @@ mod switch {
 
     static ON: AtomicUsize = AtomicUsize::new(0);
 
-    /// Switches one bug on, in this process and for good.
+    /// Switches one bug on, in this process.
     pub fn plant(bug: Bug) {
         ON.store(bug as usize + 1, Ordering::SeqCst);
     }
 
+    /// Switches it off again: for a process that only attacks another one.
+    pub fn heal() {
+        ON.store(0, Ordering::SeqCst);
+    }
+
     /// Whether `bug` is switched on.
     #[inline]
-    pub(crate) fn planted(bug: Bug) -> bool {
+    pub fn planted(bug: Bug) -> bool {
         ON.load(Ordering::Relaxed) == bug as usize + 1
     }
 }
 
 #[cfg(feature = "planted")]
-pub use switch::plant;
-#[cfg(feature = "planted")]
-pub(crate) use switch::planted;
+pub use switch::{heal, plant, planted};
 
 /// Whether `bug` is switched on: never, in this build.
 #[cfg(not(feature = "planted"))]
 #[inline]
-pub(crate) const fn planted(_: Bug) -> bool {
+pub const fn planted(_: Bug) -> bool {
     false
 }

@@ -3,6 +3,8 @@
 //! `make proof` runs every proof once, bounded; `make soak` runs them again and again with fresh seeds; both print what
 //! they did and the seeds. Figures go to `docs/reliability.md`.
 
+mod await_points;
+mod kill;
 mod plan;
 mod power_loss;
 mod report;
@@ -25,11 +27,23 @@ struct Proof {
 }
 
 /// Every proof, in the order in which they run.
-const PROOFS: &[Proof] = &[Proof {
-    name: "power-loss",
-    about: "cuts the power under SQLite at every step; what was answered is there, whole, once",
-    run: power_loss::run,
-}];
+const PROOFS: &[Proof] = &[
+    Proof {
+        name: "power-loss",
+        about: "cuts the power under SQLite at every step; what was answered is there, whole, once",
+        run: power_loss::run,
+    },
+    Proof {
+        name: "await-points",
+        about: "every handler's future, dropped at every poll, leaves nothing half-done and nothing held",
+        run: await_points::run,
+    },
+    Proof {
+        name: "kill",
+        about: "the real host, killed with SIGKILL under load over HTTP, remembers every acknowledgement once",
+        run: kill::run,
+    },
+];
 
 #[derive(Parser)]
 #[command(name = "zhengna-proof", about = "Attacks what Zhengna promises and says what came of it.")]
