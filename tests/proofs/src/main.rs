@@ -3,7 +3,10 @@
 //! `make proof` runs every proof once, bounded; `make soak` runs them again and again with fresh seeds; both print what
 //! they did and the seeds. Figures go to `docs/reliability.md`.
 
+mod claims;
+mod isolation;
 mod plan;
+mod postgres;
 mod report;
 
 use std::process::ExitCode;
@@ -24,7 +27,11 @@ struct Proof {
 }
 
 /// Every proof, in the order in which they run.
-const PROOFS: &[Proof] = &[];
+const PROOFS: &[Proof] = &[
+    Proof { name: "claims", about: "a line served by many officers at once, and last places wanted by many", run: claims::run },
+    Proof { name: "isolation", about: "anomalies, and rivals in every operation that writes, on two hosts", run: isolation::run },
+    Proof { name: "postgres", about: "two hosts while server, backends, connections and network fail", run: postgres::run },
+];
 
 #[derive(Parser)]
 #[command(name = "zhengna-proof", about = "Attacks what Zhengna promises and says what came of it.")]

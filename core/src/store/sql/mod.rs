@@ -7,7 +7,7 @@ use std::rc::Rc;
 pub use text::{Dialect, declared_ddl, declared_schema};
 #[cfg(feature = "testing")]
 pub use text::{RangeForm, range_forms};
-use text::{Shape, text};
+use text::{Shape, compared_version, text};
 
 use super::deadline::Deadline;
 use super::lock_order::LockOrder;
@@ -116,7 +116,7 @@ fn given(table: &'static Table, row: &Row) -> Row {
 
 fn versioned(table: &'static Table, row: &Row) -> impl Iterator<Item = Value> {
     let mut values = table.key_of(row);
-    values.extend(table.version.map(|v| row[v].clone()));
+    values.extend(compared_version(table).map(|v| row[v].clone()));
     values.into_iter()
 }
 
