@@ -42,6 +42,7 @@ pub(crate) fn run(plan: &Plan) -> Outcome {
     for cycle in 0..cycles {
         let fault = Fault::of(plan, cycle);
         let told = |e: String| format!("cycle {cycle} ({}): {e}", fault.name());
+        let cycle_begun = Instant::now();
         let stall = one(&stage, fault, plan.seed ^ (cycle as u64) << 32).map_err(told)?;
         if fault.cuts_a_host_off() {
             cut_off = cut_off.max(stage.ledger.longest());
@@ -53,6 +54,7 @@ pub(crate) fn run(plan: &Plan) -> Outcome {
             let longest = stalls.entry(fault.name()).or_default();
             *longest = stall.max(*longest);
         }
+        println!("  cycle {cycle}: {}, {:.1} s", fault.name(), cycle_begun.elapsed().as_secs_f64());
         *counts.entry(fault.name()).or_default() += 1;
         ran += 1;
         if begun.elapsed() > budget {

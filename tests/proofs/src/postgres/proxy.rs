@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// A COMMIT as the client sends it: a simple query.
 const COMMIT: &[u8] = b"Q\0\0\0\x0bCOMMIT\0";
@@ -266,8 +267,8 @@ fn downstream(shared: &Shared, link: &Link, mut from: UnixStream, mut to: TcpStr
             Trap::Fatal => {
                 shared.sprung.fatal.fetch_add(1, Ordering::SeqCst);
                 to.write_all(FATAL)?;
-                // The pooler closes in its own time: when the host next says something.
-                while from.read(&mut buffer)? > 0 {}
+                // A pooler says so first and closes then: the host hears the one before it sees the other.
+                std::thread::sleep(Duration::from_millis(20));
                 return Ok(());
             }
             _ => to.write_all(&buffer[..n])?,

@@ -33,7 +33,8 @@ pub(super) struct Stage {
     readers: [Reader; 2],
     pub(super) callers: Vec<Caller>,
     pub(super) hosts: [Core; 2],
-    world: World,
+    /// Keeps the database, and the officers' posts.
+    _world: World,
     pub(super) proxies: [Proxy; 2],
     pub(super) ledger: Ledger,
     url: String,
@@ -73,7 +74,7 @@ impl Stage {
         }
         let hosts = [core, second];
         let readers = [Reader::on(hosts[0].clone()), Reader::on(hosts[1].clone())];
-        Ok(Self { readers, callers, hosts, world, proxies, ledger: Ledger::default(), url, cluster })
+        Ok(Self { readers, callers, hosts, _world: world, proxies, ledger: Ledger::default(), url, cluster })
     }
 
     /// Waits until each host has done `more`.
@@ -121,12 +122,6 @@ impl Stage {
 
     /// Healed and quiet: both hosts know what the rows say, and every event has been read once, in order.
     pub(super) fn settle(&self) -> Result<(), String> {
-        for (n, host) in self.hosts.iter().enumerate() {
-            let differences = settle(host, |core| core.recount().unwrap_or_else(|e| vec![e.to_string()]), Vec::is_empty);
-            if !differences.is_empty() {
-                return Err(format!("host {n} knows something else than the rows: {differences:?}"));
-            }
-        }
         let places = |row: &postgres::Row| format!("{}.{}", row.get::<_, i64>(0), row.get::<_, i64>(1));
         let all: Vec<String> = query(&self.url, "SELECT xid, seq FROM journal ORDER BY xid, seq")?.iter().map(places).collect();
         for (n, reader) in self.readers.iter().enumerate() {
@@ -137,6 +132,13 @@ impl Stage {
             let read = reader.see(|r| r.places.len());
             if wrong.is_some() || read != all.len() {
                 return Err(format!("the reader of host {n} was given {read} events of {}: {}", all.len(), wrong.unwrap_or_default()));
+            }
+        }
+        for (n, host) in self.hosts.iter().enumerate() {
+            let differences = settle(host, |core| core.recount().unwrap_or_else(|e| vec![e.to_string()]), Vec::is_empty);
+            if !differences.is_empty() {
+                let some = &differences[..differences.len().min(3)];
+                return Err(format!("host {n} knows {} things otherwise than the rows: {some:?}", differences.len()));
             }
         }
         Ok(())
@@ -181,7 +183,11 @@ impl Stage {
                 return Err(format!("{what}: {difference}"));
             }
         }
-        let verdict = self.world.seal();
+        let seal = |core: &Core| {
+            while core.seal_audit()?.more {}
+            core.verify_audit(core.checkpoints_after(0)?)
+        };
+        let verdict = settle(&self.hosts[0], seal, |v| v.as_ref().is_ok_and(|v| v.unsealed == 0)).map_err(|e| format!("sealing: {e}"))?;
         if let Some(finding) = verdict.finding {
             return Err(format!("the audit chain: {finding:?}"));
         }
