@@ -8,7 +8,7 @@
 //! - of the attempts with one key, all in all one is there.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -56,6 +56,8 @@ pub(super) struct Ledger {
     done: Mutex<[u64; 2]>,
     moved: Condvar,
     longest: Mutex<Duration>,
+    /// A caller has found something wrong: nobody need wait for anything.
+    over: AtomicBool,
 }
 
 /// What became of every attempt.
@@ -156,12 +158,27 @@ impl Ledger {
     /// When it does not get there: nothing goes on any more.
     pub(super) fn progress(&self, host: usize, before: u64, more: u64) -> Result<(), String> {
         let done = lock(&self.done);
-        let waited = self.moved.wait_timeout_while(done, PATIENCE, |done| done[host] < before + more);
+        let waited = self.moved.wait_timeout_while(done, PATIENCE, |done| done[host] < before + more && !self.is_over());
         let (done, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+        if self.is_over() {
+            return Err("given up".into());
+        }
         if timeout.timed_out() {
             return Err(format!("host {host} did {} of {more} things in {PATIENCE:?}", done[host] - before));
         }
         Ok(())
+    }
+
+    /// A caller has found something wrong.
+    pub(super) fn give_up(&self) {
+        let _done = lock(&self.done); // so that nobody misses it between looking and waiting
+        self.over.store(true, Ordering::SeqCst);
+        self.moved.notify_all();
+    }
+
+    /// Whether a caller has found something wrong.
+    pub(super) fn is_over(&self) -> bool {
+        self.over.load(Ordering::SeqCst)
     }
 
     /// The longest time a caller waited for an answer since this was last asked.

@@ -97,7 +97,8 @@ fn one(stage: &Stage, fault: Fault, seed: u64) -> Result<Duration, String> {
                 scope.spawn(move || {
                     let ended = caller.run(&stage.hosts, &stage.ledger, seed + n as u64, stop);
                     if ended.is_err() {
-                        stop.store(true, Ordering::SeqCst); // the first to find something ends the cycle
+                        stop.store(true, Ordering::SeqCst);
+                        stage.ledger.give_up();
                     }
                     ended
                 })

@@ -93,7 +93,7 @@ impl Stage {
         let (begun, signals) = (Instant::now(), self.hosts[0].store().signal());
         while !is_so() {
             signals.wait_past(signals.count(), Duration::from_millis(2));
-            if begun.elapsed() > PATIENCE {
+            if begun.elapsed() > PATIENCE || self.ledger.is_over() {
                 return Err(format!("waited in vain until {what}"));
             }
         }
