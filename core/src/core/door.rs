@@ -100,11 +100,11 @@ impl Session {
             Ok(ready) => ready,
             Err(e) => return failed(e),
         };
+        let place = idempotency::Place::of(&call);
         self.core.0.store.submit_for(Self::spec(operation, Priority::Interactive), move |tx| {
             let ctx = call.ctx();
             let again = |tx: &mut dyn Tx| -> Result<Option<R>, Error> {
-                let remembered = if operation.answers_repeats { idempotency::find(tx, &ctx, &digest)? } else { None };
-                let Some(answer) = remembered else { return Ok(None) };
+                let Some(answer) = place.map_or(Ok(None), |place| place.find(tx, &digest))? else { return Ok(None) };
                 reauthorise(tx, &ctx, command.target())?;
                 serde_json::from_str(&answer).map(Some).map_err(|e| StoreError::Corrupt(format!("a remembered answer: {e}")).into())
             };
@@ -120,8 +120,8 @@ impl Session {
             if operation.audited {
                 audit::record(tx, &ctx, Deed { subject: answer.subject(), reason: command.reason(), digest, rows: 1 })?;
             }
-            if operation.answers_repeats {
-                idempotency::remember(tx, &ctx, digest, &answer)?;
+            if let Some(place) = place {
+                place.remember(tx, digest, &answer)?;
             }
             Ok(answer)
         })

@@ -114,7 +114,7 @@ pub(super) fn run(plan: &Plan, engine: Engine, figures: &mut Figures) -> Result<
     figures.add(&format!("{name}: officers, waiting, entering meanwhile"), format!("{officers}, {backlog}, {late}"));
     figures.add(&format!("{name}: served by one officer, least and most"), format!("{least}, {most}"));
     figures.add(&format!("{name}: longest claim, ms"), longest.as_millis());
-    figures.add(&format!("{name}: answers \"conflict\", asked again"), line.again.load(Ordering::SeqCst));
+    figures.add(&format!("{name}: told to try again (conflict, busy, too long)"), line.again.load(Ordering::SeqCst));
     if let Some(deadlocks) = deadlocks(&world.keep)? {
         if deadlocks > 0 {
             return Err(format!("{name}: {deadlocks} deadlocks"));
