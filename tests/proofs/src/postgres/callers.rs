@@ -2,12 +2,13 @@
 //! Whoever is told that something failed asks anew with another key, and whoever is told nothing with the same one.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use zhengna_core::Core;
 use zhengna_core::access::Actor;
 use zhengna_core::crypto::Rng;
 use zhengna_core::id::{ConversationId, LineId, TaxpayerId};
 use zhengna_core::interaction::{Claim, Close, Enter, Leave, Outcome as Ending, SendMessage, SourceChannel};
+use zhengna_core::{Core, limits};
 
 use super::ledger::Ledger;
 use rand_core::{Rng as _, SeedableRng};
@@ -16,7 +17,7 @@ use rand_core::{Rng as _, SeedableRng};
 #[derive(Clone)]
 pub(super) enum Caller {
     /// Writes in one conversation, on one host; every fourth message without a key.
-    Writer { host: usize, taxpayer: TaxpayerId, conversation: ConversationId },
+    Writer { host: usize, line: LineId, taxpayer: TaxpayerId, conversation: Arc<Mutex<ConversationId>> },
     /// Serves one taxpayer again and again, in a line of their own, on any host.
     Desk { line: LineId, taxpayer: TaxpayerId, officer: Actor },
 }
@@ -27,7 +28,14 @@ impl Caller {
         let mut rng = Rng::seed_from_u64(seed);
         while !stop.load(Ordering::SeqCst) {
             match self {
-                Self::Writer { host, taxpayer, conversation } => write(hosts, ledger, &mut rng, *host, *taxpayer, *conversation)?,
+                Self::Writer { host, line, taxpayer, conversation } => {
+                    let mut conversation = conversation.lock().unwrap_or_else(PoisonError::into_inner);
+                    let number = write(hosts, ledger, &mut rng, *host, *taxpayer, *conversation)?;
+                    if number > limits::MESSAGES_PER_CONVERSATION_MAX / 4 {
+                        leave(hosts, ledger, || *host, *taxpayer, *conversation)?;
+                        *conversation = enter(hosts, ledger, || *host, *line, *taxpayer)?;
+                    }
+                }
                 Self::Desk { line, taxpayer, officer } => serve(hosts, ledger, &mut rng, *line, *taxpayer, officer)?,
             }
         }
@@ -42,13 +50,13 @@ fn write(
     host: usize,
     who: TaxpayerId,
     conversation: ConversationId,
-) -> Result<(), String> {
+) -> Result<i64, String> {
     let send = SendMessage { conversation, text: "请问".into() };
     let (number, key) = if rng.next_u32() % 4 == 0 {
         let sent = ledger.once(hosts, host, |core, request| {
             core.as_actor(Actor::Taxpayer(who)).for_request(request).interaction().send(send.clone()).wait()
         })?;
-        let Some(sent) = sent else { return Ok(()) };
+        let Some(sent) = sent else { return Ok(0) };
         (sent.number, None)
     } else {
         let (sent, key) = ledger.insist(
@@ -59,23 +67,15 @@ fn write(
         (sent.number, Some(key))
     };
     ledger.wrote(conversation.as_bytes(), number, key);
-    Ok(())
+    Ok(number)
 }
 
 fn serve(hosts: &[Core; 2], ledger: &Ledger, rng: &mut Rng, line: LineId, who: TaxpayerId, officer: &Actor) -> Result<(), String> {
     let mut host = || (rng.next_u32() % 2) as usize;
     let leaves = host() == 0;
-    let enter = Enter { line, topic: "问".into(), channel: SourceChannel::Kiosk };
-    let (entered, _) = ledger.insist(hosts, &mut host, |core, attempt| {
-        attempt(core.as_actor(Actor::Taxpayer(who)))?.interaction().enter(enter.clone()).wait()
-    })?;
-    let conversation = entered.conversation;
+    let conversation = enter(hosts, ledger, &mut host, line, who)?;
     if leaves {
-        return ledger
-            .insist(hosts, &mut host, |core, attempt| {
-                attempt(core.as_actor(Actor::Taxpayer(who)))?.interaction().leave(Leave { conversation }).wait()
-            })
-            .map(drop);
+        return leave(hosts, ledger, &mut host, who, conversation);
     }
     let (claimed, _) = ledger
         .insist(hosts, &mut host, |core, attempt| attempt(core.as_actor(officer.clone()))?.interaction().claim(Claim { line }).wait())?;
@@ -86,4 +86,24 @@ fn serve(hosts: &[Core; 2], ledger: &Ledger, rng: &mut Rng, line: LineId, who: T
     let closed =
         ledger.insist(hosts, &mut host, |core, attempt| attempt(core.as_actor(officer.clone()))?.interaction().close(close.clone()).wait());
     closed.map(drop)
+}
+
+fn enter(hosts: &[Core; 2], ledger: &Ledger, host: impl FnMut() -> usize, line: LineId, who: TaxpayerId) -> Result<ConversationId, String> {
+    let enter = Enter { line, topic: "问".into(), channel: SourceChannel::Kiosk };
+    let entered =
+        ledger.insist(hosts, host, |core, attempt| attempt(core.as_actor(Actor::Taxpayer(who)))?.interaction().enter(enter.clone()).wait());
+    entered.map(|(entered, _)| entered.conversation)
+}
+
+fn leave(
+    hosts: &[Core; 2],
+    ledger: &Ledger,
+    host: impl FnMut() -> usize,
+    who: TaxpayerId,
+    conversation: ConversationId,
+) -> Result<(), String> {
+    let left = ledger.insist(hosts, host, |core, attempt| {
+        attempt(core.as_actor(Actor::Taxpayer(who)))?.interaction().leave(Leave { conversation }).wait()
+    });
+    left.map(drop)
 }

@@ -1,8 +1,8 @@
 //! The server, the two hosts, who calls them, and the comparison with what the rows say.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use postgres::{Client, NoTls};
@@ -22,7 +22,7 @@ use super::reader::Reader;
 use crate::plan::Plan;
 
 /// Writers, half of them on each host.
-const WRITERS: usize = 6;
+const WRITERS: usize = 4;
 /// Desks, on both hosts.
 const DESKS: usize = 3;
 /// Longest wait for what must come about.
@@ -64,7 +64,8 @@ impl Stage {
         for n in 0..WRITERS {
             let enter = Enter { line: world.line, topic: "问".into(), channel: SourceChannel::Web };
             let entered = world.taxpayer(n).interaction().enter(enter).wait().map_err(|e| format!("entering: {e}"))?;
-            callers.push(Caller::Writer { host: n % 2, taxpayer: world.taxpayers[n], conversation: entered.conversation });
+            let conversation = Arc::new(Mutex::new(entered.conversation));
+            callers.push(Caller::Writer { host: n % 2, line: world.line, taxpayer: world.taxpayers[n], conversation });
         }
         for n in 0..DESKS {
             let open = OpenLine { name: format!("窗口{n}"), authority: code(NANGUAN) };
