@@ -374,6 +374,25 @@ fn stores_may_be_used_and_dropped_inside_a_runtime() {
     }
 }
 
+/// The first call waits for the line, and its repeat behind it: the repeat is answered as the first, not refused because
+/// of what the first did.
+#[test]
+fn a_repeat_that_comes_while_the_first_call_is_under_way_gets_its_answer() {
+    let world = zhengna_tests::world::World::new(Engine::Postgres);
+    let connect = || postgres::Client::connect(url(&world.keep), postgres::NoTls).unwrap();
+    let (mut outside, mut onlooker) = (connect(), connect()); // who has begun a transaction sees no more of the activity
+    outside.batch_execute("BEGIN; SELECT FROM line FOR UPDATE").unwrap();
+    let enter = || world.taxpayer(0).with_key("once").unwrap().interaction().enter(world.enter());
+    let (first, repeat) = (enter(), enter());
+    let began = std::time::Instant::now();
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while onlooker.query_one(waiting, &[]).unwrap().get::<_, i64>(0) < 2 {
+        assert!(began.elapsed() < Duration::from_secs(20), "the two never met");
+    }
+    outside.batch_execute("ROLLBACK").unwrap();
+    assert_eq!(first.wait().unwrap(), repeat.wait().unwrap());
+}
+
 /// A row of a transaction that began earlier may still appear before one that is there already: readers wait for it.
 #[test]
 fn a_reader_of_the_journal_never_passes_a_transaction_that_is_still_open() {

@@ -23,6 +23,24 @@ words! {
         WriteNotDetached = "write_not_detached",
         /// The host does not give a reader's slot back when its client leaves.
         SlotLeaked = "slot_leaked",
+        /// The journal is read without the horizon: an event that commits late is passed over.
+        JournalPastHorizon = "journal_past_horizon",
+        /// A COMMIT whose answer was lost counts as a conflict, and the body runs again.
+        UnknownCommitRetried = "unknown_commit_retried",
+        /// A COMMIT whose answer was lost is told as a failure.
+        UnknownToldFailed = "unknown_told_failed",
+        /// Updates and deletes do not compare the version of the row.
+        VersionUnchecked = "version_unchecked",
+        /// Serializable writes run as READ COMMITTED.
+        SerializableDowngraded = "serializable_downgraded",
+        /// A claim does not lock the line, nor look whether the first in it still waits.
+        DoubleClaim = "double_claim",
+        /// A claim passes over the first in line when there is a second.
+        LineOvertaken = "line_overtaken",
+        /// An officer may hold one conversation more than their capacity.
+        CapacityOffByOne = "capacity_off_by_one",
+        /// Who waits, as other hosts know it, does not follow those who leave.
+        FollowMissed = "follow_missed",
     }
 }
 

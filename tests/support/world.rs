@@ -252,7 +252,7 @@ impl World {
 
 /// Asks until the answer is good, at most ten seconds; the last answer. Between two asks waits for a commit, or
 /// a moment.
-fn settle<T>(core: &Core, ask: impl Fn(&Core) -> T, good: impl Fn(&T) -> bool) -> T {
+pub fn settle<T>(core: &Core, ask: impl Fn(&Core) -> T, good: impl Fn(&T) -> bool) -> T {
     let signal = core.store().signal();
     let mut answer = ask(core);
     for _ in 0..1000 {

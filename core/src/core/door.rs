@@ -1,6 +1,7 @@
 //! The door: how each class of operation runs.
 //!
-//! A command: static permission, begin, idempotency, object scope, rule, audit record, commit, publish.
+//! A command: static permission, begin, idempotency, object scope, rule, audit record, commit, publish. What a rule
+//! refuses is looked up once more: the first call with the same key may have been under way.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -102,11 +103,20 @@ impl Session {
         let place = idempotency::Place::of(&call);
         self.core.0.store.submit_for(Self::spec(operation, Priority::Interactive), move |tx| {
             let ctx = call.ctx();
-            if let Some(answer) = place.map_or(Ok(None), |place| place.find(tx, &digest))? {
+            let again = |tx: &mut dyn Tx| -> Result<Option<R>, Error> {
+                let Some(answer) = place.map_or(Ok(None), |place| place.find(tx, &digest))? else { return Ok(None) };
                 reauthorise(tx, &ctx, command.target())?;
-                return serde_json::from_str(&answer).map_err(|e| StoreError::Corrupt(format!("a remembered answer: {e}")).into());
+                serde_json::from_str(&answer).map(Some).map_err(|e| StoreError::Corrupt(format!("a remembered answer: {e}")).into())
+            };
+            if let Some(answer) = again(tx)? {
+                return Ok(answer);
             }
-            let answer = rule(tx, &ctx, command.clone())?;
+            let answer = match rule(tx, &ctx, command.clone()) {
+                // A repeat that came while the first call was under way waited for its locks, and is refused because
+                // of what that call did: by now its answer is there.
+                Err(refused @ Error::Refused(_)) => return again(tx)?.ok_or(refused),
+                other => other?,
+            };
             if operation.audited {
                 audit::record(tx, &ctx, Deed { subject: answer.subject(), reason: command.reason(), digest, rows: 1 })?;
             }

@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::id::{ConversationId, LineId};
 use crate::journal::{Event, EventKind};
 use crate::limits;
+use crate::planted::{Bug, planted};
 use crate::store::{Change, Column, Projection, ReadTx, Reads, Record, Row, StoreError, Watch, position, stretch};
 
 type Order = (i64, i64);
@@ -92,6 +93,9 @@ impl Projection for ReadyLines {
 
     fn follow(&mut self, event: &Event, tx: &mut dyn ReadTx) -> Result<(), Error> {
         let Some(id) = event.conversation() else { return Ok(()) };
+        if planted(Bug::FollowMissed) && event.kind == EventKind::Left {
+            return Ok(());
+        }
         if !matches!(event.kind, EventKind::Entered | EventKind::Left | EventKind::Prioritised | EventKind::Claimed | EventKind::Closed) {
             return Ok(());
         }
@@ -152,7 +156,8 @@ pub(super) fn first_waiting(tx: &mut dyn ReadTx, line: &Line) -> Result<Option<C
     if let Some(first) = tx.project(|ready: &ReadyLines| ready.first(line.id)) {
         return Ok(first);
     }
-    let range = stretch(Some(Conversation::BY_WAIT), (line.id, ConversationState::Waiting)).limit(1);
+    let range =
+        stretch(Some(Conversation::BY_WAIT), (line.id, ConversationState::Waiting)).limit(if planted(Bug::LineOvertaken) { 2 } else { 1 });
     let first: Vec<Conversation> = tx.scan(Engine::work("the first of a line that the caller opened"), range)?;
-    Ok(first.first().map(|c| c.id))
+    Ok(first.last().map(|c| c.id))
 }

@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use fallible_iterator::FallibleIterator;
-use postgres::error::SqlState;
+use postgres::error::{DbError, Severity, SqlState};
 use postgres::types::{IsNull, ToSql, Type};
 use postgres::{Client, NoTls, Statement};
 
@@ -26,6 +26,7 @@ use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::journal::{self, Cursor};
 use crate::limits;
+use crate::planted::{Bug, planted};
 
 const WRITERS: usize = limits::POSTGRES_CONNECTIONS - READERS;
 const READERS: usize = 3;
@@ -365,6 +366,7 @@ fn attempt_write(inner: &Inner, slot: &mut Option<PgConn>, spec: Spec, body: &mu
     let conn = connection(inner, slot)?;
     let begin = match spec.isolation {
         Isolation::Guarded => "BEGIN ISOLATION LEVEL READ COMMITTED",
+        Isolation::Serializable if planted(Bug::SerializableDowngraded) => "BEGIN ISOLATION LEVEL READ COMMITTED",
         Isolation::Serializable => "BEGIN ISOLATION LEVEL SERIALIZABLE",
     };
     conn.client.batch_execute(begin).map_err(|e| error(&e, "begin"))?;
@@ -381,14 +383,30 @@ fn attempt_write(inner: &Inner, slot: &mut Option<PgConn>, spec: Spec, body: &mu
     match conn.client.batch_execute("COMMIT") {
         Ok(()) => Ok(()),
         // The server says it did not commit.
-        Err(e) if e.as_db_error().is_some() && !conn.client.is_closed() => {
+        Err(e) if e.as_db_error().is_some_and(refuses) && !conn.client.is_closed() => {
             let _ = conn.client.batch_execute("ROLLBACK"); // already rolled back by the failed COMMIT
             Err(error(&e, "commit").into())
         }
         Err(e) => {
             *slot = None;
-            Err(StoreError::Unknown(e.to_string()).into())
+            Err(unknown(&e).into())
         }
+    }
+}
+
+/// Whether an answer to COMMIT means that it was not done. One that ends the connection says nothing of the kind: it may
+/// come from a pooler whose server went away after it had passed the COMMIT on.
+fn refuses(e: &DbError) -> bool {
+    let unknown = [SqlState::TRANSACTION_RESOLUTION_UNKNOWN, SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN];
+    e.parsed_severity() == Some(Severity::Error) && !unknown.contains(e.code())
+}
+
+/// Nobody knows whether the COMMIT was done: neither run again nor told as a failure.
+fn unknown(e: &postgres::Error) -> StoreError {
+    match () {
+        () if planted(Bug::UnknownCommitRetried) => StoreError::Conflict,
+        () if planted(Bug::UnknownToldFailed) => StoreError::Backend(e.to_string()),
+        () => StoreError::Unknown(e.to_string()),
     }
 }
 
@@ -478,6 +496,14 @@ impl PgConn {
             url.parse().map_err(|e: postgres::Error| StoreError::Backend(format!("connection string: {e}")))?;
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(Duration::from_secs(5));
+        }
+        // A server that is gone without a word must not hold a thread for hours, which is what TCP does by itself.
+        if config.get_tcp_user_timeout().is_none() {
+            config.tcp_user_timeout(limits::POSTGRES_SILENCE_MAX);
+        }
+        if config.get_keepalives_interval().is_none() && config.get_keepalives_retries().is_none() {
+            let probe = limits::POSTGRES_SILENCE_MAX / 4;
+            config.keepalives_idle(probe).keepalives_interval(probe).keepalives_retries(3);
         }
         config.application_name("zhengna");
         let mut client = config.connect(NoTls).map_err(|e| error(&e, "connect"))?;

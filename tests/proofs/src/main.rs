@@ -4,8 +4,12 @@
 //! they did and the seeds. Figures go to `docs/reliability.md`.
 
 mod await_points;
+mod claims;
+mod isolation;
 mod kill;
 mod plan;
+mod plan;
+mod postgres;
 mod power_loss;
 mod report;
 
@@ -43,6 +47,9 @@ const PROOFS: &[Proof] = &[
         about: "the real host, killed with SIGKILL under load over HTTP, remembers every acknowledgement once",
         run: kill::run,
     },
+    Proof { name: "claims", about: "a line served by many officers at once, and last places wanted by many", run: claims::run },
+    Proof { name: "isolation", about: "anomalies, and rivals in every operation that writes, on two hosts", run: isolation::run },
+    Proof { name: "postgres", about: "two hosts while server, backends, connections and network fail", run: postgres::run },
 ];
 
 #[derive(Parser)]

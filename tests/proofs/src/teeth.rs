@@ -19,6 +19,11 @@ fn proof_of(bug: Bug) -> &'static str {
         | Bug::AnswerBeforeCommit
         | Bug::MigrationInPieces
         | Bug::AnswerRememberedApart => "power-loss",
+        Bug::WalDiscarded => "kill",
+        Bug::IdempotencyForgotten | Bug::WriteNotDetached | Bug::SlotLeaked => "await-points",
+        Bug::JournalPastHorizon | Bug::UnknownCommitRetried | Bug::UnknownToldFailed | Bug::FollowMissed => "postgres",
+        Bug::VersionUnchecked | Bug::SerializableDowngraded => "isolation",
+        Bug::DoubleClaim | Bug::LineOvertaken | Bug::CapacityOffByOne => "claims",
     }
 }
 

@@ -7,7 +7,7 @@ use std::rc::Rc;
 pub use text::{Dialect, declared_ddl, declared_schema};
 #[cfg(feature = "testing")]
 pub use text::{RangeForm, range_forms};
-use text::{Shape, text};
+use text::{Shape, compared_version, text};
 
 use super::deadline::Deadline;
 use super::lock_order::LockOrder;
@@ -134,7 +134,7 @@ fn given<'a>(table: &'static Table, row: &'a Row) -> &'a [Value] {
 }
 
 fn versioned<'a>(table: &'static Table, row: &'a Row) -> impl Iterator<Item = &'a Value> {
-    table.key.iter().copied().chain(table.version).map(|c| &row[c])
+    table.key.iter().copied().chain(compared_version(table)).map(|c| &row[c])
 }
 
 impl<C: SqlConn> RawRead for SqlTx<'_, C> {
