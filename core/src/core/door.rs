@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::id::{ConversationId, LineId};
 use crate::interaction::{Conversation, Line};
 use crate::operation::{Class, Operation};
+use crate::planted::{Bug, planted};
 use crate::store::{Priority, ReadTx, Reads, Spec, StoreError, StoreExt, Ticket, Tx, ticket};
 
 /// What a command answers: ids and numbers only, so that the answer may be remembered for a repeat.
@@ -107,7 +108,7 @@ impl Session {
                 return serde_json::from_str(&answer).map_err(|e| StoreError::Corrupt(format!("a remembered answer: {e}")).into());
             }
             let answer = rule(tx, &ctx, command.clone())?;
-            if operation.audited {
+            if operation.audited && !(planted(Bug::AuditMissing) && operation == &crate::operation::LEAVE) {
                 audit::record(tx, &ctx, Deed { subject: answer.subject(), reason: command.reason(), digest, rows: 1 })?;
             }
             if operation.answers_repeats {

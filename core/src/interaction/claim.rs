@@ -11,6 +11,7 @@ use crate::error::{Error, Refusal};
 use crate::id::{ConversationId, LineId};
 use crate::journal::{self, EventKind, Topic};
 use crate::limits;
+use crate::planted::{Bug, planted};
 use crate::store::{Reads, StoreError, Tx, Writes, stretch};
 
 /// Takes the first in line.
@@ -45,7 +46,7 @@ pub fn claim(tx: &mut dyn Tx, ctx: &Ctx, cmd: Claim) -> Result<Claimed, Error> {
     let officer = tx.lock_row::<Officer>((me,))?.ok_or(Error::SignInRequired)?.trust("the caller's own record").into_inner();
     let holding = stretch(Some(Conversation::BY_OFFICER), (me, ConversationState::Active)).limit(limits::OFFICER_CAPACITY_MAX as u32);
     let holding = tx.scan::<Conversation>(Engine::work("the caller's own conversations"), holding)?.len() as i64;
-    if holding >= officer.capacity {
+    if holding >= officer.capacity + i64::from(planted(Bug::CapacityIgnored)) {
         return Err(Error::Refused(Refusal::AtCapacity(holding)));
     }
     let found = tx.lock_row::<Line>((cmd.line,))?;

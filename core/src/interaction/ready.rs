@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::id::{ConversationId, LineId};
 use crate::journal::{Event, EventKind};
 use crate::limits;
+use crate::planted::{Bug, planted};
 use crate::store::{Change, Projection, ReadTx, Reads, Record, Row, StoreError, Table, stretch};
 
 type Order = (i64, i64);
@@ -28,7 +29,8 @@ impl ReadyLines {
 
     /// The first in line.
     pub fn first(&self, line: LineId) -> Option<ConversationId> {
-        self.lines.get(&line)?.values().next().copied()
+        let waiting = self.lines.get(&line)?;
+        if planted(Bug::LineOrderReversed) { waiting.values().next_back().copied() } else { waiting.values().next().copied() }
     }
 
     /// How many stand before a waiting conversation.

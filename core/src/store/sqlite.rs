@@ -423,7 +423,8 @@ impl Writer {
                 }
             },
             Err(e) => {
-                let _ = self.conn.run("ROLLBACK TO body; RELEASE body"); // fails when the engine has rolled back already
+                let end = if planted(Bug::SavepointNotRolledBack) { "RELEASE body" } else { "ROLLBACK TO body; RELEASE body" };
+                let _ = self.conn.run(end); // fails when the engine has rolled back already
                 self.undo(&changes);
                 tracing::debug!(operation = job.spec.name, error = %e, "write rolled back");
                 (Err(e), Vec::new())
@@ -446,6 +447,9 @@ impl Writer {
     }
 
     fn undo(&mut self, changes: &[Change]) {
+        if planted(Bug::ProjectionNotUndone) {
+            return;
+        }
         if let Err(e) = self.tentative.undo(changes) {
             tracing::error!(error = %e, "projections could not be taken back; rebuilding");
             let mut tx = SqlTx::new(&mut self.conn, None, Projected::Absent);

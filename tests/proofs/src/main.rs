@@ -5,6 +5,7 @@
 
 mod plan;
 mod report;
+mod simulation;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -24,7 +25,11 @@ struct Proof {
 }
 
 /// Every proof, in the order in which they run.
-const PROOFS: &[Proof] = &[];
+const PROOFS: &[Proof] = &[Proof {
+    name: "simulation",
+    about: "days of the bureau with storage that fails, hosts that restart, clocks that jump, against a plain model",
+    run: simulation::run,
+}];
 
 #[derive(Parser)]
 #[command(name = "zhengna-proof", about = "Attacks what Zhengna promises and says what came of it.")]
