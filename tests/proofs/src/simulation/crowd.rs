@@ -45,16 +45,34 @@ pub(crate) struct Broken {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Intent {
     Arrive,
-    Poll { officer: u8 },
-    Turn { conversation: u32, officer: u8, left: u8 },
-    Leave { conversation: u32 },
-    Ask { conversation: u32 },
-    Retry { nth: u32 },
-    Tick { nth: u32 },
+    Poll {
+        officer: u8,
+    },
+    Turn {
+        conversation: u32,
+        officer: u8,
+        left: u8,
+    },
+    Leave {
+        conversation: u32,
+    },
+    Ask {
+        conversation: u32,
+    },
+    Retry {
+        nth: u32,
+    },
+    Tick {
+        nth: u32,
+    },
     Probe,
     Drop,
-    Back { officer: u8 },
+    Back {
+        officer: u8,
+    },
     Restart,
+    /// A restart that is not followed by others.
+    Once,
     TurnClock,
 }
 
@@ -209,7 +227,7 @@ impl Crowd {
         let often = if self.faults > 0 { 20 * MINUTE } else { HOUR };
         let wait = self.dice.between(often / 4, often);
         self.after(wait, Intent::Restart);
-        let wait = self.dice.between(5 * MINUTE, 3 * HOUR);
+        let wait = self.dice.between(MINUTE, 20 * MINUTE);
         self.after(wait, Intent::TurnClock);
         while let Some(Reverse((at, _, intent))) = self.queue.pop() {
             self.now = self.now.max(at);
@@ -267,16 +285,20 @@ impl Crowd {
                 self.after(wait, Intent::Restart);
                 self.restart()
             }
+            Intent::Once => self.restart(),
             Intent::TurnClock => {
                 // Back by minutes and right again later; or the night, a weekend, passes at once.
                 if self.skew != 0 {
                     self.skew = 0;
                 } else if self.dice.chance(700) {
                     self.skew = -self.dice.between(SECOND, 10 * MINUTE);
+                    // A host that starts again has not seen the later time.
+                    let soon = self.dice.between(SECOND, 2 * MINUTE);
+                    self.after(soon, Intent::Once);
                 } else {
                     self.now += self.dice.between(MINUTE, 12 * HOUR);
                 }
-                let wait = self.dice.between(5 * MINUTE, 2 * HOUR);
+                let wait = self.dice.between(5 * MINUTE, HOUR);
                 self.after(wait, Intent::TurnClock);
                 Ok(())
             }

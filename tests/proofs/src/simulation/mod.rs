@@ -9,7 +9,7 @@ mod shrink;
 mod stage;
 mod step;
 
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,8 @@ use stage::Setting;
 use step::{Dice, mixed};
 
 const PER_YEAR: u64 = 365 * PER_DAY as u64;
-/// One world per thread; the machine that `make proof` is measured on has two cores.
+/// Threads that play worlds in memory and on SQLite; the machine that `make proof` is measured on has two cores. One
+/// more plays those on PostgreSQL, which mostly waits for the server.
 const THREADS: usize = 2;
 
 /// When worlds begin: an ordinary Monday, the end of a year, the day before a leap day, a second before midnight.
@@ -36,6 +37,16 @@ enum Task {
     World { plot: Plot, twice: bool },
     /// The same world on every engine named: the traces must be the same.
     Engines { plot: Plot, engines: Vec<Engine> },
+}
+
+impl Task {
+    /// Whether a thread that takes it up mostly waits for a server.
+    fn waits(&self) -> bool {
+        match self {
+            Self::World { plot, .. } => plot.setting.engine == Engine::Postgres,
+            Self::Engines { engines, .. } => engines.contains(&Engine::Postgres),
+        }
+    }
 }
 
 /// Sums over worlds of one engine.
@@ -108,26 +119,27 @@ fn tasks(plan: &Plan) -> Vec<Task> {
 
 /// Plays days of the bureau.
 pub(crate) fn run(plan: &Plan) -> Outcome {
-    let (tasks, next, stop) = (tasks(plan), AtomicUsize::new(0), AtomicBool::new(false));
-    let (sums, broken) = (Mutex::new(Sums::default()), Mutex::new(None));
+    let (waiting, working): (Vec<Task>, Vec<Task>) = tasks(plan).into_iter().partition(Task::waits);
+    let (waiting, working) = ((waiting, AtomicUsize::new(0)), (working, AtomicUsize::new(0)));
+    let (sums, broken, stop) = (Mutex::new(Sums::default()), Mutex::new(None), AtomicBool::new(false));
     let begun = Instant::now();
-    std::thread::scope(|scope| {
-        for _ in 0..THREADS {
-            scope.spawn(|| {
-                while !stop.load(Ordering::SeqCst) {
-                    let Some(task) = tasks.get(next.fetch_add(1, Ordering::SeqCst)) else { return };
-                    if let Err(what) = perform(plan, task, &sums) {
-                        stop.store(true, Ordering::SeqCst);
-                        broken.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get_or_insert(what);
-                    }
-                }
-            });
+    let work = |(tasks, next): &(Vec<Task>, AtomicUsize)| {
+        while !stop.load(Ordering::SeqCst) {
+            let Some(task) = tasks.get(next.fetch_add(1, Ordering::SeqCst)) else { return };
+            if let Err(what) = perform(plan, task, &sums) {
+                stop.store(true, Ordering::SeqCst);
+                broken.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(what);
+            }
         }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| work(&waiting));
+        (0..THREADS).for_each(|_| drop(scope.spawn(|| work(&working))));
     });
-    if let Some(what) = broken.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
+    if let Some(what) = broken.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(what);
     }
-    let sums = sums.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let sums = sums.into_inner().unwrap_or_else(PoisonError::into_inner);
     Ok(figures(&sums, begun.elapsed()))
 }
 
@@ -140,7 +152,7 @@ fn perform(plan: &Plan, task: &Task, sums: &Mutex<Sums>) -> Result<(), String> {
                 if first.trace != second.trace {
                     return Err(format!("the same seed gave another trace: {plot:?}"));
                 }
-                sums.lock().unwrap_or_else(std::sync::PoisonError::into_inner).twice += 1;
+                sums.lock().unwrap_or_else(PoisonError::into_inner).twice += 1;
             }
         }
         Task::Engines { plot, engines } => {
@@ -152,7 +164,7 @@ fn perform(plan: &Plan, task: &Task, sums: &Mutex<Sums>) -> Result<(), String> {
             if traces.windows(2).any(|w| w[0].1 != w[1].1) {
                 return Err(format!("the engines gave different traces: {traces:?} of {plot:?}"));
             }
-            sums.lock().unwrap_or_else(std::sync::PoisonError::into_inner).alike += 1;
+            sums.lock().unwrap_or_else(PoisonError::into_inner).alike += 1;
         }
     }
     Ok(())
@@ -161,7 +173,7 @@ fn perform(plan: &Plan, task: &Task, sums: &Mutex<Sums>) -> Result<(), String> {
 fn timed(plan: &Plan, plot: &Plot, sums: &Mutex<Sums>) -> Result<Played, String> {
     let begun = Instant::now();
     let played = play(plot).map_err(|broken: Broken| shrink::told(plot, &broken, Duration::from_secs(plan.choose(3, 60))))?;
-    let mut sums = sums.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut sums = sums.lock().unwrap_or_else(PoisonError::into_inner);
     let sum = &mut sums.by_engine[place(plot.setting.engine)];
     sum.worlds += 1;
     sum.counts.add(&played.counts);

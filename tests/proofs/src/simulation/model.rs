@@ -648,14 +648,16 @@ impl Model {
 
     fn words(&self, who: Who, label: u32, after: i64) -> Vec<Words> {
         let all = self.conversations[&label].messages.iter().zip(1i64..);
-        all.filter(|(_, number)| *number > after).map(|(m, number)| Words {
-            number,
-            by_taxpayer: matches!(m.who, Who::Taxpayer(_)),
-            mine: m.who == who,
-            key: m.key,
-            text: text(m.text),
-            at: m.at,
-        }).collect()
+        all.filter(|(_, number)| *number > after)
+            .map(|(m, number)| Words {
+                number,
+                by_taxpayer: matches!(m.who, Who::Taxpayer(_)),
+                mine: m.who == who,
+                key: m.key,
+                text: text(m.text),
+                at: m.at,
+            })
+            .collect()
     }
 
     fn place(&self, now: i64, label: u32) -> Told {

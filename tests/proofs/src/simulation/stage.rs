@@ -100,20 +100,8 @@ impl Stage {
         }
         core.ensure_timers().expect("sets timers");
         officers.push(stranger);
-        let mut stage = Self {
-            core,
-            faults,
-            setting,
-            clock,
-            entropy,
-            keep,
-            lines,
-            officers,
-            taxpayers,
-            supervisor,
-            idle_hand,
-            actors: Vec::new(),
-        };
+        let mut stage =
+            Self { core, faults, setting, clock, entropy, keep, lines, officers, taxpayers, supervisor, idle_hand, actors: Vec::new() };
         stage.look_up();
         if setting.sessions {
             for who in SIGNED_IN {

@@ -18,37 +18,103 @@ pub(crate) enum Who {
 /// One deed. Conversations are named by the order in which they were begun in the whole run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Deed {
-    Enter { who: Who, line: u8, label: u32 },
-    Leave { who: Who, conversation: u32 },
-    Claim { who: Who, line: u8 },
-    Send { who: Who, conversation: u32, text: u32 },
-    Read { who: Who, conversation: u32, number: i64 },
-    Close { who: Who, conversation: u32, outcome: u8 },
-    Prioritise { who: Who, conversation: u32 },
+    Enter {
+        who: Who,
+        line: u8,
+        label: u32,
+    },
+    Leave {
+        who: Who,
+        conversation: u32,
+    },
+    Claim {
+        who: Who,
+        line: u8,
+    },
+    Send {
+        who: Who,
+        conversation: u32,
+        text: u32,
+    },
+    Read {
+        who: Who,
+        conversation: u32,
+        number: i64,
+    },
+    Close {
+        who: Who,
+        conversation: u32,
+        outcome: u8,
+    },
+    Prioritise {
+        who: Who,
+        conversation: u32,
+    },
     // Looking.
-    Look { who: Who, conversation: u32 },
-    Messages { who: Who, conversation: u32, after: i64 },
-    Position { who: Who, conversation: u32 },
-    Waiting { who: Who, line: u8 },
-    Mine { who: Who, limit: u32 },
-    List { who: Who, limit: u32 },
-    Transcript { who: Who, conversation: u32 },
-    Review { who: Who, conversation: u32 },
+    Look {
+        who: Who,
+        conversation: u32,
+    },
+    Messages {
+        who: Who,
+        conversation: u32,
+        after: i64,
+    },
+    Position {
+        who: Who,
+        conversation: u32,
+    },
+    Waiting {
+        who: Who,
+        line: u8,
+    },
+    Mine {
+        who: Who,
+        limit: u32,
+    },
+    List {
+        who: Who,
+        limit: u32,
+    },
+    Transcript {
+        who: Who,
+        conversation: u32,
+    },
+    Review {
+        who: Who,
+        conversation: u32,
+    },
     /// An event reader goes on where it stopped.
-    Follow { who: Who, max: u32 },
-    Present { who: Who },
+    Follow {
+        who: Who,
+        max: u32,
+    },
+    Present {
+        who: Who,
+    },
     // Sessions.
-    SignIn { who: Who },
+    SignIn {
+        who: Who,
+    },
     /// A request of the last session of somebody; a send where `writes`, else a look.
-    Use { who: Who, writes: bool },
+    Use {
+        who: Who,
+        writes: bool,
+    },
     WriteTouches,
-    IssueTicket { who: Who },
+    IssueTicket {
+        who: Who,
+    },
     /// The last ticket that was issued, used or not.
     Redeem,
-    SignOut { who: Who },
+    SignOut {
+        who: Who,
+    },
     // The host.
     RunDue,
-    Deliver { well: bool },
+    Deliver {
+        well: bool,
+    },
     Seal,
     Checkpoint,
     /// The host dies and starts again. What is in memory only is gone; a store on disk is opened again.
