@@ -36,6 +36,7 @@ pub(crate) const LINES: [&str; 4] = [NANGUAN, NANGUAN, KUANCHENG, JILIN_CITY];
 pub(crate) const CAPACITY: usize = 3;
 /// The taxpayers who sign in where anybody does, and the officer.
 pub(crate) const SIGNED_IN: [Who; 3] = [Who::Taxpayer(0), Who::Taxpayer(1), Who::Officer(0)];
+const DAY: i64 = 24 * 3600 * 1_000_000;
 const PASSWORD: &str = "Xiang-Kan-2026";
 
 /// Randomness by step and call: the same whatever other steps were cut out, and for a step that is taken again.
@@ -86,7 +87,8 @@ fn settings(told: bool) -> Settings {
 impl Stage {
     pub(crate) fn new(setting: Setting) -> Self {
         zhengna_tests::faults::quiet();
-        let clock = Arc::new(ManualClock::at(Timestamp::from_micros(setting.start)));
+        // Posts were given the day before: however far a clock goes back, officers hold them.
+        let clock = Arc::new(ManualClock::at(Timestamp::from_micros(setting.start - DAY)));
         let entropy = Arc::new(StepEntropy { seed: setting.seed, step: AtomicU64::new(0), calls: AtomicU64::new(0) });
         let keep = Keep::fresh(setting.engine);
         let faults = FaultStore::over(keep.open());
