@@ -144,7 +144,7 @@ impl Crowd {
             let wait = self.dice.between(SECOND, 20 * SECOND);
             self.after(wait, Intent::Retry { nth: self.retries.len() as u32 - 1 });
         }
-        if came == Came::Failed && strike.is_some_and(|s| s.fault == Fault::Crash) && self.dice.chance(250) {
+        if came == Came::Failed && strike.is_some_and(|s| s.fault == Fault::Crash) && self.dice.chance(60) {
             self.restart()?;
         }
         if let (Came::Done, Some(key)) = (came, key) {
@@ -417,8 +417,8 @@ impl Crowd {
         if nth % 30 == 0 {
             self.take(Deed::Tail, None)?;
         }
-        // Scans cost as much as there is to see, so they become rarer as the world grows.
-        if nth.is_power_of_two() && nth >= 16 {
+        // Scans cost as much as there is to see, so they become rarer as the world grows: at 16, 64, 256...
+        if nth.is_power_of_two() && nth >= 16 && nth.trailing_zeros() % 2 == 0 {
             self.take(Deed::Scan, None)?;
         }
         if self.plot.setting.sessions {
@@ -430,7 +430,7 @@ impl Crowd {
     fn sessions(&mut self, nth: u32) -> Result<(), String> {
         let Some(who) = self.dice.pick(&SIGNED_IN) else { return Ok(()) };
         let writes = self.dice.chance(500);
-        if self.take(Deed::Use { who, writes }, None)? != Came::Done && self.dice.chance(100) {
+        if self.take(Deed::Use { who, writes }, None)? != Came::Done && self.dice.chance(100 / (1 + u64::from(nth) / 60)) {
             self.take(Deed::SignIn { who }, None)?;
         }
         if nth % 2 == 0 {

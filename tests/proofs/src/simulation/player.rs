@@ -21,7 +21,7 @@ use zhengna_core::{Core, Error, Timestamp, limits, operation};
 use zhengna_tests::world::Engine;
 
 use super::model::{About, LEASE_ROWS, Model, OUTCOMES, State, Subject, Told, View, Wait, Words, audited};
-use super::stage::{CAPACITY, Setting, Stage, text};
+use super::stage::{CAPACITY, SLOW_MAX, Setting, Stage, patiently, slow, text};
 use super::step::{Deed, Step, Who};
 
 /// What came of a step, for whoever decides what to do next.
@@ -110,13 +110,6 @@ pub(crate) struct Player {
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Steps after which the journal is compared.
 const UNREAD_MAX: u32 = 64;
-/// Times a step is taken again that the machine was too slow for.
-const SLOW_MAX: u32 = 20;
-
-fn slow(e: &StoreError) -> bool {
-    matches!(e, StoreError::Busy | StoreError::TooLong { .. } | StoreError::Conflict)
-}
-
 fn micros(at: Option<Timestamp>) -> Option<i64> {
     at.map(Timestamp::micros)
 }
@@ -131,7 +124,7 @@ fn state_of(state: ConversationState) -> State {
 
 impl Player {
     pub(crate) fn new(setting: Setting) -> Checked<Self> {
-        let stage = Stage::new(setting);
+        let stage = Stage::new(setting).map_err(|e| format!("the world cannot be furnished: {e}"))?;
         let now = stage.core.now().micros();
         let mut names = HashMap::new();
         let officers = (0..stage.officers.len() as u8).map(Who::Officer);
@@ -851,7 +844,7 @@ impl Player {
     }
 
     fn restart(&mut self, step: &Step) -> Checked<Came> {
-        self.stage.restart()?;
+        self.stage.restart().map_err(|e| format!("a restart: {e}"))?;
         self.stage.turn_to(step.number, step.at);
         self.model.restart();
         let (now, should) = (self.core().now().micros(), self.model.now(step.at));
@@ -893,7 +886,7 @@ impl Player {
                 stands
             }
             Deed::WriteTouches => {
-                let written = self.core().write_down_touches().map_err(|e| format!("touches: {e}"))?;
+                let written = patiently(|| self.core().write_down_touches()).map_err(|e| format!("touches: {e}"))?;
                 let should = self.model.wrote_touches(step.at);
                 if written != should {
                     return Err(format!("{written} sessions were written down, should be {should}"));
@@ -902,7 +895,7 @@ impl Player {
             }
             Deed::IssueTicket { who } => {
                 let caller = self.caller(who);
-                let issued = self.stage.session(who, None).access().issue_ticket(&caller).wait();
+                let issued = patiently(|| self.stage.session(who, None).access().issue_ticket(&caller).wait());
                 let should = self.model.ticket_issued(step.at, who);
                 let given = match issued {
                     Ok(issued) => {
@@ -919,7 +912,7 @@ impl Player {
             }
             Deed::Redeem => {
                 let ticket = self.ticket.clone().unwrap_or_default();
-                let opened = match self.core().redeem(&ticket).wait() {
+                let opened = match patiently(|| self.core().redeem(&ticket).wait()) {
                     Ok(caller) => Some(caller.actor.as_ref()),
                     Err(Error::SignInRequired) => None,
                     Err(e) => return Err(format!("redeeming: {e}")),
@@ -932,7 +925,7 @@ impl Player {
             }
             Deed::SignOut { who } => {
                 let caller = self.caller(who);
-                self.stage.session(who, None).access().sign_out(&caller).wait().map_err(|e| format!("signing out: {e}"))?;
+                patiently(|| self.stage.session(who, None).access().sign_out(&caller).wait()).map_err(|e| format!("signing out: {e}"))?;
                 self.model.signed_out(step.at, who);
                 true
             }
@@ -971,12 +964,7 @@ impl Player {
         self.counts.scans += 1;
         self.recount()?;
         self.tail(now)?;
-        self.seal_all()?;
-        let verdict = self.verdict()?;
-        let all = self.trail_start + self.model.records.len() as i64;
-        if verdict.verified != all || verdict.unsealed != 0 {
-            return Err(format!("{} records verify, {} are unsealed, there should be {all}", verdict.verified, verdict.unsealed));
-        }
+        self.verify()?;
         let (mut after, mut seen) = (None, Vec::new());
         let supervisor = self.stage.session(Who::Supervisor, None);
         loop {
@@ -1001,6 +989,17 @@ impl Player {
             if told != should {
                 return Err(format!("the messages of #{} are {told:?}\n  should be {should:?}", view.conversation));
             }
+        }
+        Ok(())
+    }
+
+    /// Every record is there, chained, and as it was when it was signed for.
+    fn verify(&mut self) -> Checked<()> {
+        self.seal_all()?;
+        let verdict = self.verdict()?;
+        let all = self.trail_start + self.model.records.len() as i64;
+        if verdict.verified != all || verdict.unsealed != 0 || verdict.checkpoints != self.checkpoints.len() {
+            return Err(format!("{verdict:?}, there should be {all} records and {} checkpoints", self.checkpoints.len()));
         }
         Ok(())
     }
@@ -1046,20 +1045,22 @@ impl Player {
         if !stuck.is_empty() {
             return Err(format!("stuck after all faults ended: {}", stuck[..stuck.len().min(5)].join(", ")));
         }
+        // Signed for to the end, also by what a fault kept from the second sink.
+        self.tail(now)?;
+        self.seal_all()?;
+        patiently(|| self.core().checkpoint_audit(true)).map_err(|e| e.to_string())?;
+        self.checkpoints = self.core().checkpoints_after(0).map_err(|e| e.to_string())?;
+        let (signed, all) = (self.checkpoints.last().map_or(0, |c| c.number), self.sealed);
+        if signed != all {
+            return Err(format!("{signed} of {all} records are signed for"));
+        }
         self.scan(now)?;
         let told = if self.stage.setting.told { self.model.closed_count() } else { 0 };
         if self.received.len() != told {
             return Err(format!("the outside heard of {} closed conversations, there are {told}", self.received.len()));
         }
-        self.core().checkpoint_audit(true).map_err(|e| e.to_string())?;
-        self.checkpoints = self.core().checkpoints_after(0).map_err(|e| e.to_string())?;
-        let verdict = self.verdict()?;
-        let signed = self.checkpoints.last().map_or(0, |c| c.number);
-        if verdict.checkpoints != self.checkpoints.len() || signed != verdict.verified {
-            return Err(format!("{signed} of {} records are signed for", verdict.verified));
-        }
-        let again = self.core().run_due(1000).map_err(|e| e.to_string())?;
-        let leased = self.core().lease_deliveries(1).map_err(|e| e.to_string())?;
+        let again = patiently(|| self.core().run_due(1000)).map_err(|e| e.to_string())?;
+        let leased = patiently(|| self.core().lease_deliveries(1)).map_err(|e| e.to_string())?;
         if again > 1 || !leased.is_empty() {
             return Err(format!("{again} timers and {} deliveries are left", leased.len()));
         }
