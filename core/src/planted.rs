@@ -31,7 +31,7 @@ words! {
         TimeGoesBack = "time_goes_back",
         /// A row that comes into somebody's reach by an update does not appear in their lists.
         PostingNotMoved = "posting_not_moved",
-        /// What a failed body wrote before it failed stays in the SQLite batch.
+        /// What a failed body wrote before it failed stays in its SQLite batch.
         SavepointNotRolledBack = "savepoint_not_rolled_back",
         /// The outside is not told of conversations that the system closed.
         DeliveryForgotten = "delivery_forgotten",
