@@ -41,6 +41,34 @@ words! {
         CapacityOffByOne = "capacity_off_by_one",
         /// Who waits, as other hosts know it, does not follow those who leave.
         FollowMissed = "follow_missed",
+        /// Whoever came last is served first.
+        LineOrderReversed = "line_order_reversed",
+        /// The scope of an idempotency key leaves out actor and operation.
+        IdempotencyByKeyOnly = "idempotency_by_key_only",
+        /// A key that comes with another body is answered as if it were the same.
+        KeyBodyIgnored = "key_body_ignored",
+        /// A read mark follows what the client says, back too.
+        ReadMarkMovesBack = "read_mark_moves_back",
+        /// What is kept in memory stays as it was when a body is rolled back.
+        ProjectionNotUndone = "projection_not_undone",
+        /// Whoever knows an id sees the object.
+        UnscopedGet = "unscoped_get",
+        /// Sealing skips a number now and then.
+        ChainGap = "chain_gap",
+        /// Leaving a line leaves no audit record.
+        AuditMissing = "audit_missing",
+        /// The idle timer is not set again when somebody wrote meanwhile.
+        TimerNotRearmed = "timer_not_rearmed",
+        /// A message is given the host's time even where that is earlier than the message before.
+        TimeGoesBack = "time_goes_back",
+        /// A row that comes into somebody's reach by an update does not appear in their lists.
+        PostingNotMoved = "posting_not_moved",
+        /// What a failed body wrote before it failed stays in its SQLite batch.
+        SavepointNotRolledBack = "savepoint_not_rolled_back",
+        /// The outside is not told of conversations that the system closed.
+        DeliveryForgotten = "delivery_forgotten",
+        /// A socket ticket opens a socket as often as it is shown.
+        SocketTicketReusable = "socket_ticket_reusable",
     }
 }
 

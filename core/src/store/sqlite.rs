@@ -418,7 +418,7 @@ impl Writer {
         batch.changes.append(&mut run.changes);
         let mut intact = self.open_still();
         if intact.is_ok() && !batch.careful && run.outcome.is_err() {
-            if run.wrote {
+            if run.wrote && !planted(Bug::SavepointNotRolledBack) {
                 intact = self.start_over(batch);
             }
             if intact.is_ok() && run.too_long() {
@@ -507,6 +507,9 @@ impl Writer {
     }
 
     fn undo(&mut self, changes: &[Change]) {
+        if planted(Bug::ProjectionNotUndone) {
+            return;
+        }
         if let Err(e) = self.tentative.undo(changes) {
             tracing::error!(error = %e, "projections could not be taken back; rebuilding");
             let mut tx = SqlTx::new(&mut self.conn, None, Projected::Absent);

@@ -8,10 +8,10 @@ mod claims;
 mod isolation;
 mod kill;
 mod plan;
-mod plan;
 mod postgres;
 mod power_loss;
 mod report;
+mod simulation;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -32,6 +32,11 @@ struct Proof {
 
 /// Every proof, in the order in which they run.
 const PROOFS: &[Proof] = &[
+    Proof {
+        name: "simulation",
+        about: "days of the bureau with storage that fails, hosts that restart, clocks that jump, against a plain model",
+        run: simulation::run,
+    },
     Proof {
         name: "power-loss",
         about: "cuts the power under SQLite at every step; what was answered is there, whole, once",

@@ -24,6 +24,20 @@ fn proof_of(bug: Bug) -> &'static str {
         Bug::JournalPastHorizon | Bug::UnknownCommitRetried | Bug::UnknownToldFailed | Bug::FollowMissed => "postgres",
         Bug::VersionUnchecked | Bug::SerializableDowngraded => "isolation",
         Bug::DoubleClaim | Bug::LineOvertaken | Bug::CapacityOffByOne => "claims",
+        Bug::LineOrderReversed
+        | Bug::IdempotencyByKeyOnly
+        | Bug::KeyBodyIgnored
+        | Bug::ReadMarkMovesBack
+        | Bug::ProjectionNotUndone
+        | Bug::UnscopedGet
+        | Bug::ChainGap
+        | Bug::AuditMissing
+        | Bug::TimerNotRearmed
+        | Bug::TimeGoesBack
+        | Bug::PostingNotMoved
+        | Bug::SavepointNotRolledBack
+        | Bug::DeliveryForgotten
+        | Bug::SocketTicketReusable => "simulation",
     }
 }
 
