@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use chrono::{DateTime, FixedOffset, SecondsFormat};
+use chrono::{DateTime, Datelike as _, FixedOffset, SecondsFormat};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// An instant: whole microseconds since 1970-01-01T00:00:00Z.
@@ -52,9 +52,12 @@ impl Timestamp {
         }
     }
 
-    /// Reads RFC 3339 text of any offset.
+    /// Reads RFC 3339 text of any offset, if it has four digits for the year in Beijing too: what is read can be
+    /// written and read again.
     pub fn parse(text: &str) -> Option<Self> {
-        DateTime::parse_from_rfc3339(text).ok().map(|t| Self(t.timestamp_micros()))
+        let beijing = FixedOffset::east_opt(BEIJING_OFFSET_SECONDS)?;
+        let read = DateTime::parse_from_rfc3339(text).ok()?.with_timezone(&beijing);
+        (0..=9999).contains(&read.year()).then(|| Self(read.timestamp_micros()))
     }
 }
 
@@ -128,5 +131,15 @@ mod tests {
         assert_eq!(Timestamp::parse(&t.rfc3339()), Some(t));
         assert_eq!(t.plus(Duration::from_micros(1)).since(t), Duration::from_micros(1));
         assert_eq!(t.since(t.plus(Duration::from_secs(1))), Duration::ZERO);
+    }
+
+    #[test]
+    fn an_instant_that_could_not_be_written_back_is_not_read() {
+        for text in ["9999-12-31T23:59:59Z", "0000-01-01T00:00:00+23:59"] {
+            assert_eq!(Timestamp::parse(text), None, "{text}");
+        }
+        for text in ["9999-12-31T23:59:59.999999+08:00", "0000-01-01T00:00:00.000000+08:00"] {
+            assert_eq!(Timestamp::parse(text).unwrap().rfc3339(), text);
+        }
     }
 }

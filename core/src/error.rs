@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::clock::Timestamp;
 use crate::crypto::CryptoError;
 use crate::id::ConversationId;
+use crate::planted::{Bug, planted};
 use crate::store::StoreError;
 
 /// Why an operation did not happen.
@@ -292,13 +293,13 @@ pub(crate) fn text(field: &'static str, value: &str, max: usize) -> Result<Strin
 }
 
 /// Takes no room: alone it would be a text that nobody can see. Joiners inside words and emoji stay.
-fn is_invisible(c: char) -> bool {
+pub(crate) fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200B}'..='\u{200F}' | '\u{2060}'..='\u{2064}' | '\u{FEFF}' | '\u{00AD}') || turns_text(c)
 }
 
 /// Turns the direction of what follows.
-fn turns_text(c: char) -> bool {
-    matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+pub(crate) fn turns_text(c: char) -> bool {
+    matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}') && !planted(Bug::MarksPass)
 }
 
 #[cfg(test)]

@@ -69,6 +69,20 @@ words! {
         DeliveryForgotten = "delivery_forgotten",
         /// A socket ticket opens a socket as often as it is shown.
         SocketTicketReusable = "socket_ticket_reusable",
+        /// The check digit of a resident's number is not compared: a slip of typing enrols another person.
+        CheckDigitUnread = "check_digit_unread",
+        /// A cursor may be negative: a client made up a place before the beginning.
+        CursorNegative = "cursor_negative",
+        /// What is sealed is not bound to its place: a row copied over another opens there.
+        SealUnbound = "seal_unbound",
+        /// A mask shows eight characters at the end, not four.
+        MaskShort = "mask_short",
+        /// A dump's sum is not compared: an altered backup is restored.
+        DumpSumUnread = "dump_sum_unread",
+        /// The check line of a key file is not compared: a slip of copying makes other keys.
+        KeyFileUnread = "key_file_unread",
+        /// Marks that turn the direction of text pass: a message reads as it is not written.
+        MarksPass = "marks_pass",
     }
 }
 

@@ -1,33 +1,54 @@
 //! Every table of the core.
 
 use crate::store::{Record, Table};
+#[cfg(feature = "testing")]
+use crate::store::{Row, StoreError};
 use crate::{access, agenda, audit, core, delivery, identity, interaction, journal, series};
 
-/// Every table and its postings, in the order in which rows may be copied into an empty database.
-pub(crate) fn tables() -> Vec<&'static Table> {
-    let declared = [
-        series::Series::TABLE,
-        identity::SubjectKeyRow::TABLE,
-        access::Authority::TABLE,
-        access::Officer::TABLE,
-        access::Post::TABLE,
-        access::Grant::TABLE,
-        access::Credential::TABLE,
-        access::SessionRow::TABLE,
-        access::SocketTicket::TABLE,
-        identity::Taxpayer::TABLE,
-        interaction::Line::TABLE,
-        interaction::Conversation::TABLE,
-        interaction::Message::TABLE,
-        journal::Event::TABLE,
-        audit::AuditRecord::TABLE,
-        audit::Link::TABLE,
-        audit::Checkpoint::TABLE,
-        agenda::Timer::TABLE,
-        delivery::Delivery::TABLE,
-        core::Answered::TABLE,
-        core::BulkProgress::TABLE,
-        crate::store::segment::Segment::TABLE,
-    ];
-    declared.into_iter().flat_map(|table| [Some(table), table.scope]).flatten().collect()
+/// Declares the tables, once.
+macro_rules! declared {
+    ($($Record:ty),* $(,)?) => {
+        /// Every table and its postings, in the order in which rows may be copied into an empty database.
+        pub(crate) fn tables() -> Vec<&'static Table> {
+            let declared = [$(<$Record>::TABLE),*];
+            declared.into_iter().flat_map(|table| [Some(table), table.scope]).flatten().collect()
+        }
+
+        /// Reads a row of `table` as its type and writes it again; nothing for a table that no type is read from.
+        #[cfg(feature = "testing")]
+        pub(crate) fn reread(table: &str, row: Row) -> Option<Result<Row, StoreError>> {
+            $(if table == <$Record>::TABLE.name {
+                return Some(<$Record>::from_row(row).map(|record| {
+                    let _ = record.postings();
+                    record.to_row()
+                }));
+            })*
+            None
+        }
+    };
+}
+
+declared! {
+    series::Series,
+    identity::SubjectKeyRow,
+    access::Authority,
+    access::Officer,
+    access::Post,
+    access::Grant,
+    access::Credential,
+    access::SessionRow,
+    access::SocketTicket,
+    identity::Taxpayer,
+    interaction::Line,
+    interaction::Conversation,
+    interaction::Message,
+    journal::Event,
+    audit::AuditRecord,
+    audit::Link,
+    audit::Checkpoint,
+    agenda::Timer,
+    delivery::Delivery,
+    core::Answered,
+    core::BulkProgress,
+    crate::store::segment::Segment,
 }

@@ -26,6 +26,7 @@ use zeroize::Zeroizing;
 use super::hash::{finish_hmac_sm3, keyed_hmac_sm3};
 use super::seal::{CipherKey, binding};
 use super::{CryptoError, Rng, SubjectKey, Suite, hex, sign, sm3, unhex};
+use crate::planted::{Bug, planted};
 
 /// Highest number of an epoch. Source: none; a limit so that a slip in the file is found. Yearly rotation needs 100 in a
 /// century.
@@ -337,7 +338,7 @@ impl KeyRing {
         }
         let indexer = keyed_hmac_sm3(&*index);
         let ring = Self { suite, current, epochs, index, indexer, audit, unwrapped: Mutex::default() };
-        if !check.eq_ignore_ascii_case(&hex(&sm3(&[ring.body().as_bytes()])[..CHECK_BYTES])) {
+        if !check.eq_ignore_ascii_case(&hex(&sm3(&[ring.body().as_bytes()])[..CHECK_BYTES])) && !planted(Bug::KeyFileUnread) {
             return Err(KeyFileError { line: check_line, problem: KeyFileProblem::Check });
         }
         Ok(ring)

@@ -7,6 +7,8 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{IdentifierError, IdentifierKind, IdentifierProblem, MobilePhone, ResidentId};
+use crate::error::{is_invisible, turns_text};
+use crate::planted::{Bug, planted};
 
 /// The first character and one star, however long the name is: 张三 and 张三丰 are both 张*. A name of one character is only
 /// the star; an empty one stays empty.
@@ -40,7 +42,7 @@ fn ends(text: &str, least: usize) -> String {
     if length < least {
         return "****".to_owned();
     }
-    let hidden = 3..length - 4;
+    let hidden = 3..length - if planted(Bug::MaskShort) { 8 } else { 4 };
     text.chars().enumerate().map(|(at, c)| if hidden.contains(&at) { '*' } else { c }).collect()
 }
 
@@ -68,8 +70,8 @@ impl Mask for PersonName {
     }
 }
 
-/// Name of a person, 1 to 50 characters without control characters and without space at either end; personal, `Debug` shows
-/// the mask. Source of the limit: none; the longest names in minority and foreign papers fit.
+/// Name of a person, 1 to 50 characters without control characters and marks of direction, and without space or anything
+/// that nobody can see at either end; personal, `Debug` shows the mask. Source of the limit: none; the longest names in minority and foreign papers fit.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PersonName(String);
 
@@ -87,7 +89,8 @@ impl PersonName {
             return fail(IdentifierProblem::Length { least: 1, most: NAME_MAX_CHARS, found });
         }
         for (at, c) in (1..).zip(text.chars()) {
-            if c.is_control() || c.is_whitespace() && (at == 1 || at == found) {
+            let at_end = at == 1 || at == found;
+            if c.is_control() || turns_text(c) || at_end && (c.is_whitespace() || is_invisible(c)) {
                 return fail(IdentifierProblem::Character { at });
             }
         }
@@ -192,6 +195,8 @@ mod tests {
             (" 张三", IdentifierProblem::Character { at: 1 }),
             ("张三\u{3000}", IdentifierProblem::Character { at: 3 }),
             ("张\n三", IdentifierProblem::Character { at: 2 }),
+            ("张\u{202E}三", IdentifierProblem::Character { at: 2 }),
+            ("\u{200B}", IdentifierProblem::Character { at: 1 }),
         ] {
             assert_eq!(PersonName::parse(bad).unwrap_err().problem, problem);
         }

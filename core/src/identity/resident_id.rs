@@ -3,6 +3,7 @@
 use chrono::NaiveDate;
 
 use super::{IdentifierProblem, ascii, ascii_identifier, mask_resident_id};
+use crate::planted::{Bug, planted};
 
 /// Number of a resident's identity card, 18 characters; personal, `Debug` shows the mask.
 ///
@@ -59,7 +60,7 @@ impl ResidentId {
         }
         let mut first = [0; 17];
         first.copy_from_slice(&id[..17]);
-        if id[17] != check_character(&first) {
+        if id[17] != check_character(&first) && !planted(Bug::CheckDigitUnread) {
             return Err(IdentifierProblem::CheckDigit { at: 18 });
         }
         Ok(id)

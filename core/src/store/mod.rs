@@ -247,3 +247,10 @@ fn settle(result: Result<(), Error>, poison: Option<StoreError>) -> Result<(), E
 pub fn tables() -> Vec<&'static Table> {
     crate::schema::tables()
 }
+
+/// Reads a row of `table` as its type and writes it again, for tests of what is stored; nothing for a table that no
+/// type is read from.
+#[cfg(feature = "testing")]
+pub fn reread(table: &str, row: Row) -> Option<Result<Row, StoreError>> {
+    crate::schema::reread(table, row)
+}

@@ -165,10 +165,10 @@ fn kind_of(text: &str) -> Option<AuthorityKind> {
     })
 }
 
-/// A date in exactly the form `YYYY-MM-DD` (chrono alone would also take 2018-7-5).
+/// A date in exactly the form `YYYY-MM-DD` (chrono alone would also take 2018-7-5 and +12018-07-05).
 fn date_of(text: &str) -> Option<NaiveDate> {
     let date: NaiveDate = text.parse().ok()?;
-    (date.to_string() == text).then_some(date)
+    (text.len() == 10 && date.to_string() == text).then_some(date)
 }
 
 #[cfg(test)]
@@ -225,6 +225,8 @@ mod tests {
         assert_eq!(problem("12200000000,10000000000,province, 省,2018-06-15"), Name { line: 3 });
         assert_eq!(problem("12200000000,10000000000,province,省,2018-6-15"), Date { line: 3 });
         assert_eq!(problem("12200000000,10000000000,province,省,2018-02-29"), Date { line: 3 });
+        assert_eq!(problem("12200000000,10000000000,province,省,+12018-06-15"), Date { line: 3 });
+        assert_eq!(problem("12200000000,10000000000,province,省,-2018-06-15"), Date { line: 3 });
         assert_eq!(problem("12200000000,,province,省,2018-06-15"), Parent { line: 3 });
         assert_eq!(problem("12200000000,12200000000,province,省,2018-06-15"), Parent { line: 3 });
         assert_eq!(problem("10000000000,10000000000,province,省,2018-06-15"), Repeated { line: 3 });

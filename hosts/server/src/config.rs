@@ -651,7 +651,8 @@ fn masked_database(text: &str) -> String {
     if text.starts_with("sqlite:") {
         return text.to_owned();
     }
-    if let Some((scheme, rest)) = text.split_once("://") {
+    // Not at any `://`: a password of the other form may hold one.
+    if let Some((scheme, rest)) = text.split_once("://").filter(|(scheme, _)| matches!(*scheme, "postgres" | "postgresql")) {
         let (rest, query) = rest.split_once('?').map_or((rest, None), |(r, q)| (r, Some(q)));
         // a password may hold an unescaped '@' or '/': the last '@' ends it
         let mut out = match rest.rsplit_once('@') {
@@ -950,6 +951,8 @@ mod tests {
             ("host=h password=hunter2 dbname=d", "host=h password=*** dbname=d"),
             ("host=h password = 'x hunter2 \\' y' user=u", "host=h password=*** user=u"),
             ("host=h sslpassword=hunter2", "host=h sslpassword=***"),
+            ("host=h password=hunter2 application_name=a://b", "host=h password=*** application_name=a://b"),
+            ("host=h password=a://hunter2", "host=h password=***"),
             ("host=h PASSWORD=hunter2", "host=h PASSWORD=***"),
         ] {
             let e = load(&["--database", database], &[]).unwrap();

@@ -386,8 +386,6 @@ impl Feed {
 }
 
 /// What a client may send over its socket: nothing that needs to be kept. All writes go by HTTP.
-#[derive(serde::Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum FromClient {
     /// The caller is typing.
     Typing {
@@ -398,7 +396,44 @@ pub enum FromClient {
     Ping,
 }
 
-/// Reads a frame of a client.
+/// A frame as it is written. serde's own tagged enum would take an array for the object and a number for the word.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Said {
+    #[serde(rename = "type")]
+    what: What,
+    conversation: Option<ConversationId>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum What {
+    Typing,
+    Ping,
+}
+
+/// Reads a frame of a client, as strictly as a body.
 pub fn from_client(frame: &Bytes) -> Option<FromClient> {
-    serde_json::from_slice(frame).ok()
+    let said: Said = crate::body::from_slice(frame, 1).ok()?;
+    match (said.what, said.conversation) {
+        (What::Typing, Some(conversation)) => Some(FromClient::Typing { conversation }),
+        (What::Ping, None) => Some(FromClient::Ping),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_is_read_as_strictly_as_a_body() {
+        let read = |text: &'static str| from_client(&Bytes::from_static(text.as_bytes()));
+        assert!(matches!(read(r#"{"type":"ping"}"#), Some(FromClient::Ping)));
+        let typing = r#"{"type":"typing","conversation":"019a0000-0000-7000-8000-000000000001"}"#;
+        assert!(matches!(read(typing), Some(FromClient::Typing { .. })));
+        for frame in [r#"["ping"]"#, r#"{"type":1}"#, r#"{"type":"ping","x":1}"#, r#"{"type":"ping","type":"ping"}"#, "{}", ""] {
+            assert!(read(frame).is_none(), "{frame}");
+        }
+    }
 }

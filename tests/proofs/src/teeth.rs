@@ -38,6 +38,13 @@ fn proof_of(bug: Bug) -> &'static str {
         | Bug::SavepointNotRolledBack
         | Bug::DeliveryForgotten
         | Bug::SocketTicketReusable => "simulation",
+        Bug::CheckDigitUnread
+        | Bug::CursorNegative
+        | Bug::SealUnbound
+        | Bug::MaskShort
+        | Bug::DumpSumUnread
+        | Bug::KeyFileUnread
+        | Bug::MarksPass => "fuzz",
     }
 }
 
@@ -49,7 +56,10 @@ fn holds(proof: &str, bug: Option<Bug>, seed: u64) -> Result<bool, String> {
     if let Some(bug) = bug {
         command.args(["--plant", bug.as_str()]);
     }
-    command.status().map(|status| status.success()).map_err(|e| format!("{proof} did not start: {e}"))
+    match command.status().map_err(|e| format!("{proof} did not start: {e}"))?.code() {
+        Some(2) => Err(format!("{proof} could not run: `zhengna-proof run {proof} --quick` says why")),
+        code => Ok(code == Some(0)),
+    }
 }
 
 /// Plants every bug in turn.

@@ -1,0 +1,103 @@
+//! JSON bodies: every command and answer type of the core, through the reader that every route uses.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use zhengna_core::access::{AddOfficer, AddPost, Credentials, GrantPost, NewAuthority};
+use zhengna_core::identity::{NewTaxpayer, RevealTaxpayer};
+use zhengna_core::interaction::{Claim, Close, Enter, Leave, MarkRead, OpenLine, Prioritise, SendMessage, Typing};
+use zhengna_server::body::{JsonLimits, from_slice};
+
+use super::Bytes;
+use crate::secrecy::repeats_nothing;
+
+/// Pieces of JSON.
+pub(super) const WORDS: &[&str] = &[
+    "{}",
+    "[]",
+    "null",
+    "true",
+    "\"\"",
+    "\"",
+    ",",
+    ":",
+    "{\"",
+    "\\u0000",
+    "\\ud800",
+    "\\n",
+    "`, expected ",
+    "`",
+    "\"channel\":\"web\"",
+    "\"conversation\":",
+    "\"019a0000-0000-7000-8000-000000000001\"",
+    "\"line\":",
+    "\"topic\":\"",
+    "\"text\":\"",
+    "\"reason\":\"",
+    "\"note\":null",
+    "\"outcome\":\"resolved\"",
+    "\"number\":1",
+    "\"authority\":\"12200000000\"",
+    "\"permissions\":[\"serve_taxpayers\"]",
+    "2026-11-23T08:00:00+08:00",
+    "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
+    "1e400",
+    "-0.0",
+    "110101199001011234",
+];
+
+/// Codes that the reader of bodies may answer.
+const CODES: [&str; 6] = ["body.not_utf8", "body.too_deep", "body.duplicate_key", "body.not_json", "body.invalid", "body.broken"];
+
+fn refusals<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
+    match from_slice::<T>(body, JsonLimits::default().depth) {
+        Ok(value) => Some(value),
+        Err(problem) => {
+            assert!(problem.status == 400 && CODES.contains(&problem.code), "{problem:?}");
+            assert!(problem.field.as_deref().is_none_or(|f| f.chars().count() <= 200), "{problem:?}");
+            assert!(problem.detail.chars().count() <= 250, "{problem:?}");
+            repeats_nothing(&format!("{} {}", problem.title, problem.detail), &String::from_utf8_lossy(body), "");
+            // The reader takes nothing that serde_json would not.
+            if let Err(e) = serde_json::from_slice::<T>(body) {
+                assert!(!e.to_string().is_empty());
+            }
+            None
+        }
+    }
+}
+
+fn reads_and_writes<T: Serialize + DeserializeOwned>(body: &[u8]) {
+    let Some(value) = refusals::<T>(body) else { return };
+    let written = serde_json::to_value(&value).expect("commands are JSON");
+    let loose: T = serde_json::from_slice(body).expect("stricter than serde_json, else the same");
+    assert_eq!(serde_json::to_value(&loose).expect("commands are JSON"), written);
+    let again: T = from_slice(written.to_string().as_bytes(), JsonLimits::default().depth).expect("what is written is read back");
+    assert_eq!(serde_json::to_value(&again).expect("commands are JSON"), written);
+}
+
+/// First byte: which type. The rest: the body.
+pub(super) fn body(data: &[u8]) {
+    let mut bytes = Bytes(data);
+    let which = bytes.u8();
+    let body = bytes.0;
+    match which.wrapping_sub(b'a') % 17 {
+        0 => {
+            refusals::<Credentials>(body);
+        }
+        1 => reads_and_writes::<NewTaxpayer>(body),
+        2 => reads_and_writes::<NewAuthority>(body),
+        3 => reads_and_writes::<RevealTaxpayer>(body),
+        4 => reads_and_writes::<Leave>(body),
+        5 => reads_and_writes::<SendMessage>(body),
+        6 => reads_and_writes::<MarkRead>(body),
+        7 => reads_and_writes::<Enter>(body),
+        8 => reads_and_writes::<Close>(body),
+        9 => reads_and_writes::<Prioritise>(body),
+        10 => reads_and_writes::<Claim>(body),
+        11 => reads_and_writes::<OpenLine>(body),
+        12 => reads_and_writes::<AddPost>(body),
+        13 => reads_and_writes::<GrantPost>(body),
+        14 => reads_and_writes::<AddOfficer>(body),
+        15 => reads_and_writes::<Typing>(body),
+        _ => reads_and_writes::<serde_json::Value>(body),
+    }
+}

@@ -1,0 +1,281 @@
+//! The operation decoder: whole requests through the router of the host, over a small world in memory that begins anew
+//! with each input. An input is one or several requests as they would be typed:
+//!
+//! ```text
+//! POST /api/v1/lines/{line}/conversations
+//! authorization: taxpayer
+//! idempotency-key: 1
+//!
+//! {"topic":"问","channel":"web"}
+//! ====
+//! GET /api/v1/me
+//! ```
+//!
+//! The words in braces and the names behind `authorization` stand for those of the world.
+
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, header};
+use tower::ServiceExt as _;
+use zhengna_core::access::{ActorKind, ActorRef, Credentials};
+use zhengna_core::core::PROJECTIONS;
+use zhengna_core::error::CODES;
+use zhengna_core::interaction::{Claim, SendMessage};
+use zhengna_core::store::dump;
+use zhengna_core::store::memory::MemoryStore;
+use zhengna_server::app;
+use zhengna_server::config::{Config, Effective, Flags};
+use zhengna_server::listener::Lifecycle;
+use zhengna_tests::world::{Engine, World, core_over, person};
+
+use super::lossy;
+use crate::secrecy::repeats_nothing;
+
+pub(super) const WORDS: &[&str] = &[
+    "\n====\n",
+    "GET ",
+    "POST ",
+    "PUT ",
+    "DELETE ",
+    "HEAD ",
+    "PATCH ",
+    "/api/v1/",
+    "conversations/",
+    "{line}",
+    "{conversation}",
+    "{waiting}",
+    "{taxpayer}",
+    "/messages",
+    "/claims",
+    "/close",
+    "/leave",
+    "/read-mark",
+    "/typing",
+    "/transcript",
+    "/review",
+    "/position",
+    "/prioritise",
+    "/reveal",
+    "?limit=1",
+    "&limit=200",
+    "?cursor=0.0",
+    "?after=1",
+    "%00",
+    "%ff",
+    "%2e%2e/",
+    "authorization: ",
+    "taxpayer",
+    "other",
+    "officer",
+    "stranger",
+    "boss",
+    "idempotency-key: ",
+    "last-event-id: 0.1",
+    "content-type: text/plain",
+    "range: bytes=0-1",
+    "upgrade: websocket",
+    "connection: upgrade",
+    "sec-websocket-version: 13",
+    "origin: http://evil.example",
+    "x-request-id: ",
+    "accept: text/event-stream",
+    "\n\n",
+    "{}",
+    "{\"text\":\"好\"}",
+    "{\"reason\":\"核对\"}",
+    "{\"number\":1}",
+    "{\"outcome\":\"resolved\",\"note\":null}",
+    "{\"topic\":\"问\",\"channel\":\"web\"}",
+    "null",
+    "[]",
+    "110101199001011234",
+];
+
+/// Codes of the host itself, besides those of the core's table.
+const HOST_CODES: [&str; 21] = [
+    "body.broken",
+    "body.duplicate_key",
+    "body.invalid",
+    "body.not_json",
+    "body.not_json_type",
+    "body.not_utf8",
+    "body.too_deep",
+    "body.too_large",
+    "body.too_slow",
+    "http.bad_request",
+    "http.forbidden",
+    "http.method_not_allowed",
+    "http.not_found",
+    "http.unauthorized",
+    "http.upgrade_required",
+    "idempotency.key_required",
+    "live.too_many",
+    "path.invalid",
+    "query.invalid",
+    "rate.exceeded",
+    "host.overloaded",
+];
+
+/// Said by a taxpayer to an officer, and nobody else's affair.
+const WORD_OF_TAXPAYER: &str = "暗号甲乙丙";
+/// Requests of one input.
+const REQUESTS_MAX: usize = 6;
+
+/// The world every input begins in.
+struct Beginning {
+    dump: Vec<String>,
+    /// What stands for what.
+    names: Vec<(&'static str, String)>,
+    tokens: Vec<(&'static str, String)>,
+    config: Config,
+}
+
+fn beginning() -> &'static Beginning {
+    static BEGINNING: OnceLock<Beginning> = OnceLock::new();
+    BEGINNING.get_or_init(|| {
+        let world = World::new(Engine::Memory);
+        let active = world.entered(0).conversation;
+        world.officer(0).interaction().claim(Claim { line: world.line }).wait().expect("claims");
+        let said = SendMessage { conversation: active, text: WORD_OF_TAXPAYER.into() };
+        world.taxpayer(0).interaction().send(said).wait().expect("is said");
+        let waiting = world.entered(1).conversation;
+        let people = [
+            ("taxpayer", ActorKind::Taxpayer, world.taxpayers[0].uuid()),
+            ("other", ActorKind::Taxpayer, world.taxpayers[1].uuid()),
+            ("officer", ActorKind::Officer, world.officers[0].uuid()),
+            ("stranger", ActorKind::Officer, world.stranger.uuid()),
+            ("boss", ActorKind::Officer, world.supervisor.uuid()),
+        ];
+        let tokens = people.map(|(name, kind, id)| {
+            let password = "Tax-Payer-2026";
+            world.core.as_system().access().set_password(ActorRef { kind, id }, name, password).expect("a password");
+            let typed = Credentials { login: name.into(), password: password.into() };
+            (name, world.core.sign_in(&typed, "-").expect("signs in").token)
+        });
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let put = lines.clone();
+        dump::dump(&**world.core.store(), move |line| {
+            put.lock().expect("nothing panics here").push(line.to_owned());
+            Ok(())
+        })
+        .expect("dumps");
+        let high = [("ZHENGNA_LIMITS_REQUESTS_PER_SECOND_PER_PERSON", "100000"), ("ZHENGNA_LIMITS_REQUEST_BURST_PER_PERSON", "100000")];
+        let variables = high.map(|(k, v)| (k.to_owned(), v.to_owned()));
+        Beginning {
+            dump: std::mem::take(&mut *lines.lock().expect("nothing panics here")),
+            names: vec![
+                ("{line}", world.line.to_string()),
+                ("{conversation}", active.to_string()),
+                ("{waiting}", waiting.to_string()),
+                ("{taxpayer}", world.taxpayers[0].to_string()),
+            ],
+            tokens: tokens.to_vec(),
+            config: Effective::from_parts(&Flags::default(), variables).expect("a valid configuration").config,
+        }
+    })
+}
+
+/// One request, and who makes it.
+struct Typed<'a> {
+    who: Option<&'static str>,
+    path: &'a str,
+    body: &'a str,
+    request: Request<Body>,
+}
+
+/// Nothing where the bytes are no request that a server could hand over.
+fn typed(text: &str) -> Option<Typed<'_>> {
+    let (head, body) = text.split_once("\n\n").unwrap_or((text, ""));
+    let mut lines = head.lines();
+    let (method, path) = lines.next()?.split_once(' ')?;
+    let mut request = Request::builder().method(method).uri(path);
+    let (mut who, mut json) = (None, !body.is_empty());
+    for line in lines {
+        let (name, value) = line.split_once(": ")?;
+        let mut value = value.to_owned();
+        if name.eq_ignore_ascii_case("authorization") {
+            if let Some((person, token)) = beginning().tokens.iter().find(|(person, _)| *person == value) {
+                (who, value) = (Some(*person), format!("Bearer {token}"));
+            }
+        }
+        json &= !name.eq_ignore_ascii_case("content-type");
+        request = request.header(name, value);
+    }
+    if json {
+        request = request.header(header::CONTENT_TYPE, "application/json");
+    }
+    let request = request.body(Body::from(body.to_owned())).ok()?;
+    Some(Typed { who, path, body, request })
+}
+
+async fn ask(router: &Router, typed: Typed<'_>) {
+    let Typed { who, path, body, request } = typed;
+    let head = format!("{path} {:?}", request.headers());
+    let Ok(response) = router.clone().oneshot(request).await;
+    let status = response.status();
+    let text_of = |name| response.headers().get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
+    let (kind, id) = (text_of("content-type"), text_of("x-request-id"));
+    assert!(!status.is_server_error(), "{status}");
+    assert!((1..=64).contains(&id.len()), "every answer carries an id");
+    if kind.starts_with("text/event-stream") {
+        return; // it has no end
+    }
+    let answer = to_bytes(response.into_body(), 1 << 22).await.expect("the answer is bounded");
+    let answer = String::from_utf8_lossy(&answer);
+    let api = path.starts_with("/api/v1/");
+    if status.is_client_error() {
+        assert_eq!(kind, "application/problem+json", "{status} {answer}");
+        if answer.is_empty() {
+            return; // HEAD
+        }
+        let problem: serde_json::Value = serde_json::from_str(&answer).expect("a problem is JSON");
+        let code = problem["code"].as_str().expect("a problem has a code");
+        assert!(HOST_CODES.contains(&code) || CODES.iter().any(|(known, _)| *known == code), "an unknown code: {code}");
+        assert_eq!((problem["status"].as_u64(), &problem["request_id"]), (Some(u64::from(status.as_u16())), &id.into()));
+        assert!(problem["field"].as_str().is_none_or(|f| f.chars().count() <= 200));
+        let said = format!("{} {}", problem["title"], problem["detail"]);
+        assert!(said.chars().count() < 500, "{said}");
+        // Ids of the same moment begin alike.
+        repeats_nothing(&said, &format!("{head} {body}"), problem["related"].as_str().unwrap_or_default());
+    } else if api && status.is_success() && !answer.is_empty() {
+        let _whole: serde_json::Value = serde_json::from_str(&answer).expect("an answer is JSON");
+    }
+    // Whose affair it is not, learns nothing.
+    let stranger = matches!(who, None | Some("other" | "stranger"));
+    assert!(!(stranger && answer.contains(WORD_OF_TAXPAYER)), "told to somebody else: {answer}");
+    let number = &person(0).number;
+    assert!(!answer.contains(number) || who == Some("boss") && path.contains("/reveal"), "a number is shown: {answer}");
+}
+
+pub(super) fn request(data: &[u8]) {
+    let given = lossy(data);
+    let mut text = given.replace("\r\n", "\n");
+    for (name, real) in &beginning().names {
+        text = text.replace(name, real);
+    }
+    let requests: Vec<Typed<'_>> = text.split("\n====\n").take(REQUESTS_MAX).filter_map(typed).collect();
+    if requests.is_empty() {
+        return;
+    }
+    let store = MemoryStore::new(PROJECTIONS);
+    dump::restore(&*store, || Ok(beginning().dump.clone().into_iter().map(Ok))).expect("the world is restored");
+    let (core, clock) = core_over(store, 7);
+    clock.advance(Duration::from_secs(60));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let lifecycle = Lifecycle::new();
+        let router = app::start(core.clone(), &beginning().config, lifecycle.clone());
+        for typed in requests {
+            clock.advance(Duration::from_millis(100));
+            ask(&router, typed).await;
+        }
+        lifecycle.begin_stop();
+    });
+    assert_eq!(core.recount().expect("recounts"), Vec::<String>::new(), "projections are what the rows say");
+    while core.seal_audit().expect("seals").more {}
+    let verdict = core.verify_audit(Vec::new()).expect("verifies");
+    assert_eq!((verdict.finding, verdict.unsealed), (None, 0), "the trail is whole");
+}
