@@ -234,8 +234,8 @@ pub(super) fn attack(bay: &Bay, life: &Life, force: Force, dice: &mut Dice, tall
                 let until = states.known[state].2;
                 let lost = answered - said.partition_point(|at| *at <= until).min(answered);
                 tally.lost += lost;
-                tally
-                    .breaks(told(format!("state {state} of {}, where {floor} was answered for: {lost} commands lost", states.known.len())));
+                tally.losing += 1;
+                tally.breaks(told(format!("lost: it is in state {state}, and what made state {floor} was answered")));
             }
             Err(e) => {
                 tally.corrupt += usize::from(e.starts_with("corrupt"));
