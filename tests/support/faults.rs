@@ -76,7 +76,7 @@ impl Rows {
 }
 
 /// Injected panics are part of the test: says nothing about them, and what is due about others.
-fn quiet() {
+pub fn quiet() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let loud = std::panic::take_hook();

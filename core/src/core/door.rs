@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::id::{ConversationId, LineId};
 use crate::interaction::{Conversation, Line};
 use crate::operation::{Class, Operation};
+use crate::planted::{Bug, planted};
 use crate::store::{Priority, ReadTx, Reads, Spec, StoreError, StoreExt, Ticket, Tx, ticket};
 
 /// What a command answers: ids and numbers only, so that the answer may be remembered for a repeat.
@@ -117,7 +118,7 @@ impl Session {
                 Err(refused @ Error::Refused(_)) => return again(tx)?.ok_or(refused),
                 other => other?,
             };
-            if operation.audited {
+            if operation.audited && !(planted(Bug::AuditMissing) && operation == &crate::operation::LEAVE) {
                 audit::record(tx, &ctx, Deed { subject: answer.subject(), reason: command.reason(), digest, rows: 1 })?;
             }
             if let Some(place) = place {

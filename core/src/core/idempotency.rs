@@ -13,6 +13,7 @@ use crate::ctx::{Call, Ctx};
 use crate::error::Error;
 use crate::id::{self, TimerId};
 use crate::limits;
+use crate::planted::{Bug, planted};
 use crate::store::{Reads, StoreError, Tx, Writes, stretch};
 
 record! {
@@ -48,6 +49,7 @@ impl Place {
     pub(super) fn of(call: &Call) -> Option<Self> {
         let key = call.key.as_deref().filter(|_| call.operation.answers_repeats)?;
         let digest = hash::sm3(&[call.actor.as_ref().to_string().as_bytes(), b"\0", call.operation.name.as_bytes(), b"\0", key.as_bytes()]);
+        let digest = if planted(Bug::IdempotencyByKeyOnly) { hash::sm3(&[key.as_bytes()]) } else { digest };
         let mut scope = [0; 16];
         scope.copy_from_slice(&digest[..16]);
         let millis = uuid::Uuid::try_parse(key).ok().and_then(|id| id::millis_of_v7(&id));
@@ -83,7 +85,8 @@ impl Place {
         for at in self.candidates() {
             if let Some(found) = tx.find::<Answered>((at, self.scope))? {
                 let found = found.trust("the place is derived from the caller").into_inner();
-                return if found.command == *command { Ok(Some(found.answer)) } else { Err(Error::KeyReused) };
+                let same = found.command == *command || planted(Bug::KeyBodyIgnored);
+                return if same { Ok(Some(found.answer)) } else { Err(Error::KeyReused) };
             }
         }
         Ok(None)
@@ -91,6 +94,9 @@ impl Place {
 
     /// Remembers the answer.
     pub(super) fn remember(self, tx: &mut dyn Tx, command: [u8; 32], answer: &impl Serialize) -> Result<(), Error> {
+        if planted(Bug::IdempotencyForgotten) {
+            return Ok(());
+        }
         let answer = serde_json::to_string(answer).map_err(|e| StoreError::Backend(format!("the answer cannot be written down: {e}")))?;
         tx.add(&Answered { at: self.chosen(), scope: self.scope, command, answer })?;
         Ok(())

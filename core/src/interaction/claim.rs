@@ -61,8 +61,9 @@ pub fn claim(tx: &mut dyn Tx, ctx: &Ctx, cmd: Claim) -> Result<Claimed, Error> {
         return Err(StoreError::Conflict.into()); // left the line a moment ago: look again
     }
     let now = ctx.now();
-    let taken =
-        Conversation { state: ConversationState::Active, officer: Some(me), claimed_at: Some(now), active_at: now, ..first.clone() };
+    // Within a conversation time never goes back, whatever the clocks of the hosts say.
+    let at = now.max(first.active_at);
+    let taken = Conversation { state: ConversationState::Active, officer: Some(me), claimed_at: Some(at), active_at: at, ..first.clone() };
     tx.replace(&first, taken)?;
     agenda::set(tx, ctx, TimerKind::ConversationIdle, first.id.uuid(), now.plus(limits::CONVERSATION_IDLE))?;
     journal::record(tx, ctx, Topic::Conversation(first.id), EventKind::Claimed, Some(first.id), None)?;

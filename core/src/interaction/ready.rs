@@ -29,7 +29,8 @@ impl ReadyLines {
 
     /// The first in line.
     pub fn first(&self, line: LineId) -> Option<ConversationId> {
-        self.lines.get(&line)?.values().next().copied()
+        let waiting = self.lines.get(&line)?;
+        if planted(Bug::LineOrderReversed) { waiting.values().next_back().copied() } else { waiting.values().next().copied() }
     }
 
     /// How many stand before a waiting conversation.

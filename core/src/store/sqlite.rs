@@ -55,6 +55,9 @@ impl SqliteStore {
     pub fn open(path: &Path, now: Timestamp, make: MakeProjections) -> Result<Arc<Self>, Error> {
         let lock = take_lock(path)?;
         private(path)?;
+        if planted(Bug::WalDiscarded) {
+            let _ = std::fs::remove_file(path.with_extension("db-wal")); // not there after a good end
+        }
         let mut writer = SqliteConn::open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
         let applied = migrate::migrate(&mut writer, now, |conn, sql| conn.0.execute_batch(sql).map_err(|e| error(&e, "schema_migration")))?;
         let mut tentative = Projections::new(make);
@@ -381,6 +384,9 @@ impl Writer {
             }
             return;
         }
+        if planted(Bug::AnswerBeforeCommit) && lane == Priority::Interactive {
+            batch.ran.drain(..).for_each(|(job, outcome)| (job.done)(outcome));
+        }
         if broken.is_none() {
             broken = self.conn.run("COMMIT").err().map(|e| StoreError::Unknown(e.to_string()));
         }
@@ -412,7 +418,7 @@ impl Writer {
         batch.changes.append(&mut run.changes);
         let mut intact = self.open_still();
         if intact.is_ok() && !batch.careful && run.outcome.is_err() {
-            if run.wrote {
+            if run.wrote && !planted(Bug::SavepointNotRolledBack) {
                 intact = self.start_over(batch);
             }
             if intact.is_ok() && run.too_long() {
@@ -501,6 +507,9 @@ impl Writer {
     }
 
     fn undo(&mut self, changes: &[Change]) {
+        if planted(Bug::ProjectionNotUndone) {
+            return;
+        }
         if let Err(e) = self.tentative.undo(changes) {
             tracing::error!(error = %e, "projections could not be taken back; rebuilding");
             let mut tx = SqlTx::new(&mut self.conn, None, Projected::Absent);
@@ -508,6 +517,17 @@ impl Writer {
                 tracing::error!(error = %e, "rebuild failed");
             }
         }
+    }
+}
+
+/// Only FULL syncs the WAL at each commit.
+fn synchronous() -> &'static str {
+    if planted(Bug::FsyncDropped) {
+        "NORMAL"
+    } else if planted(Bug::FsyncNever) {
+        "OFF"
+    } else {
+        "FULL"
     }
 }
 
@@ -578,7 +598,7 @@ impl SqliteConn {
             conn.set_prepared_statement_cache_capacity(limits::PREPARED_STATEMENTS_MAX);
             if flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE) {
                 conn.pragma_update(None, "journal_mode", "WAL")?;
-                conn.pragma_update(None, "synchronous", if planted(Bug::FsyncDropped) { "NORMAL" } else { "FULL" })?;
+                conn.pragma_update(None, "synchronous", synchronous())?;
                 conn.pragma_update(None, "wal_autocheckpoint", limits::WAL_CHECKPOINT_PAGES)?;
                 // Savepoints keep what they may have to take back in memory, and a batch stays there until it commits.
                 conn.pragma_update(None, "temp_store", "MEMORY")?;
@@ -590,7 +610,8 @@ impl SqliteConn {
         let conn = open().map_err(|e| error(&e, "open"))?;
         // Only FULL makes an answered commit survive a power cut in WAL mode; 2 is FULL.
         let synchronous: i64 = conn.pragma_query_value(None, "synchronous", |row| row.get(0)).map_err(|e| error(&e, "open"))?;
-        if flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE) && synchronous != 2 && !planted(Bug::FsyncDropped) {
+        let meant = planted(Bug::FsyncDropped) || planted(Bug::FsyncNever);
+        if flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE) && synchronous != 2 && !meant {
             return Err(StoreError::Backend(format!("synchronous is {synchronous}, not FULL")));
         }
         Ok(Self(conn))
@@ -621,6 +642,9 @@ impl SqlConn for SqliteConn {
     }
 
     fn execute(&mut self, sql: &str, params: &[&Value], table: &'static str) -> StoreResult<u64> {
+        if planted(Bug::AnswerRememberedApart) && table == "idempotency" {
+            self.run("COMMIT; BEGIN IMMEDIATE; SAVEPOINT body")?;
+        }
         let run = || self.0.prepare_cached(sql)?.execute(params_from_iter(params));
         run().map(|n| n as u64).map_err(|e| error(&e, table))
     }

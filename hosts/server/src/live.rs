@@ -150,6 +150,11 @@ impl Hub {
         self.0.feeds.lock().unwrap_or_else(PoisonError::into_inner) // nothing panics while holding it
     }
 
+    /// Feeds that have a place here.
+    pub fn feeds(&self) -> usize {
+        self.lock().senders.len()
+    }
+
     fn register(&self) -> (Registration, mpsc::Receiver<Note>) {
         let id = self.0.next.fetch_add(1, Ordering::Relaxed);
         let (sender, receiver) = mpsc::channel(WAITING_EVENTS_MAX);

@@ -3,11 +3,15 @@
 //! `make proof` runs every proof once, bounded; `make soak` runs them again and again with fresh seeds; both print what
 //! they did and the seeds. Figures go to `docs/reliability.md`.
 
+mod await_points;
 mod claims;
 mod isolation;
+mod kill;
 mod plan;
 mod postgres;
+mod power_loss;
 mod report;
+mod simulation;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -28,6 +32,26 @@ struct Proof {
 
 /// Every proof, in the order in which they run.
 const PROOFS: &[Proof] = &[
+    Proof {
+        name: "simulation",
+        about: "days of the bureau with storage that fails, hosts that restart, clocks that jump, against a plain model",
+        run: simulation::run,
+    },
+    Proof {
+        name: "power-loss",
+        about: "cuts the power under SQLite at every step; what was answered is there, whole, once",
+        run: power_loss::run,
+    },
+    Proof {
+        name: "await-points",
+        about: "every handler's future, dropped at every poll, leaves nothing half-done and nothing held",
+        run: await_points::run,
+    },
+    Proof {
+        name: "kill",
+        about: "the real host, killed with SIGKILL under load over HTTP, remembers every acknowledgement once",
+        run: kill::run,
+    },
     Proof { name: "claims", about: "a line served by many officers at once, and last places wanted by many", run: claims::run },
     Proof { name: "isolation", about: "anomalies, and rivals in every operation that writes, on two hosts", run: isolation::run },
     Proof { name: "postgres", about: "two hosts while server, backends, connections and network fail", run: postgres::run },

@@ -14,10 +14,30 @@ const SEEDS: u64 = 3;
 /// The proof that catches each planted bug.
 fn proof_of(bug: Bug) -> &'static str {
     match bug {
-        Bug::FsyncDropped => "power-loss",
+        Bug::FsyncDropped
+        | Bug::FsyncNever
+        | Bug::AnswerBeforeCommit
+        | Bug::MigrationInPieces
+        | Bug::AnswerRememberedApart => "power-loss",
+        Bug::WalDiscarded => "kill",
+        Bug::IdempotencyForgotten | Bug::WriteNotDetached | Bug::SlotLeaked => "await-points",
         Bug::JournalPastHorizon | Bug::UnknownCommitRetried | Bug::UnknownToldFailed | Bug::FollowMissed => "postgres",
         Bug::VersionUnchecked | Bug::SerializableDowngraded => "isolation",
         Bug::DoubleClaim | Bug::LineOvertaken | Bug::CapacityOffByOne => "claims",
+        Bug::LineOrderReversed
+        | Bug::IdempotencyByKeyOnly
+        | Bug::KeyBodyIgnored
+        | Bug::ReadMarkMovesBack
+        | Bug::ProjectionNotUndone
+        | Bug::UnscopedGet
+        | Bug::ChainGap
+        | Bug::AuditMissing
+        | Bug::TimerNotRearmed
+        | Bug::TimeGoesBack
+        | Bug::PostingNotMoved
+        | Bug::SavepointNotRolledBack
+        | Bug::DeliveryForgotten
+        | Bug::SocketTicketReusable => "simulation",
     }
 }
 
