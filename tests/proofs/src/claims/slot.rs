@@ -50,7 +50,7 @@ fn capacity(plan: &Plan, engine: Engine, rivals: usize, races: usize) -> Result<
     let hosts: Vec<&Core> = std::iter::once(&world.core).chain(&second).collect();
     let officer = world.officer(0);
     let windows: Vec<Session> = (0..rivals).map(|n| hosts[n % hosts.len()].as_actor(officer.actor().clone())).collect();
-    (0..world.taxpayers.len()).for_each(|n| drop(world.entered(n)));
+    (0..world.taxpayers.len()).for_each(|n| _ = world.entered(n));
     let mut held = Vec::new();
     for race in 0..=races {
         let places = if race == 0 { CAPACITY } else { 1 };

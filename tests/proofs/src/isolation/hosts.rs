@@ -50,7 +50,7 @@ impl Hosts {
 
     /// The host of rival `n`.
     pub(super) fn host(&self, n: usize) -> &Core {
-        if n % 2 == 0 { &self.world.core } else { &self.second }
+        if n.is_multiple_of(2) { &self.world.core } else { &self.second }
     }
 
     /// Every rival calls at the same instant, half of them on each host; their answers in order.

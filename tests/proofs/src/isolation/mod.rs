@@ -25,7 +25,7 @@ pub(crate) fn run(plan: &Plan) -> Outcome {
     let histories: Vec<History> = [histories::ALL, desks::ALL, sign_ins::ALL, upkeep::ALL].concat();
     let covered = every_write_is_covered(&histories)?;
     let mut hosts = Hosts::new(plan)?;
-    let rounds = plan.choose(1, 6);
+    let rounds = plan.choose(1, 2);
     for _ in 0..rounds {
         for (operations, history) in &histories {
             let names: Vec<&str> = operations.iter().map(|o| o.name).collect();
@@ -46,7 +46,7 @@ fn probes(plan: &Plan, figures: &mut Figures) -> Result<(), String> {
             let several_writers = engine == Engine::Postgres;
             for way in Way::ALL {
                 // What is admitted need be seen once; what is forbidden is tried several times where it could happen.
-                let tries = if several_writers { plan.choose(2, 10) } else { 1 };
+                let tries = if several_writers { plan.choose(2, 4) } else { 1 };
                 let admitted = several_writers && anomaly.admitted.contains(&way);
                 let mut seen = 0;
                 for _ in 0..if admitted { 10 } else { tries } {

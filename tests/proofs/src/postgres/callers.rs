@@ -52,7 +52,7 @@ fn write(
     conversation: ConversationId,
 ) -> Result<i64, String> {
     let send = SendMessage { conversation, text: "请问".into() };
-    let (number, key) = if rng.next_u32() % 4 == 0 {
+    let (number, key) = if rng.next_u32().is_multiple_of(4) {
         let sent = ledger.once(hosts, host, |core, request| {
             core.as_actor(Actor::Taxpayer(who)).for_request(request).interaction().send(send.clone()).wait()
         })?;

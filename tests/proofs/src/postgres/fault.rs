@@ -142,6 +142,6 @@ fn apart(stage: &Stage, rng: &mut Rng, at_least: Duration) -> Result<(), String>
     let begun = Instant::now();
     stage.progress_on(1 - off, 30)?;
     stage.until("the time is up", || begun.elapsed() >= at_least)?;
-    proxy.heal(rng.next_u32() % 2 == 0);
+    proxy.heal(rng.next_u32().is_multiple_of(2));
     Ok(())
 }
