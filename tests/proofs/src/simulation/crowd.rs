@@ -210,7 +210,7 @@ impl Crowd {
                 }
             }
             (Deed::Claim { who: Who::Officer(officer), .. }, Some(Told::Claimed { conversation, .. })) => {
-                let left = 2 + self.dice.below(5) as u8;
+                let left = 2 + self.dice.below(4) as u8;
                 let wait = self.dice.between(3 * SECOND, 30 * SECOND);
                 self.after(wait, Intent::Turn { conversation, officer, left });
             }
@@ -405,9 +405,11 @@ impl Crowd {
         }
         let officer = self.dice.below(self.away.len() as u64) as u8;
         self.take(Deed::Present { who: Who::Officer(officer) }, None)?;
-        let max = 1 + self.dice.below(400) as u32;
-        let who = if nth % 2 == 0 { Who::Officer((nth / 2 % 2) as u8) } else { Who::Taxpayer((nth / 2 % 4) as u16) };
-        self.take(Deed::Follow { who, max }, None)?;
+        if nth % 2 == 0 {
+            let max = 1 + self.dice.below(400) as u32;
+            let who = if nth % 4 == 0 { Who::Officer(0) } else { Who::Taxpayer((nth / 4 % 4) as u16) };
+            self.take(Deed::Follow { who, max }, None)?;
+        }
         if nth % 3 == 0 {
             self.take(Deed::Seal, None)?;
         }
