@@ -432,7 +432,13 @@ impl Crowd {
     fn sessions(&mut self, nth: u32) -> Result<(), String> {
         let Some(who) = self.dice.pick(&SIGNED_IN) else { return Ok(()) };
         let writes = self.dice.chance(500);
-        if self.take(Deed::Use { who, writes }, None)? != Came::Done && self.dice.chance(100 / (1 + u64::from(nth) / 60)) {
+        let again = match self.take(Deed::Use { who, writes }, None)? {
+            Came::Done => 0,
+            Came::Skipped => 700,
+            // Signing in is slow on purpose, and long worlds have long nights.
+            _ => 100 / (1 + u64::from(nth) / 60),
+        };
+        if self.dice.chance(again) {
             self.take(Deed::SignIn { who }, None)?;
         }
         if nth % 2 == 0 {
@@ -444,7 +450,7 @@ impl Crowd {
         }
         if self.dice.chance(400) {
             self.take(Deed::Redeem, None)?;
-            if self.dice.chance(300) {
+            if self.dice.chance(700) {
                 self.take(Deed::Redeem, None)?;
             }
         }
