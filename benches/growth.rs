@@ -16,7 +16,6 @@ use zhengna_benches::figures::{Plan, Table, head, median, together};
 use zhengna_benches::installation::Installation;
 use zhengna_benches::place;
 use zhengna_benches::province::{Province, Size};
-use zhengna_benches::server::zhengna;
 use zhengna_core::access::Actor;
 use zhengna_core::Core;
 use zhengna_core::id::{TaxpayerId, uuid_v7};
@@ -33,7 +32,7 @@ fn main() {
     head("Growth", "cargo bench -p zhengna-benches --bench growth");
     let all = [("1x", 100_000, 10_000, 100), ("10x", 1_000_000, 100_000, 1_000), ("100x", 10_000_000, 1_000_000, 10_000)];
     let sizes: Vec<_> = all.into_iter().take(plan.choose(1, 3)).filter(|(name, ..)| plan.wants(name)).collect();
-    let program = zhengna();
+    let program = Path::new(env!("CARGO_BIN_EXE_zhengna-measured"));
     let columns = ["messages/s", "p99 ms", "reads/s", "p99 ms", "cycles/s", "p99 ms", "start warm ms", "start cold ms", "GB"];
     let mut table = Table::new("Posting (64 callers), reading (8), enter-claim-close (64 officers), start to serving", &columns);
     for (name, messages, taxpayers, waiting) in sizes {
@@ -41,7 +40,7 @@ fn main() {
         let province = Province::at(&dir, Size { taxpayers, messages, waiting });
         let installation = Installation::at(&dir);
         for _ in 0..plan.rounds {
-            let starts = |cold: bool| median((0..3).map(|_| start(&program, &installation, cold)));
+            let starts = |cold: bool| median((0..3).map(|_| start(program, &installation, cold)));
             let (warm, cold) = (starts(false), starts(true));
             let bytes = std::fs::metadata(installation.database()).expect("a file").len();
             let [post, post_p99, read, read_p99, cycle, cycle_p99] = work(&installation, &province, &plan, waiting);

@@ -14,7 +14,7 @@ use rusqlite::Connection;
 use zhengna_benches::figures::{Plan, Table, head};
 use zhengna_benches::installation::{Installation, taxpayer};
 use zhengna_benches::place;
-use zhengna_benches::server::{Server, node, on_core, zhengna};
+use zhengna_benches::server::{Server, node, on_core};
 use zhengna_benches::wrk::{Requests, load};
 use zhengna_core::id::ConversationId;
 use zhengna_core::interaction::{ConversationView, SendMessage};
@@ -25,8 +25,8 @@ const CONNECTIONS: usize = 64;
 fn main() {
     let plan = Plan::from_args();
     head("HTTP on one core", "cargo bench -p zhengna-benches --bench http");
-    let (people, seconds) = (plan.choose(250, 2_500), plan.choose(2, 5));
-    let program = zhengna();
+    let (people, seconds) = (plan.choose(1_000, 2_500), plan.choose(1, 5));
+    let program = Path::new(env!("CARGO_BIN_EXE_zhengna-measured"));
     let dir = place::directory();
     let ours = Installation::new(dir.path());
     let (views, tokens) = furnish(&ours, people);
@@ -44,7 +44,7 @@ fn main() {
     let mut fastify: Command = node(Some(0), "fastify.mjs");
     fastify.arg(copy("fastify.db"));
     let servers = [
-        ("zhengna", ours.serve(&program, Some(0))),
+        ("zhengna", ours.serve(program, Some(0))),
         ("fastify + better-sqlite3", Server::start(fastify)),
         ("bare axum + rusqlite", Server::start(bare)),
         ("bare axum + rusqlite, group commit", Server::start(grouped)),

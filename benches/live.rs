@@ -5,13 +5,14 @@
 //!
 //! `cargo bench -p zhengna-benches --bench live -- [--quick] [--rounds N]`. Needs Node; TMPDIR on a disk.
 
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use zhengna_benches::figures::{Plan, Table, head, median};
 use zhengna_benches::installation::{Installation, officer, taxpayer};
 use zhengna_benches::place;
-use zhengna_benches::server::{Server, node, on_core, zhengna};
+use zhengna_benches::server::{Server, node, on_core};
 use zhengna_benches::sockets::{Hello, Http, Sockets, with_files};
 use zhengna_core::interaction::Claim;
 
@@ -24,7 +25,7 @@ fn main() {
     head("Live delivery", "cargo bench -p zhengna-benches --bench live");
     let sizes: &[usize] = plan.choose(&[1, 200], &[1, 1_000, 10_000]);
     let events = plan.choose(4, 20);
-    let program = zhengna();
+    let program = Path::new(env!("CARGO_BIN_EXE_zhengna-measured"));
     let most = *sizes.last().expect("some");
     let dir = place::directory();
     let ours = Ours::furnish(dir.path(), most);
@@ -32,7 +33,7 @@ fn main() {
         let columns = ["all: p50 ms", "all: p99 ms", "all: last ms", "one: p50 ms", "one: p99 ms", "answer ms", "CPU us/delivery", "bytes/idle"];
         let mut table = Table::new(format!("{size} connections"), &columns);
         for _ in 0..plan.rounds {
-            table.add("zhengna", &ours.run(&program, size, events));
+            table.add("zhengna", &ours.run(program, size, events));
             let at = place::directory();
             let mut command = on_core(0, env!("CARGO_BIN_EXE_write-loop"));
             command.arg(at.path().join("loop.db"));
@@ -119,7 +120,7 @@ struct Ours {
 }
 
 impl Ours {
-    fn furnish(dir: &std::path::Path, most: usize) -> Self {
+    fn furnish(dir: &Path, most: usize) -> Self {
         eprintln!("{most} taxpayers in one line");
         let installation = Installation::new(dir);
         let world = installation.furnish(1, most + 1 + ACTORS);
@@ -146,7 +147,7 @@ impl Ours {
         Self { installation, line, conversation, listeners, officer, actors: [vec![writer], actors].concat() }
     }
 
-    fn run(&self, program: &std::path::Path, size: usize, events: usize) -> [f64; 8] {
+    fn run(&self, program: &Path, size: usize, events: usize) -> [f64; 8] {
         let server = self.installation.serve(program, Some(0));
         let mut http = Http::connect(server.port);
         let stamp = Instant::now();

@@ -103,16 +103,6 @@ pub fn node(core: Option<usize>, script: &str) -> Command {
     command
 }
 
-/// The command `zhengna` as it is shipped, built now.
-pub fn zhengna() -> PathBuf {
-    let build = ["build", "--release", "--quiet", "--package", "zhengna-server", "--bin", "zhengna"];
-    let built = Command::new(env!("CARGO")).args(build).current_dir(place::workspace()).status().expect("cargo");
-    assert!(built.success(), "zhengna did not build");
-    // A bench lies in TARGET/release/deps.
-    let deps = std::env::current_exe().expect("our own path");
-    deps.parent().and_then(Path::parent).expect("TARGET/release").join("zhengna")
-}
-
 /// A Redis of our own that syncs its log at every write.
 pub fn redis(dir: &Path) -> Server {
     let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port();
