@@ -14,6 +14,7 @@ const event = {
   cursor: "0.123456", at: "2026-11-24T10:00:00.000000+08:00", topic: "line/0192f3a4-0000-7000-8000-000000000000",
   kind: "line.moved", conversation: null, number: null, mine: false, message: null,
 };
+for (let n = 0; n < 1200; n++) insert.run(JSON.stringify(event)); // the log has the size it will keep
 const http = createServer((request, response) => {
   request.resume();
   request.on("end", () => {

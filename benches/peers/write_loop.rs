@@ -35,6 +35,9 @@ fn main() {
     let conn = Connection::open(path).expect("opens");
     conn.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE event (id INTEGER PRIMARY KEY, body TEXT)")
         .expect("a table");
+    for _ in 0..1200 {
+        conn.execute("INSERT INTO event (body) VALUES (?1)", [EVENT]).expect("inserts"); // the log has the size it will keep
+    }
     let conn = Arc::new(Mutex::new(conn));
     let sockets: Arc<Mutex<Vec<TcpStream>>> = Arc::default();
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
