@@ -4,6 +4,7 @@
 //! a client that reconnects with the last cursor it saw misses nothing and sees nothing twice. Whoever reads too
 //! slowly is let go with a code and continues later from its cursor.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -111,22 +112,42 @@ struct Inner {
 #[derive(Default)]
 struct Feeds {
     by_topic: HashMap<Topic, HashSet<u64>>,
-    senders: HashMap<u64, mpsc::Sender<Note>>,
+    by_id: HashMap<u64, Followed>,
+}
+
+/// A feed as the hub knows it.
+struct Followed {
+    sender: mpsc::Sender<Note>,
+    /// Where it stands in `by_topic`: whoever leaves is not looked for under everybody's topics.
+    topics: Vec<Topic>,
 }
 
 impl Feeds {
     fn drop_feed(&mut self, id: u64) {
-        self.senders.remove(&id);
-        self.by_topic.retain(|_, ids| {
-            ids.remove(&id);
-            !ids.is_empty()
-        });
+        let Some(feed) = self.by_id.remove(&id) else { return };
+        for topic in feed.topics {
+            if let Entry::Occupied(mut ids) = self.by_topic.entry(topic) {
+                ids.get_mut().remove(&id);
+                if ids.get().is_empty() {
+                    ids.remove();
+                }
+            }
+        }
+    }
+
+    fn follow(&mut self, id: u64, topics: &[Topic]) {
+        // One that was let go for being slow is gone from here, though its end is still on the way to it.
+        let Some(feed) = self.by_id.get_mut(&id) else { return };
+        feed.topics.extend_from_slice(topics);
+        for topic in topics {
+            self.by_topic.entry(*topic).or_default().insert(id);
+        }
     }
 
     /// Hands a note to everybody who follows the topic; lets go whoever has no room for it.
     fn dispatch(&mut self, topic: Topic, note: impl Fn() -> Note) {
         let Some(ids) = self.by_topic.get(&topic) else { return };
-        let slow: Vec<u64> = ids.iter().copied().filter(|id| self.senders.get(id).is_none_or(|s| s.try_send(note()).is_err())).collect();
+        let slow: Vec<u64> = ids.iter().copied().filter(|id| self.by_id.get(id).is_none_or(|f| f.sender.try_send(note()).is_err())).collect();
         for id in slow {
             self.drop_feed(id);
         }
@@ -153,7 +174,7 @@ impl Hub {
     fn register(&self) -> (Registration, mpsc::Receiver<Note>) {
         let id = self.0.next.fetch_add(1, Ordering::Relaxed);
         let (sender, receiver) = mpsc::channel(WAITING_EVENTS_MAX);
-        self.lock().senders.insert(id, sender);
+        self.lock().by_id.insert(id, Followed { sender, topics: Vec::new() });
         (Registration { hub: self.clone(), id }, receiver)
     }
 }
@@ -166,10 +187,7 @@ struct Registration {
 
 impl Registration {
     fn follow(&self, topics: &[Topic]) {
-        let mut feeds = self.hub.lock();
-        for topic in topics {
-            feeds.by_topic.entry(*topic).or_default().insert(self.id);
-        }
+        self.hub.lock().follow(self.id, topics);
     }
 }
 
