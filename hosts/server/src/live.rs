@@ -28,6 +28,8 @@ use crate::problem::Problem;
 const WAITING_EVENTS_MAX: usize = 512;
 /// Frames that may wait for one client's socket.
 const WAITING_FRAMES_MAX: usize = 64;
+/// As many events are filled in on the spot; more take a thread that may block.
+const GLANCE_EVENTS_MAX: usize = 4;
 /// The journal is looked at this often even without a hint: an open transaction elsewhere may have held rows back.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// A session's end, and a change of its posts, reach an open socket within this time (a leaver's sockets drop
@@ -312,7 +314,7 @@ impl Feed {
                 },
                 _ = recheck.tick() => {
                     let session = self.caller.session;
-                    self.caller = self.app.read(move |core| core.reauthenticate(session)).await?;
+                    self.caller = self.app.glance(move |core| core.reauthenticate(session)).await?;
                 }
                 _ = ping.tick() => self.send(Frame::Ping).await?,
                 () = self.frames.closed() => return Err(Stop::Gone),
@@ -321,8 +323,12 @@ impl Feed {
     }
 
     async fn read<R: Send + 'static>(&self, read: impl FnOnce(&Session) -> Result<R, Error> + Send + 'static) -> Result<R, Problem> {
-        let session = self.app.core().as_actor(self.caller.actor.clone()).for_request(&self.request);
+        let session = self.session();
         self.app.read(move |_| read(&session)).await
+    }
+
+    fn session(&self) -> Session {
+        self.app.core().as_actor(self.caller.actor.clone()).for_request(&self.request)
     }
 
     async fn send(&self, frame: Frame) -> Result<(), Stop> {
@@ -358,7 +364,12 @@ impl Feed {
         }
         events.retain(|e| e.cursor() > self.last);
         let Some(end) = events.last().map(Event::cursor) else { return Ok(()) };
-        let live = self.read(move |s| s.journal().expand(events)).await?;
+        let live = if events.len() <= GLANCE_EVENTS_MAX {
+            let session = self.session();
+            self.app.glance(move |_| session.journal().expand(events)).await?
+        } else {
+            self.read(move |s| s.journal().expand(events)).await?
+        };
         for event in live {
             let cursor = event.cursor;
             let grew = self.follow_from(&event, registration);

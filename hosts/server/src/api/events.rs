@@ -87,7 +87,7 @@ async fn open(app: App, request: Request) -> Result<Response, Problem> {
     let cursor = last_seen.or(query.cursor).as_deref().map(Cursor::parse).transpose()?;
     let caller = match (&query.ticket, bearer(&parts)) {
         (Some(ticket), _) => app.core().redeem(ticket).await?,
-        (None, Some(token)) => app.read(move |core| core.authenticate(&token)).await?,
+        (None, Some(token)) => app.glance(move |core| core.authenticate(&token)).await?,
         (None, None) => return Err(Error::SignInRequired.into()),
     };
     let me = caller.actor.as_ref();
