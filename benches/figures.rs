@@ -164,7 +164,8 @@ fn shown(figure: f64) -> String {
 pub fn head(bench: &str, command: &str) {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let cpu = read("/proc/cpuinfo").lines().find_map(|l| l.strip_prefix("model name")).map_or(String::new(), |l| l.trim_matches([' ', '\t', ':']).to_owned());
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    // Not what this process may use: a bench may have pinned itself.
+    let cores = read("/proc/cpuinfo").lines().filter(|l| l.starts_with("processor")).count();
     let load = read("/proc/loadavg");
     println!("# {bench}\n");
     println!("{cores} x {cpu}, Linux {}; load before {}; TMPDIR {}.", read("/proc/sys/kernel/osrelease").trim(), load.split(' ').next().unwrap_or_default(), crate::place::shown());
