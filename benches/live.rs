@@ -3,7 +3,7 @@
 //! line has changed"), or one message to its one reader while the others are connected. Everything is measured from
 //! the moment the request that causes it is sent: a durable commit is inside.
 //!
-//! `cargo bench -p zhengna-benches --bench live -- [--quick] [--rounds N]`. Needs Node; TMPDIR on a disk.
+//! `cargo bench -p zhengna-benches --bench live -- [--quick] [--rounds N] [1|1000|10000 ..]`. Needs Node; TMPDIR on a disk.
 
 use std::path::Path;
 use std::process::Command;
@@ -29,7 +29,7 @@ fn main() {
     let most = *sizes.last().expect("some");
     let dir = place::directory();
     let ours = Ours::furnish(dir.path(), most);
-    for &size in sizes {
+    for &size in sizes.iter().filter(|size| plan.wants(&size.to_string())) {
         let columns = ["all: p50 ms", "all: p99 ms", "all: last ms", "one: p50 ms", "one: p99 ms", "answer ms", "CPU us/delivery", "bytes/idle"];
         let mut table = Table::new(format!("{size} connections"), &columns);
         for _ in 0..plan.rounds {
