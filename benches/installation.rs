@@ -1,7 +1,7 @@
 //! Our own host as it is shipped: a database with a small world in it, sessions for everybody, `zhengna serve`.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -15,7 +15,7 @@ use zhengna_server::open::{self, Mode};
 use zhengna_server::keyring;
 use zhengna_tests::world::{Keep, World, start};
 
-use crate::server::{Server, on_core};
+use crate::server::{Server, on_core, tied};
 
 /// A database, its keys, its configuration.
 pub struct Installation {
@@ -101,7 +101,7 @@ impl Installation {
 
     /// Starts the host on one core, or on all.
     pub fn serve(&self, zhengna: &Path, core: Option<usize>) -> Server {
-        let mut command = core.map_or_else(|| Command::new(zhengna), |core| on_core(core, zhengna));
+        let mut command = core.map_or_else(|| tied(zhengna), |core| on_core(core, zhengna));
         command.arg("serve").envs(self.settings().into_iter().map(|(key, value)| (format!("ZHENGNA_{key}"), value)));
         // As in production: one line per request, to a file.
         let log = std::fs::File::create(self.dir.join("log")).expect("a file");

@@ -39,6 +39,7 @@ pub struct Size {
 #[derive(Serialize, Deserialize)]
 pub struct Province {
     size: Size,
+    schema: u64,
     officers: Vec<OfficerId>,
 }
 
@@ -46,7 +47,7 @@ impl Province {
     /// Builds it in `dir`, unless it is there.
     pub fn at(dir: &Path, size: Size) -> Self {
         let note = dir.join("province.json");
-        if let Some(made) = std::fs::read(&note).ok().and_then(|b| serde_json::from_slice::<Self>(&b).ok()).filter(|p| p.size == size) {
+        if let Some(made) = std::fs::read(&note).ok().and_then(|b| serde_json::from_slice::<Self>(&b).ok()).filter(|p| (p.size, p.schema) == (size, schema())) {
             return made;
         }
         eprintln!("building {size:?} in {}", dir.display());
@@ -76,6 +77,14 @@ impl Province {
     pub fn free(&self, count: usize) -> Vec<TaxpayerId> {
         (0..count).map(|n| TaxpayerId::from_uuid(taxpayer_id(self.size.taxpayers - 1 - n))).collect()
     }
+}
+
+/// Tells one schema from another: what was built for another is built again.
+fn schema() -> u64 {
+    use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+    let mut hasher = DefaultHasher::new();
+    zhengna_core::store::tables().iter().for_each(|t| (t.name, t.columns.iter().map(|c| c.name).collect::<Vec<_>>(), t.indexes.len()).hash(&mut hasher));
+    hasher.finish()
 }
 
 fn conversations(size: Size) -> usize {
@@ -191,7 +200,7 @@ fn build(dir: &Path, size: Size) -> Province {
 
     // The last ones enter through the door, and wait.
     let core = installation.core();
-    let province = Province { size, officers };
+    let province = Province { size, schema: schema(), officers };
     Hall::new(core.clone(), line, &province.officers, province.free(size.waiting)).fill(size.waiting);
     while core.seal_audit().expect("seals").more {}
     province
@@ -352,17 +361,15 @@ fn copy_conversations(conn: &Connection, keys: &KeyRing, size: Size, model: &Con
         row.set("record", record_id(i));
         row.set("hash", digest(i, &mut rng));
     });
-    // Scopes of keys are digests: spread evenly within each day, inserted in the order of the table.
-    const DAY: i64 = 24 * 3_600_000_000;
-    let mut by_place: Vec<(i64, u64, usize)> = (0..total).map(|i| (sent_at(i) / DAY, mix(i as u64, 8), i)).collect();
+    // Kept in the order of the keys' time.
+    let mut by_place: Vec<(i64, u64, usize)> = (0..total).map(|i| (sent_at(i), mix(i as u64, 8), i)).collect();
     by_place.sort_unstable();
-    Model::first(conn, "idempotency", "day > 0").copy(conn, total, |n, row| {
-        let (day, scope, i) = by_place[n];
-        row.set("day", day);
+    Model::first(conn, "idempotency", "1").copy(conn, total, |n, row| {
+        let (at, scope, i) = by_place[n];
+        row.set("at", at);
         row.set("scope", [scope.to_be_bytes(), mix(i as u64, 9).to_be_bytes()].concat());
         row.set("command", digest(i, &mut rng));
-        let sent = Timestamp::from_micros(sent_at(i)).rfc3339();
+        let sent = Timestamp::from_micros(at).rfc3339();
         row.set("answer", format!(r#"{{"conversation":"{}","number":{},"sent_at":"{sent}"}}"#, conversation_id(i / two), i % two + 1));
-        row.set("answered_at", sent_at(i));
     });
 }

@@ -81,9 +81,16 @@ fn leading_number(text: &str) -> Option<u16> {
     text.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
+/// A command that ends with the bench, however that ends.
+pub fn tied(program: impl AsRef<Path>) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL"]).arg(program.as_ref());
+    command
+}
+
 /// A command that runs on one core.
 pub fn on_core(core: usize, program: impl AsRef<Path>) -> Command {
-    let mut command = Command::new("taskset");
+    let mut command = tied("taskset");
     command.arg("-c").arg(core.to_string()).arg(program.as_ref());
     command
 }
@@ -98,7 +105,7 @@ pub fn node(core: Option<usize>, script: &str) -> Command {
         let done = Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(&peers).status().expect("npm");
         assert!(done.success(), "npm ci failed");
     }
-    let mut command = core.map_or_else(|| Command::new("node"), |core| on_core(core, "node"));
+    let mut command = core.map_or_else(|| tied("node"), |core| on_core(core, "node"));
     command.arg(peers.join(script)).env("NODE_ENV", "production");
     command
 }
@@ -106,7 +113,7 @@ pub fn node(core: Option<usize>, script: &str) -> Command {
 /// A Redis of our own that syncs its log at every write.
 pub fn redis(dir: &Path) -> Server {
     let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port();
-    let mut command = Command::new("redis-server");
+    let mut command = tied("redis-server");
     command.args(["--bind", "127.0.0.1", "--port", &free.to_string(), "--save", "", "--appendonly", "yes", "--appendfsync", "always", "--dir"]);
     command.arg(dir);
     Server::start_when(command, |line| line.contains("Ready to accept connections").then_some(free))
@@ -130,7 +137,7 @@ impl Postgres {
         let (uid, gid) = (id_of("-u"), id_of("-g"));
         let root = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(dir.path()).expect("just made")) == 0;
         let as_server = |program: &str| {
-            let mut command = Command::new(bin.join(program));
+            let mut command = tied(bin.join(program));
             if root {
                 command.uid(uid).gid(gid);
             }

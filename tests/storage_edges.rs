@@ -8,7 +8,7 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use zhengna_core::store::StoreError;
-use zhengna_core::store::conformance::fixture::{PROJECTIONS, book, counts, dawdle, shelve, shelved, stall};
+use zhengna_core::store::conformance::fixture::{PROJECTIONS, book, book_in_vain, counts, dawdle, shelve, shelved, stall};
 use zhengna_core::store::postgres::PostgresStore;
 use zhengna_core::store::sqlite::SqliteStore;
 use zhengna_core::{Error, limits};
@@ -105,6 +105,31 @@ fn a_full_disk_is_told_and_nothing_is_lost_and_room_mends_it() {
 
 /// A reference that is checked at COMMIT, and broken by one booking.
 const DOOM: u64 = 666;
+
+#[test]
+fn bodies_that_fail_half_way_take_nobody_of_their_batch_with_them() {
+    for in_vain in [vec![15], vec![10], vec![29], vec![12, 13, 21], (10..30).collect()] {
+        let keep = fresh(Engine::Sqlite);
+        let store = open(&keep);
+        let (began, go, stalled) = stall(&*store);
+        began.recv().unwrap();
+        let writes: Vec<_> = (10..30)
+            .map(|n| if in_vain.contains(&n) { (n, book_in_vain(&*store, 2, n, n % 2 == 0)) } else { (n, book(&*store, 2, n)) })
+            .collect();
+        drop(go); // not sent: the one that stalls may have to run again
+        stalled.wait().unwrap();
+        for (n, write) in writes {
+            match write.wait() {
+                Err(Error::Store(StoreError::Panicked)) => assert!(in_vain.contains(&n) && n % 2 == 0, "{n}"),
+                Err(Error::Refused(_)) => assert!(in_vain.contains(&n) && n % 2 == 1, "{n}"),
+                other => assert!(other.is_ok() && !in_vain.contains(&n), "{n}: {other:?}"),
+            }
+        }
+        let mut expected = std::collections::BTreeMap::from([([2; 16], 20 - in_vain.len() as i64)]);
+        expected.retain(|_, n| *n > 0);
+        assert_eq!(counts(&*store).unwrap(), [expected.clone(), expected.clone(), expected], "rows, published, tentative");
+    }
+}
 
 #[test]
 fn a_failed_commit_leaves_every_write_of_the_batch_unknown_and_none_done() {

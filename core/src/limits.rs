@@ -48,7 +48,7 @@ pub const BULK_ROWS_MAX: usize = 1_000_000;
 
 /// Characters of an idempotency key.
 pub const IDEMPOTENCY_KEY_CHARS_MAX: usize = 64;
-/// How long a repeated key is answered from memory.
+/// How long a repeated key is answered from memory, at least.
 pub const IDEMPOTENCY_RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How often old keys are forgotten.
 pub const FORGET_KEYS_EVERY: Duration = Duration::from_secs(3600);

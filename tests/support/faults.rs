@@ -48,7 +48,7 @@ pub fn lines(store: &dyn Store) -> Vec<String> {
 
 /// The content of a database.
 #[derive(PartialEq)]
-pub struct Rows(Vec<String>);
+pub struct Rows(pub Vec<String>);
 
 impl Rows {
     /// Rows per table.

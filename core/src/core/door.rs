@@ -99,10 +99,10 @@ impl Session {
             Ok(ready) => ready,
             Err(e) => return failed(e),
         };
+        let place = idempotency::Place::of(&call);
         self.core.0.store.submit_for(Self::spec(operation, Priority::Interactive), move |tx| {
             let ctx = call.ctx();
-            let remembered = if operation.answers_repeats { idempotency::find(tx, &ctx, &digest)? } else { None };
-            if let Some(answer) = remembered {
+            if let Some(answer) = place.map_or(Ok(None), |place| place.find(tx, &digest))? {
                 reauthorise(tx, &ctx, command.target())?;
                 return serde_json::from_str(&answer).map_err(|e| StoreError::Corrupt(format!("a remembered answer: {e}")).into());
             }
@@ -110,8 +110,8 @@ impl Session {
             if operation.audited {
                 audit::record(tx, &ctx, Deed { subject: answer.subject(), reason: command.reason(), digest, rows: 1 })?;
             }
-            if operation.answers_repeats {
-                idempotency::remember(tx, &ctx, digest, &answer)?;
+            if let Some(place) = place {
+                place.remember(tx, digest, &answer)?;
             }
             Ok(answer)
         })

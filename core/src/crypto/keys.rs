@@ -17,11 +17,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use hmac::Hmac;
 use rand_core::Rng as _;
+use sm3::Sm3;
 use zeroize::Zeroizing;
 
-use super::seal::{binding, open_with, seal_with};
-use super::{CryptoError, Rng, SubjectKey, Suite, hex, hmac_sm3, sign, sm3, unhex};
+use super::hash::{finish_hmac_sm3, keyed_hmac_sm3};
+use super::seal::{Cipher, binding, open_with, seal_with};
+use super::{CryptoError, Rng, SubjectKey, Suite, hex, sign, sm3, unhex};
 
 /// Highest number of an epoch. Source: none; a limit so that a slip in the file is found. Yearly rotation needs 100 in a
 /// century.
@@ -44,8 +47,10 @@ pub struct KeyRing {
     suite: Suite,
     current: u32,
     /// Always holds `current`.
-    epochs: BTreeMap<u32, Key>,
+    epochs: BTreeMap<u32, EpochKey>,
     index: Key,
+    /// HMAC-SM3 under `index`, ready to be cloned: setting it up costs as much as a short text.
+    indexer: Hmac<Sm3>,
     /// Always a valid SM2 private key.
     audit: Key,
 }
@@ -57,6 +62,26 @@ pub struct WrappedKey {
     pub epoch: u32,
     /// A sealed value (see [`SubjectKey::seal`] for its layout) of 61 bytes.
     pub bytes: Vec<u8>,
+}
+
+/// A key-encryption key with its ciphers: setting one up costs more than unwrapping a key with it.
+struct EpochKey {
+    key: Key,
+    sm4: Cipher,
+    aes: Cipher,
+}
+
+impl EpochKey {
+    fn new(key: Key) -> Self {
+        Self { sm4: Cipher::new(&key, Suite::Sm4GcmSm3), aes: Cipher::new(&key, Suite::Aes256GcmSha256), key }
+    }
+
+    fn cipher(&self, suite: Suite) -> &Cipher {
+        match suite {
+            Suite::Sm4GcmSm3 => &self.sm4,
+            Suite::Aes256GcmSha256 => &self.aes,
+        }
+    }
 }
 
 fn random(rng: &mut Rng) -> Key {
@@ -76,7 +101,8 @@ impl KeyRing {
         while !sign::is_private_key(&audit) {
             audit = random(rng);
         }
-        Self { suite: Suite::Sm4GcmSm3, current: 1, epochs: BTreeMap::from([(1, first)]), index, audit }
+        let indexer = keyed_hmac_sm3(&*index);
+        Self { suite: Suite::Sm4GcmSm3, current: 1, epochs: BTreeMap::from([(1, EpochKey::new(first))]), index, indexer, audit }
     }
 
     /// The suite that new values are sealed with.
@@ -112,7 +138,7 @@ impl KeyRing {
             return Err(CryptoError::EpochsUsedUp);
         }
         self.current = last + 1;
-        self.epochs.insert(self.current, random(rng));
+        self.epochs.insert(self.current, EpochKey::new(random(rng)));
         Ok(self.current)
     }
 
@@ -132,7 +158,7 @@ impl KeyRing {
     #[must_use]
     pub fn wrap(&self, rng: &mut Rng, subject: &[u8; 16], key: &SubjectKey) -> WrappedKey {
         let kek = &self.epochs[&self.current]; // never missing: see the field
-        let bytes = seal_with(kek, self.suite, rng, &wrap_binding(self.suite, self.current, subject), key.bytes());
+        let bytes = seal_with(kek.cipher(self.suite), rng, &wrap_binding(self.suite, self.current, subject), key.bytes());
         WrappedKey { epoch: self.current, bytes }
     }
 
@@ -143,7 +169,7 @@ impl KeyRing {
     /// [`CryptoError::UnknownSuite`], and [`CryptoError::Altered`] for another subject or any changed byte.
     pub fn unwrap(&self, subject: &[u8; 16], wrapped: &WrappedKey) -> Result<SubjectKey, CryptoError> {
         let kek = self.epochs.get(&wrapped.epoch).ok_or(CryptoError::UnknownEpoch(wrapped.epoch))?;
-        let key = open_with(kek, |suite| wrap_binding(suite, wrapped.epoch, subject), &wrapped.bytes)?;
+        let key = open_with(|suite| kek.cipher(suite), |suite| wrap_binding(suite, wrapped.epoch, subject), &wrapped.bytes)?;
         SubjectKey::from_slice(&key).ok_or(CryptoError::Altered)
     }
 
@@ -155,7 +181,7 @@ impl KeyRing {
     #[must_use]
     pub fn blind(&self, column: &str, normalised: &str) -> [u8; 16] {
         let length = (column.len() as u64).to_be_bytes();
-        let mac = hmac_sm3(&*self.index, &[&length, column.as_bytes(), normalised.as_bytes()]);
+        let mac = finish_hmac_sm3(&self.indexer, &[&length, column.as_bytes(), normalised.as_bytes()]);
         let mut index = [0; 16];
         index.copy_from_slice(&mac[..16]);
         index
@@ -165,7 +191,7 @@ impl KeyRing {
     /// binds a record to one; without the key nobody can try out short texts against it, also after erasure.
     #[must_use]
     pub fn digest(&self, bytes: &[u8]) -> [u8; 32] {
-        hmac_sm3(&*self.index, &[b"digest", bytes])
+        finish_hmac_sm3(&self.indexer, &[b"digest", bytes])
     }
 
     /// Signs a message with the audit key: SM2 with SM3, `r | s`, 64 bytes; the same message always gets the same signature.
@@ -201,7 +227,7 @@ impl KeyRing {
         text.push_str(&format!("{HEADER} {VERSION}\nsuite {}\ncurrent {}\n", self.suite.byte(), self.current));
         for (epoch, key) in &self.epochs {
             text.push_str(&format!("epoch {epoch} "));
-            push_key(&mut text, key);
+            push_key(&mut text, &key.key);
         }
         text.push_str("index ");
         push_key(&mut text, &self.index);
@@ -262,7 +288,7 @@ impl KeyRing {
                     let Some(key) = key_of(key) else {
                         return fail(KeyFileProblem::Key);
                     };
-                    epochs.insert(epoch, key).is_some()
+                    epochs.insert(epoch, EpochKey::new(key)).is_some()
                 }
                 ["index", key] => {
                     let Some(key) = key_of(key) else {
@@ -298,7 +324,8 @@ impl KeyRing {
         if !epochs.contains_key(&current) {
             return Err(KeyFileError { line: current_line, problem: KeyFileProblem::NoCurrentKey(current) });
         }
-        let ring = Self { suite, current, epochs, index, audit };
+        let indexer = keyed_hmac_sm3(&*index);
+        let ring = Self { suite, current, epochs, index, indexer, audit };
         if !check.eq_ignore_ascii_case(&hex(&sm3(&[ring.body().as_bytes()])[..CHECK_BYTES])) {
             return Err(KeyFileError { line: check_line, problem: KeyFileProblem::Check });
         }
@@ -461,7 +488,7 @@ mod tests {
         let (ring, _) = ring(1);
         let shown = format!("{ring:?}");
         assert_eq!(shown, "KeyRing { suite: Sm4GcmSm3, current: 1, epochs: [1], .. }");
-        let secret = hex(&*ring.epochs[&1]);
+        let secret = hex(&*ring.epochs[&1].key);
         let mistyped = ring.to_text().replace(&secret, &secret[1..]);
         let error = KeyRing::from_text(&mistyped).unwrap_err();
         assert!(!format!("{error} {error:?}").contains(&secret[8..24]));
@@ -488,7 +515,7 @@ mod tests {
     #[test]
     fn epochs_run_out_without_wrapping_round() {
         let (mut ring, mut rng) = ring(1);
-        ring.epochs.insert(MAX_EPOCH, random(&mut rng));
+        ring.epochs.insert(MAX_EPOCH, EpochKey::new(random(&mut rng)));
         assert_eq!(ring.rotate(&mut rng), Err(CryptoError::EpochsUsedUp));
         assert_eq!(ring.current_epoch(), 1);
     }

@@ -6,6 +6,8 @@
 //! length in 8 big-endian bytes, so that a value copied to another row, column or table does not open. Each suite
 //! works with its own key derived from the subject's, so that a change of suite needs no new subject keys.
 
+use std::borrow::Borrow;
+
 use aes_gcm::aead::consts::U12;
 use aes_gcm::{AeadInOut, Aes256Gcm, AesGcm, KeyInit};
 use hmac::{Hmac, Mac};
@@ -96,7 +98,7 @@ impl SubjectKey {
     /// The length of the plaintext stays visible; pad before sealing where it tells too much.
     #[must_use]
     pub fn seal(&self, suite: Suite, rng: &mut Rng, place: Place<'_>, plaintext: &[u8]) -> Vec<u8> {
-        seal_with(&self.0, suite, rng, &column_binding(suite, place), plaintext)
+        seal_with(&Cipher::new(&self.0, suite), rng, &column_binding(suite, place), plaintext)
     }
 
     /// Opens what [`SubjectKey::seal`] made for the same place. The result is overwritten when dropped.
@@ -105,7 +107,7 @@ impl SubjectKey {
     /// [`CryptoError::Truncated`] below 29 bytes, [`CryptoError::UnknownSuite`] for a foreign first byte,
     /// [`CryptoError::Altered`] for everything else: another place, another key, any changed byte.
     pub fn open(&self, place: Place<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
-        open_with(&self.0, |suite| column_binding(suite, place), sealed)
+        open_with(|suite| Cipher::new(&self.0, suite), |suite| column_binding(suite, place), sealed)
     }
 
     pub(super) fn bytes(&self) -> &[u8; 32] {
@@ -139,15 +141,15 @@ fn column_binding(suite: Suite, place: Place<'_>) -> Vec<u8> {
 }
 
 /// A cipher of either suite, keyed.
-#[expect(clippy::large_enum_variant, reason = "lives on the stack for one value")]
-enum Cipher {
+#[expect(clippy::large_enum_variant, reason = "lives on the stack for one value, or in the key ring, a few of each")]
+pub(super) enum Cipher {
     Sm4(Sm4Gcm),
     Aes(Aes256Gcm),
 }
 
 impl Cipher {
     /// Derives the suite's own key, so that one 32-byte key never serves two algorithms.
-    fn new(key: &[u8; 32], suite: Suite) -> Self {
+    pub(super) fn new(key: &[u8; 32], suite: Suite) -> Self {
         match suite {
             Suite::Sm4GcmSm3 => {
                 let derived = Zeroizing::new(hmac_sm3(key, &[b"zhengna key sm4-gcm"]));
@@ -167,6 +169,13 @@ impl Cipher {
         }
     }
 
+    fn suite(&self) -> Suite {
+        match self {
+            Self::Sm4(_) => Suite::Sm4GcmSm3,
+            Self::Aes(_) => Suite::Aes256GcmSha256,
+        }
+    }
+
     fn encrypt(&self, nonce: &Nonce, binding: &[u8], buffer: &mut [u8]) -> Result<Tag, aes_gcm::Error> {
         match self {
             Self::Sm4(cipher) => cipher.encrypt_inout_detached(nonce, binding, buffer.into()),
@@ -182,17 +191,17 @@ impl Cipher {
     }
 }
 
-pub(super) fn seal_with(key: &[u8; 32], suite: Suite, rng: &mut Rng, binding: &[u8], plaintext: &[u8]) -> Vec<u8> {
+pub(super) fn seal_with(cipher: &Cipher, rng: &mut Rng, binding: &[u8], plaintext: &[u8]) -> Vec<u8> {
     let mut nonce = [0; NONCE_BYTES];
     rng.fill_bytes(&mut nonce);
     // The full length is reserved at once: a vector that grows would leave copies of the plaintext behind.
     let mut sealed = Vec::with_capacity(plaintext.len() + SEAL_OVERHEAD_BYTES);
-    sealed.push(suite.byte());
+    sealed.push(cipher.suite().byte());
     sealed.extend_from_slice(&nonce);
     sealed.extend_from_slice(plaintext);
     let (_, buffer) = sealed.split_at_mut(1 + NONCE_BYTES);
     #[expect(clippy::expect_used, reason = "see the next line")]
-    let tag = Cipher::new(key, suite)
+    let tag = cipher
         .encrypt(&nonce.into(), binding, buffer)
         // why it cannot fail: the only error is a plaintext over 64 GiB, and no column is near that
         .expect("plaintext below the limit of GCM");
@@ -200,14 +209,19 @@ pub(super) fn seal_with(key: &[u8; 32], suite: Suite, rng: &mut Rng, binding: &[
     sealed
 }
 
-pub(super) fn open_with(key: &[u8; 32], binding: impl Fn(Suite) -> Vec<u8>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+pub(super) fn open_with<C: Borrow<Cipher>>(
+    cipher: impl FnOnce(Suite) -> C,
+    binding: impl FnOnce(Suite) -> Vec<u8>,
+    sealed: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
     let truncated = || CryptoError::Truncated { len: sealed.len(), least: SEAL_OVERHEAD_BYTES };
     let (&first, rest) = sealed.split_first().ok_or_else(truncated)?;
     let suite = Suite::from_byte(first)?;
     let (nonce, rest) = rest.split_first_chunk::<NONCE_BYTES>().ok_or_else(truncated)?;
     let (ciphertext, tag) = rest.split_last_chunk::<TAG_BYTES>().ok_or_else(truncated)?;
     let mut buffer = Zeroizing::new(ciphertext.to_vec());
-    Cipher::new(key, suite).decrypt(&(*nonce).into(), &binding(suite), &mut buffer, &(*tag).into()).map_err(|_| CryptoError::Altered)?;
+    let cipher = cipher(suite);
+    cipher.borrow().decrypt(&(*nonce).into(), &binding(suite), &mut buffer, &(*tag).into()).map_err(|_| CryptoError::Altered)?;
     Ok(buffer)
 }
 

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::id::{ConversationId, LineId};
 use crate::journal::{Event, EventKind};
 use crate::limits;
-use crate::store::{Change, Projection, ReadTx, Reads, Record, Row, StoreError, Table, stretch};
+use crate::store::{Change, Column, Projection, ReadTx, Reads, Record, Row, StoreError, Watch, position, stretch};
 
 type Order = (i64, i64);
 
@@ -68,8 +68,12 @@ impl Projection for ReadyLines {
         "ready_lines"
     }
 
-    fn watches(&self) -> &'static [&'static Table] {
-        &[Conversation::TABLE]
+    fn watches(&self) -> &'static [Watch] {
+        const COLUMNS: &[Column] = Conversation::TABLE.columns;
+        const PLACE: [usize; 4] =
+            [position(COLUMNS, "line"), position(COLUMNS, "state"), position(COLUMNS, "rank"), position(COLUMNS, "ticket")];
+        const WATCHED: [Watch; 1] = [Watch { table: Conversation::TABLE, columns: &PLACE }];
+        &WATCHED
     }
 
     fn apply(&mut self, change: &Change) -> Result<(), StoreError> {

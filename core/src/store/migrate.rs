@@ -79,7 +79,7 @@ pub(crate) fn migrate<C: SqlConn>(
             ];
             let insert =
                 dialect.placeholders("INSERT INTO schema_migration (version, name, checksum, applied_at) VALUES (?1, ?2, ?3, ?4)".into());
-            conn.execute(&insert, &row, TABLE)
+            conn.execute(&insert, &row.each_ref(), TABLE)
         });
         if let Err(e) = steps {
             let _ = run(conn, "ROLLBACK"); // the first error is the one to tell

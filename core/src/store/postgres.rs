@@ -327,7 +327,7 @@ fn read(inner: &Inner, slot: &mut Option<PgConn>, body: &mut ReadBody) -> Result
     conn.client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").map_err(|e| error(&e, "begin"))?;
     let mut tx = SqlTx::new(conn, None, Projected::Seen(&inner.published));
     let result = catch_unwind(AssertUnwindSafe(|| body(&mut tx))).unwrap_or(Err(StoreError::Panicked.into()));
-    let result = settle(result, tx.finish().1);
+    let result = settle(result, tx.finish().poison);
     if conn.client.batch_execute("ROLLBACK").is_err() {
         *slot = None; // a read has nothing to lose, the connection does
     }
@@ -370,7 +370,7 @@ fn attempt_write(inner: &Inner, slot: &mut Option<PgConn>, spec: Spec, body: &mu
     conn.client.batch_execute(begin).map_err(|e| error(&e, "begin"))?;
     let mut tx = SqlTx::new(conn, Some(Deadline::after(limits::TX_TIME_MAX)), Projected::Absent);
     let result = catch_unwind(AssertUnwindSafe(|| body(&mut tx))).unwrap_or(Err(StoreError::Panicked.into()));
-    let (_, poison) = tx.finish();
+    let poison = tx.finish().poison;
     let result = settle(result, poison);
     if result.is_err() {
         if conn.client.batch_execute("ROLLBACK").is_err() {
@@ -404,7 +404,7 @@ fn give_hints(inner: &Inner) {
             Hint::Whisper(note) => note,
         };
         let told =
-            connection(inner, &mut slot).and_then(|c| c.execute("SELECT pg_notify('zhengna', $1)", &[Value::Text(payload)], "notify"));
+            connection(inner, &mut slot).and_then(|c| c.execute("SELECT pg_notify('zhengna', $1)", &[&Value::Text(payload)], "notify"));
         if let Err(e) = told {
             // Only a hint: others look at the journal by themselves a moment later.
             tracing::warn!(error = %e, "hint not given");
@@ -509,8 +509,8 @@ impl SqlConn for PgConn {
         Dialect::Postgres
     }
 
-    fn execute(&mut self, sql: &str, params: &[Value], table: &'static str) -> StoreResult<u64> {
-        let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|p| p as _).collect();
+    fn execute(&mut self, sql: &str, params: &[&Value], table: &'static str) -> StoreResult<u64> {
+        let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|p| *p as _).collect();
         let run = |conn: &mut Self| {
             let statement = conn.prepared(sql)?;
             conn.client.execute(&statement, &params)
@@ -518,8 +518,8 @@ impl SqlConn for PgConn {
         run(self).map_err(|e| error(&e, table))
     }
 
-    fn query(&mut self, sql: &str, params: &[Value], columns: &[Column]) -> StoreResult<Vec<Row>> {
-        let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|p| p as _).collect();
+    fn query(&mut self, sql: &str, params: &[&Value], columns: &[Column]) -> StoreResult<Vec<Row>> {
+        let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|p| *p as _).collect();
         let run = |conn: &mut Self| {
             let statement = conn.prepared(sql)?;
             conn.client.query(&statement, &params)
