@@ -1,5 +1,5 @@
-# The three commands. `make run` and `make test` need nothing but Rust, Node, Python and a C compiler.
-.PHONY: help run test proof soak lint
+# The commands. `make run` and `make test` need nothing but Rust, Node, Python and a C compiler.
+.PHONY: help run test proof soak lint bench
 
 help: ## What there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -18,6 +18,10 @@ proof: ## Attacks on what we promise, bounded; writes the figures into docs/reli
 soak: ## The same attacks with fresh seeds until one fails or you stop it
 	cargo build --release --package zhengna-server --package zhengna-proof
 	$${CARGO_TARGET_DIR:-target}/release/zhengna-proof soak
+
+bench: ## The short benches beside their peers; docs/performance.md says how the long ones are run
+	cargo bench --package zhengna-benches --bench queue --bench http --bench live -- --quick
+	cargo bench --package zhengna-benches --bench growth -- --quick
 
 lint: ## Formatting, lints, purity of the core
 	./tests/lint

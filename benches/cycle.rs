@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use zhengna_core::access::Actor;
+use zhengna_core::error::Refusal;
 use zhengna_core::id::{ConversationId, LineId, OfficerId, TaxpayerId};
 use zhengna_core::interaction::{Claim, Close, Enter, Outcome, SourceChannel};
-use zhengna_core::error::Refusal;
 use zhengna_core::{Core, Error, Session};
 
 use crate::figures::{Times, together};

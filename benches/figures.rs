@@ -118,7 +118,10 @@ impl Table {
     /// What a contestant did in one round.
     pub fn add(&mut self, name: &str, figures: &[f64]) {
         assert_eq!(figures.len(), self.columns.len(), "{name}: a figure per column");
-        eprintln!("  {name}: {}", figures.iter().zip(&self.columns).map(|(f, c)| format!("{c} {}", shown(*f))).collect::<Vec<_>>().join(", "));
+        eprintln!(
+            "  {name}: {}",
+            figures.iter().zip(&self.columns).map(|(f, c)| format!("{c} {}", shown(*f))).collect::<Vec<_>>().join(", ")
+        );
         match self.rows.iter_mut().find(|r| r.name == name) {
             Some(row) => row.rounds.push(figures.to_vec()),
             None => self.rows.push(Rows { name: name.to_owned(), rounds: vec![figures.to_vec()] }),
@@ -152,7 +155,11 @@ fn shown(figure: f64) -> String {
         f if f >= 1000.0 => {
             let whole = format!("{:.0}", figure);
             let (head, tail) = whole.split_at(whole.len() - 3);
-            if head.len() > 3 { format!("{},{},{tail}", &head[..head.len() - 3], &head[head.len() - 3..]) } else { format!("{head},{tail}") }
+            if head.len() > 3 {
+                format!("{},{},{tail}", &head[..head.len() - 3], &head[head.len() - 3..])
+            } else {
+                format!("{head},{tail}")
+            }
         }
         f if f >= 100.0 => format!("{figure:.0}"),
         f if f >= 10.0 => format!("{figure:.1}"),
@@ -163,11 +170,19 @@ fn shown(figure: f64) -> String {
 /// Says on what machine, and when.
 pub fn head(bench: &str, command: &str) {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-    let cpu = read("/proc/cpuinfo").lines().find_map(|l| l.strip_prefix("model name")).map_or(String::new(), |l| l.trim_matches([' ', '\t', ':']).to_owned());
+    let cpu = read("/proc/cpuinfo")
+        .lines()
+        .find_map(|l| l.strip_prefix("model name"))
+        .map_or(String::new(), |l| l.trim_matches([' ', '\t', ':']).to_owned());
     // Not what this process may use: a bench may have pinned itself.
     let cores = read("/proc/cpuinfo").lines().filter(|l| l.starts_with("processor")).count();
     let load = read("/proc/loadavg");
     println!("# {bench}\n");
-    println!("{cores} x {cpu}, Linux {}; load before {}; TMPDIR {}.", read("/proc/sys/kernel/osrelease").trim(), load.split(' ').next().unwrap_or_default(), crate::place::shown());
+    println!(
+        "{cores} x {cpu}, Linux {}; load before {}; TMPDIR {}.",
+        read("/proc/sys/kernel/osrelease").trim(),
+        load.split(' ').next().unwrap_or_default(),
+        crate::place::shown()
+    );
     println!("Repeat: `{command}`");
 }

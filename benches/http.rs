@@ -128,25 +128,27 @@ fn write_model(path: &Path, views: &[ConversationView]) {
     .expect("tables");
     let tx = conn.transaction().expect("begins");
     for v in views {
-        tx.prepare_cached("INSERT INTO conversation VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL, ?9, ?10, NULL, NULL, NULL, ?11, ?12, ?13)")
-            .and_then(|mut s| {
-                s.execute(rusqlite::params![
-                    v.id.to_string(),
-                    v.line.to_string(),
-                    v.line_name,
-                    v.state.as_str(),
-                    v.channel.as_str(),
-                    v.topic,
-                    v.taxpayer.to_string(),
-                    v.taxpayer_name,
-                    v.ticket,
-                    v.entered_at.rfc3339(),
-                    v.last_number,
-                    v.taxpayer_read,
-                    v.officer_read
-                ])
-            })
-            .expect("inserts");
+        tx.prepare_cached(
+            "INSERT INTO conversation VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL, ?9, ?10, NULL, NULL, NULL, ?11, ?12, ?13)",
+        )
+        .and_then(|mut s| {
+            s.execute(rusqlite::params![
+                v.id.to_string(),
+                v.line.to_string(),
+                v.line_name,
+                v.state.as_str(),
+                v.channel.as_str(),
+                v.topic,
+                v.taxpayer.to_string(),
+                v.taxpayer_name,
+                v.ticket,
+                v.entered_at.rfc3339(),
+                v.last_number,
+                v.taxpayer_read,
+                v.officer_read
+            ])
+        })
+        .expect("inserts");
         for number in 1..=MESSAGES as i64 {
             tx.prepare_cached("INSERT INTO message (conversation, number, sender, text, sent_at) VALUES (?1, ?2, 'taxpayer', ?3, ?4)")
                 .and_then(|mut s| s.execute((v.id.to_string(), number, "您好，请问子女教育专项附加扣除怎么填？", v.entered_at.rfc3339())))

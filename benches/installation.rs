@@ -11,8 +11,8 @@ use zhengna_core::crypto::{Rng, Token};
 use zhengna_core::id::{OfficerId, TaxpayerId};
 use zhengna_core::{Core, ManualClock};
 use zhengna_server::config::{Config, Effective, Flags};
-use zhengna_server::open::{self, Mode};
 use zhengna_server::keyring;
+use zhengna_server::open::{self, Mode};
 use zhengna_tests::world::{Keep, World, start};
 
 use crate::server::{Server, on_core, tied};

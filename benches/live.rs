@@ -30,7 +30,8 @@ fn main() {
     let dir = place::directory();
     let ours = Ours::furnish(dir.path(), most);
     for &size in sizes.iter().filter(|size| plan.wants(&size.to_string())) {
-        let columns = ["all: p50 ms", "all: p99 ms", "all: last ms", "one: p50 ms", "one: p99 ms", "answer ms", "CPU us/delivery", "bytes/idle"];
+        let columns =
+            ["all: p50 ms", "all: p99 ms", "all: last ms", "one: p50 ms", "one: p99 ms", "answer ms", "CPU us/delivery", "bytes/idle"];
         let mut table = Table::new(format!("{size} connections"), &columns);
         for _ in 0..plan.rounds {
             table.add("zhengna", &ours.run(program, size, events));
@@ -62,7 +63,16 @@ impl Seen {
         let mut one = self.one.clone();
         one.sort_by(f64::total_cmp);
         let worst = one.get(((one.len() - 1) as f64 * 0.99).round() as usize).copied().unwrap_or(f64::NAN);
-        [all(0), all(1), all(2), median(self.one.iter().copied()), worst, median(self.answers.iter().copied()), self.cpu_each, self.bytes_each]
+        [
+            all(0),
+            all(1),
+            all(2),
+            median(self.one.iter().copied()),
+            worst,
+            median(self.answers.iter().copied()),
+            self.cpu_each,
+            self.bytes_each,
+        ]
     }
 }
 

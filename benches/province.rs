@@ -47,7 +47,11 @@ impl Province {
     /// Builds it in `dir`, unless it is there.
     pub fn at(dir: &Path, size: Size) -> Self {
         let note = dir.join("province.json");
-        if let Some(made) = std::fs::read(&note).ok().and_then(|b| serde_json::from_slice::<Self>(&b).ok()).filter(|p| (p.size, p.schema) == (size, schema())) {
+        if let Some(made) = std::fs::read(&note)
+            .ok()
+            .and_then(|b| serde_json::from_slice::<Self>(&b).ok())
+            .filter(|p| (p.size, p.schema) == (size, schema()))
+        {
             return made;
         }
         eprintln!("building {size:?} in {}", dir.display());
@@ -83,7 +87,9 @@ impl Province {
 fn schema() -> u64 {
     use std::hash::{DefaultHasher, Hash as _, Hasher as _};
     let mut hasher = DefaultHasher::new();
-    zhengna_core::store::tables().iter().for_each(|t| (t.name, t.columns.iter().map(|c| c.name).collect::<Vec<_>>(), t.indexes.len()).hash(&mut hasher));
+    zhengna_core::store::tables()
+        .iter()
+        .for_each(|t| (t.name, t.columns.iter().map(|c| c.name).collect::<Vec<_>>(), t.indexes.len()).hash(&mut hasher));
     hasher.finish()
 }
 
@@ -134,7 +140,9 @@ impl Model {
         let mut statement = conn.prepare(&format!("SELECT * FROM {table} WHERE {condition}")).expect("a table");
         let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let rows = statement.query_map([], |r| (0..columns.len()).map(|i| r.get(i)).collect::<rusqlite::Result<Vec<Value>>>());
-        rows.expect("reads").map(|values| Self { table: table.to_owned(), columns: columns.clone(), values: values.expect("a row") }).collect()
+        rows.expect("reads")
+            .map(|values| Self { table: table.to_owned(), columns: columns.clone(), values: values.expect("a row") })
+            .collect()
     }
 
     fn first(conn: &Connection, table: &str, condition: &str) -> Self {
@@ -179,8 +187,10 @@ fn build(dir: &Path, size: Size) -> Province {
     let (line, officers, model) = one_of_each(&installation);
 
     let mut conn = Connection::open(installation.database()).expect("opens");
-    conn.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -1000000; PRAGMA locking_mode = EXCLUSIVE")
-        .expect("settings");
+    conn.execute_batch(
+        "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -1000000; PRAGMA locking_mode = EXCLUSIVE",
+    )
+    .expect("settings");
     let indexes: Vec<(String, String)> = conn
         .prepare("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL")
         .and_then(|mut s| s.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect())

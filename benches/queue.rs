@@ -13,11 +13,11 @@ use zhengna_benches::figures::{Plan, Table, Times, head, together};
 use zhengna_benches::place;
 use zhengna_benches::server::{Postgres, node, redis};
 use zhengna_core::core::PROJECTIONS;
+use zhengna_core::identity::NewTaxpayer;
+use zhengna_core::store::Store;
 use zhengna_core::store::memory::MemoryStore;
 use zhengna_core::store::postgres::PostgresStore;
 use zhengna_core::store::sqlite::SqliteStore;
-use zhengna_core::store::Store;
-use zhengna_core::identity::NewTaxpayer;
 use zhengna_tests::world::{Keep, World, core_over, person, start};
 
 const OFFICERS: usize = 64;
@@ -138,7 +138,10 @@ fn in_node(script: &str, place: &str, backlog: usize, seconds: u64) -> [f64; 3] 
     command.args([place, &backlog.to_string(), &OFFICERS.to_string(), &seconds.to_string()]);
     let out = command.output().expect("node");
     let text = String::from_utf8_lossy(&out.stdout);
-    let line = text.lines().find_map(|l| l.strip_prefix("figures ")).unwrap_or_else(|| panic!("{script}: {text}{}", String::from_utf8_lossy(&out.stderr)));
+    let line = text
+        .lines()
+        .find_map(|l| l.strip_prefix("figures "))
+        .unwrap_or_else(|| panic!("{script}: {text}{}", String::from_utf8_lossy(&out.stderr)));
     let figures: Vec<f64> = line.split(' ').map(|f| f.parse().expect("a number")).collect();
     figures.try_into().expect("three figures")
 }

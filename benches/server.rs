@@ -114,7 +114,19 @@ pub fn node(core: Option<usize>, script: &str) -> Command {
 pub fn redis(dir: &Path) -> Server {
     let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port();
     let mut command = tied("redis-server");
-    command.args(["--bind", "127.0.0.1", "--port", &free.to_string(), "--save", "", "--appendonly", "yes", "--appendfsync", "always", "--dir"]);
+    command.args([
+        "--bind",
+        "127.0.0.1",
+        "--port",
+        &free.to_string(),
+        "--save",
+        "",
+        "--appendonly",
+        "yes",
+        "--appendfsync",
+        "always",
+        "--dir",
+    ]);
     command.arg(dir);
     Server::start_when(command, |line| line.contains("Ready to accept connections").then_some(free))
 }
@@ -147,11 +159,21 @@ impl Postgres {
         if root {
             std::os::unix::fs::chown(dir.path(), Some(uid), Some(gid)).expect("ours to give");
         }
-        let made = as_server("initdb").args(["-A", "trust", "-U", "t", "-E", "UTF8", "--locale=C", "--no-instructions", "-D"]).arg(&data).output();
+        let made =
+            as_server("initdb").args(["-A", "trust", "-U", "t", "-E", "UTF8", "--locale=C", "--no-instructions", "-D"]).arg(&data).output();
         assert!(made.expect("initdb").status.success(), "initdb failed");
         let mut command = as_server("postgres");
         command.arg("-D").arg(&data).arg("-k").arg(&socket).stderr(Stdio::null());
-        for setting in ["listen_addresses=", "max_connections=200", "shared_buffers=2GB", "max_wal_size=4GB", "fsync=on", "synchronous_commit=on", "full_page_writes=on", "jit=off"] {
+        for setting in [
+            "listen_addresses=",
+            "max_connections=200",
+            "shared_buffers=2GB",
+            "max_wal_size=4GB",
+            "fsync=on",
+            "synchronous_commit=on",
+            "full_page_writes=on",
+            "jit=off",
+        ] {
             command.args(["-c", setting]);
         }
         // It says that it is ready to a log nobody reads; asking is simpler.

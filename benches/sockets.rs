@@ -217,7 +217,8 @@ impl Http {
         loop {
             if let Some(head) = buffer.windows(4).position(|w| w == b"\r\n\r\n") {
                 let text = String::from_utf8_lossy(&buffer[..head]).to_ascii_lowercase();
-                let length = text.lines().find_map(|l| l.strip_prefix("content-length: ")).map_or(0, |l| l.trim().parse().expect("a number"));
+                let length =
+                    text.lines().find_map(|l| l.strip_prefix("content-length: ")).map_or(0, |l| l.trim().parse().expect("a number"));
                 if buffer.len() >= head + 4 + length {
                     let body = String::from_utf8_lossy(&buffer[head + 4..]).into_owned();
                     assert!(text.starts_with("http/1.1 2"), "{path}: {text} {body}");

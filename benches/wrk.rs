@@ -45,7 +45,8 @@ pub fn load(requests: &Requests<'_>, connections: usize, seconds: u64) -> Load {
         .output()
         .expect("wrk; on Debian apt-get install wrk");
     let text = String::from_utf8_lossy(&out.stdout);
-    let line = text.lines().find_map(|l| l.strip_prefix("figures ")).unwrap_or_else(|| panic!("{text}{}", String::from_utf8_lossy(&out.stderr)));
+    let line =
+        text.lines().find_map(|l| l.strip_prefix("figures ")).unwrap_or_else(|| panic!("{text}{}", String::from_utf8_lossy(&out.stderr)));
     let figures: Vec<f64> = line.split(' ').map(|f| f.parse().expect("a number")).collect();
     let [answers, micros, p50, p99, failed] = figures[..] else { panic!("{line}") };
     assert!(failed == 0.0 && answers > 0.0, "{failed} of {answers} requests failed\n{text}");

@@ -145,7 +145,8 @@ async fn conversation(State(app): State<Arc<App>>, Path(id): Path<String>) -> Re
 
 async fn messages(State(app): State<Arc<App>>, Path(id): Path<String>, Query(query): Query<Behind>) -> Json<Messages> {
     let conn = app.reader.lock().expect("nothing panics here");
-    let sql = "SELECT number, sender, client_id, text, sent_at FROM message WHERE conversation = ?1 AND number > ?2 ORDER BY number LIMIT ?3";
+    let sql =
+        "SELECT number, sender, client_id, text, sent_at FROM message WHERE conversation = ?1 AND number > ?2 ORDER BY number LIMIT ?3";
     let items = conn.prepare_cached(sql).and_then(|mut s| {
         let rows = s.query_map((&id, query.after.unwrap_or(0), query.limit.unwrap_or(50)), |r| {
             let sender: String = r.get(1)?;

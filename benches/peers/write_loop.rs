@@ -49,7 +49,8 @@ fn main() {
         // Who asks for things to happen keeps a connection, and says nothing until then.
         let mut first = [0; 1];
         if stream.peek(&mut first).is_ok_and(|n| n == 1) && first == *b"G" {
-            if head_of(&mut stream).is_some() && stream.write_all(UPGRADED.as_bytes()).is_ok() && stream.write_all(&frame("hello")).is_ok() {
+            if head_of(&mut stream).is_some() && stream.write_all(UPGRADED.as_bytes()).is_ok() && stream.write_all(&frame("hello")).is_ok()
+            {
                 sockets.lock().unwrap_or_else(PoisonError::into_inner).push(stream);
             }
         } else {

@@ -149,7 +149,8 @@ impl Feeds {
     /// Hands a note to everybody who follows the topic; lets go whoever has no room for it.
     fn dispatch(&mut self, topic: Topic, note: impl Fn() -> Note) {
         let Some(ids) = self.by_topic.get(&topic) else { return };
-        let slow: Vec<u64> = ids.iter().copied().filter(|id| self.by_id.get(id).is_none_or(|f| f.sender.try_send(note()).is_err())).collect();
+        let slow: Vec<u64> =
+            ids.iter().copied().filter(|id| self.by_id.get(id).is_none_or(|f| f.sender.try_send(note()).is_err())).collect();
         for id in slow {
             self.drop_feed(id);
         }
