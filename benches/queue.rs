@@ -5,7 +5,7 @@
 //! Needs PostgreSQL, Redis and Node; TMPDIR on a disk.
 
 use std::process::Command;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use zhengna_benches::cycle::Hall;
@@ -18,7 +18,9 @@ use zhengna_core::store::Store;
 use zhengna_core::store::memory::MemoryStore;
 use zhengna_core::store::postgres::PostgresStore;
 use zhengna_core::store::sqlite::SqliteStore;
-use zhengna_tests::world::{Keep, World, core_over, person, start};
+use zhengna_core::{Core, ManualClock, Parts, Settings};
+use zhengna_server::system::{OsEntropy, SystemClock};
+use zhengna_tests::world::{Keep, World, keys, person, start};
 
 const OFFICERS: usize = 64;
 
@@ -83,9 +85,11 @@ fn add(table: &mut Table, name: &str, (rate, times): (f64, Times)) {
     table.add(name, &[rate, times.share(0.5), times.share(0.99)]);
 }
 
-fn hall(store: std::sync::Arc<dyn Store>, most: usize) -> Hall {
-    let (core, clock) = core_over(store, 1);
-    let world = World::furnish(core, clock, Keep::Nothing, OFFICERS, 0).expect("furnished");
+fn hall(store: Arc<dyn Store>, most: usize) -> Hall {
+    // The system's clock: ids and keys in the order of time, as in the product.
+    let settings = Settings { keys: keys(), told_outside: Vec::new() };
+    let core = Core::new(Parts { store, clock: Arc::new(SystemClock), entropy: Arc::new(OsEntropy), settings });
+    let world = World::furnish(core, Arc::new(ManualClock::at(start())), Keep::Nothing, OFFICERS, 0).expect("furnished");
     let people: Vec<NewTaxpayer> = (0..most + 2 * OFFICERS).map(person).collect();
     let identity = world.core.as_system();
     identity.identity().enrol(&people, &mut |_| {}).expect("enrols");
