@@ -1,5 +1,5 @@
-# The three commands. `make run` and `make test` need nothing but Rust, Node, Python and a C compiler.
-.PHONY: help run test proof soak fuzz lint
+# The commands. `make run` and `make test` need nothing but Rust, Node, Python and a C compiler.
+.PHONY: help run test proof soak fuzz bench lint
 
 help: ## What there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -21,6 +21,10 @@ soak: ## The same attacks with fresh seeds until one fails or you stop it
 
 fuzz: ## libFuzzer over every parser, SECONDS_EACH=20 seconds each
 	./tests/fuzz/run
+
+bench: ## The short benches beside their peers; docs/performance.md says how the long ones are run
+	cargo bench --package zhengna-benches --bench queue --bench http --bench live -- --quick
+	cargo bench --package zhengna-benches --bench growth -- --quick
 
 lint: ## Formatting, lints, purity of the core
 	./tests/lint

@@ -273,14 +273,12 @@ CREATE TABLE delivery (
 CREATE INDEX delivery_by_due ON delivery (state, due_at, id);
 
 CREATE TABLE idempotency (
-    day BIGINT NOT NULL,
+    at BIGINT NOT NULL,
     scope BYTEA NOT NULL,
     command BYTEA NOT NULL,
     answer TEXT NOT NULL,
-    answered_at BIGINT NOT NULL,
-    PRIMARY KEY (day, scope)
+    PRIMARY KEY (at, scope)
 ) /* WITHOUT ROWID */;
-CREATE INDEX idempotency_by_time ON idempotency (answered_at, day, scope);
 
 CREATE TABLE bulk_progress (
     job BYTEA NOT NULL,

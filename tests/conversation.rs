@@ -1,10 +1,11 @@
 //! The first conversation, through the core, on every engine.
 
+use zhengna_core::access::Actor;
 use zhengna_core::error::Refusal;
 use zhengna_core::interaction::{Claim, Close, ConversationState, Leave, MarkRead, Outcome, SendMessage};
 use zhengna_core::store::Page;
 use zhengna_core::{Error, limits};
-use zhengna_tests::world::{ENGINES, World};
+use zhengna_tests::world::{ENGINES, World, core_over};
 
 const KEY_A: &str = "019a0000-0000-7000-8000-000000000001";
 
@@ -126,4 +127,32 @@ fn a_conversation_in_which_nobody_writes_is_closed() {
 
 fn uuid_of(n: u128) -> uuid::Uuid {
     uuid::Uuid::from_u128(n)
+}
+
+/// Found by simulation: a claim took the host's time as it was, so that what was written next stood before what was
+/// written first.
+#[test]
+fn time_never_goes_back_within_a_conversation_even_if_the_clock_of_the_next_host_does() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        world.clock.advance(std::time::Duration::from_secs(3600));
+        let (stays, leaves) = (world.entered(0).conversation, world.entered(1).conversation);
+        let say = |text: &str| SendMessage { conversation: stays, text: text.into() };
+        let first = world.taxpayer(0).interaction().send(say("您好")).wait().unwrap();
+
+        // A host that starts again knows nothing of the time before; its clock is an hour behind.
+        let (late, _) = core_over(world.core.store().clone(), 8);
+        let (taxpayer, leaver) = (late.as_actor(Actor::Taxpayer(world.taxpayers[0])), late.as_actor(Actor::Taxpayer(world.taxpayers[1])));
+        let officer = late.as_actor(late.officer(world.officers[0]).unwrap());
+        officer.interaction().claim(Claim { line: world.line }).wait().unwrap();
+        let second = officer.interaction().send(say("您好，请讲")).wait().unwrap();
+        assert!(second.sent_at >= first.sent_at, "{engine:?}: {:?} after {:?}", second.sent_at, first.sent_at);
+        officer.interaction().close(Close { conversation: stays, outcome: Outcome::Resolved, note: None }).wait().unwrap();
+        leaver.interaction().leave(Leave { conversation: leaves }).wait().unwrap();
+        for (whose, id) in [(&taxpayer, stays), (&leaver, leaves)] {
+            let seen = whose.interaction().conversation(id).unwrap();
+            let times: Vec<_> = [Some(seen.entered_at), seen.claimed_at, seen.ended_at].into_iter().flatten().collect();
+            assert!(times.windows(2).all(|w| w[0] <= w[1]), "{engine:?}: {times:?}");
+        }
+    }
 }

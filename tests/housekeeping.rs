@@ -28,7 +28,11 @@ fn keys_are_forgotten_by_one_timer_however_many_hosts_start() {
         assert_eq!(world.core.run_due(10).unwrap(), 0, "{engine:?}: not due again at once");
         assert_eq!(open(), first, "{engine:?}: still remembered");
 
-        world.clock.advance(limits::IDEMPOTENCY_RETENTION + Duration::from_secs(1));
+        world.clock.advance(limits::IDEMPOTENCY_RETENTION - Duration::from_secs(1));
+        assert_eq!(world.core.run_due(10).unwrap(), 1, "{engine:?}");
+        assert_eq!(open(), first, "{engine:?}: remembered to the end of the retention");
+
+        world.clock.advance(limits::IDEMPOTENCY_RETENTION + Duration::from_secs(2));
         world.core.ensure_timers().unwrap();
         assert_eq!(world.core.run_due(10).unwrap(), 1, "{engine:?}");
         assert_ne!(open(), first, "{engine:?}: forgotten");

@@ -8,7 +8,7 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use zhengna_core::store::StoreError;
-use zhengna_core::store::conformance::fixture::{PROJECTIONS, book, counts, dawdle, shelve, shelved, stall};
+use zhengna_core::store::conformance::fixture::{PROJECTIONS, book, book_in_vain, counts, dawdle, shelve, shelved, stall};
 use zhengna_core::store::postgres::PostgresStore;
 use zhengna_core::store::sqlite::SqliteStore;
 use zhengna_core::{Error, limits};
@@ -105,6 +105,31 @@ fn a_full_disk_is_told_and_nothing_is_lost_and_room_mends_it() {
 
 /// A reference that is checked at COMMIT, and broken by one booking.
 const DOOM: u64 = 666;
+
+#[test]
+fn bodies_that_fail_half_way_take_nobody_of_their_batch_with_them() {
+    for in_vain in [vec![15], vec![10], vec![29], vec![12, 13, 21], (10..30).collect()] {
+        let keep = fresh(Engine::Sqlite);
+        let store = open(&keep);
+        let (began, go, stalled) = stall(&*store);
+        began.recv().unwrap();
+        let writes: Vec<_> = (10..30)
+            .map(|n| if in_vain.contains(&n) { (n, book_in_vain(&*store, 2, n, n % 2 == 0)) } else { (n, book(&*store, 2, n)) })
+            .collect();
+        drop(go); // not sent: the one that stalls may have to run again
+        stalled.wait().unwrap();
+        for (n, write) in writes {
+            match write.wait() {
+                Err(Error::Store(StoreError::Panicked)) => assert!(in_vain.contains(&n) && n % 2 == 0, "{n}"),
+                Err(Error::Refused(_)) => assert!(in_vain.contains(&n) && n % 2 == 1, "{n}"),
+                other => assert!(other.is_ok() && !in_vain.contains(&n), "{n}: {other:?}"),
+            }
+        }
+        let mut expected = std::collections::BTreeMap::from([([2; 16], 20 - in_vain.len() as i64)]);
+        expected.retain(|_, n| *n > 0);
+        assert_eq!(counts(&*store).unwrap(), [expected.clone(), expected.clone(), expected], "rows, published, tentative");
+    }
+}
 
 #[test]
 fn a_failed_commit_leaves_every_write_of_the_batch_unknown_and_none_done() {
@@ -347,6 +372,25 @@ fn stores_may_be_used_and_dropped_inside_a_runtime() {
             });
         });
     }
+}
+
+/// The first call waits for the line, and its repeat behind it: the repeat is answered as the first, not refused because
+/// of what the first did.
+#[test]
+fn a_repeat_that_comes_while_the_first_call_is_under_way_gets_its_answer() {
+    let world = zhengna_tests::world::World::new(Engine::Postgres);
+    let connect = || postgres::Client::connect(url(&world.keep), postgres::NoTls).unwrap();
+    let (mut outside, mut onlooker) = (connect(), connect()); // who has begun a transaction sees no more of the activity
+    outside.batch_execute("BEGIN; SELECT FROM line FOR UPDATE").unwrap();
+    let enter = || world.taxpayer(0).with_key("once").unwrap().interaction().enter(world.enter());
+    let (first, repeat) = (enter(), enter());
+    let began = std::time::Instant::now();
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while onlooker.query_one(waiting, &[]).unwrap().get::<_, i64>(0) < 2 {
+        assert!(began.elapsed() < Duration::from_secs(20), "the two never met");
+    }
+    outside.batch_execute("ROLLBACK").unwrap();
+    assert_eq!(first.wait().unwrap(), repeat.wait().unwrap());
 }
 
 /// A row of a transaction that began earlier may still appear before one that is there already: readers wait for it.

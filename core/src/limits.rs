@@ -33,6 +33,8 @@ pub const BACKUP_PAGES_PER_STEP: i32 = 256;
 pub const PREPARED_STATEMENTS_MAX: usize = 256;
 /// PostgreSQL connections per host that work: more are slower on the same cores. Two more listen and hint.
 pub const POSTGRES_CONNECTIONS: usize = 8;
+/// A PostgreSQL server whose machine has said nothing for so long is taken for gone.
+pub const POSTGRES_SILENCE_MAX: Duration = Duration::from_secs(10);
 /// Bytes of a note that is told to other hosts without touching a disk (PostgreSQL refuses 8000).
 pub const WHISPER_BYTES_MAX: usize = 2000;
 /// Rows of one page of any list.
@@ -48,7 +50,7 @@ pub const BULK_ROWS_MAX: usize = 1_000_000;
 
 /// Characters of an idempotency key.
 pub const IDEMPOTENCY_KEY_CHARS_MAX: usize = 64;
-/// How long a repeated key is answered from memory.
+/// How long a repeated key is answered from memory, at least.
 pub const IDEMPOTENCY_RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How often old keys are forgotten.
 pub const FORGET_KEYS_EVERY: Duration = Duration::from_secs(3600);

@@ -7,6 +7,68 @@ words! {
     pub enum Bug {
         /// SQLite commits with synchronous=NORMAL: an answered commit is lost with the power.
         FsyncDropped = "fsync_dropped",
+        /// SQLite never syncs, not even around a checkpoint: the database itself is torn.
+        FsyncNever = "fsync_never",
+        /// SQLite answers a batch before its COMMIT.
+        AnswerBeforeCommit = "answer_before_commit",
+        /// A migration runs without a transaction: a cut leaves half a schema, which no start can mend.
+        MigrationInPieces = "migration_in_pieces",
+        /// The answer to a key is remembered in a transaction of its own, after that of the command.
+        AnswerRememberedApart = "answer_remembered_apart",
+        /// Opening SQLite throws the write-ahead log of the process before away, as something stale.
+        WalDiscarded = "wal_discarded",
+        /// The door does not remember the answer to an idempotency key.
+        IdempotencyForgotten = "idempotency_forgotten",
+        /// The host runs a write inside its request: it ends where its client leaves.
+        WriteNotDetached = "write_not_detached",
+        /// The host does not give a reader's slot back when its client leaves.
+        SlotLeaked = "slot_leaked",
+        /// The journal is read without the horizon: an event that commits late is passed over.
+        JournalPastHorizon = "journal_past_horizon",
+        /// A COMMIT whose answer was lost counts as a conflict, and the body runs again.
+        UnknownCommitRetried = "unknown_commit_retried",
+        /// A COMMIT whose answer was lost is told as a failure.
+        UnknownToldFailed = "unknown_told_failed",
+        /// Updates and deletes do not compare the version of the row.
+        VersionUnchecked = "version_unchecked",
+        /// Serializable writes run as READ COMMITTED.
+        SerializableDowngraded = "serializable_downgraded",
+        /// A claim does not lock the line, nor look whether the first in it still waits.
+        DoubleClaim = "double_claim",
+        /// A claim passes over the first in line when there is a second.
+        LineOvertaken = "line_overtaken",
+        /// An officer may hold one conversation more than their capacity.
+        CapacityOffByOne = "capacity_off_by_one",
+        /// Who waits, as other hosts know it, does not follow those who leave.
+        FollowMissed = "follow_missed",
+        /// Whoever came last is served first.
+        LineOrderReversed = "line_order_reversed",
+        /// The scope of an idempotency key leaves out actor and operation.
+        IdempotencyByKeyOnly = "idempotency_by_key_only",
+        /// A key that comes with another body is answered as if it were the same.
+        KeyBodyIgnored = "key_body_ignored",
+        /// A read mark follows what the client says, back too.
+        ReadMarkMovesBack = "read_mark_moves_back",
+        /// What is kept in memory stays as it was when a body is rolled back.
+        ProjectionNotUndone = "projection_not_undone",
+        /// Whoever knows an id sees the object.
+        UnscopedGet = "unscoped_get",
+        /// Sealing skips a number now and then.
+        ChainGap = "chain_gap",
+        /// Leaving a line leaves no audit record.
+        AuditMissing = "audit_missing",
+        /// The idle timer is not set again when somebody wrote meanwhile.
+        TimerNotRearmed = "timer_not_rearmed",
+        /// A message is given the host's time even where that is earlier than the message before.
+        TimeGoesBack = "time_goes_back",
+        /// A row that comes into somebody's reach by an update does not appear in their lists.
+        PostingNotMoved = "posting_not_moved",
+        /// What a failed body wrote before it failed stays in its SQLite batch.
+        SavepointNotRolledBack = "savepoint_not_rolled_back",
+        /// The outside is not told of conversations that the system closed.
+        DeliveryForgotten = "delivery_forgotten",
+        /// A socket ticket opens a socket as often as it is shown.
+        SocketTicketReusable = "socket_ticket_reusable",
         /// The check digit of a resident's number is not compared: a slip of typing enrols another person.
         CheckDigitUnread = "check_digit_unread",
         /// A cursor may be negative: a client made up a place before the beginning.
@@ -32,26 +94,29 @@ mod switch {
 
     static ON: AtomicUsize = AtomicUsize::new(0);
 
-    /// Switches one bug on, in this process and for good.
+    /// Switches one bug on, in this process.
     pub fn plant(bug: Bug) {
         ON.store(bug as usize + 1, Ordering::SeqCst);
     }
 
+    /// Switches it off again: for a process that only attacks another one.
+    pub fn heal() {
+        ON.store(0, Ordering::SeqCst);
+    }
+
     /// Whether `bug` is switched on.
     #[inline]
-    pub(crate) fn planted(bug: Bug) -> bool {
+    pub fn planted(bug: Bug) -> bool {
         ON.load(Ordering::Relaxed) == bug as usize + 1
     }
 }
 
 #[cfg(feature = "planted")]
-pub use switch::plant;
-#[cfg(feature = "planted")]
-pub(crate) use switch::planted;
+pub use switch::{heal, plant, planted};
 
 /// Whether `bug` is switched on: never, in this build.
 #[cfg(not(feature = "planted"))]
 #[inline]
-pub(crate) const fn planted(_: Bug) -> bool {
+pub const fn planted(_: Bug) -> bool {
     false
 }

@@ -48,7 +48,7 @@ pub fn lines(store: &dyn Store) -> Vec<String> {
 
 /// The content of a database.
 #[derive(PartialEq)]
-pub struct Rows(Vec<String>);
+pub struct Rows(pub Vec<String>);
 
 impl Rows {
     /// Rows per table.
@@ -76,7 +76,7 @@ impl Rows {
 }
 
 /// Injected panics are part of the test: says nothing about them, and what is due about others.
-fn quiet() {
+pub fn quiet() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let loud = std::panic::take_hook();

@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::id::{LineId, OfficerId, TaxpayerId};
 use crate::identity::AuthorityCode;
 use crate::operation::{Operation, Reach};
+use crate::planted::{Bug, planted};
 use crate::store::{Field, Kind, Record, Value};
 
 /// One way in which a row is within somebody's reach. A row carries the terms under which it may be seen; a
@@ -154,7 +155,7 @@ pub fn check<R: Record>(ctx: &Ctx, row: Option<Unchecked<R>>) -> Result<Checked<
     }
     let (_, terms) = row.0.postings();
     let scope = Scope::of(ctx);
-    if terms.iter().any(|term| scope.terms().contains(term)) { Ok(Checked(row.0)) } else { Err(missing()) }
+    if terms.iter().any(|term| scope.terms().contains(term)) || planted(Bug::UnscopedGet) { Ok(Checked(row.0)) } else { Err(missing()) }
 }
 
 /// The right to read tables without a scope, for the engines inside core: authentication, the journal, the

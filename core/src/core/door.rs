@@ -1,6 +1,7 @@
 //! The door: how each class of operation runs.
 //!
-//! A command: static permission, begin, idempotency, object scope, rule, audit record, commit, publish.
+//! A command: static permission, begin, idempotency, object scope, rule, audit record, commit, publish. What a rule
+//! refuses is looked up once more: the first call with the same key may have been under way.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -14,6 +15,7 @@ use crate::error::Error;
 use crate::id::{ConversationId, LineId};
 use crate::interaction::{Conversation, Line};
 use crate::operation::{Class, Operation};
+use crate::planted::{Bug, planted};
 use crate::store::{Priority, ReadTx, Reads, Spec, StoreError, StoreExt, Ticket, Tx, ticket};
 
 /// What a command answers: ids and numbers only, so that the answer may be remembered for a repeat.
@@ -99,19 +101,28 @@ impl Session {
             Ok(ready) => ready,
             Err(e) => return failed(e),
         };
+        let place = idempotency::Place::of(&call);
         self.core.0.store.submit_for(Self::spec(operation, Priority::Interactive), move |tx| {
             let ctx = call.ctx();
-            let remembered = if operation.answers_repeats { idempotency::find(tx, &ctx, &digest)? } else { None };
-            if let Some(answer) = remembered {
+            let again = |tx: &mut dyn Tx| -> Result<Option<R>, Error> {
+                let Some(answer) = place.map_or(Ok(None), |place| place.find(tx, &digest))? else { return Ok(None) };
                 reauthorise(tx, &ctx, command.target())?;
-                return serde_json::from_str(&answer).map_err(|e| StoreError::Corrupt(format!("a remembered answer: {e}")).into());
+                serde_json::from_str(&answer).map(Some).map_err(|e| StoreError::Corrupt(format!("a remembered answer: {e}")).into())
+            };
+            if let Some(answer) = again(tx)? {
+                return Ok(answer);
             }
-            let answer = rule(tx, &ctx, command.clone())?;
-            if operation.audited {
+            let answer = match rule(tx, &ctx, command.clone()) {
+                // A repeat that came while the first call was under way waited for its locks, and is refused because
+                // of what that call did: by now its answer is there.
+                Err(refused @ Error::Refused(_)) => return again(tx)?.ok_or(refused),
+                other => other?,
+            };
+            if operation.audited && !(planted(Bug::AuditMissing) && operation == &crate::operation::LEAVE) {
                 audit::record(tx, &ctx, Deed { subject: answer.subject(), reason: command.reason(), digest, rows: 1 })?;
             }
-            if operation.answers_repeats {
-                idempotency::remember(tx, &ctx, digest, &answer)?;
+            if let Some(place) = place {
+                place.remember(tx, digest, &answer)?;
             }
             Ok(answer)
         })

@@ -1,5 +1,7 @@
 //! Idempotency: the answer to a key is remembered in the transaction that did the work. Keys that are version 7
-//! UUIDs, as ours are, are stored in the order of their time, so that remembering touches few pages.
+//! UUIDs, as ours are, are stored in the order of their time, so that remembering touches the last page only.
+
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -7,70 +9,108 @@ use crate::access::Engine;
 use crate::agenda;
 use crate::clock::Timestamp;
 use crate::crypto::hash;
-use crate::ctx::Ctx;
+use crate::ctx::{Call, Ctx};
 use crate::error::Error;
 use crate::id::{self, TimerId};
 use crate::limits;
+use crate::planted::{Bug, planted};
 use crate::store::{Reads, StoreError, Tx, Writes, stretch};
 
 record! {
     /// A remembered answer.
     pub struct Answered in "idempotency" {
-        /// Day of the key's own time, for version 7 UUIDs; else 0.
-        day: i64,
+        /// The key's own time, for version 7 UUIDs made about when they were answered; else the start of the
+        /// retention period in which the answer was given.
+        at: Timestamp,
         /// Digest of actor, operation and key.
         scope: [u8; 16],
         /// Digest of the command.
         command: [u8; 32],
         /// The answer, as JSON; ids and numbers only.
         answer: String,
-        /// When it was given.
-        answered_at: Timestamp,
     }
-    key(day, scope);
-    index BY_TIME(answered_at);
+    key(at, scope);
 }
 
-const DAY_MILLIS: i64 = 24 * 3600 * 1000;
+/// How far a key's time may be from now for a look at one place to be enough.
+const FRESH: Duration = Duration::from_secs(24 * 3600);
 
-fn place(ctx: &Ctx, key: &str) -> (i64, [u8; 16]) {
-    let digest = hash::sm3(&[ctx.actor().as_ref().to_string().as_bytes(), b"\0", ctx.operation().name.as_bytes(), b"\0", key.as_bytes()]);
-    let mut scope = [0; 16];
-    scope.copy_from_slice(&digest[..16]);
-    let millis = uuid::Uuid::try_parse(key).ok().and_then(|id| id::millis_of_v7(&id)).unwrap_or(0);
-    (millis / DAY_MILLIS, scope)
+/// Where the answer to this call's key is, or would be, remembered.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    scope: [u8; 16],
+    /// The key's own time, where it has one.
+    own: Option<Timestamp>,
+    now: Timestamp,
 }
 
-/// The remembered answer to this call's key.
-///
-/// # Errors
-/// `KeyReused` when the key came with another command.
-pub(super) fn find(tx: &mut dyn Tx, ctx: &Ctx, command: &[u8; 32]) -> Result<Option<String>, Error> {
-    let Some(key) = ctx.key() else { return Ok(None) };
-    let Some(found) = tx.find::<Answered>(place(ctx, key))? else { return Ok(None) };
-    let found = found.trust("the place is derived from the caller").into_inner();
-    if found.command != *command {
-        return Err(Error::KeyReused);
+impl Place {
+    /// The place of this call's key, if it has one and the operation answers repeats.
+    pub(super) fn of(call: &Call) -> Option<Self> {
+        let key = call.key.as_deref().filter(|_| call.operation.answers_repeats)?;
+        let digest = hash::sm3(&[call.actor.as_ref().to_string().as_bytes(), b"\0", call.operation.name.as_bytes(), b"\0", key.as_bytes()]);
+        let digest = if planted(Bug::IdempotencyByKeyOnly) { hash::sm3(&[key.as_bytes()]) } else { digest };
+        let mut scope = [0; 16];
+        scope.copy_from_slice(&digest[..16]);
+        let millis = uuid::Uuid::try_parse(key).ok().and_then(|id| id::millis_of_v7(&id));
+        Some(Self { scope, own: millis.map(|ms| Timestamp::from_micros(ms * 1000)), now: call.now })
     }
-    Ok(Some(found.answer))
+
+    /// The start of the period of answering, `back` periods ago.
+    fn period(self, back: i64) -> Timestamp {
+        let length = limits::IDEMPOTENCY_RETENTION.as_micros() as i64;
+        Timestamp::from_micros((self.now.micros().div_euclid(length) - back) * length)
+    }
+
+    /// Every place where an answer within the retention may be. A key that is a day off was perhaps farther off, and
+    /// remembered by its period, when it was first answered.
+    fn candidates(self) -> Vec<Timestamp> {
+        match self.own {
+            Some(own) if self.now.minus(FRESH) < own && own < self.now.plus(FRESH) => vec![own],
+            own => own.into_iter().chain([self.period(0), self.period(1)]).collect(),
+        }
+    }
+
+    /// Where a new answer is remembered.
+    fn chosen(self) -> Timestamp {
+        let near = |own: &Timestamp| self.now.minus(FRESH) < *own && *own < self.now.plus(limits::IDEMPOTENCY_RETENTION);
+        self.own.filter(near).unwrap_or_else(|| self.period(0))
+    }
+
+    /// The remembered answer.
+    ///
+    /// # Errors
+    /// `KeyReused` when the key came with another command.
+    pub(super) fn find(self, tx: &mut dyn Tx, command: &[u8; 32]) -> Result<Option<String>, Error> {
+        for at in self.candidates() {
+            if let Some(found) = tx.find::<Answered>((at, self.scope))? {
+                let found = found.trust("the place is derived from the caller").into_inner();
+                let same = found.command == *command || planted(Bug::KeyBodyIgnored);
+                return if same { Ok(Some(found.answer)) } else { Err(Error::KeyReused) };
+            }
+        }
+        Ok(None)
+    }
+
+    /// Remembers the answer.
+    pub(super) fn remember(self, tx: &mut dyn Tx, command: [u8; 32], answer: &impl Serialize) -> Result<(), Error> {
+        if planted(Bug::IdempotencyForgotten) {
+            return Ok(());
+        }
+        let answer = serde_json::to_string(answer).map_err(|e| StoreError::Backend(format!("the answer cannot be written down: {e}")))?;
+        tx.add(&Answered { at: self.chosen(), scope: self.scope, command, answer })?;
+        Ok(())
+    }
 }
 
-/// Remembers the answer.
-pub(super) fn remember(tx: &mut dyn Tx, ctx: &Ctx, command: [u8; 32], answer: &impl Serialize) -> Result<(), Error> {
-    let Some(key) = ctx.key() else { return Ok(()) };
-    let (day, scope) = place(ctx, key);
-    let answer = serde_json::to_string(answer).map_err(|e| StoreError::Backend(format!("the answer cannot be written down: {e}")))?;
-    tx.add(&Answered { day, scope, command, answer, answered_at: ctx.now() })?;
-    Ok(())
-}
-
-/// Forgets answers older than [`limits::IDEMPOTENCY_RETENTION`], some at a time; sets the timer to its next time.
+/// Forgets answers past [`limits::IDEMPOTENCY_RETENTION`], some at a time; sets the timer to its next time. What is
+/// remembered by its period was answered up to one period later, so all are kept for two.
 pub(super) fn forget(tx: &mut dyn Tx, ctx: &Ctx, (timer, token): (TimerId, i64)) -> Result<u64, Error> {
     let mut forgotten = 0;
     agenda::again(tx, timer, token, |tx| {
-        let old = ctx.now().minus(limits::IDEMPOTENCY_RETENTION);
+        let old = ctx.now().minus(2 * limits::IDEMPOTENCY_RETENTION);
         let why = Engine::work("forgetting what is past its retention");
-        let stale: Vec<Answered> = tx.scan(why, stretch(Some(Answered::BY_TIME), ()).until(old))?;
+        let stale: Vec<Answered> = tx.scan(why, stretch(None, ()).until(old))?;
         for answered in &stale {
             tx.remove(answered)?;
         }
@@ -79,4 +119,35 @@ pub(super) fn forget(tx: &mut dyn Tx, ctx: &Ctx, (timer, token): (TimerId, i64))
         Ok(if more { ctx.now() } else { ctx.now().plus(limits::FORGET_KEYS_EVERY) })
     })?;
     Ok(forgotten)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn place(own_ms: Option<i64>, now_ms: i64) -> Place {
+        let at = |ms: i64| Timestamp::from_micros(ms * 1000);
+        Place { scope: [0; 16], own: own_ms.map(at), now: at(now_ms) }
+    }
+
+    const DAY: i64 = 24 * 3600 * 1000;
+
+    proptest! {
+        #[test]
+        fn a_retry_within_the_retention_looks_where_the_first_answer_was_put(
+            own in proptest::option::of(-90 * DAY..90 * DAY), first in 20_000 * DAY..20_100 * DAY, later in 0..=30 * DAY,
+        ) {
+            let own = own.map(|offset| first + offset);
+            let (first, retry) = (place(own, first), place(own, first + later));
+            prop_assert!(retry.candidates().contains(&first.chosen()), "{:?} not in {:?}", first.chosen(), retry.candidates());
+        }
+
+        #[test]
+        fn nothing_is_forgotten_within_the_retention(own in proptest::option::of(-90 * DAY..90 * DAY), first in 20_000 * DAY..20_100 * DAY) {
+            let chosen = place(own.map(|offset| first + offset), first).chosen();
+            let last = Timestamp::from_micros((first + 30 * DAY) * 1000);
+            prop_assert!(chosen >= last.minus(2 * limits::IDEMPOTENCY_RETENTION));
+        }
+    }
 }

@@ -25,9 +25,19 @@ pub fn sm3(parts: &[&[u8]]) -> [u8; 32] {
 /// Source: GB/T 15852.2-2024 (HMAC), GB/T 32905-2016 (SM3).
 #[must_use]
 pub fn hmac_sm3(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+    finish_hmac_sm3(&keyed_hmac_sm3(key), parts)
+}
+
+/// HMAC with SM3 under a key, before any message.
+pub(super) fn keyed_hmac_sm3(key: &[u8]) -> Hmac<Sm3> {
     #[expect(clippy::expect_used, reason = "see the next line")]
     // why it cannot fail: HMAC takes keys of every length
-    let mut mac = Hmac::<Sm3>::new_from_slice(key).expect("any key length");
+    Hmac::<Sm3>::new_from_slice(key).expect("any key length")
+}
+
+/// HMAC of the parts one after another.
+pub(super) fn finish_hmac_sm3(keyed: &Hmac<Sm3>, parts: &[&[u8]]) -> [u8; 32] {
+    let mut mac = keyed.clone();
     for part in parts {
         mac.update(part);
     }

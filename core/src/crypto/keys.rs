@@ -14,14 +14,18 @@
 //! Empty lines and lines that start with `#` are skipped. The file is as sensitive as all personal data together: mode 0600, in
 //! no backup that also holds the database.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use hmac::Hmac;
 use rand_core::Rng as _;
+use sm3::Sm3;
 use zeroize::Zeroizing;
 
-use super::seal::{binding, open_with, seal_with};
-use super::{CryptoError, Rng, SubjectKey, Suite, hex, hmac_sm3, sign, sm3, unhex};
+use super::hash::{finish_hmac_sm3, keyed_hmac_sm3};
+use super::seal::{CipherKey, binding};
+use super::{CryptoError, Rng, SubjectKey, Suite, hex, sign, sm3, unhex};
 use crate::planted::{Bug, planted};
 
 /// Highest number of an epoch. Source: none; a limit so that a slip in the file is found. Yearly rotation needs 100 in a
@@ -45,14 +49,22 @@ pub struct KeyRing {
     suite: Suite,
     current: u32,
     /// Always holds `current`.
-    epochs: BTreeMap<u32, Key>,
+    epochs: BTreeMap<u32, CipherKey>,
     index: Key,
+    /// HMAC-SM3 under `index`, ready to be cloned: setting it up costs as much as a short text.
+    indexer: Hmac<Sm3>,
     /// Always a valid SM2 private key.
     audit: Key,
+    /// Keys unwrapped lately, by subject and what they were unwrapped from: the key of a conversation is asked for at
+    /// each of its messages. Whoever asks shows the wrapped key, so a key whose row is gone is out of reach here too.
+    unwrapped: Mutex<HashMap<([u8; 16], WrappedKey), Arc<SubjectKey>>>,
 }
 
+/// Unwrapped keys that are kept at hand; when there are more, all are forgotten.
+const UNWRAPPED_MAX: usize = 1024;
+
 /// A subject's key as it is stored: encrypted by the key of an epoch and bound to epoch and subject.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct WrappedKey {
     /// The epoch whose key encrypted it.
     pub epoch: u32,
@@ -70,14 +82,23 @@ impl KeyRing {
     /// New keys: epoch 1, suite [`Suite::Sm4GcmSm3`].
     #[must_use]
     pub fn generate(rng: &mut Rng) -> Self {
-        let first = random(rng);
+        let first = CipherKey::generate(rng);
         let index = random(rng);
         let mut audit = random(rng);
         // All but one in 2^32 numbers are valid SM2 keys, so the first is taken nearly always.
         while !sign::is_private_key(&audit) {
             audit = random(rng);
         }
-        Self { suite: Suite::Sm4GcmSm3, current: 1, epochs: BTreeMap::from([(1, first)]), index, audit }
+        let indexer = keyed_hmac_sm3(&*index);
+        Self {
+            suite: Suite::Sm4GcmSm3,
+            current: 1,
+            epochs: BTreeMap::from([(1, first)]),
+            index,
+            indexer,
+            audit,
+            unwrapped: Mutex::default(),
+        }
     }
 
     /// The suite that new values are sealed with.
@@ -113,7 +134,7 @@ impl KeyRing {
             return Err(CryptoError::EpochsUsedUp);
         }
         self.current = last + 1;
-        self.epochs.insert(self.current, random(rng));
+        self.epochs.insert(self.current, CipherKey::generate(rng));
         Ok(self.current)
     }
 
@@ -126,6 +147,7 @@ impl KeyRing {
         if epoch == self.current {
             return Err(CryptoError::CurrentEpoch(epoch));
         }
+        self.unwrapped().retain(|(_, wrapped), _| wrapped.epoch != epoch);
         self.epochs.remove(&epoch).map(drop).ok_or(CryptoError::UnknownEpoch(epoch))
     }
 
@@ -133,7 +155,7 @@ impl KeyRing {
     #[must_use]
     pub fn wrap(&self, rng: &mut Rng, subject: &[u8; 16], key: &SubjectKey) -> WrappedKey {
         let kek = &self.epochs[&self.current]; // never missing: see the field
-        let bytes = seal_with(kek, self.suite, rng, &wrap_binding(self.suite, self.current, subject), key.bytes());
+        let bytes = kek.seal(self.suite, rng, &wrap_binding(self.suite, self.current, subject), key.bytes());
         WrappedKey { epoch: self.current, bytes }
     }
 
@@ -142,10 +164,25 @@ impl KeyRing {
     /// # Errors
     /// [`CryptoError::UnknownEpoch`] when its epoch is not in the ring, [`CryptoError::Truncated`],
     /// [`CryptoError::UnknownSuite`], and [`CryptoError::Altered`] for another subject or any changed byte.
-    pub fn unwrap(&self, subject: &[u8; 16], wrapped: &WrappedKey) -> Result<SubjectKey, CryptoError> {
+    pub fn unwrap(&self, subject: &[u8; 16], wrapped: WrappedKey) -> Result<Arc<SubjectKey>, CryptoError> {
         let kek = self.epochs.get(&wrapped.epoch).ok_or(CryptoError::UnknownEpoch(wrapped.epoch))?;
-        let key = open_with(kek, |suite| wrap_binding(suite, wrapped.epoch, subject), &wrapped.bytes)?;
-        SubjectKey::from_slice(&key).ok_or(CryptoError::Altered)
+        let place = (*subject, wrapped);
+        if let Some(known) = self.unwrapped().get(&place) {
+            return Ok(known.clone());
+        }
+        let (_, wrapped) = &place;
+        let key = kek.open(|suite| wrap_binding(suite, wrapped.epoch, subject), &wrapped.bytes)?;
+        let key = Arc::new(SubjectKey::from_slice(&key).ok_or(CryptoError::Altered)?);
+        let mut unwrapped = self.unwrapped();
+        if unwrapped.len() >= UNWRAPPED_MAX {
+            unwrapped.clear();
+        }
+        unwrapped.insert(place, key.clone());
+        Ok(key)
+    }
+
+    fn unwrapped(&self) -> MutexGuard<'_, HashMap<([u8; 16], WrappedKey), Arc<SubjectKey>>> {
+        self.unwrapped.lock().unwrap_or_else(PoisonError::into_inner) // holds whole entries whatever happens
     }
 
     /// Blind index of a value: the first 16 bytes of HMAC-SM3 over column and value, the column behind its length. Equal
@@ -156,7 +193,7 @@ impl KeyRing {
     #[must_use]
     pub fn blind(&self, column: &str, normalised: &str) -> [u8; 16] {
         let length = (column.len() as u64).to_be_bytes();
-        let mac = hmac_sm3(&*self.index, &[&length, column.as_bytes(), normalised.as_bytes()]);
+        let mac = finish_hmac_sm3(&self.indexer, &[&length, column.as_bytes(), normalised.as_bytes()]);
         let mut index = [0; 16];
         index.copy_from_slice(&mac[..16]);
         index
@@ -166,7 +203,7 @@ impl KeyRing {
     /// binds a record to one; without the key nobody can try out short texts against it, also after erasure.
     #[must_use]
     pub fn digest(&self, bytes: &[u8]) -> [u8; 32] {
-        hmac_sm3(&*self.index, &[b"digest", bytes])
+        finish_hmac_sm3(&self.indexer, &[b"digest", bytes])
     }
 
     /// Signs a message with the audit key: SM2 with SM3, `r | s`, 64 bytes; the same message always gets the same signature.
@@ -202,7 +239,7 @@ impl KeyRing {
         text.push_str(&format!("{HEADER} {VERSION}\nsuite {}\ncurrent {}\n", self.suite.byte(), self.current));
         for (epoch, key) in &self.epochs {
             text.push_str(&format!("epoch {epoch} "));
-            push_key(&mut text, key);
+            push_key(&mut text, key.bytes());
         }
         text.push_str("index ");
         push_key(&mut text, &self.index);
@@ -263,7 +300,7 @@ impl KeyRing {
                     let Some(key) = key_of(key) else {
                         return fail(KeyFileProblem::Key);
                     };
-                    epochs.insert(epoch, key).is_some()
+                    epochs.insert(epoch, CipherKey::new(key)).is_some()
                 }
                 ["index", key] => {
                     let Some(key) = key_of(key) else {
@@ -299,7 +336,8 @@ impl KeyRing {
         if !epochs.contains_key(&current) {
             return Err(KeyFileError { line: current_line, problem: KeyFileProblem::NoCurrentKey(current) });
         }
-        let ring = Self { suite, current, epochs, index, audit };
+        let indexer = keyed_hmac_sm3(&*index);
+        let ring = Self { suite, current, epochs, index, indexer, audit, unwrapped: Mutex::default() };
         if !check.eq_ignore_ascii_case(&hex(&sm3(&[ring.body().as_bytes()])[..CHECK_BYTES])) && !planted(Bug::KeyFileUnread) {
             return Err(KeyFileError { line: check_line, problem: KeyFileProblem::Check });
         }
@@ -321,8 +359,8 @@ fn wrap_binding(suite: Suite, epoch: u32, subject: &[u8; 16]) -> Vec<u8> {
     binding("zhengna wrap", suite, &[&epoch.to_be_bytes(), subject])
 }
 
-fn push_key(text: &mut Zeroizing<String>, key: &Key) {
-    text.push_str(&Zeroizing::new(hex(&**key)));
+fn push_key(text: &mut Zeroizing<String>, key: &[u8; 32]) {
+    text.push_str(&Zeroizing::new(hex(key)));
     text.push('\n');
 }
 
@@ -462,7 +500,7 @@ mod tests {
         let (ring, _) = ring(1);
         let shown = format!("{ring:?}");
         assert_eq!(shown, "KeyRing { suite: Sm4GcmSm3, current: 1, epochs: [1], .. }");
-        let secret = hex(&*ring.epochs[&1]);
+        let secret = hex(ring.epochs[&1].bytes());
         let mistyped = ring.to_text().replace(&secret, &secret[1..]);
         let error = KeyRing::from_text(&mistyped).unwrap_err();
         assert!(!format!("{error} {error:?}").contains(&secret[8..24]));
@@ -475,13 +513,13 @@ mod tests {
         let old = ring.wrap(&mut rng, &[1; 16], &key);
         assert_eq!((old.epoch, old.bytes.len()), (1, 61));
         assert_eq!(ring.rotate(&mut rng), Ok(2));
-        let new = ring.wrap(&mut rng, &[1; 16], &ring.unwrap(&[1; 16], &old).unwrap());
+        let new = ring.wrap(&mut rng, &[1; 16], &ring.unwrap(&[1; 16], old.clone()).unwrap());
         assert_eq!(new.epoch, 2);
         assert_eq!(ring.destroy_epoch(2), Err(CryptoError::CurrentEpoch(2)));
         assert_eq!(ring.destroy_epoch(1), Ok(()));
         assert_eq!(ring.destroy_epoch(1), Err(CryptoError::UnknownEpoch(1)));
-        assert_eq!(ring.unwrap(&[1; 16], &old).unwrap_err(), CryptoError::UnknownEpoch(1));
-        assert_eq!(ring.unwrap(&[1; 16], &new).unwrap().bytes(), key.bytes());
+        assert_eq!(ring.unwrap(&[1; 16], old.clone()).unwrap_err(), CryptoError::UnknownEpoch(1));
+        assert_eq!(ring.unwrap(&[1; 16], new.clone()).unwrap().bytes(), key.bytes());
         // A number once used does not come back, even after everything before it is gone.
         assert_eq!(ring.rotate(&mut rng), Ok(3));
     }
@@ -489,7 +527,7 @@ mod tests {
     #[test]
     fn epochs_run_out_without_wrapping_round() {
         let (mut ring, mut rng) = ring(1);
-        ring.epochs.insert(MAX_EPOCH, random(&mut rng));
+        ring.epochs.insert(MAX_EPOCH, CipherKey::generate(&mut rng));
         assert_eq!(ring.rotate(&mut rng), Err(CryptoError::EpochsUsedUp));
         assert_eq!(ring.current_epoch(), 1);
     }
@@ -499,12 +537,12 @@ mod tests {
         let (mut ring, mut rng) = ring(1);
         let key = SubjectKey::generate(&mut rng);
         let wrapped = ring.wrap(&mut rng, &[1; 16], &key);
-        assert_eq!(ring.unwrap(&[2; 16], &wrapped).unwrap_err(), CryptoError::Altered);
+        assert_eq!(ring.unwrap(&[2; 16], wrapped.clone()).unwrap_err(), CryptoError::Altered);
         ring.rotate(&mut rng).unwrap();
         let elsewhere = WrappedKey { epoch: 2, ..wrapped.clone() };
-        assert_eq!(ring.unwrap(&[1; 16], &elsewhere).unwrap_err(), CryptoError::Altered);
+        assert_eq!(ring.unwrap(&[1; 16], elsewhere.clone()).unwrap_err(), CryptoError::Altered);
         let short = WrappedKey { epoch: 1, bytes: wrapped.bytes[..20].to_vec() };
-        assert!(matches!(ring.unwrap(&[1; 16], &short).unwrap_err(), CryptoError::Truncated { len: 20, .. }));
+        assert!(matches!(ring.unwrap(&[1; 16], short.clone()).unwrap_err(), CryptoError::Truncated { len: 20, .. }));
     }
 
     #[test]
@@ -524,11 +562,11 @@ mod tests {
             let (ring, mut rng) = ring(seed);
             let key = SubjectKey::generate(&mut rng);
             let mut wrapped = ring.wrap(&mut rng, &subject, &key);
-            let unwrapped = ring.unwrap(&subject, &wrapped).unwrap();
+            let unwrapped = ring.unwrap(&subject, wrapped.clone()).unwrap();
             prop_assert_eq!(unwrapped.bytes(), key.bytes());
             let at = at.index(wrapped.bytes.len());
             wrapped.bytes[at] ^= change;
-            prop_assert!(ring.unwrap(&subject, &wrapped).is_err());
+            prop_assert!(ring.unwrap(&subject, wrapped.clone()).is_err());
         }
 
         #[test]

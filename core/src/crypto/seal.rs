@@ -6,13 +6,15 @@
 //! length in 8 big-endian bytes, so that a value copied to another row, column or table does not open. Each suite
 //! works with its own key derived from the subject's, so that a change of suite needs no new subject keys.
 
+use std::sync::OnceLock;
+
 use aes_gcm::aead::consts::U12;
 use aes_gcm::{AeadInOut, Aes256Gcm, AesGcm, KeyInit};
 use hmac::{Hmac, Mac};
 use rand_core::Rng as _;
 use sha2::Sha256;
 use sm4::Sm4;
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::{CryptoError, Rng, hmac_sm3};
 use crate::planted::{Bug, planted};
@@ -73,8 +75,7 @@ pub struct Place<'a> {
 ///
 /// Destroying every wrapped copy of it erases whatever it sealed. A key may seal at most 2^32 values (random 96-bit
 /// nonces, NIST SP 800-38D 8.3); a subject stays far below.
-#[derive(Zeroize, ZeroizeOnDrop)]
-pub struct SubjectKey([u8; 32]);
+pub struct SubjectKey(CipherKey);
 
 impl std::fmt::Debug for SubjectKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -86,9 +87,7 @@ impl SubjectKey {
     /// A new key from 32 random bytes.
     #[must_use]
     pub fn generate(rng: &mut Rng) -> Self {
-        let mut key = Self([0; 32]);
-        rng.fill_bytes(&mut key.0);
-        key
+        Self(CipherKey::generate(rng))
     }
 
     /// Seals one value for one place: `suite byte | 12-byte nonce | ciphertext | tag`, [`SEAL_OVERHEAD_BYTES`]
@@ -97,7 +96,7 @@ impl SubjectKey {
     /// The length of the plaintext stays visible; pad before sealing where it tells too much.
     #[must_use]
     pub fn seal(&self, suite: Suite, rng: &mut Rng, place: Place<'_>, plaintext: &[u8]) -> Vec<u8> {
-        seal_with(&self.0, suite, rng, &column_binding(suite, place), plaintext)
+        self.0.seal(suite, rng, &column_binding(suite, place), plaintext)
     }
 
     /// Opens what [`SubjectKey::seal`] made for the same place. The result is overwritten when dropped.
@@ -106,20 +105,82 @@ impl SubjectKey {
     /// [`CryptoError::Truncated`] below 29 bytes, [`CryptoError::UnknownSuite`] for a foreign first byte,
     /// [`CryptoError::Altered`] for everything else: another place, another key, any changed byte.
     pub fn open(&self, place: Place<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
-        open_with(&self.0, |suite| column_binding(suite, place), sealed)
+        self.0.open(|suite| column_binding(suite, place), sealed)
     }
 
     pub(super) fn bytes(&self) -> &[u8; 32] {
-        &self.0
+        self.0.bytes()
     }
 
     pub(super) fn from_slice(bytes: &[u8]) -> Option<Self> {
-        let mut key = Self([0; 32]);
-        if bytes.len() != key.0.len() {
+        let mut key = Zeroizing::new([0; 32]);
+        if bytes.len() != key.len() {
             return None;
         }
-        key.0.copy_from_slice(bytes);
-        Some(key)
+        key.copy_from_slice(bytes);
+        Some(Self(CipherKey::new(key)))
+    }
+}
+
+/// 32 random bytes and the ciphers made of them, each when it is first asked for: setting one up costs more than
+/// sealing a message. Overwritten when dropped.
+pub(super) struct CipherKey {
+    bytes: Zeroizing<[u8; 32]>,
+    sm4: OnceLock<Cipher>,
+    aes: OnceLock<Cipher>,
+}
+
+impl CipherKey {
+    pub(super) fn new(bytes: Zeroizing<[u8; 32]>) -> Self {
+        Self { bytes, sm4: OnceLock::new(), aes: OnceLock::new() }
+    }
+
+    pub(super) fn generate(rng: &mut Rng) -> Self {
+        let mut bytes = Zeroizing::new([0; 32]);
+        rng.fill_bytes(&mut *bytes);
+        Self::new(bytes)
+    }
+
+    pub(super) fn bytes(&self) -> &[u8; 32] {
+        &self.bytes
+    }
+
+    fn cipher(&self, suite: Suite) -> &Cipher {
+        let made = match suite {
+            Suite::Sm4GcmSm3 => &self.sm4,
+            Suite::Aes256GcmSha256 => &self.aes,
+        };
+        made.get_or_init(|| Cipher::new(&self.bytes, suite))
+    }
+
+    pub(super) fn seal(&self, suite: Suite, rng: &mut Rng, binding: &[u8], plaintext: &[u8]) -> Vec<u8> {
+        let mut nonce = [0; NONCE_BYTES];
+        rng.fill_bytes(&mut nonce);
+        // The full length is reserved at once: a vector that grows would leave copies of the plaintext behind.
+        let mut sealed = Vec::with_capacity(plaintext.len() + SEAL_OVERHEAD_BYTES);
+        sealed.push(suite.byte());
+        sealed.extend_from_slice(&nonce);
+        sealed.extend_from_slice(plaintext);
+        let (_, buffer) = sealed.split_at_mut(1 + NONCE_BYTES);
+        #[expect(clippy::expect_used, reason = "see the next line")]
+        let tag = self
+            .cipher(suite)
+            .encrypt(&nonce.into(), binding, buffer)
+            // why it cannot fail: the only error is a plaintext over 64 GiB, and no column is near that
+            .expect("plaintext below the limit of GCM");
+        sealed.extend_from_slice(&tag);
+        sealed
+    }
+
+    pub(super) fn open(&self, binding: impl FnOnce(Suite) -> Vec<u8>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+        let truncated = || CryptoError::Truncated { len: sealed.len(), least: SEAL_OVERHEAD_BYTES };
+        let (&first, rest) = sealed.split_first().ok_or_else(truncated)?;
+        let suite = Suite::from_byte(first)?;
+        let (nonce, rest) = rest.split_first_chunk::<NONCE_BYTES>().ok_or_else(truncated)?;
+        let (ciphertext, tag) = rest.split_last_chunk::<TAG_BYTES>().ok_or_else(truncated)?;
+        let mut buffer = Zeroizing::new(ciphertext.to_vec());
+        let opened = self.cipher(suite).decrypt(&(*nonce).into(), &binding(suite), &mut buffer, &(*tag).into());
+        opened.map_err(|_| CryptoError::Altered).map(|()| buffer)
     }
 }
 
@@ -143,7 +204,7 @@ fn column_binding(suite: Suite, place: Place<'_>) -> Vec<u8> {
 }
 
 /// A cipher of either suite, keyed.
-#[expect(clippy::large_enum_variant, reason = "lives on the stack for one value")]
+#[expect(clippy::large_enum_variant, reason = "lives in a key, once of each")]
 enum Cipher {
     Sm4(Sm4Gcm),
     Aes(Aes256Gcm),
@@ -184,35 +245,6 @@ impl Cipher {
             Self::Aes(cipher) => cipher.decrypt_inout_detached(nonce, binding, buffer.into(), tag),
         }
     }
-}
-
-pub(super) fn seal_with(key: &[u8; 32], suite: Suite, rng: &mut Rng, binding: &[u8], plaintext: &[u8]) -> Vec<u8> {
-    let mut nonce = [0; NONCE_BYTES];
-    rng.fill_bytes(&mut nonce);
-    // The full length is reserved at once: a vector that grows would leave copies of the plaintext behind.
-    let mut sealed = Vec::with_capacity(plaintext.len() + SEAL_OVERHEAD_BYTES);
-    sealed.push(suite.byte());
-    sealed.extend_from_slice(&nonce);
-    sealed.extend_from_slice(plaintext);
-    let (_, buffer) = sealed.split_at_mut(1 + NONCE_BYTES);
-    #[expect(clippy::expect_used, reason = "see the next line")]
-    let tag = Cipher::new(key, suite)
-        .encrypt(&nonce.into(), binding, buffer)
-        // why it cannot fail: the only error is a plaintext over 64 GiB, and no column is near that
-        .expect("plaintext below the limit of GCM");
-    sealed.extend_from_slice(&tag);
-    sealed
-}
-
-pub(super) fn open_with(key: &[u8; 32], binding: impl Fn(Suite) -> Vec<u8>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
-    let truncated = || CryptoError::Truncated { len: sealed.len(), least: SEAL_OVERHEAD_BYTES };
-    let (&first, rest) = sealed.split_first().ok_or_else(truncated)?;
-    let suite = Suite::from_byte(first)?;
-    let (nonce, rest) = rest.split_first_chunk::<NONCE_BYTES>().ok_or_else(truncated)?;
-    let (ciphertext, tag) = rest.split_last_chunk::<TAG_BYTES>().ok_or_else(truncated)?;
-    let mut buffer = Zeroizing::new(ciphertext.to_vec());
-    Cipher::new(key, suite).decrypt(&(*nonce).into(), &binding(suite), &mut buffer, &(*tag).into()).map_err(|_| CryptoError::Altered)?;
-    Ok(buffer)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::ctx::Ctx;
 use crate::error::{Error, Refusal};
 use crate::id::DeliveryId;
 use crate::limits;
+use crate::planted::{Bug, planted};
 use crate::series;
 use crate::store::{Reads, StoreResult, Tx, Writes, stretch};
 
@@ -54,7 +55,8 @@ record! {
 
 /// Writes down that the outside must be told, if anybody outside asked to be told of `kind`.
 pub(crate) fn tell(tx: &mut dyn Tx, ctx: &Ctx, kind: &str, payload: &impl Serialize) -> StoreResult<()> {
-    if !ctx.settings().told_outside.iter().any(|wanted| wanted == kind) {
+    let forgotten = planted(Bug::DeliveryForgotten) && matches!(ctx.actor(), crate::access::Actor::System);
+    if forgotten || !ctx.settings().told_outside.iter().any(|wanted| wanted == kind) {
         return Ok(());
     }
     let payload = serde_json::to_string(payload).map_err(|e| crate::store::StoreError::Backend(e.to_string()))?;

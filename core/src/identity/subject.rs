@@ -1,6 +1,8 @@
 //! Keys of subjects: every person and every conversation has a key of its own, wrapped by the epoch's key.
 //! Destroying the key erases everything sealed with it, in every backup too.
 
+use std::sync::Arc;
+
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
@@ -42,9 +44,9 @@ pub(crate) fn create(tx: &mut dyn Tx, ctx: &Ctx, subject: Uuid) -> Result<Subjec
 }
 
 /// The key of a subject.
-pub(crate) fn key_of(tx: &mut dyn ReadTx, ctx: &Ctx, subject: Uuid) -> Result<SubjectKey, Error> {
+pub(crate) fn key_of(tx: &mut dyn ReadTx, ctx: &Ctx, subject: Uuid) -> Result<Arc<SubjectKey>, Error> {
     let row = tx.find::<SubjectKeyRow>((*subject.as_bytes(),))?.ok_or(Error::NotFound { what: "subject" })?;
     let row = row.trust("whoever opened the subject may use its key").into_inner();
     let epoch = u32::try_from(row.epoch).map_err(|_| StoreError::Corrupt("subject_key.epoch is out of range".into()))?;
-    Ok(ctx.keys().unwrap(subject.as_bytes(), &WrappedKey { epoch, bytes: row.wrapped })?)
+    Ok(ctx.keys().unwrap(subject.as_bytes(), WrappedKey { epoch, bytes: row.wrapped })?)
 }

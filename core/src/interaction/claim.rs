@@ -11,6 +11,7 @@ use crate::error::{Error, Refusal};
 use crate::id::{ConversationId, LineId};
 use crate::journal::{self, EventKind, Topic};
 use crate::limits;
+use crate::planted::{Bug, planted};
 use crate::store::{Reads, StoreError, Tx, Writes, stretch};
 
 /// Takes the first in line.
@@ -45,10 +46,10 @@ pub fn claim(tx: &mut dyn Tx, ctx: &Ctx, cmd: Claim) -> Result<Claimed, Error> {
     let officer = tx.lock_row::<Officer>((me,))?.ok_or(Error::SignInRequired)?.trust("the caller's own record").into_inner();
     let holding = stretch(Some(Conversation::BY_OFFICER), (me, ConversationState::Active)).limit(limits::OFFICER_CAPACITY_MAX as u32);
     let holding = tx.scan::<Conversation>(Engine::work("the caller's own conversations"), holding)?.len() as i64;
-    if holding >= officer.capacity {
+    if holding >= officer.capacity + i64::from(planted(Bug::CapacityOffByOne)) {
         return Err(Error::Refused(Refusal::AtCapacity(holding)));
     }
-    let found = tx.lock_row::<Line>((cmd.line,))?;
+    let found = if planted(Bug::DoubleClaim) { tx.find::<Line>((cmd.line,))? } else { tx.lock_row::<Line>((cmd.line,))? };
     let line = check(ctx, found)?;
     let first = first_waiting(tx, &line)?.ok_or(Error::Refused(Refusal::NobodyWaiting))?;
     let first = tx
@@ -56,12 +57,13 @@ pub fn claim(tx: &mut dyn Tx, ctx: &Ctx, cmd: Claim) -> Result<Claimed, Error> {
         .ok_or(StoreError::Conflict)?
         .trust("the first of a line that the caller opened")
         .into_inner();
-    if first.state != ConversationState::Waiting {
+    if first.state != ConversationState::Waiting && !planted(Bug::DoubleClaim) {
         return Err(StoreError::Conflict.into()); // left the line a moment ago: look again
     }
     let now = ctx.now();
-    let taken =
-        Conversation { state: ConversationState::Active, officer: Some(me), claimed_at: Some(now), active_at: now, ..first.clone() };
+    // Within a conversation time never goes back, whatever the clocks of the hosts say.
+    let at = now.max(first.active_at);
+    let taken = Conversation { state: ConversationState::Active, officer: Some(me), claimed_at: Some(at), active_at: at, ..first.clone() };
     tx.replace(&first, taken)?;
     agenda::set(tx, ctx, TimerKind::ConversationIdle, first.id.uuid(), now.plus(limits::CONVERSATION_IDLE))?;
     journal::record(tx, ctx, Topic::Conversation(first.id), EventKind::Claimed, Some(first.id), None)?;

@@ -12,6 +12,7 @@ use crate::id::{ConversationId, TimerId};
 use crate::identity::subject;
 use crate::journal::{self, EventKind, Topic};
 use crate::limits;
+use crate::planted::{Bug, planted};
 use crate::store::{Reads, Tx, Writes};
 
 words! {
@@ -111,7 +112,9 @@ pub fn close_idle(tx: &mut dyn Tx, ctx: &Ctx, cmd: CloseIdle) -> Result<Closed, 
         return Ok(Closed { conversation: id, outcome: conversation.outcome });
     }
     if ctx.now() < idle_at {
-        agenda::set(tx, ctx, TimerKind::ConversationIdle, id.uuid(), idle_at)?;
+        if !planted(Bug::TimerNotRearmed) {
+            agenda::set(tx, ctx, TimerKind::ConversationIdle, id.uuid(), idle_at)?;
+        }
         return Ok(Closed { conversation: id, outcome: None });
     }
     end(tx, ctx, &conversation, Outcome::Idle, None)

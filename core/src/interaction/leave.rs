@@ -42,7 +42,9 @@ pub fn leave(tx: &mut dyn Tx, ctx: &Ctx, cmd: Leave) -> Result<Left, Error> {
         ConversationState::Active => return Err(Error::Refused(Refusal::AlreadyServed)),
         ConversationState::Closed | ConversationState::Left => return Err(Error::Refused(Refusal::ConversationClosed)),
     }
-    tx.replace(&*conversation, Conversation { state: ConversationState::Left, ended_at: Some(ctx.now()), ..(*conversation).clone() })?;
+    // Within a conversation time never goes back, whatever the clocks of the hosts say.
+    let ended_at = Some(ctx.now().max(conversation.active_at));
+    tx.replace(&*conversation, Conversation { state: ConversationState::Left, ended_at, ..(*conversation).clone() })?;
     journal::record(tx, ctx, Topic::Conversation(conversation.id), EventKind::Left, Some(conversation.id), None)?;
     journal::record(tx, ctx, Topic::Taxpayer(conversation.taxpayer), EventKind::Left, Some(conversation.id), None)?;
     journal::record(tx, ctx, Topic::Line(conversation.line), EventKind::LineMoved, None, None)?;

@@ -8,7 +8,8 @@ use crate::error::Error;
 use crate::id::{ConversationId, LineId};
 use crate::journal::{Event, EventKind};
 use crate::limits;
-use crate::store::{Change, Projection, ReadTx, Reads, Record, Row, StoreError, Table, stretch};
+use crate::planted::{Bug, planted};
+use crate::store::{Change, Column, Projection, ReadTx, Reads, Record, Row, StoreError, Watch, position, stretch};
 
 type Order = (i64, i64);
 
@@ -28,7 +29,8 @@ impl ReadyLines {
 
     /// The first in line.
     pub fn first(&self, line: LineId) -> Option<ConversationId> {
-        self.lines.get(&line)?.values().next().copied()
+        let waiting = self.lines.get(&line)?;
+        if planted(Bug::LineOrderReversed) { waiting.values().next_back().copied() } else { waiting.values().next().copied() }
     }
 
     /// How many stand before a waiting conversation.
@@ -68,8 +70,12 @@ impl Projection for ReadyLines {
         "ready_lines"
     }
 
-    fn watches(&self) -> &'static [&'static Table] {
-        &[Conversation::TABLE]
+    fn watches(&self) -> &'static [Watch] {
+        const COLUMNS: &[Column] = Conversation::TABLE.columns;
+        const PLACE: [usize; 4] =
+            [position(COLUMNS, "line"), position(COLUMNS, "state"), position(COLUMNS, "rank"), position(COLUMNS, "ticket")];
+        const WATCHED: [Watch; 1] = [Watch { table: Conversation::TABLE, columns: &PLACE }];
+        &WATCHED
     }
 
     fn apply(&mut self, change: &Change) -> Result<(), StoreError> {
@@ -88,6 +94,9 @@ impl Projection for ReadyLines {
 
     fn follow(&mut self, event: &Event, tx: &mut dyn ReadTx) -> Result<(), Error> {
         let Some(id) = event.conversation() else { return Ok(()) };
+        if planted(Bug::FollowMissed) && event.kind == EventKind::Left {
+            return Ok(());
+        }
         if !matches!(event.kind, EventKind::Entered | EventKind::Left | EventKind::Prioritised | EventKind::Claimed | EventKind::Closed) {
             return Ok(());
         }
@@ -148,7 +157,8 @@ pub(super) fn first_waiting(tx: &mut dyn ReadTx, line: &Line) -> Result<Option<C
     if let Some(first) = tx.project(|ready: &ReadyLines| ready.first(line.id)) {
         return Ok(first);
     }
-    let range = stretch(Some(Conversation::BY_WAIT), (line.id, ConversationState::Waiting)).limit(1);
+    let range =
+        stretch(Some(Conversation::BY_WAIT), (line.id, ConversationState::Waiting)).limit(if planted(Bug::LineOvertaken) { 2 } else { 1 });
     let first: Vec<Conversation> = tx.scan(Engine::work("the first of a line that the caller opened"), range)?;
-    Ok(first.first().map(|c| c.id))
+    Ok(first.last().map(|c| c.id))
 }

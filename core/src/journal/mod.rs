@@ -193,19 +193,25 @@ pub(crate) fn record(
     })
 }
 
+/// The last transaction that readers may pass: it has ended, and so has every one before it.
+fn passable(tx: &mut dyn ReadTx) -> StoreResult<i64> {
+    let horizon = tx.horizon()?;
+    Ok(if planted(Bug::JournalPastHorizon) { i64::MAX } else { horizon - 1 })
+}
+
 /// Events of any topic behind `cursor`. Never passes a row whose transaction may still be open.
 pub(crate) fn after(tx: &mut dyn ReadTx, cursor: Cursor, max: u32) -> StoreResult<Vec<Event>> {
-    let horizon = tx.horizon()?;
-    let range = stretch(None, ()).after((cursor.xid, cursor.seq)).until(horizon - 1).limit(max.min(limits::EVENTS_PAGE_MAX));
+    let passable = passable(tx)?;
+    let range = stretch(None, ()).after((cursor.xid, cursor.seq)).until(passable).limit(max.min(limits::EVENTS_PAGE_MAX));
     tx.scan(Engine::work("the journal is dispatched by topic, and checked per reader after that"), range)
 }
 
 /// Events of one topic behind `cursor`.
 pub(crate) fn after_in(tx: &mut dyn ReadTx, topic: Topic, cursor: Cursor, max: u32) -> StoreResult<Vec<Event>> {
-    let horizon = tx.horizon()?;
+    let passable = passable(tx)?;
     let range = stretch(Some(Event::BY_TOPIC), (topic.bytes(),))
         .after((cursor.xid, cursor.seq))
-        .until(horizon - 1)
+        .until(passable)
         .limit(max.min(limits::EVENTS_PAGE_MAX));
     tx.scan(Engine::work("the reader's topics were checked"), range)
 }
@@ -219,8 +225,8 @@ pub(crate) fn seen_in(tx: &mut dyn ReadTx, topic: Topic, cursor: Cursor, max: u3
 
 /// The place behind everything committed so far.
 pub(crate) fn end(tx: &mut dyn ReadTx) -> StoreResult<Cursor> {
-    let horizon = tx.horizon()?;
-    let range = stretch(None, ()).until(horizon - 1).newest_first().limit(1);
+    let passable = passable(tx)?;
+    let range = stretch(None, ()).until(passable).newest_first().limit(1);
     let last: Vec<Event> = tx.scan(Engine::work("the end of the journal"), range)?;
     Ok(last.first().map(Event::cursor).unwrap_or_default())
 }

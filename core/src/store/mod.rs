@@ -41,7 +41,7 @@ pub mod sql;
 pub mod sqlite;
 
 pub use error::{StoreError, StoreResult};
-pub use projection::{Change, MakeProjections, Projection, Projections, Published};
+pub use projection::{Change, MakeProjections, Projection, Projections, Published, Watch};
 pub(crate) use record::field;
 pub use record::{Column, Field, Index, POSTING_COLUMNS, Record, Table, index_position, position};
 pub use signal::Signal;

@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use fallible_iterator::FallibleIterator;
-use postgres::error::SqlState;
+use postgres::error::{DbError, Severity, SqlState};
 use postgres::types::{IsNull, ToSql, Type};
 use postgres::{Client, NoTls, Statement};
 
@@ -26,6 +26,7 @@ use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::journal::{self, Cursor};
 use crate::limits;
+use crate::planted::{Bug, planted};
 
 const WRITERS: usize = limits::POSTGRES_CONNECTIONS - READERS;
 const READERS: usize = 3;
@@ -327,7 +328,7 @@ fn read(inner: &Inner, slot: &mut Option<PgConn>, body: &mut ReadBody) -> Result
     conn.client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").map_err(|e| error(&e, "begin"))?;
     let mut tx = SqlTx::new(conn, None, Projected::Seen(&inner.published));
     let result = catch_unwind(AssertUnwindSafe(|| body(&mut tx))).unwrap_or(Err(StoreError::Panicked.into()));
-    let result = settle(result, tx.finish().1);
+    let result = settle(result, tx.finish().poison);
     if conn.client.batch_execute("ROLLBACK").is_err() {
         *slot = None; // a read has nothing to lose, the connection does
     }
@@ -365,12 +366,13 @@ fn attempt_write(inner: &Inner, slot: &mut Option<PgConn>, spec: Spec, body: &mu
     let conn = connection(inner, slot)?;
     let begin = match spec.isolation {
         Isolation::Guarded => "BEGIN ISOLATION LEVEL READ COMMITTED",
+        Isolation::Serializable if planted(Bug::SerializableDowngraded) => "BEGIN ISOLATION LEVEL READ COMMITTED",
         Isolation::Serializable => "BEGIN ISOLATION LEVEL SERIALIZABLE",
     };
     conn.client.batch_execute(begin).map_err(|e| error(&e, "begin"))?;
     let mut tx = SqlTx::new(conn, Some(Deadline::after(limits::TX_TIME_MAX)), Projected::Absent);
     let result = catch_unwind(AssertUnwindSafe(|| body(&mut tx))).unwrap_or(Err(StoreError::Panicked.into()));
-    let (_, poison) = tx.finish();
+    let poison = tx.finish().poison;
     let result = settle(result, poison);
     if result.is_err() {
         if conn.client.batch_execute("ROLLBACK").is_err() {
@@ -381,14 +383,30 @@ fn attempt_write(inner: &Inner, slot: &mut Option<PgConn>, spec: Spec, body: &mu
     match conn.client.batch_execute("COMMIT") {
         Ok(()) => Ok(()),
         // The server says it did not commit.
-        Err(e) if e.as_db_error().is_some() && !conn.client.is_closed() => {
+        Err(e) if e.as_db_error().is_some_and(refuses) && !conn.client.is_closed() => {
             let _ = conn.client.batch_execute("ROLLBACK"); // already rolled back by the failed COMMIT
             Err(error(&e, "commit").into())
         }
         Err(e) => {
             *slot = None;
-            Err(StoreError::Unknown(e.to_string()).into())
+            Err(unknown(&e).into())
         }
+    }
+}
+
+/// Whether an answer to COMMIT means that it was not done. One that ends the connection says nothing of the kind: it may
+/// come from a pooler whose server went away after it had passed the COMMIT on.
+fn refuses(e: &DbError) -> bool {
+    let unknown = [SqlState::TRANSACTION_RESOLUTION_UNKNOWN, SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN];
+    e.parsed_severity() == Some(Severity::Error) && !unknown.contains(e.code())
+}
+
+/// Nobody knows whether the COMMIT was done: neither run again nor told as a failure.
+fn unknown(e: &postgres::Error) -> StoreError {
+    match () {
+        () if planted(Bug::UnknownCommitRetried) => StoreError::Conflict,
+        () if planted(Bug::UnknownToldFailed) => StoreError::Backend(e.to_string()),
+        () => StoreError::Unknown(e.to_string()),
     }
 }
 
@@ -404,7 +422,7 @@ fn give_hints(inner: &Inner) {
             Hint::Whisper(note) => note,
         };
         let told =
-            connection(inner, &mut slot).and_then(|c| c.execute("SELECT pg_notify('zhengna', $1)", &[Value::Text(payload)], "notify"));
+            connection(inner, &mut slot).and_then(|c| c.execute("SELECT pg_notify('zhengna', $1)", &[&Value::Text(payload)], "notify"));
         if let Err(e) = told {
             // Only a hint: others look at the journal by themselves a moment later.
             tracing::warn!(error = %e, "hint not given");
@@ -479,6 +497,14 @@ impl PgConn {
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(Duration::from_secs(5));
         }
+        // A server that is gone without a word must not hold a thread for hours, which is what TCP does by itself.
+        if config.get_tcp_user_timeout().is_none() {
+            config.tcp_user_timeout(limits::POSTGRES_SILENCE_MAX);
+        }
+        if config.get_keepalives_interval().is_none() && config.get_keepalives_retries().is_none() {
+            let probe = limits::POSTGRES_SILENCE_MAX / 4;
+            config.keepalives_idle(probe).keepalives_interval(probe).keepalives_retries(3);
+        }
         config.application_name("zhengna");
         let mut client = config.connect(NoTls).map_err(|e| error(&e, "connect"))?;
         client
@@ -509,8 +535,8 @@ impl SqlConn for PgConn {
         Dialect::Postgres
     }
 
-    fn execute(&mut self, sql: &str, params: &[Value], table: &'static str) -> StoreResult<u64> {
-        let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|p| p as _).collect();
+    fn execute(&mut self, sql: &str, params: &[&Value], table: &'static str) -> StoreResult<u64> {
+        let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|p| *p as _).collect();
         let run = |conn: &mut Self| {
             let statement = conn.prepared(sql)?;
             conn.client.execute(&statement, &params)
@@ -518,8 +544,8 @@ impl SqlConn for PgConn {
         run(self).map_err(|e| error(&e, table))
     }
 
-    fn query(&mut self, sql: &str, params: &[Value], columns: &[Column]) -> StoreResult<Vec<Row>> {
-        let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|p| p as _).collect();
+    fn query(&mut self, sql: &str, params: &[&Value], columns: &[Column]) -> StoreResult<Vec<Row>> {
+        let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|p| *p as _).collect();
         let run = |conn: &mut Self| {
             let statement = conn.prepared(sql)?;
             conn.client.query(&statement, &params)

@@ -25,12 +25,28 @@ impl Change {
     }
 }
 
+/// Which changes a projection wants.
+#[derive(Debug)]
+pub struct Watch {
+    /// Changes of this table.
+    pub table: &'static Table,
+    /// Of updates, only those that change one of these columns.
+    pub columns: &'static [usize],
+}
+
+impl Watch {
+    fn wants(&self, table: &'static Table, old: Option<&Row>, new: Option<&Row>) -> bool {
+        let moved = |(old, new): (&Row, &Row)| self.columns.iter().any(|&c| old[c] != new[c]);
+        self.table.name == table.name && old.zip(new).is_none_or(moved)
+    }
+}
+
 /// Something derived from rows and kept in memory.
 pub trait Projection: Any + Send + Sync {
     /// Its name, for recounts and messages.
     fn name(&self) -> &'static str;
-    /// The tables whose changes it wants.
-    fn watches(&self) -> &'static [&'static Table];
+    /// The changes it wants.
+    fn watches(&self) -> &'static [Watch];
     /// Takes in one change, in the order in which bodies made them.
     fn apply(&mut self, change: &Change) -> Result<(), StoreError>;
     /// Takes back one change, newest first.
@@ -62,20 +78,23 @@ impl Projections {
         self.0.iter().find_map(|p| (p.as_ref() as &dyn Any).downcast_ref())
     }
 
-    /// Whether any projection wants changes of `table`.
-    pub fn watch(&self, table: &'static Table) -> bool {
-        self.0.iter().any(|p| wants(p.as_ref(), table))
+    /// Whether any projection wants a change.
+    pub fn watch(&self, table: &'static Table, old: Option<&Row>, new: Option<&Row>) -> bool {
+        self.0.iter().any(|p| wants(p.as_ref(), table, old, new))
     }
 
     /// Takes in one change.
     pub fn apply(&mut self, change: &Change) -> Result<(), StoreError> {
-        self.0.iter_mut().filter(|p| wants(p.as_ref(), change.table)).try_for_each(|p| p.apply(change))
+        self.0
+            .iter_mut()
+            .filter(|p| wants(p.as_ref(), change.table, change.old.as_ref(), change.new.as_ref()))
+            .try_for_each(|p| p.apply(change))
     }
 
     /// Takes back changes, newest first.
     pub fn undo(&mut self, changes: &[Change]) -> Result<(), StoreError> {
         for change in changes.iter().rev() {
-            for p in self.0.iter_mut().filter(|p| wants(p.as_ref(), change.table)) {
+            for p in self.0.iter_mut().filter(|p| wants(p.as_ref(), change.table, change.old.as_ref(), change.new.as_ref())) {
                 p.undo(change)?;
             }
         }
@@ -99,8 +118,8 @@ impl Projections {
     }
 }
 
-fn wants(projection: &dyn Projection, table: &'static Table) -> bool {
-    projection.watches().iter().any(|t| t.name == table.name)
+fn wants(projection: &dyn Projection, table: &'static Table, old: Option<&Row>, new: Option<&Row>) -> bool {
+    projection.watches().iter().any(|watch| watch.wants(table, old, new))
 }
 
 /// The projections as readers may see them: only what is durable.

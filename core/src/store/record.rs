@@ -165,6 +165,8 @@ pub trait Record: Clone + Send + Sync + Sized + 'static {
     fn to_row(&self) -> Row;
     /// From a row of the same table.
     fn from_row(row: Row) -> Result<Self, StoreError>;
+    /// This row with the version that follows that of `old`.
+    fn succeeding(self, old: &Self) -> Self;
     /// Who may list this row, and the instant by which lists of it are ordered.
     /// Empty for tables that are not listed by scope.
     fn postings(&self) -> (Timestamp, Vec<Term>);
@@ -317,9 +319,21 @@ macro_rules! record {
                 Ok(Self { $( $field: { at += 1; $crate::store::field(Self::TABLE, &mut row, at - 1)? } ),* })
             }
 
+            record!(@succeeding $($version)?);
+
             fn postings(&self) -> ($crate::clock::Timestamp, Vec<$crate::access::Term>) {
                 record!(@postings self $($at $terms)?)
             }
+        }
+    };
+    (@succeeding $version:ident) => {
+        fn succeeding(self, old: &Self) -> Self {
+            Self { $version: old.$version + 1, ..self }
+        }
+    };
+    (@succeeding) => {
+        fn succeeding(self, _: &Self) -> Self {
+            self
         }
     };
     (@some $e:expr) => { Some($e) };

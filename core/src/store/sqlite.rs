@@ -1,7 +1,7 @@
 //! SQLite: WAL, one writer thread that commits what arrived together at once, a pool of readers.
 //!
-//! Answers leave only after the fsync. A body has its own savepoint: its error or panic takes back its own
-//! work and nobody else's. A failed COMMIT, and an error by which SQLite ends the transaction by itself
+//! Answers leave only after the fsync. The error or panic of a body takes back its own work and nobody else's:
+//! if it had written already, the others of its batch run again without it. A failed COMMIT, and an error by which SQLite ends the transaction by itself
 //! (a full disk), make every write of the batch "unknown".
 
 use std::cell::RefCell;
@@ -17,7 +17,7 @@ use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, params_from_iter};
 
 use super::deadline::{Deadline, now};
-use super::sql::{Dialect, Projected, SqlConn, SqlTx};
+use super::sql::{Dialect, Ended, Projected, SqlConn, SqlTx};
 use super::{
     Change, Column, Done, Kind, MakeProjections, Priority, Projections, Published, ReadBody, Row, Signal, Spec, Store, StoreError,
     StoreResult, Value, WriteBody, migrate, settle,
@@ -55,6 +55,9 @@ impl SqliteStore {
     pub fn open(path: &Path, now: Timestamp, make: MakeProjections) -> Result<Arc<Self>, Error> {
         let lock = take_lock(path)?;
         private(path)?;
+        if planted(Bug::WalDiscarded) {
+            let _ = std::fs::remove_file(path.with_extension("db-wal")); // not there after a good end
+        }
         let mut writer = SqliteConn::open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
         let applied = migrate::migrate(&mut writer, now, |conn, sql| conn.0.execute_batch(sql).map_err(|e| error(&e, "schema_migration")))?;
         let mut tentative = Projections::new(make);
@@ -218,7 +221,7 @@ impl Store for SqliteStore {
             let _inside = Inside::enter(&self.shared);
             let mut tx = SqlTx::new(conn, None, Projected::Seen(&self.shared.published));
             let result = catch_unwind(AssertUnwindSafe(|| body(&mut tx))).unwrap_or(Err(StoreError::Panicked.into()));
-            let result = settle(result, tx.finish().1);
+            let result = settle(result, tx.finish().poison);
             let _ = conn.0.execute_batch("ROLLBACK"); // a read has nothing to lose
             result
         })
@@ -332,10 +335,27 @@ struct Writer {
     shared: Arc<Shared>,
 }
 
-/// A body that has run and waits for the commit.
-struct Ran {
-    done: Done,
+/// What shares one commit.
+#[derive(Default)]
+struct Batch {
+    ran: Vec<(Job, Result<(), Error>)>,
+    changes: Vec<Change>,
+    /// From then on each body has a savepoint of its own.
+    careful: bool,
+}
+
+/// How one run of a body ended.
+struct Run {
     outcome: Result<(), Error>,
+    changes: Vec<Change>,
+    /// Whether it wrote anything, also if that is taken back by now.
+    wrote: bool,
+}
+
+impl Run {
+    fn too_long(&self) -> bool {
+        matches!(self.outcome, Err(Error::Store(StoreError::TooLong { .. })))
+    }
 }
 
 impl Writer {
@@ -348,23 +368,14 @@ impl Writer {
     }
 
     fn batch(&mut self, queue: &Queue, lane: Priority) {
-        let (jobs_max, slice) = match lane {
-            Priority::Interactive => (limits::BATCH_JOBS_MAX, limits::BATCH_SLICE),
-            Priority::Bulk => (1, limits::BATCH_SLICE),
-        };
-        let (end, mut ran, mut changes) = (now() + slice, Vec::new(), Vec::new());
+        let jobs_max = if lane == Priority::Bulk { 1 } else { limits::BATCH_JOBS_MAX };
+        let (end, mut batch) = (now() + limits::BATCH_SLICE, Batch::default());
         let mut broken = self.conn.run("BEGIN IMMEDIATE").err();
-        while ran.len() < jobs_max && (ran.is_empty() || now() < end) && broken.is_none() {
-            let Some(mut job) = queue.pop(lane) else { break };
-            let (outcome, mut made) = self.patiently(&mut job);
-            changes.append(&mut made);
-            if self.conn.0.is_autocommit() {
-                // The engine ended the whole transaction by itself. What came before in this batch is not there.
-                broken = Some(StoreError::Unknown("the engine ended the transaction".into()));
-            }
-            ran.push(Ran { done: job.done, outcome });
+        while batch.ran.len() < jobs_max && (batch.ran.is_empty() || now() < end) && broken.is_none() {
+            let Some(job) = queue.pop(lane) else { break };
+            broken = self.take_in(&mut batch, job).err();
         }
-        if ran.is_empty() {
+        if batch.ran.is_empty() {
             // BEGIN failed: refuse one waiting write with the reason rather than spin on all of them.
             if let (Some(e), Some(job)) = (broken, queue.pop(lane)) {
                 (job.done)(Err(e.into()));
@@ -373,18 +384,21 @@ impl Writer {
             }
             return;
         }
+        if planted(Bug::AnswerBeforeCommit) && lane == Priority::Interactive {
+            batch.ran.drain(..).for_each(|(job, outcome)| (job.done)(outcome));
+        }
         if broken.is_none() {
             broken = self.conn.run("COMMIT").err().map(|e| StoreError::Unknown(e.to_string()));
         }
         match &broken {
-            None => self.publish(&changes),
+            None => self.publish(&batch.changes),
             Some(_) => {
                 let _ = self.conn.run("ROLLBACK"); // fails when the engine has rolled back already
-                self.undo(&changes);
+                self.undo(&batch.changes);
             }
         }
-        for Ran { done, outcome } in ran {
-            done(match (&broken, outcome) {
+        for (job, outcome) in batch.ran {
+            (job.done)(match (&broken, outcome) {
                 (Some(e), Ok(())) => Err(e.clone().into()),
                 (_, outcome) => outcome,
             });
@@ -394,41 +408,88 @@ impl Writer {
         }
     }
 
-    /// Runs one body, again if it took too long.
-    fn patiently(&mut self, job: &mut Job) -> (Result<(), Error>, Vec<Change>) {
-        for _ in 1..limits::TX_SLOW_ATTEMPTS_MAX {
-            match self.body(job) {
-                (Err(Error::Store(StoreError::TooLong { .. })), _) if !self.conn.0.is_autocommit() => {}
-                ended => return ended,
+    /// Runs one body into the batch. Nearly every body succeeds, or fails before it has written: savepoints, which
+    /// cost as much as several rows, come in only when one fails half-way. Then the batch starts over without it.
+    ///
+    /// # Errors
+    /// What broke the transaction: nothing of the batch is there.
+    fn take_in(&mut self, batch: &mut Batch, mut job: Job) -> StoreResult<()> {
+        let mut run = if batch.careful { self.patiently(&mut job, limits::TX_SLOW_ATTEMPTS_MAX) } else { self.once(&mut job) };
+        batch.changes.append(&mut run.changes);
+        let mut intact = self.open_still();
+        if intact.is_ok() && !batch.careful && run.outcome.is_err() {
+            if run.wrote && !planted(Bug::SavepointNotRolledBack) {
+                intact = self.start_over(batch);
+            }
+            if intact.is_ok() && run.too_long() {
+                run = self.patiently(&mut job, limits::TX_SLOW_ATTEMPTS_MAX - 1);
+                batch.changes.append(&mut run.changes);
+                intact = self.open_still();
             }
         }
-        self.body(job)
+        batch.ran.push((job, run.outcome));
+        intact
     }
 
-    /// Runs one body in its savepoint; returns what it changed, nothing when it failed.
-    fn body(&mut self, job: &mut Job) -> (Result<(), Error>, Vec<Change>) {
-        if let Err(e) = self.conn.run("SAVEPOINT body") {
-            return (Err(e.into()), Vec::new());
+    /// Takes everything back and runs again, each in its savepoint, what had succeeded.
+    fn start_over(&mut self, batch: &mut Batch) -> StoreResult<()> {
+        let Batch { ran, changes, .. } = std::mem::replace(batch, Batch { careful: true, ..Batch::default() });
+        self.undo(&changes);
+        let begun = self.conn.run("ROLLBACK").and_then(|()| self.conn.run("BEGIN IMMEDIATE"));
+        let mut broken = begun.err().map(|e| StoreError::Unknown(e.to_string()));
+        for (job, outcome) in ran {
+            match (&broken, &outcome) {
+                (None, Ok(())) => broken = self.take_in(batch, job).err(),
+                _ => batch.ran.push((job, outcome)),
+            }
         }
+        broken.map_or(Ok(()), Err)
+    }
+
+    /// Whether the engine has not ended the whole transaction by itself, and what came before in it with it.
+    fn open_still(&self) -> StoreResult<()> {
+        if self.conn.0.is_autocommit() { Err(StoreError::Unknown("the engine ended the transaction".into())) } else { Ok(()) }
+    }
+
+    /// Runs one body in a savepoint, again if it took too long.
+    fn patiently(&mut self, job: &mut Job, attempts: u32) -> Run {
+        for _ in 1..attempts {
+            let run = self.in_savepoint(job);
+            if !run.too_long() || self.open_still().is_err() {
+                return run;
+            }
+        }
+        self.in_savepoint(job)
+    }
+
+    /// Runs one body in a savepoint: what it changed is taken back when it fails.
+    fn in_savepoint(&mut self, job: &mut Job) -> Run {
+        if let Err(e) = self.conn.run("SAVEPOINT body") {
+            return Run { outcome: Err(e.into()), changes: Vec::new(), wrote: false };
+        }
+        let mut run = self.once(job);
+        if run.outcome.is_ok() {
+            run.outcome = self.conn.run("RELEASE body").map_err(Error::from);
+        } else {
+            let _ = self.conn.run("ROLLBACK TO body; RELEASE body"); // fails when the engine has rolled back already
+        }
+        if run.outcome.is_err() {
+            self.undo(&std::mem::take(&mut run.changes));
+        }
+        run
+    }
+
+    /// Runs one body.
+    fn once(&mut self, job: &mut Job) -> Run {
         let deadline = Deadline::after(limits::TX_TIME_MAX);
         let mut tx = SqlTx::new(&mut self.conn, Some(deadline), Projected::Driven(&mut self.tentative));
         let result = catch_unwind(AssertUnwindSafe(|| (job.body)(&mut tx))).unwrap_or(Err(StoreError::Panicked.into()));
-        let (changes, poison) = tx.finish();
-        match settle(result, poison) {
-            Ok(()) => match self.conn.run("RELEASE body") {
-                Ok(()) => (Ok(()), changes),
-                Err(e) => {
-                    self.undo(&changes);
-                    (Err(e.into()), Vec::new())
-                }
-            },
-            Err(e) => {
-                let _ = self.conn.run("ROLLBACK TO body; RELEASE body"); // fails when the engine has rolled back already
-                self.undo(&changes);
-                tracing::debug!(operation = job.spec.name, error = %e, "write rolled back");
-                (Err(e), Vec::new())
-            }
+        let Ended { changes, poison, wrote } = tx.finish();
+        let outcome = settle(result, poison);
+        if let Err(e) = &outcome {
+            tracing::debug!(operation = job.spec.name, error = %e, "write rolled back");
         }
+        Run { outcome, changes, wrote }
     }
 
     fn publish(&mut self, changes: &[Change]) {
@@ -446,6 +507,9 @@ impl Writer {
     }
 
     fn undo(&mut self, changes: &[Change]) {
+        if planted(Bug::ProjectionNotUndone) {
+            return;
+        }
         if let Err(e) = self.tentative.undo(changes) {
             tracing::error!(error = %e, "projections could not be taken back; rebuilding");
             let mut tx = SqlTx::new(&mut self.conn, None, Projected::Absent);
@@ -453,6 +517,17 @@ impl Writer {
                 tracing::error!(error = %e, "rebuild failed");
             }
         }
+    }
+}
+
+/// Only FULL syncs the WAL at each commit.
+fn synchronous() -> &'static str {
+    if planted(Bug::FsyncDropped) {
+        "NORMAL"
+    } else if planted(Bug::FsyncNever) {
+        "OFF"
+    } else {
+        "FULL"
     }
 }
 
@@ -523,7 +598,7 @@ impl SqliteConn {
             conn.set_prepared_statement_cache_capacity(limits::PREPARED_STATEMENTS_MAX);
             if flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE) {
                 conn.pragma_update(None, "journal_mode", "WAL")?;
-                conn.pragma_update(None, "synchronous", if planted(Bug::FsyncDropped) { "NORMAL" } else { "FULL" })?;
+                conn.pragma_update(None, "synchronous", synchronous())?;
                 conn.pragma_update(None, "wal_autocheckpoint", limits::WAL_CHECKPOINT_PAGES)?;
                 // Savepoints keep what they may have to take back in memory, and a batch stays there until it commits.
                 conn.pragma_update(None, "temp_store", "MEMORY")?;
@@ -535,7 +610,8 @@ impl SqliteConn {
         let conn = open().map_err(|e| error(&e, "open"))?;
         // Only FULL makes an answered commit survive a power cut in WAL mode; 2 is FULL.
         let synchronous: i64 = conn.pragma_query_value(None, "synchronous", |row| row.get(0)).map_err(|e| error(&e, "open"))?;
-        if flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE) && synchronous != 2 && !planted(Bug::FsyncDropped) {
+        let meant = planted(Bug::FsyncDropped) || planted(Bug::FsyncNever);
+        if flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE) && synchronous != 2 && !meant {
             return Err(StoreError::Backend(format!("synchronous is {synchronous}, not FULL")));
         }
         Ok(Self(conn))
@@ -565,18 +641,25 @@ impl SqlConn for SqliteConn {
         Dialect::Sqlite
     }
 
-    fn execute(&mut self, sql: &str, params: &[Value], table: &'static str) -> StoreResult<u64> {
+    fn execute(&mut self, sql: &str, params: &[&Value], table: &'static str) -> StoreResult<u64> {
+        if planted(Bug::AnswerRememberedApart) && table == "idempotency" {
+            self.run("COMMIT; BEGIN IMMEDIATE; SAVEPOINT body")?;
+        }
         let run = || self.0.prepare_cached(sql)?.execute(params_from_iter(params));
         run().map(|n| n as u64).map_err(|e| error(&e, table))
     }
 
-    fn query(&mut self, sql: &str, params: &[Value], columns: &[Column]) -> StoreResult<Vec<Row>> {
+    fn query(&mut self, sql: &str, params: &[&Value], columns: &[Column]) -> StoreResult<Vec<Row>> {
         let read = || -> rusqlite::Result<Vec<Row>> {
             let mut statement = self.0.prepare_cached(sql)?;
             let mut rows = statement.query(params_from_iter(params))?;
             let mut out = Vec::new();
             while let Some(row) = rows.next()? {
-                out.push((0..columns.len()).map(|i| value(row.get_ref(i)?, &columns[i], i)).collect::<rusqlite::Result<Row>>()?);
+                let mut values = Row::with_capacity(columns.len());
+                for (i, column) in columns.iter().enumerate() {
+                    values.push(value(row.get_ref(i)?, column, i)?);
+                }
+                out.push(values);
             }
             Ok(out)
         };

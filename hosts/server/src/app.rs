@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use tokio::sync::Semaphore;
 use zhengna_core::access::ActorRef;
 use zhengna_core::operation::Operation;
+use zhengna_core::planted::{Bug, planted};
 use zhengna_core::{Core, Error, limits};
 
 use crate::config::Config;
@@ -19,6 +20,9 @@ use crate::{api, stack};
 
 /// Password hashing takes 19 MiB and a core for tens of milliseconds: this many at once.
 const SIGN_INS_AT_ONCE: usize = 2;
+
+/// Readers that are taken without a slot: by the keeper, and by the hub.
+const READERS_ELSEWHERE: usize = 2;
 
 /// Who is counted by a rate: a person, or an address before sign-in.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -37,8 +41,8 @@ struct Inner {
     core: Core,
     config: Config,
     lifecycle: Lifecycle,
-    reads: Semaphore,
-    sign_ins: Semaphore,
+    reads: Arc<Semaphore>,
+    sign_ins: Arc<Semaphore>,
     operations: Mutex<RateLimiter<&'static str, Counted>>,
     people: Mutex<RateLimiter<(), Counted>>,
     sockets: Slots<ActorRef>,
@@ -46,26 +50,64 @@ struct Inner {
     metrics: Metrics,
 }
 
+/// What is held for requests at one moment. All zero while nobody is served: what is left over is a leak.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Reads that run.
+    pub reads: usize,
+    /// Sign-ins that run.
+    pub sign_ins: usize,
+    /// People with live sockets or streams.
+    pub sockets: usize,
+    /// Places in the hub of live events.
+    pub feeds: usize,
+    /// Live sockets and streams, as `/metrics` counts them.
+    pub live: i64,
+    /// Detached work, feeds and sockets that a stop would wait for.
+    pub tasks: usize,
+}
+
 /// The router of a whole host, with the hub of live events running. Call inside a tokio runtime.
 pub fn start(core: Core, config: &Config, lifecycle: Lifecycle) -> Router {
-    let hub = Hub::start(core.clone(), lifecycle.clone());
-    let app = App(Arc::new(Inner {
-        reads: Semaphore::new(limits::READERS_MAX),
-        sign_ins: Semaphore::new(SIGN_INS_AT_ONCE),
-        operations: Mutex::new(RateLimiter::new(config.limits.rate_keys)),
-        people: Mutex::new(RateLimiter::new(config.limits.rate_keys)),
-        sockets: Slots::new(config.limits.connections_per_person),
-        hub,
-        metrics: Metrics::default(),
-        core,
-        config: config.clone(),
-        lifecycle: lifecycle.clone(),
-    }));
-    let body_read = std::time::Duration::from_secs(config.limits.body_seconds);
-    stack::layered(api::router(app), config.json_limits(), body_read, &lifecycle)
+    App::new(core, config, lifecycle).served()
 }
 
 impl App {
+    /// What handlers share, with the hub of live events running. Call inside a tokio runtime.
+    pub fn new(core: Core, config: &Config, lifecycle: Lifecycle) -> App {
+        App(Arc::new(Inner {
+            reads: Arc::new(Semaphore::new(limits::READERS_MAX)),
+            sign_ins: Arc::new(Semaphore::new(SIGN_INS_AT_ONCE)),
+            operations: Mutex::new(RateLimiter::new(config.limits.rate_keys)),
+            people: Mutex::new(RateLimiter::new(config.limits.rate_keys)),
+            sockets: Slots::new(config.limits.connections_per_person),
+            hub: Hub::start(core.clone(), lifecycle.clone()),
+            metrics: Metrics::default(),
+            core,
+            config: config.clone(),
+            lifecycle,
+        }))
+    }
+
+    /// The router of a whole host.
+    pub fn served(self) -> Router {
+        let Inner { config, lifecycle, .. } = &*self.0;
+        let body_read = std::time::Duration::from_secs(config.limits.body_seconds);
+        stack::layered(api::router(self.clone()), config.json_limits(), body_read, lifecycle)
+    }
+
+    /// What is held for requests now.
+    pub fn held(&self) -> Held {
+        Held {
+            reads: limits::READERS_MAX - self.0.reads.available_permits(),
+            sign_ins: SIGN_INS_AT_ONCE - self.0.sign_ins.available_permits(),
+            sockets: self.0.sockets.keys(),
+            feeds: self.0.hub.feeds(),
+            live: self.0.metrics.live.load(std::sync::atomic::Ordering::Relaxed),
+            tasks: self.0.lifecycle.tasks().len(),
+        }
+    }
+
     /// The core.
     pub fn core(&self) -> &Core {
         &self.0.core
@@ -102,6 +144,16 @@ impl App {
         self.blocking(&self.0.reads, read).await
     }
 
+    /// A read of a row or two that is asked all the time: on the spot where the rows are in this process and readers are
+    /// free, because handing it to another thread and back costs more than the read; else like [`App::read`].
+    pub async fn glance<R: Send + 'static>(&self, read: impl FnOnce(&Core) -> Result<R, Error> + Send + 'static) -> Result<R, Problem> {
+        let at_once = !self.0.core.store().shared() && self.0.reads.available_permits() > READERS_ELSEWHERE;
+        if at_once && let Ok(_slot) = self.0.reads.try_acquire() {
+            return read(&self.0.core).map_err(Problem::from);
+        }
+        self.read(read).await
+    }
+
     /// Sign-ins: slow on purpose, few at once.
     pub async fn sign_in<R: Send + 'static>(&self, run: impl FnOnce(&Core) -> Result<R, Error> + Send + 'static) -> Result<R, Problem> {
         self.blocking(&self.0.sign_ins, run).await
@@ -109,13 +161,29 @@ impl App {
 
     async fn blocking<R: Send + 'static>(
         &self,
-        slots: &Semaphore,
+        slots: &Arc<Semaphore>,
         run: impl FnOnce(&Core) -> Result<R, Error> + Send + 'static,
     ) -> Result<R, Problem> {
         // The semaphores are never closed.
-        let _slot = slots.acquire().await.map_err(|_| Problem::of_status(StatusCode::SERVICE_UNAVAILABLE))?;
+        let slot = slots.clone().acquire_owned().await.map_err(|_| Problem::of_status(StatusCode::SERVICE_UNAVAILABLE))?;
         let (core, span) = (self.0.core.clone(), tracing::Span::current());
-        match tokio::task::spawn_blocking(move || span.in_scope(|| run(&core))).await {
+        // The slot goes with the work, which ends later than its caller when that one leaves: else clients that
+        // come and go would have any number of reads running.
+        let slot = if planted(Bug::SlotLeaked) {
+            slot.forget();
+            None
+        } else {
+            Some(slot)
+        };
+        let work = move || {
+            let _slot = slot;
+            span.in_scope(|| run(&core))
+        };
+        let ended = tokio::task::spawn_blocking(work).await;
+        if planted(Bug::SlotLeaked) {
+            slots.add_permits(1);
+        }
+        match ended {
             Ok(result) => result.map_err(Problem::from),
             Err(e) => {
                 tracing::error!(error = %e, "a read panicked");
@@ -138,6 +206,28 @@ impl App {
         match (personal.map_err(|e| e.seconds()), own) {
             (Ok(()), Ok(())) => Ok(()),
             (Err(s), _) | (_, Err(s)) => Err(Problem::of_status(StatusCode::TOO_MANY_REQUESTS).with_retry_after_s(s.max(1))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+    use zhengna_tests::world::{Engine, World};
+
+    #[tokio::test]
+    async fn a_read_whose_caller_left_keeps_its_slot_until_it_ends() {
+        let config = crate::config::Effective::from_parts(&crate::config::Flags::default(), []).unwrap().config;
+        let app = App::new(World::new(Engine::Memory).core.clone(), &config, Lifecycle::new());
+        let (go, wait) = mpsc::channel::<()>();
+        let mut read = Box::pin(app.read(move |_| Ok(wait.recv().is_err())));
+        assert!(std::future::poll_fn(|cx| std::task::Poll::Ready(read.as_mut().poll(cx).is_pending())).await);
+        drop(read);
+        assert_eq!(app.held(), Held { reads: 1, ..Held::default() }, "it still runs");
+        drop(go);
+        while app.held() != Held::default() {
+            tokio::task::yield_now().await;
         }
     }
 }

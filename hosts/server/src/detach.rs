@@ -10,6 +10,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use tracing::Instrument as _;
+use zhengna_core::planted::{Bug, planted};
 
 use crate::listener::Lifecycle;
 use crate::problem::literal_of;
@@ -48,7 +49,8 @@ where
 /// Middleware: runs the whole handler of every request that may write (any method but GET, HEAD, OPTIONS) detached,
 /// so that no handler has to remember. Use with `axum::middleware::from_fn_with_state`.
 pub async fn detach_writes(State(lifecycle): State<Lifecycle>, request: Request, next: Next) -> Response {
-    if request.method().is_safe() { next.run(request).await } else { detached(&lifecycle, next.run(request)).await }
+    let inside = request.method().is_safe() || planted(Bug::WriteNotDetached);
+    if inside { next.run(request).await } else { detached(&lifecycle, next.run(request)).await }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! a client that reconnects with the last cursor it saw misses nothing and sees nothing twice. Whoever reads too
 //! slowly is let go with a code and continues later from its cursor.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,6 +28,8 @@ use crate::problem::Problem;
 const WAITING_EVENTS_MAX: usize = 512;
 /// Frames that may wait for one client's socket.
 const WAITING_FRAMES_MAX: usize = 64;
+/// As many events are filled in on the spot; more take a thread that may block.
+const GLANCE_EVENTS_MAX: usize = 4;
 /// The journal is looked at this often even without a hint: an open transaction elsewhere may have held rows back.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// A session's end, and a change of its posts, reach an open socket within this time (a leaver's sockets drop
@@ -111,22 +114,43 @@ struct Inner {
 #[derive(Default)]
 struct Feeds {
     by_topic: HashMap<Topic, HashSet<u64>>,
-    senders: HashMap<u64, mpsc::Sender<Note>>,
+    by_id: HashMap<u64, Followed>,
+}
+
+/// A feed as the hub knows it.
+struct Followed {
+    sender: mpsc::Sender<Note>,
+    /// Where it stands in `by_topic`: whoever leaves is not looked for under everybody's topics.
+    topics: Vec<Topic>,
 }
 
 impl Feeds {
     fn drop_feed(&mut self, id: u64) {
-        self.senders.remove(&id);
-        self.by_topic.retain(|_, ids| {
-            ids.remove(&id);
-            !ids.is_empty()
-        });
+        let Some(feed) = self.by_id.remove(&id) else { return };
+        for topic in feed.topics {
+            if let Entry::Occupied(mut ids) = self.by_topic.entry(topic) {
+                ids.get_mut().remove(&id);
+                if ids.get().is_empty() {
+                    ids.remove();
+                }
+            }
+        }
+    }
+
+    fn follow(&mut self, id: u64, topics: &[Topic]) {
+        // One that was let go for being slow is gone from here, though its end is still on the way to it.
+        let Some(feed) = self.by_id.get_mut(&id) else { return };
+        feed.topics.extend_from_slice(topics);
+        for topic in topics {
+            self.by_topic.entry(*topic).or_default().insert(id);
+        }
     }
 
     /// Hands a note to everybody who follows the topic; lets go whoever has no room for it.
     fn dispatch(&mut self, topic: Topic, note: impl Fn() -> Note) {
         let Some(ids) = self.by_topic.get(&topic) else { return };
-        let slow: Vec<u64> = ids.iter().copied().filter(|id| self.senders.get(id).is_none_or(|s| s.try_send(note()).is_err())).collect();
+        let slow: Vec<u64> =
+            ids.iter().copied().filter(|id| self.by_id.get(id).is_none_or(|f| f.sender.try_send(note()).is_err())).collect();
         for id in slow {
             self.drop_feed(id);
         }
@@ -150,10 +174,15 @@ impl Hub {
         self.0.feeds.lock().unwrap_or_else(PoisonError::into_inner) // nothing panics while holding it
     }
 
+    /// Feeds that have a place here.
+    pub fn feeds(&self) -> usize {
+        self.lock().senders.len()
+    }
+
     fn register(&self) -> (Registration, mpsc::Receiver<Note>) {
         let id = self.0.next.fetch_add(1, Ordering::Relaxed);
         let (sender, receiver) = mpsc::channel(WAITING_EVENTS_MAX);
-        self.lock().senders.insert(id, sender);
+        self.lock().by_id.insert(id, Followed { sender, topics: Vec::new() });
         (Registration { hub: self.clone(), id }, receiver)
     }
 }
@@ -166,10 +195,7 @@ struct Registration {
 
 impl Registration {
     fn follow(&self, topics: &[Topic]) {
-        let mut feeds = self.hub.lock();
-        for topic in topics {
-            feeds.by_topic.entry(*topic).or_default().insert(self.id);
-        }
+        self.hub.lock().follow(self.id, topics);
     }
 }
 
@@ -294,7 +320,7 @@ impl Feed {
                 },
                 _ = recheck.tick() => {
                     let session = self.caller.session;
-                    self.caller = self.app.read(move |core| core.reauthenticate(session)).await?;
+                    self.caller = self.app.glance(move |core| core.reauthenticate(session)).await?;
                 }
                 _ = ping.tick() => self.send(Frame::Ping).await?,
                 () = self.frames.closed() => return Err(Stop::Gone),
@@ -303,8 +329,12 @@ impl Feed {
     }
 
     async fn read<R: Send + 'static>(&self, read: impl FnOnce(&Session) -> Result<R, Error> + Send + 'static) -> Result<R, Problem> {
-        let session = self.app.core().as_actor(self.caller.actor.clone()).for_request(&self.request);
+        let session = self.session();
         self.app.read(move |_| read(&session)).await
+    }
+
+    fn session(&self) -> Session {
+        self.app.core().as_actor(self.caller.actor.clone()).for_request(&self.request)
     }
 
     async fn send(&self, frame: Frame) -> Result<(), Stop> {
@@ -340,7 +370,12 @@ impl Feed {
         }
         events.retain(|e| e.cursor() > self.last);
         let Some(end) = events.last().map(Event::cursor) else { return Ok(()) };
-        let live = self.read(move |s| s.journal().expand(events)).await?;
+        let live = if events.len() <= GLANCE_EVENTS_MAX {
+            let session = self.session();
+            self.app.glance(move |_| session.journal().expand(events)).await?
+        } else {
+            self.read(move |s| s.journal().expand(events)).await?
+        };
         for event in live {
             let cursor = event.cursor;
             let grew = self.follow_from(&event, registration);

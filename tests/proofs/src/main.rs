@@ -3,9 +3,17 @@
 //! `make proof` runs every proof once, bounded; `make soak` runs them again and again with fresh seeds; both print what
 //! they did and the seeds. Figures go to `docs/reliability.md`.
 
+mod await_points;
+mod claims;
 mod fuzz;
+mod isolation;
+mod kill;
 mod plan;
+mod postgres;
+mod power_loss;
 mod report;
+mod simulation;
+mod teeth;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -25,7 +33,35 @@ struct Proof {
 }
 
 /// Every proof, in the order in which they run.
-const PROOFS: &[Proof] = &[Proof { name: "fuzz", about: "every parser holds what it promises, whatever bytes come", run: fuzz::run }];
+const PROOFS: &[Proof] = &[
+    Proof {
+        name: "simulation",
+        about: "days of the bureau with storage that fails, hosts that restart, clocks that jump, against a plain model",
+        run: simulation::run,
+    },
+    Proof {
+        name: "power-loss",
+        about: "cuts the power under SQLite at every step; what was answered is there, whole, once",
+        run: power_loss::run,
+    },
+    Proof {
+        name: "await-points",
+        about: "every handler's future, dropped at every poll, leaves nothing half-done and nothing held",
+        run: await_points::run,
+    },
+    Proof {
+        name: "kill",
+        about: "the real host, killed with SIGKILL under load over HTTP, remembers every acknowledgement once",
+        run: kill::run,
+    },
+    Proof { name: "claims", about: "a line served by many officers at once, and last places wanted by many", run: claims::run },
+    Proof { name: "isolation", about: "anomalies, and rivals in every operation that writes, on two hosts", run: isolation::run },
+    Proof { name: "postgres", about: "two hosts while server, backends, connections and network fail", run: postgres::run },
+    Proof { name: "fuzz", about: "every parser holds what it promises, whatever bytes come", run: fuzz::run },
+];
+
+/// The proof of the proofs; not in the list, since it needs the feature `planted` and takes the others in turn.
+const TEETH: Proof = Proof { name: "teeth", about: "bugs planted one by one, each to be caught by the proof named for it", run: teeth::run };
 
 #[derive(Parser)]
 #[command(name = "zhengna-proof", about = "Attacks what Zhengna promises and says what came of it.")]
@@ -53,6 +89,12 @@ enum Action {
     },
     /// Runs proofs again and again, each time with another seed, until stopped or until one fails.
     Soak { names: Vec<String> },
+    /// Plants every bug there is and asks the proof that is named for it to catch it (needs the feature `planted`).
+    Teeth {
+        /// Repeats the run that printed this seed.
+        #[arg(long)]
+        seed: Option<u64>,
+    },
     /// Writes the figures of the last runs into docs/reliability.md.
     Report,
 }
@@ -64,9 +106,10 @@ fn main() -> ExitCode {
             Ok(())
         }
         Action::Run { names, seed, quick, plant } => plant.map_or(Ok(()), |bug| plan::plant(&bug)).and_then(|()| {
-            let seed = seed.unwrap_or_else(plan::fresh_seed);
-            run(&names, &Plan { seed, scale: if quick { Scale::Quick } else { Scale::Bounded } })
+            let plan = Plan { seed: seed.unwrap_or_else(plan::fresh_seed), scale: if quick { Scale::Quick } else { Scale::Bounded } };
+            chosen(&names)?.into_iter().try_for_each(|proof| run(proof, &plan))
         }),
+        Action::Teeth { seed } => run(&TEETH, &Plan { seed: seed.unwrap_or_else(plan::fresh_seed), scale: Scale::Bounded }),
         Action::Soak { names } => soak(&names),
         Action::Report => report::write(),
     };
@@ -86,26 +129,26 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Proof>, String> {
     Ok(PROOFS.iter().filter(|p| names.is_empty() || names.iter().any(|n| n == p.name)).collect())
 }
 
-fn run(names: &[String], plan: &Plan) -> Result<(), String> {
-    for proof in chosen(names)? {
-        println!("{}: {} (seed {})", proof.name, proof.about, plan.seed);
-        let begun = Instant::now();
-        let outcome = (proof.run)(plan);
-        let took = begun.elapsed();
-        let figures: Figures = outcome.map_err(|broken| {
-            format!("{}: BROKEN: {broken}\nto repeat: zhengna-proof run {} --seed {}", proof.name, proof.name, plan.seed)
-        })?;
-        figures.lines().for_each(|(what, value)| println!("  {what}: {value}"));
-        println!("  took {:.1} s", took.as_secs_f64());
-        if plan.scale == Scale::Bounded {
-            report::keep(proof.name, plan, &figures, took)?;
-        }
+fn run(proof: &Proof, plan: &Plan) -> Result<(), String> {
+    println!("{}: {} (seed {})", proof.name, proof.about, plan.seed);
+    let begun = Instant::now();
+    let outcome = (proof.run)(plan);
+    let took = begun.elapsed();
+    let figures: Figures = outcome.map_err(|broken| {
+        format!("{}: BROKEN: {broken}\nto repeat: zhengna-proof run {} --seed {}", proof.name, proof.name, plan.seed)
+    })?;
+    figures.lines().for_each(|(what, value)| println!("  {what}: {value}"));
+    println!("  took {:.1} s", took.as_secs_f64());
+    if plan.scale == Scale::Bounded {
+        report::keep(proof.name, plan, &figures, took)?;
     }
     Ok(())
 }
 
 fn soak(names: &[String]) -> Result<(), String> {
+    let proofs = chosen(names)?;
     loop {
-        run(names, &Plan { seed: plan::fresh_seed(), scale: Scale::Bounded })?;
+        let plan = Plan { seed: plan::fresh_seed(), scale: Scale::Bounded };
+        proofs.iter().try_for_each(|proof| run(proof, &plan))?;
     }
 }

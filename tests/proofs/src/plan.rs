@@ -1,5 +1,7 @@
 //! What one run of a proof is asked for, and what it answers.
 
+use std::sync::OnceLock;
+
 use serde::{Deserialize, Serialize};
 
 /// How much is asked for.
@@ -55,11 +57,21 @@ pub(crate) fn fresh_seed() -> u64 {
     std::collections::hash_map::RandomState::new().build_hasher().finish() % 1_000_000_000
 }
 
+static PLANTED: OnceLock<String> = OnceLock::new();
+
+/// The planted bug that was switched on, which is taken out of this process: for proofs that attack another one.
+pub(crate) fn planted_elsewhere() -> Option<&'static str> {
+    #[cfg(feature = "planted")]
+    zhengna_core::planted::heal();
+    PLANTED.get().map(String::as_str)
+}
+
 /// Switches a planted bug on.
 #[cfg(feature = "planted")]
 pub(crate) fn plant(name: &str) -> Result<(), String> {
     let bug = zhengna_core::planted::Bug::parse(name).ok_or_else(|| format!("no planted bug is called {name}"))?;
     zhengna_core::planted::plant(bug);
+    PLANTED.get_or_init(|| name.to_owned());
     Ok(())
 }
 

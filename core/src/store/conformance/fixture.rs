@@ -9,7 +9,8 @@ use crate::clock::Timestamp;
 use crate::error::{Error, Refusal};
 use crate::journal::Event;
 use crate::store::{
-    Change, MakeProjections, Projection, ReadTx, Reads, Record, Store, StoreError, StoreExt, Table, Ticket, Tx, Writes, stretch,
+    Change, MakeProjections, Projection, ReadTx, Reads, Record, Store, StoreError, StoreExt, Table, Ticket, Tx, Watch, Writes, position,
+    stretch,
 };
 
 words! {
@@ -208,6 +209,18 @@ pub fn book(store: &dyn Store, slot: u8, n: u64) -> Ticket<()> {
     store.submit_for(super::guarded(), move |tx| Ok(tx.add(&booking)?))
 }
 
+/// Books a place as [`book`] does, and fails after that, or panics.
+pub fn book_in_vain(store: &dyn Store, slot: u8, n: u64, panics: bool) -> Ticket<()> {
+    let booking = Booking { id: super::id(n), slot: [slot; 16], state: BookingState::Booked, expires_at: None, version: 0 };
+    store.submit_for(super::guarded(), move |tx| {
+        tx.add(&booking)?;
+        if panics {
+            std::panic::panic_any(super::super::fault::INJECTED);
+        }
+        Err(Error::Refused(Refusal::NobodyWaiting))
+    })
+}
+
 /// How many bookings each slot has: by the rows, as published, and as a write sees it.
 pub fn counts(store: &dyn Store) -> Result<[BTreeMap<[u8; 16], i64>; 3], Error> {
     let published = store.published().read().get::<Places>().map(|p| p.0.clone()).unwrap_or_default();
@@ -306,8 +319,9 @@ impl Projection for Places {
         "fixture_places"
     }
 
-    fn watches(&self) -> &'static [&'static Table] {
-        &[Booking::TABLE]
+    fn watches(&self) -> &'static [Watch] {
+        const WATCHED: [Watch; 1] = [Watch { table: Booking::TABLE, columns: &[position(Booking::TABLE.columns, "slot")] }];
+        &WATCHED
     }
 
     fn apply(&mut self, change: &Change) -> Result<(), StoreError> {

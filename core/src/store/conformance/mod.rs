@@ -5,6 +5,7 @@
 // Tests in all but name: a failure is a panic with a reason.
 #![expect(clippy::unwrap_used, reason = "a conformance function fails by panicking")]
 
+pub mod anomalies;
 mod claims;
 pub mod fixture;
 mod lists;
@@ -13,6 +14,8 @@ mod rows;
 mod transactions;
 
 use std::sync::Arc;
+
+pub use claims::race;
 
 use super::{Isolation, Priority, Spec, Store};
 

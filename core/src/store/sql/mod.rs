@@ -7,7 +7,7 @@ use std::rc::Rc;
 pub use text::{Dialect, declared_ddl, declared_schema};
 #[cfg(feature = "testing")]
 pub use text::{RangeForm, range_forms};
-use text::{Shape, text};
+use text::{Shape, compared_version, text};
 
 use super::deadline::Deadline;
 use super::lock_order::LockOrder;
@@ -19,9 +19,9 @@ pub(crate) trait SqlConn {
     /// Which engine.
     fn dialect(&self) -> Dialect;
     /// Runs a statement and says how many rows it touched.
-    fn execute(&mut self, sql: &str, params: &[Value], table: &'static str) -> StoreResult<u64>;
+    fn execute(&mut self, sql: &str, params: &[&Value], table: &'static str) -> StoreResult<u64>;
     /// Runs a query whose columns are `columns`.
-    fn query(&mut self, sql: &str, params: &[Value], columns: &[Column]) -> StoreResult<Vec<Row>>;
+    fn query(&mut self, sql: &str, params: &[&Value], columns: &[Column]) -> StoreResult<Vec<Row>>;
 }
 
 /// Most parameters in one statement: well under SQLite's 32,766 and PostgreSQL's 65,535.
@@ -39,7 +39,18 @@ pub(crate) struct SqlTx<'a, C: SqlConn> {
     /// Told of each change as it is made; only on an engine with one writer.
     projections: Projected<'a>,
     changes: Vec<Change>,
+    wrote: bool,
     locks: LockOrder,
+}
+
+/// What a transaction comes to.
+pub(crate) struct Ended {
+    /// The changes it made to what projections watch.
+    pub(crate) changes: Vec<Change>,
+    /// The storage error that ended it, if one did.
+    pub(crate) poison: Option<StoreError>,
+    /// Whether any row may have been written.
+    pub(crate) wrote: bool,
 }
 
 /// What a transaction may do with projections.
@@ -54,12 +65,17 @@ pub(crate) enum Projected<'a> {
 
 impl<'a, C: SqlConn> SqlTx<'a, C> {
     pub(crate) fn new(conn: &'a mut C, deadline: Option<Deadline>, projections: Projected<'a>) -> Self {
-        Self { conn, deadline, poison: None, projections, changes: Vec::new(), locks: LockOrder::default() }
+        Self { conn, deadline, poison: None, projections, changes: Vec::new(), wrote: false, locks: LockOrder::default() }
     }
 
-    /// The changes made, and the storage error that ended the transaction, if one did.
-    pub(crate) fn finish(self) -> (Vec<Change>, Option<StoreError>) {
-        (self.changes, self.poison)
+    /// What it comes to.
+    pub(crate) fn finish(self) -> Ended {
+        Ended { changes: self.changes, poison: self.poison, wrote: self.wrote }
+    }
+
+    fn write(&mut self, sql: &str, params: &[&Value], table: &'static Table) -> StoreResult<u64> {
+        self.wrote = true;
+        self.conn.execute(sql, params, table.name)
     }
 
     fn guard<R>(&mut self, call: impl FnOnce(&mut Self) -> StoreResult<R>) -> StoreResult<R> {
@@ -79,7 +95,7 @@ impl<'a, C: SqlConn> SqlTx<'a, C> {
         table: &'static Table,
         rows: &[Row],
         most: usize,
-        values: impl Fn(&Row) -> Row,
+        values: impl Fn(&Row) -> &[Value],
         shape: fn(usize) -> Shape,
     ) -> StoreResult<()> {
         let fits = |group: usize| group == 1 || group <= most && group * table.columns.len() <= PARAMETERS_MAX;
@@ -87,9 +103,12 @@ impl<'a, C: SqlConn> SqlTx<'a, C> {
         for group in GROUPS.into_iter().filter(|g| fits(*g)) {
             while rest.len() >= group {
                 let (now, later) = rest.split_at(group);
-                let params: Row = now.iter().flat_map(&values).collect();
+                let params: Vec<&Value> = match now {
+                    [row] => values(row).iter().collect(),
+                    rows => rows.iter().flat_map(&values).collect(),
+                };
                 let sql = self.text(table, shape(group));
-                self.conn.execute(&sql, &params, table.name)?;
+                self.write(&sql, &params, table)?;
                 rest = later;
             }
         }
@@ -98,7 +117,7 @@ impl<'a, C: SqlConn> SqlTx<'a, C> {
 
     fn changed(&mut self, table: &'static Table, old: Option<&Row>, new: Option<&Row>) -> StoreResult<()> {
         if let Projected::Driven(projections) = &mut self.projections
-            && projections.watch(table)
+            && projections.watch(table, old, new)
         {
             let change = Change { table, old: old.cloned(), new: new.cloned() };
             let told = projections.apply(&change);
@@ -110,21 +129,20 @@ impl<'a, C: SqlConn> SqlTx<'a, C> {
 }
 
 /// The stamp columns are the store's to give.
-fn given(table: &'static Table, row: &Row) -> Row {
-    row[if table.stamped { 2 } else { 0 }..].to_vec()
+fn given<'a>(table: &'static Table, row: &'a Row) -> &'a [Value] {
+    &row[if table.stamped { 2 } else { 0 }..]
 }
 
-fn versioned(table: &'static Table, row: &Row) -> impl Iterator<Item = Value> {
-    let mut values = table.key_of(row);
-    values.extend(table.version.map(|v| row[v].clone()));
-    values.into_iter()
+fn versioned<'a>(table: &'static Table, row: &'a Row) -> impl Iterator<Item = &'a Value> {
+    table.key.iter().copied().chain(compared_version(table)).map(|c| &row[c])
 }
 
 impl<C: SqlConn> RawRead for SqlTx<'_, C> {
     fn get(&mut self, table: &'static Table, key: &[Value]) -> StoreResult<Option<Row>> {
         self.guard(|tx| {
             let sql = tx.text(table, Shape::Get);
-            Ok(tx.conn.query(&sql, key, table.columns)?.into_iter().next())
+            let key: Vec<&Value> = key.iter().collect();
+            Ok(tx.conn.query(&sql, &key, table.columns)?.pop())
         })
     }
 
@@ -135,7 +153,7 @@ impl<C: SqlConn> RawRead for SqlTx<'_, C> {
             for group in GROUPS {
                 while rest.len() >= group {
                     let (now, later) = rest.split_at(group);
-                    let params: Row = now.iter().map(|key| key[0].clone()).collect();
+                    let params: Vec<&Value> = now.iter().map(|key| &key[0]).collect();
                     let sql = tx.text(table, Shape::GetMany(group));
                     rows.append(&mut tx.conn.query(&sql, &params, table.columns)?);
                     rest = later;
@@ -148,10 +166,10 @@ impl<C: SqlConn> RawRead for SqlTx<'_, C> {
     fn range(&mut self, table: &'static Table, range: &Range) -> StoreResult<Vec<Row>> {
         self.guard(|tx| {
             let sql = tx.text(table, Shape::of(range));
-            let mut params = range.prefix.clone();
-            params.extend(range.after.iter().flatten().cloned());
-            params.extend(range.until.clone());
-            params.push(Value::Int(i64::from(range.limit)));
+            let limit = Value::Int(i64::from(range.limit));
+            let mut params: Vec<&Value> = range.prefix.iter().chain(range.after.iter().flatten()).collect();
+            params.extend(&range.until);
+            params.push(&limit);
             tx.conn.query(&sql, &params, table.columns)
         })
     }
@@ -181,7 +199,8 @@ impl<C: SqlConn> RawWrite for SqlTx<'_, C> {
         self.guard(|tx| {
             tx.locks.take(table, key)?;
             let sql = tx.text(table, Shape::Lock);
-            Ok(tx.conn.query(&sql, key, table.columns)?.into_iter().next())
+            let key: Vec<&Value> = key.iter().collect();
+            Ok(tx.conn.query(&sql, &key, table.columns)?.pop())
         })
     }
 
@@ -195,9 +214,9 @@ impl<C: SqlConn> RawWrite for SqlTx<'_, C> {
 
     fn restore(&mut self, table: &'static Table, rows: &[Row]) -> StoreResult<()> {
         self.guard(|tx| {
-            tx.insert_groups(table, rows, usize::MAX, Row::clone, Shape::Restore)?;
+            tx.insert_groups(table, rows, usize::MAX, |row| row, Shape::Restore)?;
             if let (true, Some(raise), Some(last)) = (table.stamped, tx.conn.dialect().raise_stamp(), rows.last()) {
-                tx.conn.execute(raise, &last[1..2], table.name)?;
+                tx.write(raise, &[&last[1]], table)?;
             }
             Ok(())
         })
@@ -206,8 +225,8 @@ impl<C: SqlConn> RawWrite for SqlTx<'_, C> {
     fn insert_new(&mut self, table: &'static Table, row: &Row) -> StoreResult<bool> {
         self.guard(|tx| {
             let sql = tx.text(table, Shape::InsertNew);
-            let params = given(table, row);
-            if tx.conn.execute(&sql, &params, table.name)? == 0 {
+            let params: Vec<&Value> = given(table, row).iter().collect();
+            if tx.write(&sql, &params, table)? == 0 {
                 return Ok(false);
             }
             tx.changed(table, None, Some(row)).map(|()| true)
@@ -222,9 +241,9 @@ impl<C: SqlConn> RawWrite for SqlTx<'_, C> {
             }
             let mask = changed.iter().fold(0u64, |mask, i| mask | 1 << i);
             let sql = tx.text(table, Shape::Update(mask));
-            let mut params: Row = changed.iter().map(|&i| new[i].clone()).collect();
+            let mut params: Vec<&Value> = changed.iter().map(|&i| &new[i]).collect();
             params.extend(versioned(table, old));
-            if tx.conn.execute(&sql, &params, table.name)? != 1 {
+            if tx.write(&sql, &params, table)? != 1 {
                 return Err(StoreError::Conflict);
             }
             tx.changed(table, Some(old), Some(new))
@@ -234,8 +253,8 @@ impl<C: SqlConn> RawWrite for SqlTx<'_, C> {
     fn delete(&mut self, table: &'static Table, old: &Row) -> StoreResult<()> {
         self.guard(|tx| {
             let sql = tx.text(table, Shape::Delete);
-            let params: Row = versioned(table, old).collect();
-            if tx.conn.execute(&sql, &params, table.name)? != 1 {
+            let params: Vec<&Value> = versioned(table, old).collect();
+            if tx.write(&sql, &params, table)? != 1 {
                 return Err(StoreError::Conflict);
             }
             tx.changed(table, Some(old), None)

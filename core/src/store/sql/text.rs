@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::rc::Rc;
 
+use crate::planted::{Bug, planted};
 use crate::store::Table;
 use crate::store::raw::Range;
 
@@ -151,9 +152,14 @@ fn equals(table: &Table, columns: &[usize], first: usize) -> String {
     terms.join(" AND ")
 }
 
+/// The column whose value an update or a delete compares, so that it touches only the row that was read.
+pub(super) fn compared_version(table: &Table) -> Option<usize> {
+    table.version.filter(|_| !planted(Bug::VersionUnchecked))
+}
+
 fn versioned(table: &Table, first: usize) -> String {
     let mut columns = table.key.to_vec();
-    columns.extend(table.version);
+    columns.extend(compared_version(table));
     equals(table, &columns, first)
 }
 

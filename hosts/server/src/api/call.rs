@@ -76,7 +76,7 @@ impl FromRequestParts<App> for Call {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let operation = operation_of(parts)?;
         let token = bearer(parts).ok_or(Error::SignInRequired)?;
-        let caller = app.read(move |core| core.authenticate(&token)).await?;
+        let caller = app.glance(move |core| core.authenticate(&token)).await?;
         app.count(operation, &Counted::Person(caller.actor.as_ref()))?;
         app.core().touch(&caller, operation);
         Ok(Self { app: app.clone(), caller, request: request_id(parts) })

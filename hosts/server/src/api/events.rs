@@ -32,6 +32,9 @@ const TICKET: Param =
 const SEND_PATIENCE: Duration = Duration::from_secs(10);
 /// How long the last frame and the peer's answer to it may take.
 const GOODBYE_PATIENCE: Duration = Duration::from_secs(2);
+/// What is read from a socket at once: clients say little, and each connection keeps this much (the library's default
+/// is 128 KiB).
+const READ_BUFFER_BYTES: usize = 1024;
 /// Frames a client may send per second, and at once.
 const CLIENT_FRAMES: crate::rate::Rate = crate::rate::Rate { per_second: 5, burst: 20 };
 
@@ -84,7 +87,7 @@ async fn open(app: App, request: Request) -> Result<Response, Problem> {
     let cursor = last_seen.or(query.cursor).as_deref().map(Cursor::parse).transpose()?;
     let caller = match (&query.ticket, bearer(&parts)) {
         (Some(ticket), _) => app.core().redeem(ticket).await?,
-        (None, Some(token)) => app.read(move |core| core.authenticate(&token)).await?,
+        (None, Some(token)) => app.glance(move |core| core.authenticate(&token)).await?,
         (None, None) => return Err(Error::SignInRequired.into()),
     };
     let me = caller.actor.as_ref();
@@ -107,7 +110,7 @@ async fn open(app: App, request: Request) -> Result<Response, Problem> {
     let upgrade =
         WebSocketUpgrade::from_request_parts(&mut parts, &app).await.map_err(|e| Problem::of_status(e.into_response().status()))?;
     let frame = app.config().limits.frame_bytes;
-    let upgrade = upgrade.max_message_size(frame).max_frame_size(frame);
+    let upgrade = upgrade.max_message_size(frame).max_frame_size(frame).read_buffer_size(READ_BUFFER_BYTES);
     Ok(upgrade.on_upgrade(move |socket| async move {
         let _token = app.lifecycle().token();
         talk(app.clone(), socket, caller, cursor, id, slot).await;

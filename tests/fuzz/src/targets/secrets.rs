@@ -161,7 +161,7 @@ pub(super) fn wrapped_key(data: &[u8]) {
     };
     let mut wrapped = WrappedKey { epoch, bytes: whole.bytes.clone() };
     damage(&mut bytes, &mut wrapped.bytes);
-    match ring().unwrap(&other_subject, &wrapped) {
+    match ring().unwrap(&other_subject, wrapped.clone()) {
         Ok(opened) => {
             assert_eq!((wrapped.epoch, &wrapped.bytes, other_subject), (whole.epoch, &whole.bytes, subject), "opened for another");
             let place = Place { table: "t", column: "c", row: b"" };
@@ -175,7 +175,7 @@ pub(super) fn wrapped_key(data: &[u8]) {
         }
     }
     let raw = WrappedKey { epoch: whole.epoch, bytes: data.to_vec() };
-    assert!(ring().unwrap(&subject, &raw).is_err(), "bytes that nobody wrapped were opened");
+    assert!(ring().unwrap(&subject, raw).is_err(), "bytes that nobody wrapped were opened");
 }
 
 /// Signatures and public keys from outside are `true` or `false`, never an error.

@@ -1,0 +1,104 @@
+//! Rivals in sign-ins, sessions and tickets.
+
+use std::time::Duration;
+
+use zhengna_core::access::{ActorKind, ActorRef, Authenticated, Credentials};
+use zhengna_core::error::Refusal;
+use zhengna_core::id::TaxpayerId;
+use zhengna_core::operation::{ISSUE_TICKET, POSITION, SET_PASSWORD, SIGN_IN, SIGN_OUT, TOUCH_SESSIONS};
+use zhengna_core::{Error, limits};
+
+use super::History;
+use super::hosts::{Hosts, RIVALS, ensure, insist, taxpayer_on};
+
+/// The histories.
+pub(super) const ALL: &[History] = &[
+    (&[&SET_PASSWORD], one_login_is_one_persons),
+    (&[&SIGN_IN], failures_are_counted_one_by_one),
+    (&[&SIGN_IN], so_many_sessions_and_no_more),
+    (&[&ISSUE_TICKET], a_ticket_is_good_once),
+    (&[&TOUCH_SESSIONS, &SIGN_OUT], the_latest_use_wins_and_an_ended_session_stays_ended),
+];
+
+const PASSWORD: &str = "Xiang-Kan-2026";
+
+fn as_ref(id: TaxpayerId) -> ActorRef {
+    ActorRef { kind: ActorKind::Taxpayer, id: id.uuid() }
+}
+
+/// A taxpayer with a login.
+fn signed_up(hosts: &mut Hosts) -> Result<(TaxpayerId, Credentials), String> {
+    let (taxpayer, login) = (hosts.taxpayers(1)?[0], format!("login{}", hosts.fresh()));
+    let set = || hosts.world.core.as_system().access().set_password(as_ref(taxpayer), &login, PASSWORD);
+    insist(set).map_err(|e| format!("setting a password: {e}"))?;
+    Ok((taxpayer, Credentials { login, password: PASSWORD.into() }))
+}
+
+fn session(hosts: &mut Hosts) -> Result<(TaxpayerId, String, Authenticated), String> {
+    let (taxpayer, typed) = signed_up(hosts)?;
+    let token = insist(|| hosts.world.core.sign_in(&typed, "-")).map_err(|e| format!("signing in: {e}"))?.token;
+    let caller = hosts.world.core.authenticate(&token).map_err(|e| e.to_string())?;
+    Ok((taxpayer, token, caller))
+}
+
+fn one_login_is_one_persons(hosts: &mut Hosts) -> Result<(), String> {
+    let (people, login) = (hosts.taxpayers(RIVALS)?, format!("shared{}", hosts.fresh()));
+    let answers = hosts.race(|n, host| host.as_system().access().set_password(as_ref(people[n]), &login, PASSWORD));
+    let won = answers.iter().filter(|a| a.is_ok()).count();
+    let taken = |e: &Error| matches!(e, Error::Invalid { field, .. } if field == "login");
+    ensure(won == 1 && answers.iter().filter_map(|a| a.as_ref().err()).all(taken), || format!("{answers:?}"))
+}
+
+fn failures_are_counted_one_by_one(hosts: &mut Hosts) -> Result<(), String> {
+    let (_, typed) = signed_up(hosts)?;
+    let wrong = Credentials { password: "Xiang-Kan-2027".into(), ..typed.clone() };
+    let answers = hosts.race(|_, host| host.sign_in(&wrong, "-").map(drop));
+    let told = |refusal: fn(&Refusal) -> bool| answers.iter().filter(|a| matches!(a, Err(Error::Refused(r)) if refusal(r))).count();
+    let (counted, locked) = (told(|r| *r == Refusal::WrongCredentials), told(|r| matches!(r, Refusal::Locked(_))));
+    let most = limits::SIGN_IN_FAILURES_MAX as usize - 1;
+    ensure(counted == most && locked == RIVALS - most, || format!("{counted} told wrong, {locked} told locked: {answers:?}"))
+}
+
+fn so_many_sessions_and_no_more(hosts: &mut Hosts) -> Result<(), String> {
+    let (_, typed) = signed_up(hosts)?;
+    let answers = hosts.race(|_, host| host.sign_in(&typed, "-").map(|s| s.token));
+    ensure(answers.iter().all(Result::is_ok), || "a right password was refused".into())?;
+    let open = answers.iter().flatten().filter(|token| hosts.world.core.authenticate(token).is_ok()).count();
+    ensure(open == limits::TAXPAYER_SESSIONS_MAX, || format!("{open} sessions are open"))
+}
+
+fn a_ticket_is_good_once(hosts: &mut Hosts) -> Result<(), String> {
+    let (taxpayer, _, caller) = session(hosts)?;
+    let issued = hosts.race(|_, host| taxpayer_on(host, taxpayer).access().issue_ticket(&caller).wait());
+    ensure(issued.iter().all(Result::is_ok), || "a ticket was refused".into())?;
+    for ticket in issued.iter().flatten() {
+        let redeemed = hosts.race(|_, host| host.redeem(&ticket.ticket).wait());
+        let won = redeemed.iter().filter(|r| r.is_ok()).count();
+        let used = |e: &Error| *e == Error::SignInRequired;
+        ensure(won == 1 && redeemed.iter().filter_map(|r| r.as_ref().err()).all(used), || format!("redeemed {won} times: {redeemed:?}"))?;
+    }
+    Ok(())
+}
+
+fn the_latest_use_wins_and_an_ended_session_stays_ended(hosts: &mut Hosts) -> Result<(), String> {
+    let (taxpayer, token, caller) = session(hosts)?;
+    for n in 0..2 {
+        // One host after the other sees a later use; both write down at once.
+        hosts.advance(limits::SESSION_TOUCH_EVERY + Duration::from_secs(1));
+        hosts.host(n).touch(&caller, &POSITION);
+    }
+    let latest = hosts.world.core.now();
+    let written = hosts.race(|_, host| host.write_down_touches());
+    ensure(written.iter().all(Result::is_ok), || format!("{written:?}"))?;
+    let seen_at = hosts.world.core.authenticate(&token).map_err(|e| e.to_string())?.seen_at;
+    ensure(seen_at == latest, || format!("used at {latest:?}, written down as {seen_at:?}"))?;
+    hosts.advance(limits::SESSION_TOUCH_EVERY + Duration::from_secs(1));
+    hosts.host(1).touch(&caller, &POSITION);
+    let answers = hosts.race(|n, host| match n {
+        0 => host.write_down_touches().map(drop),
+        1 => hosts.host(1).write_down_touches().map(drop),
+        _ => taxpayer_on(host, taxpayer).access().sign_out(&caller).wait().map(drop),
+    });
+    ensure(answers.iter().all(Result::is_ok), || format!("{answers:?}"))?;
+    ensure(hosts.world.core.authenticate(&token).is_err(), || "an ended session is open again".into())
+}

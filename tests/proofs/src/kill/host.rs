@@ -1,0 +1,167 @@
+//! The real host: its process, its files, how it is killed and how long it takes to serve again.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::http::Http;
+/// Where the host keeps things: on the disk the build is on, because what is promised is about disks.
+pub(super) struct Files {
+    program: PathBuf,
+    dir: TempDir,
+    bug: Option<&'static str>,
+}
+
+impl Files {
+    /// An empty directory, and the program beside this one (`ZHENGNA_HOST` names another), with a planted bug or
+    /// without.
+    pub(super) fn new(bug: Option<&'static str>) -> Result<Self, String> {
+        let own = std::env::current_exe().map_err(|e| e.to_string())?;
+        let beside = own.parent().unwrap_or(Path::new(".")).to_owned();
+        let program = std::env::var_os("ZHENGNA_HOST").map_or_else(|| beside.join("zhengna"), PathBuf::from);
+        if !program.exists() {
+            return Err(format!("there is no host {}: cargo build --release --package zhengna-server", program.display()));
+        }
+        let dir = tempfile::Builder::new().prefix("proof-kill-").tempdir_in(&beside).map_err(|e| e.to_string())?;
+        Ok(Self { program, dir, bug })
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// What is configured, as environment variables.
+    pub(super) fn variables(&self) -> Vec<(String, String)> {
+        let path = |name| self.at(name).display().to_string();
+        [
+            ("DATABASE", format!("sqlite:{}", path("zhengna.db"))),
+            ("KEY_FILE", path("zhengna.key")),
+            ("CHECKPOINT_FILE", path("zhengna.checkpoint")),
+            ("LISTEN", "127.0.0.1:0".into()),
+            ("LOG", "text".into()),
+            ("LOG_FILTER", "warn".into()),
+            // A client here is as fast as the host lets it. The rates of single operations stay: hence many people.
+            ("LIMITS_REQUESTS_PER_SECOND_PER_PERSON", "1000000".into()),
+            ("LIMITS_REQUEST_BURST_PER_PERSON", "1000000".into()),
+        ]
+        .map(|(name, value)| (format!("ZHENGNA_{name}"), value))
+        .into()
+    }
+
+    fn command(&self, args: &[&str]) -> Result<Command, String> {
+        let log = |file: std::io::Result<File>| file.map_err(|e| format!("the host's log: {e}"));
+        let mut command = Command::new(&self.program);
+        command.args(args).env_clear().envs(self.variables()).stdin(Stdio::null());
+        command.stderr(log(OpenOptions::new().create(true).append(true).open(self.at("log")))?);
+        if let Some(bug) = self.bug {
+            command.env("ZHENGNA_PLANTED", bug);
+        }
+        Ok(command)
+    }
+
+    /// What the host logged.
+    pub(super) fn log(&self) -> String {
+        std::fs::read_to_string(self.at("log")).unwrap_or_default()
+    }
+
+    /// `zhengna audit verify`: how many records there are, all of them whole.
+    pub(super) fn verify(&self, sealed: bool) -> Result<u64, String> {
+        let run = self.command(&["audit", "verify", "--json"])?.output().map_err(|e| e.to_string())?;
+        let verdict: Value = serde_json::from_slice(&run.stdout).map_err(|e| format!("audit verify: {e}: {}", self.log()))?;
+        if !run.status.success() || !verdict["finding"].is_null() || sealed && verdict["unsealed"] != 0 {
+            return Err(format!("the audit trail is not whole: {verdict}"));
+        }
+        verdict["verified"].as_u64().zip(verdict["unsealed"].as_u64()).map(|(a, b)| a + b).ok_or_else(|| format!("audit verify: {verdict}"))
+    }
+
+    /// `zhengna recount`: projections are what the rows say.
+    pub(super) fn recount(&self) -> Result<(), String> {
+        let run = self.command(&["recount"])?.output().map_err(|e| e.to_string())?;
+        if run.status.success() { Ok(()) } else { Err(format!("recount: {}", String::from_utf8_lossy(&run.stdout))) }
+    }
+
+    /// Starts a host that is killed after `after`, most likely before it serves.
+    pub(super) fn still_birth(&self, after: Duration) -> Result<(), String> {
+        let mut child = self.command(&["serve"])?.stdout(Stdio::null()).spawn().map_err(|e| e.to_string())?;
+        std::thread::sleep(after);
+        child.kill().and_then(|()| child.wait()).map(drop).map_err(|e| e.to_string())
+    }
+}
+
+/// One life of the host.
+pub(super) struct Host {
+    child: Mutex<Child>,
+    killed: AtomicBool,
+    /// `http://..`.
+    pub(super) base: String,
+    /// From the start of the process to the first good `/readyz`.
+    pub(super) to_serving: Duration,
+}
+
+impl Host {
+    /// Starts one and waits until it serves.
+    pub(super) fn start(files: &Files) -> Result<Self, String> {
+        let begun = Instant::now();
+        let mut child = files.command(&["serve"])?.stdout(Stdio::piped()).spawn().map_err(|e| e.to_string())?;
+        let mut line = String::new();
+        if let Some(out) = child.stdout.take() {
+            BufReader::new(out).read_line(&mut line).map_err(|e| e.to_string())?;
+        }
+        let base = line.split_whitespace().find(|word| word.starts_with("http://")).map(str::to_owned);
+        let base = base.unwrap_or_default();
+        let mut host = Self { child: Mutex::new(child), killed: AtomicBool::new(false), base, to_serving: Duration::ZERO };
+        if host.base.is_empty() {
+            return Err(format!("the host did not start again: {}", files.log()));
+        }
+        match Http::new(&host.base).get("/readyz", "") {
+            Ok(answer) if answer.status == 200 => {
+                host.to_serving = begun.elapsed();
+                Ok(host)
+            }
+            other => Err(format!("the host listens and is not ready: {other:?}: {}", files.log())),
+        }
+    }
+
+    fn child(&self) -> std::sync::MutexGuard<'_, Child> {
+        self.child.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// SIGKILL, now. Whoever comes second does nothing.
+    pub(super) fn kill(&self) {
+        if !self.killed.swap(true, Ordering::SeqCst) {
+            let _gone = self.child().kill();
+        }
+    }
+
+    /// Whether it was killed.
+    pub(super) fn is_killed(&self) -> bool {
+        self.killed.load(Ordering::SeqCst)
+    }
+
+    /// SIGSTOP or SIGCONT: the machine takes the processor away for a while, as a busy hypervisor does.
+    pub(super) fn signal(&self, name: &str) -> Result<(), String> {
+        let pid = self.child().id().to_string();
+        // Every shell has `kill` built in; not every machine has the program.
+        let sent = Command::new("/bin/sh").args(["-c", "kill -s \"$0\" \"$1\"", name, &pid]).status();
+        if sent.is_ok_and(|s| s.success()) { Ok(()) } else { Err(format!("SIG{name} could not be sent")) }
+    }
+
+    /// Waits for its end; says whether it ended well.
+    pub(super) fn wait(&self) -> Result<bool, String> {
+        self.child().wait().map(|status| status.success()).map_err(|e| e.to_string())
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.kill();
+        let _ended = self.child().wait();
+    }
+}

@@ -1,0 +1,200 @@
+//! What happens in a simulated world, written down so that it can be repeated, cut short and printed.
+
+use zhengna_core::store::fault::{Fault, Repeat};
+
+/// Who acts. Officers and taxpayers by number; the last officer serves another county than the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Who {
+    Taxpayer(u16),
+    Officer(u8),
+    /// Watches and prioritises, serves nobody.
+    Supervisor,
+    /// An officer without a post.
+    IdleHand,
+    System,
+    Nobody,
+}
+
+/// One deed. Conversations are named by the order in which they were begun in the whole run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Deed {
+    Enter {
+        who: Who,
+        line: u8,
+        label: u32,
+    },
+    Leave {
+        who: Who,
+        conversation: u32,
+    },
+    Claim {
+        who: Who,
+        line: u8,
+    },
+    Send {
+        who: Who,
+        conversation: u32,
+        text: u32,
+    },
+    Read {
+        who: Who,
+        conversation: u32,
+        number: i64,
+    },
+    Close {
+        who: Who,
+        conversation: u32,
+        outcome: u8,
+    },
+    Prioritise {
+        who: Who,
+        conversation: u32,
+    },
+    // Looking.
+    Look {
+        who: Who,
+        conversation: u32,
+    },
+    Messages {
+        who: Who,
+        conversation: u32,
+        after: i64,
+    },
+    Position {
+        who: Who,
+        conversation: u32,
+    },
+    Waiting {
+        who: Who,
+        line: u8,
+    },
+    Mine {
+        who: Who,
+        limit: u32,
+    },
+    List {
+        who: Who,
+        limit: u32,
+    },
+    Transcript {
+        who: Who,
+        conversation: u32,
+    },
+    Review {
+        who: Who,
+        conversation: u32,
+    },
+    /// An event reader goes on where it stopped.
+    Follow {
+        who: Who,
+        max: u32,
+    },
+    Present {
+        who: Who,
+    },
+    // Sessions.
+    SignIn {
+        who: Who,
+    },
+    /// A request of the last session of somebody; a send where `writes`, else a look.
+    Use {
+        who: Who,
+        writes: bool,
+    },
+    WriteTouches,
+    IssueTicket {
+        who: Who,
+    },
+    /// The last ticket that was issued, used or not.
+    Redeem,
+    SignOut {
+        who: Who,
+    },
+    // The host.
+    RunDue,
+    Deliver {
+        well: bool,
+    },
+    Seal,
+    Checkpoint,
+    /// The host dies and starts again. What is in memory only is gone; a store on disk is opened again.
+    Restart,
+    // The observer.
+    /// Reads what the journal and the audit trail got since the last time.
+    Tail,
+    /// Reads everything.
+    Scan,
+}
+
+/// A fault that strikes a deed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Strike {
+    pub(crate) fault: Fault,
+    pub(crate) at: u64,
+    pub(crate) repeat: Repeat,
+}
+
+/// A deed with what goes along.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Step {
+    /// Its number in the whole run: randomness comes from it, also where other steps were cut out.
+    pub(crate) number: u32,
+    /// What the host's clock shows, in microseconds. May be earlier than before.
+    pub(crate) at: i64,
+    pub(crate) deed: Deed,
+    /// The idempotency key, where there is one.
+    pub(crate) key: Option<u32>,
+    pub(crate) strike: Option<Strike>,
+}
+
+impl std::fmt::Display for Step {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:>6}  {}  {:?}", self.number, zhengna_core::Timestamp::from_micros(self.at).rfc3339(), self.deed)?;
+        if let Some(key) = self.key {
+            write!(f, " key {key}")?;
+        }
+        if let Some(Strike { fault, at, repeat }) = self.strike {
+            write!(f, " struck {fault:?} at call {at} {repeat:?}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Dice that fall the same way for the same seed.
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        mixed(self.0)
+    }
+
+    /// A number below `n`.
+    pub(crate) fn below(&mut self, n: u64) -> u64 {
+        self.next() % n.max(1)
+    }
+
+    /// True `permille` times of a thousand.
+    pub(crate) fn chance(&mut self, permille: u64) -> bool {
+        self.below(1000) < permille
+    }
+
+    pub(crate) fn between(&mut self, low: i64, high: i64) -> i64 {
+        low + self.below((high - low + 1).unsigned_abs()) as i64
+    }
+
+    pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> Option<T> {
+        from.get(self.below(from.len() as u64) as usize).copied()
+    }
+}
+
+/// SplitMix64's last step.
+pub(crate) fn mixed(mut z: u64) -> u64 {
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
