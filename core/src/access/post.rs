@@ -24,7 +24,10 @@ impl Field for Permissions {
     }
     fn decode(value: Value) -> Option<Self> {
         let Value::Text(text) = value else { return None };
-        text.split_whitespace().map(Permission::parse).collect::<Option<Vec<_>>>().map(Self)
+        if text.is_empty() {
+            return Some(Self(Vec::new()));
+        }
+        text.split(' ').map(Permission::parse).collect::<Option<Vec<_>>>().map(Self)
     }
 }
 
@@ -183,4 +186,19 @@ pub(crate) fn held_posts(tx: &mut dyn ReadTx, officer: OfficerId, now: Timestamp
         }
     }
     Ok(held)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn permissions_are_read_only_as_they_are_written() {
+        for held in [Permissions(Vec::new()), Permissions(vec![Permission::ServeTaxpayers, Permission::ReadAudit])] {
+            assert_eq!(Permissions::decode(held.encode()), Some(held));
+        }
+        for text in [" ", "\u{c}", "serve_taxpayers ", "serve_taxpayers  read_audit", "all"] {
+            assert_eq!(Permissions::decode(Value::Text(text.into())), None, "{text:?}");
+        }
+    }
 }
