@@ -61,7 +61,8 @@ const PROOFS: &[Proof] = &[
 ];
 
 /// The proof of the proofs; not in the list, since it needs the feature `planted` and takes the others in turn.
-const TEETH: Proof = Proof { name: "teeth", about: "bugs planted one by one, each to be caught by the proof named for it", run: teeth::run };
+const TEETH: Proof =
+    Proof { name: "teeth", about: "bugs planted one by one, each to be caught by the proof named for it", run: teeth::run };
 
 #[derive(Parser)]
 #[command(name = "zhengna-proof", about = "Attacks what Zhengna promises and says what came of it.")]
@@ -134,9 +135,8 @@ fn run(proof: &Proof, plan: &Plan) -> Result<(), String> {
     let begun = Instant::now();
     let outcome = (proof.run)(plan);
     let took = begun.elapsed();
-    let figures: Figures = outcome.map_err(|broken| {
-        format!("{}: BROKEN: {broken}\nto repeat: zhengna-proof run {} --seed {}", proof.name, proof.name, plan.seed)
-    })?;
+    let figures: Figures = outcome
+        .map_err(|broken| format!("{}: BROKEN: {broken}\nto repeat: zhengna-proof run {} --seed {}", proof.name, proof.name, plan.seed))?;
     figures.lines().for_each(|(what, value)| println!("  {what}: {value}"));
     println!("  took {:.1} s", took.as_secs_f64());
     if plan.scale == Scale::Bounded {

@@ -14,11 +14,7 @@ const SEEDS: u64 = 3;
 /// The proof that catches each planted bug.
 fn proof_of(bug: Bug) -> &'static str {
     match bug {
-        Bug::FsyncDropped
-        | Bug::FsyncNever
-        | Bug::AnswerBeforeCommit
-        | Bug::MigrationInPieces
-        | Bug::AnswerRememberedApart => "power-loss",
+        Bug::FsyncDropped | Bug::FsyncNever | Bug::AnswerBeforeCommit | Bug::MigrationInPieces | Bug::AnswerRememberedApart => "power-loss",
         Bug::WalDiscarded => "kill",
         Bug::IdempotencyForgotten | Bug::WriteNotDetached | Bug::SlotLeaked => "await-points",
         Bug::JournalPastHorizon | Bug::UnknownCommitRetried | Bug::UnknownToldFailed | Bug::FollowMissed => "postgres",
