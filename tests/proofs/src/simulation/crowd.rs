@@ -210,7 +210,8 @@ impl Crowd {
                 }
             }
             (Deed::Claim { who: Who::Officer(officer), .. }, Some(Told::Claimed { conversation, .. })) => {
-                let left = 2 + self.dice.below(4) as u8;
+                // Two messages mostly, so that the budget goes to more conversations; sometimes more.
+                let left = [2, 2, 2, 2, 2, 2, 3, 5][self.dice.below(8) as usize];
                 let wait = self.dice.between(3 * SECOND, 30 * SECOND);
                 self.after(wait, Intent::Turn { conversation, officer, left });
             }
