@@ -344,7 +344,7 @@ fn copy_conversations(conn: &Connection, keys: &KeyRing, size: Size, model: &Con
     Model::first(conn, "journal", "kind = 'message.sent'").copy(conn, total, |i, row| {
         row.set("seq", begin + 1 + i as i64);
         row.set("at", sent_at(i));
-        row.set("topic", [&[b'c'], &id_of(i / two)[..]].concat());
+        row.set("topic", [b"c", &id_of(i / two)[..]].concat());
         row.set("conversation", id_of(i / two));
         row.set("number", (i % two) as i64 + 1);
         row.set("actor", sender(i));

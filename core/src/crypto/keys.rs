@@ -57,8 +57,11 @@ pub struct KeyRing {
     audit: Key,
     /// Keys unwrapped lately, by subject and what they were unwrapped from: the key of a conversation is asked for at
     /// each of its messages. Whoever asks shows the wrapped key, so a key whose row is gone is out of reach here too.
-    unwrapped: Mutex<HashMap<([u8; 16], WrappedKey), Arc<SubjectKey>>>,
+    unwrapped: Mutex<Unwrapped>,
 }
+
+/// Keys by the subject and what they were unwrapped from.
+type Unwrapped = HashMap<([u8; 16], WrappedKey), Arc<SubjectKey>>;
 
 /// Unwrapped keys that are kept at hand; when there are more, all are forgotten.
 const UNWRAPPED_MAX: usize = 1024;
@@ -181,7 +184,7 @@ impl KeyRing {
         Ok(key)
     }
 
-    fn unwrapped(&self) -> MutexGuard<'_, HashMap<([u8; 16], WrappedKey), Arc<SubjectKey>>> {
+    fn unwrapped(&self) -> MutexGuard<'_, Unwrapped> {
         self.unwrapped.lock().unwrap_or_else(PoisonError::into_inner) // holds whole entries whatever happens
     }
 

@@ -176,7 +176,7 @@ impl Hub {
 
     /// Feeds that have a place here.
     pub fn feeds(&self) -> usize {
-        self.lock().senders.len()
+        self.lock().by_id.len()
     }
 
     fn register(&self) -> (Registration, mpsc::Receiver<Note>) {

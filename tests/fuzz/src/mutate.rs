@@ -92,7 +92,7 @@ impl<'a> Mutator<'a> {
         match self.below(13) {
             0 => {
                 if let Some(byte) = input.get_mut(at) {
-                    *byte ^= 1 << self.rng.next_u32() % 8;
+                    *byte ^= 1 << (self.rng.next_u32() % 8);
                 }
             }
             1 => {

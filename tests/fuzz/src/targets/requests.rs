@@ -196,10 +196,10 @@ fn typed(text: &str) -> Option<Typed<'_>> {
     for line in lines {
         let (name, value) = line.split_once(": ")?;
         let mut value = value.to_owned();
-        if name.eq_ignore_ascii_case("authorization") {
-            if let Some((person, token)) = beginning().tokens.iter().find(|(person, _)| *person == value) {
-                (who, value) = (Some(*person), format!("Bearer {token}"));
-            }
+        if name.eq_ignore_ascii_case("authorization")
+            && let Some((person, token)) = beginning().tokens.iter().find(|(person, _)| *person == value)
+        {
+            (who, value) = (Some(*person), format!("Bearer {token}"));
         }
         json &= !name.eq_ignore_ascii_case("content-type");
         request = request.header(name, value);

@@ -87,7 +87,7 @@ pub(super) const DUMP_WORDS: &[&str] = &[
 
 fn restored(lines: &[String]) -> (Arc<dyn Store>, Result<u64, Error>) {
     let store: Arc<dyn Store> = MemoryStore::new(PROJECTIONS);
-    let outcome = dumps::restore(&*store, || Ok(lines.to_vec().into_iter().map(Ok::<_, io::Error>)));
+    let outcome = dumps::restore(&*store, || Ok(lines.iter().cloned().map(Ok::<_, io::Error>)));
     (store, outcome)
 }
 

@@ -210,7 +210,8 @@ impl Crowd {
                 }
             }
             (Deed::Claim { who: Who::Officer(officer), .. }, Some(Told::Claimed { conversation, .. })) => {
-                let left = 2 + self.dice.below(4) as u8;
+                // Two messages mostly, so that the budget goes to more conversations; sometimes more.
+                let left = [2, 2, 2, 2, 2, 2, 3, 5][self.dice.below(8) as usize];
                 let wait = self.dice.between(3 * SECOND, 30 * SECOND);
                 self.after(wait, Intent::Turn { conversation, officer, left });
             }
@@ -323,7 +324,7 @@ impl Crowd {
         let rush = [4, 2, 1, 1][(self.now / HOUR % 4) as usize];
         let wait = self.dice.between(0, mean * rush);
         self.after(wait, Intent::Arrive);
-        if self.labels > 0 && self.labels % PER_DAY == 0 {
+        if self.labels > 0 && self.labels.is_multiple_of(PER_DAY) {
             self.now += 24 * HOUR - OPEN_HOURS;
         }
         let line = [0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 3][self.dice.below(20) as usize];
@@ -376,7 +377,7 @@ impl Crowd {
             }
             return Ok(());
         }
-        let who = if left % 2 == 0 { Who::Officer(officer) } else { taxpayer };
+        let who = if left.is_multiple_of(2) { Who::Officer(officer) } else { taxpayer };
         if matches!(who, Who::Officer(n) if self.away[usize::from(n)]) {
             return Ok(()); // until they are back, or it is closed for them
         }
@@ -405,22 +406,22 @@ impl Crowd {
         }
         let officer = self.dice.below(self.away.len() as u64) as u8;
         self.take(Deed::Present { who: Who::Officer(officer) }, None)?;
-        if nth % 2 == 0 {
+        if nth.is_multiple_of(2) {
             let max = 1 + self.dice.below(400) as u32;
-            let who = if nth % 4 == 0 { Who::Officer(0) } else { Who::Taxpayer((nth / 4 % 4) as u16) };
+            let who = if nth.is_multiple_of(4) { Who::Officer(0) } else { Who::Taxpayer((nth / 4 % 4) as u16) };
             self.take(Deed::Follow { who, max }, None)?;
         }
-        if nth % 3 == 0 {
+        if nth.is_multiple_of(3) {
             self.take(Deed::Seal, None)?;
         }
-        if nth % 60 == 0 {
+        if nth.is_multiple_of(60) {
             self.take(Deed::Checkpoint, None)?;
         }
-        if nth % 30 == 0 {
+        if nth.is_multiple_of(30) {
             self.take(Deed::Tail, None)?;
         }
         // Scans cost as much as there is to see, so they become rarer as the world grows: at 16, 64, 256...
-        if nth.is_power_of_two() && nth >= 16 && nth.trailing_zeros() % 2 == 0 {
+        if nth.is_power_of_two() && nth >= 16 && nth.trailing_zeros().is_multiple_of(2) {
             self.take(Deed::Scan, None)?;
         }
         if self.plot.setting.sessions {
@@ -441,7 +442,7 @@ impl Crowd {
         if self.dice.chance(again) {
             self.take(Deed::SignIn { who }, None)?;
         }
-        if nth % 2 == 0 {
+        if nth.is_multiple_of(2) {
             self.take(Deed::WriteTouches, None)?;
         }
         if self.dice.chance(300) {
@@ -483,7 +484,7 @@ impl Crowd {
             7 => Deed::List { who, limit },
             8 if self.dice.chance(200) => Deed::Transcript { who, conversation },
             9 if self.dice.chance(200) => Deed::Review { who, conversation },
-            8 | 9 | 10 => Deed::Send { who, conversation, text: if far { u32::MAX } else { 7 } },
+            8..=10 => Deed::Send { who, conversation, text: if far { u32::MAX } else { 7 } },
             11 => Deed::Read { who, conversation, number: limit as i64 - 2 },
             12 => Deed::Close { who, conversation, outcome: 0 },
             13 => Deed::Leave { who, conversation },

@@ -207,7 +207,7 @@ fn timed(plan: &Plan, plot: &Plot, sums: &Mutex<Sums>) -> Result<Played, String>
     sum.counts.add(&played.counts);
     sum.busy += begun.elapsed();
     sum.computed += computed().saturating_sub(before);
-    if sum.worlds % 200 == 0 {
+    if sum.worlds.is_multiple_of(200) {
         println!("  {:?}: {} worlds, {} conversations, {}", plot.setting.engine, sum.worlds, sum.counts.conversations, sum.rate());
     }
     Ok(played)

@@ -817,7 +817,7 @@ impl Model {
     /// A delivery was settled, or perhaps. Answers the state it should have.
     pub(crate) fn settled(&mut self, now: i64, label: u32, well: bool, sure: bool) -> &'static str {
         let Some(d) = self.deliveries.get_mut(&label) else { return "unknown" };
-        let wait = |attempts: u32| (2 * SECOND << (attempts.clamp(1, 20) - 1)).min(60 * MINUTE);
+        let wait = |attempts: u32| ((2 * SECOND) << (attempts.clamp(1, 20) - 1)).min(60 * MINUTE);
         match (well, sure) {
             (true, true) => {
                 self.deliveries.remove(&label);
