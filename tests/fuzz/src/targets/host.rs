@@ -66,9 +66,9 @@ pub(super) const CONFIG_WORDS: &[&str] = &[
 fn shows_no_password(shown: &str, database: &str) {
     let Ok(parsed) = database.parse::<postgres::Config>() else { return };
     let Some(password) = parsed.get_password().and_then(|p| std::str::from_utf8(p).ok()) else { return };
-    let elsewhere =
-        format!("{:?} {:?} {:?} {:?}", parsed.get_user(), parsed.get_dbname(), parsed.get_hosts(), parsed.get_application_name());
-    let telling = password.len() >= 6 && password.bytes().all(|b| b.is_ascii_alphanumeric()) && !elsewhere.contains(password);
+    // Words may come twice, and the later one counts: what also stands somewhere else may be shown there.
+    let once = database.matches(password).count() <= 1;
+    let telling = password.len() >= 6 && password.bytes().all(|b| b.is_ascii_alphanumeric()) && once;
     assert!(!telling || !shown.contains(password) || FIXED.contains(password), "a password is shown: {shown}");
 }
 
