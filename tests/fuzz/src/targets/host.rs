@@ -69,6 +69,8 @@ fn shows_no_password(shown: &str, database: &str) {
     let elsewhere =
         format!("{:?} {:?} {:?} {:?}", parsed.get_user(), parsed.get_dbname(), parsed.get_hosts(), parsed.get_application_name());
     let telling = password.len() >= 6 && password.bytes().all(|b| b.is_ascii_alphanumeric()) && !elsewhere.contains(password);
+    // Where it stands twice, one of the places may be one that is shown.
+    let telling = telling && database.matches(password).count() == 1;
     assert!(!telling || !shown.contains(password) || FIXED.contains(password), "a password is shown: {shown}");
 }
 
