@@ -13,9 +13,11 @@ test: ## Everything needed to trust a change
 	./tests/run
 
 proof: ## Attacks on what we promise, bounded; writes the figures into docs/reliability.md
+	./tests/prepare
 	./tests/proof
 
 soak: ## The same attacks with fresh seeds until one fails or you stop it
+	./tests/prepare
 	cargo build --release --package zhengna-server --package zhengna-proof
 	$${CARGO_TARGET_DIR:-target}/release/zhengna-proof soak
 

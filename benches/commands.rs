@@ -16,9 +16,11 @@ use zhengna_core::store::Store;
 use zhengna_core::store::memory::MemoryStore;
 use zhengna_core::store::postgres::PostgresStore;
 use zhengna_core::store::sqlite::SqliteStore;
+use zhengna_core::{Clock as _, Core, ManualClock, Parts, Settings};
+use zhengna_server::system::{OsEntropy, SystemClock};
 use zhengna_tests::faults::{Rows, lines};
 use zhengna_tests::postgres::cluster;
-use zhengna_tests::world::{Keep, World, core_over, start};
+use zhengna_tests::world::{Keep, World, keys, start};
 
 const SECONDS: f64 = 2.0;
 const ROUNDS: usize = 3;
@@ -134,15 +136,17 @@ fn rows_in_postgres(_: &Path, clients: usize) -> f64 {
 
 /// A furnished world and one conversation a caller.
 fn furnished(store: Arc<dyn Store>, callers: usize) -> (World, Vec<ConversationId>) {
-    let (core, clock) = core_over(store, 1);
-    let world = World::furnish(core, clock, Keep::Nothing, 1, callers).expect("furnished");
+    // Time must pass, or ids and keys would not come in its order.
+    let settings = Settings { keys: keys(), told_outside: Vec::new() };
+    let core = Core::new(Parts { store, clock: Arc::new(SystemClock), entropy: Arc::new(OsEntropy), settings });
+    let world = World::furnish(core, Arc::new(ManualClock::at(start())), Keep::Nothing, 1, callers).expect("furnished");
     let conversations = (0..callers).map(|n| world.entered(n).conversation).collect();
     (world, conversations)
 }
 
-/// The key a client gives: a version 7 UUID, as ours do.
+/// The key a client gives: a version 7 UUID of the present, as ours do.
 fn key(n: usize, done: usize) -> String {
-    zhengna_core::id::uuid_v7(start(), n as u16, done as u64).to_string()
+    zhengna_core::id::uuid_v7(SystemClock.now(), n as u16, done as u64).to_string()
 }
 
 fn send(world: &World, conversations: &[ConversationId], n: usize, done: usize) {

@@ -210,11 +210,11 @@ pub fn issue_ticket(tx: &mut dyn Tx, ctx: &Ctx, cmd: IssueTicket) -> Result<Tick
 /// Uses a ticket up and says whose session it speaks for.
 pub fn redeem(tx: &mut dyn Tx, now: Timestamp, ticket_hash: [u8; 32]) -> Result<Authenticated, Error> {
     let ticket = tx.find::<SocketTicket>((ticket_hash,))?.ok_or(Error::SignInRequired)?.trust("the holder of the ticket").into_inner();
-    if !planted(Bug::SocketTicketReusable) {
-        tx.remove(&ticket)?;
-    }
     if ticket.expires_at <= now {
         return Err(Error::SignInRequired);
+    }
+    if !planted(Bug::SocketTicketReusable) {
+        tx.remove(&ticket)?;
     }
     authenticate(tx, now, ticket.token_hash)
 }

@@ -114,8 +114,8 @@ impl Session {
             }
             let answer = match rule(tx, &ctx, command.clone()) {
                 // A repeat that came while the first call was under way waited for its locks, and is refused because
-                // of what that call did: by now its answer is there.
-                Err(refused @ Error::Refused(_)) => return again(tx)?.ok_or(refused),
+                // of what that call did: by now its answer is there. The body runs again and finds it first.
+                Err(refused @ Error::Refused(_)) => return Err(if again(tx)?.is_some() { StoreError::Conflict.into() } else { refused }),
                 other => other?,
             };
             if operation.audited && !(planted(Bug::AuditMissing) && operation == &crate::operation::LEAVE) {

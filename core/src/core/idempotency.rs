@@ -32,8 +32,11 @@ record! {
     key(at, scope);
 }
 
-/// How far a key's time may be from now for a look at one place to be enough.
+/// How old a key may be when it is first answered to be remembered at its own time.
 const FRESH: Duration = Duration::from_secs(24 * 3600);
+/// How far a key's time may be from now for a look at that one place to be enough. The rest of [`FRESH`] is room for
+/// hosts whose clocks differ.
+const SURE: Duration = Duration::from_secs(12 * 3600);
 
 /// Where the answer to this call's key is, or would be, remembered.
 #[derive(Clone, Copy)]
@@ -62,18 +65,18 @@ impl Place {
         Timestamp::from_micros((self.now.micros().div_euclid(length) - back) * length)
     }
 
-    /// Every place where an answer within the retention may be. A key that is a day off was perhaps farther off, and
-    /// remembered by its period, when it was first answered.
+    /// Every place where an answer within the retention may be. A key that is farther off was perhaps remembered by its
+    /// period when it was first answered; the next period counts too, on a host whose clock is ahead it has begun.
     fn candidates(self) -> Vec<Timestamp> {
         match self.own {
-            Some(own) if self.now.minus(FRESH) < own && own < self.now.plus(FRESH) => vec![own],
-            own => own.into_iter().chain([self.period(0), self.period(1)]).collect(),
+            Some(own) if self.now.minus(SURE) < own && own < self.now.plus(SURE) => vec![own],
+            own => own.into_iter().chain([self.period(0), self.period(1), self.period(-1)]).collect(),
         }
     }
 
     /// Where a new answer is remembered.
     fn chosen(self) -> Timestamp {
-        let near = |own: &Timestamp| self.now.minus(FRESH) < *own && *own < self.now.plus(limits::IDEMPOTENCY_RETENTION);
+        let near = |own: &Timestamp| self.now.minus(FRESH) < *own && *own < self.now.plus(limits::IDEMPOTENCY_RETENTION + FRESH);
         self.own.filter(near).unwrap_or_else(|| self.period(0))
     }
 
@@ -132,15 +135,34 @@ mod tests {
     }
 
     const DAY: i64 = 24 * 3600 * 1000;
+    /// By how much the clocks of hosts may differ.
+    const SKEW: i64 = DAY / 4;
+
+    fn looks_where_it_was_put(own: Option<i64>, first: i64, later: i64) -> bool {
+        let own = own.map(|offset| first + offset);
+        place(own, first + later).candidates().contains(&place(own, first).chosen())
+    }
+
+    #[test]
+    fn a_retry_looks_where_the_first_answer_was_put_at_every_edge() {
+        let edges = [-90 * DAY, -30 * DAY, -DAY, -DAY / 2, 0, DAY / 2, DAY, 30 * DAY, 61 * DAY / 2, 31 * DAY, 32 * DAY, 90 * DAY];
+        let around = |edges: &[i64]| edges.iter().flat_map(|e| [e - 1, *e, e + 1]).collect::<Vec<_>>();
+        let period = 30 * DAY;
+        for own in around(&edges) {
+            for later in around(&[1 - SKEW, 0, DAY / 2, DAY, 299 * DAY / 10, 30 * DAY - 1]) {
+                for first in around(&[667 * period, 667 * period + SKEW, 667 * period + period / 2]) {
+                    assert!(looks_where_it_was_put(Some(own), first, later), "{own} {first} {later}");
+                }
+            }
+        }
+    }
 
     proptest! {
         #[test]
         fn a_retry_within_the_retention_looks_where_the_first_answer_was_put(
-            own in proptest::option::of(-90 * DAY..90 * DAY), first in 20_000 * DAY..20_100 * DAY, later in 0..=30 * DAY,
+            own in proptest::option::of(-90 * DAY..90 * DAY), first in 20_000 * DAY..20_100 * DAY, later in -SKEW..=30 * DAY,
         ) {
-            let own = own.map(|offset| first + offset);
-            let (first, retry) = (place(own, first), place(own, first + later));
-            prop_assert!(retry.candidates().contains(&first.chosen()), "{:?} not in {:?}", first.chosen(), retry.candidates());
+            prop_assert!(looks_where_it_was_put(own, first, later));
         }
 
         #[test]

@@ -394,11 +394,12 @@ fn attempt_write(inner: &Inner, slot: &mut Option<PgConn>, spec: Spec, body: &mu
     }
 }
 
-/// Whether an answer to COMMIT means that it was not done. One that ends the connection says nothing of the kind: it may
-/// come from a pooler whose server went away after it had passed the COMMIT on.
+/// Whether an answer to COMMIT means that it was not done. One that ends the connection says nothing of the kind, nor one
+/// about connections (08), the operator (57), the system (58) or a fault (XX): it may come from a pooler whose server
+/// went away after it had passed the COMMIT on.
 fn refuses(e: &DbError) -> bool {
-    let unknown = [SqlState::TRANSACTION_RESOLUTION_UNKNOWN, SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN];
-    e.parsed_severity() == Some(Severity::Error) && !unknown.contains(e.code())
+    let unclear = ["08", "57", "58", "XX"].iter().any(|class| e.code().code().starts_with(class));
+    e.parsed_severity() == Some(Severity::Error) && !unclear && *e.code() != SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN
 }
 
 /// Nobody knows whether the COMMIT was done: neither run again nor told as a failure.
@@ -503,7 +504,10 @@ impl PgConn {
         }
         if config.get_keepalives_interval().is_none() && config.get_keepalives_retries().is_none() {
             let probe = limits::POSTGRES_SILENCE_MAX / 4;
-            config.keepalives_idle(probe).keepalives_interval(probe).keepalives_retries(3);
+            config.keepalives_interval(probe).keepalives_retries(3);
+            if config.get_keepalives_idle() == postgres::Config::new().get_keepalives_idle() {
+                config.keepalives_idle(probe);
+            }
         }
         config.application_name("zhengna");
         let mut client = config.connect(NoTls).map_err(|e| error(&e, "connect"))?;

@@ -18,7 +18,7 @@ const GIVEN: [&str; 12] = [
     ": &Bytes)",
     ": &HeaderValue)",
     ": &Path)",
-    ": &WrappedKey)",
+    ": WrappedKey)",
     ": &mut Parts",
     "request: Request,",
     "line: &str",

@@ -22,6 +22,9 @@ use clap::{Parser, Subcommand};
 
 use plan::{Figures, Outcome, Plan, Scale};
 
+/// How a broken promise is told, for people and for [`teeth`].
+const BROKEN: &str = "BROKEN:";
+
 /// One proof: a promise and the attack on it.
 struct Proof {
     /// Its name on the command line and in the report.
@@ -136,7 +139,7 @@ fn run(proof: &Proof, plan: &Plan) -> Result<(), String> {
     let outcome = (proof.run)(plan);
     let took = begun.elapsed();
     let figures: Figures = outcome
-        .map_err(|broken| format!("{}: BROKEN: {broken}\nto repeat: zhengna-proof run {} --seed {}", proof.name, proof.name, plan.seed))?;
+        .map_err(|broken| format!("{}: {BROKEN} {broken}\nto repeat: zhengna-proof run {} --seed {}", proof.name, proof.name, plan.seed))?;
     figures.lines().for_each(|(what, value)| println!("  {what}: {value}"));
     println!("  took {:.1} s", took.as_secs_f64());
     if plan.scale == Scale::Bounded {

@@ -354,7 +354,7 @@ impl Crowd {
     fn ask(&mut self, conversation: u32) -> Result<(), String> {
         let Some(who) = self.owner(conversation) else { return Ok(()) };
         self.take(Deed::Position { who, conversation }, None)?;
-        if self.dice.chance(500) {
+        if self.dice.chance(250) {
             let text = self.dice.below(500) as u32;
             self.keyed(Deed::Send { who, conversation, text })?;
         }
@@ -381,7 +381,7 @@ impl Crowd {
         if matches!(who, Who::Officer(n) if self.away[usize::from(n)]) {
             return Ok(()); // until they are back, or it is closed for them
         }
-        if self.dice.chance(400) {
+        if self.dice.chance(250) {
             let number = self.player.model.last_number(conversation) + i64::from(self.dice.chance(100));
             self.take(Deed::Read { who, conversation, number: number.max(1) }, None)?;
         }

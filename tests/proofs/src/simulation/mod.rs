@@ -122,7 +122,7 @@ fn tasks(plan: &Plan) -> Vec<Task> {
                 plot.setting.sessions |= n % 12 == 0;
                 plot.faults = if engine == Engine::Sqlite { 200 } else { plot.faults };
             }
-            tasks.push(Task::World { plot, twice: n % 16 == 0 });
+            tasks.push(Task::World { plot, twice: n % 32 == 0 });
             begun += size;
         }
     };
