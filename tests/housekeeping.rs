@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use zhengna_core::core::PROJECTIONS;
 use zhengna_core::identity::{NewTaxpayer, TaxpayerKind};
-use zhengna_core::interaction::OpenLine;
+use zhengna_core::interaction::{Leave, OpenLine};
 use zhengna_core::store::fault::{Fault, Repeat};
 use zhengna_core::store::sqlite::SqliteStore;
 use zhengna_core::store::{StoreExt, dump};
@@ -40,6 +40,18 @@ fn keys_are_forgotten_by_one_timer_however_many_hosts_start() {
         world.clock.advance(limits::FORGET_KEYS_EVERY);
         assert_eq!(world.core.run_due(10).unwrap(), 1, "{engine:?}: it always runs");
     }
+}
+
+#[test]
+fn a_key_is_one_callers_and_one_operations() {
+    let world = World::new(Engine::Memory);
+    let enter = |n: usize, key: &str| world.taxpayer(n).with_key(key).unwrap().interaction().enter(world.enter()).wait();
+    let first = enter(0, "k").unwrap().conversation;
+    assert_eq!(enter(0, "k").unwrap().conversation, first, "the same key is answered as before");
+    assert_ne!(enter(1, "k").unwrap().conversation, first, "somebody else's key is another one");
+    assert_ne!(enter(2, "other").unwrap().conversation, first);
+    let leave = Leave { conversation: first };
+    world.taxpayer(0).with_key("k").unwrap().interaction().leave(leave).wait().expect("and so is that of another operation");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use zhengna_fuzz::{Finding, TARGETS, attack, corpus};
 use crate::plan::{Figures, Outcome, Plan};
 
 /// Executions of the cheapest target; the others are given as many as take about as long.
-const EXECUTIONS: (u64, u64) = (10_000, 200_000);
+const EXECUTIONS: (u64, u64) = (30_000, 400_000);
 
 /// Runs every target.
 pub(crate) fn run(plan: &Plan) -> Outcome {
