@@ -21,10 +21,11 @@ soak: ## The same attacks with fresh seeds until one fails or you stop it
 	cargo build --release --package zhengna-server --package zhengna-proof
 	$${CARGO_TARGET_DIR:-target}/release/zhengna-proof soak
 
-fuzz: ## libFuzzer over every parser, SECONDS_EACH=20 seconds each
+fuzz: ## libFuzzer over every parser, SECONDS_EACH=20 seconds each, 35 of them (needs a C++ compiler)
 	./tests/fuzz/run
 
-bench: ## The short benches beside their peers; docs/performance.md says how the long ones are run
+bench: ## The short benches beside their peers (needs Node, wrk, redis-server); docs/performance.md has the long ones
+	cargo bench --package zhengna-benches --bench commands -- sqlite pages
 	cargo bench --package zhengna-benches --bench queue --bench http --bench live -- --quick
 	cargo bench --package zhengna-benches --bench growth -- --quick
 
