@@ -1,7 +1,7 @@
 //! Durable commands a second through the whole door, beside what a user would pick instead: one row a commit by hand.
 //! Then what one command costs in rows, pages and bytes of write-ahead log.
 //!
-//! `cargo bench -p zhengna-benches --bench commands [-- sqlite|memory|postgres|pages]`. SQLite's fsync needs a disk: the databases
+//! `cargo bench -p zhengna-benches --bench commands [-- sqlite|memory|postgres|pages] [CALLERS ..]`. SQLite's fsync needs a disk: the databases
 //! stand in the build directory. `-- profile N` sends N messages in groups of 64 and ends, for callgrind.
 
 use std::path::Path;
@@ -11,11 +11,11 @@ use std::time::Instant;
 use zhengna_core::access::Actor;
 use zhengna_core::core::PROJECTIONS;
 use zhengna_core::id::ConversationId;
-use zhengna_core::interaction::SendMessage;
-use zhengna_core::store::Store;
+use zhengna_core::interaction::{SendMessage, Sent};
 use zhengna_core::store::memory::MemoryStore;
 use zhengna_core::store::postgres::PostgresStore;
 use zhengna_core::store::sqlite::SqliteStore;
+use zhengna_core::store::{Store, Ticket};
 use zhengna_core::{Clock as _, Core, ManualClock, Parts, Settings};
 use zhengna_server::system::{OsEntropy, SystemClock};
 use zhengna_tests::faults::{Rows, lines};
@@ -28,7 +28,10 @@ const TEXT: &str = "您好，请问专项附加扣除里的子女教育怎么填
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
-    let wanted = |name: &str| arguments.is_empty() || arguments.iter().any(|a| a == name);
+    let (callers, parts): (Vec<&String>, Vec<&String>) = arguments.iter().partition(|a| a.parse::<usize>().is_ok());
+    let callers: Vec<usize> = callers.into_iter().filter_map(|n| n.parse().ok()).collect();
+    let callers = if callers.is_empty() { vec![1, 8, 64, 256] } else { callers };
+    let wanted = |name: &str| parts.is_empty() || parts.iter().any(|part| *part == name);
     if let [first, count] = &arguments[..]
         && first == "profile"
     {
@@ -39,6 +42,7 @@ fn main() {
     }
     if wanted("sqlite") {
         beside(
+            &callers,
             "core on SQLite, durable",
             "SQLite by hand, one row a commit, FULL",
             |_| (1, rows_by_hand),
@@ -47,6 +51,7 @@ fn main() {
     }
     if wanted("postgres") {
         beside(
+            &callers,
             "core on PostgreSQL",
             "PostgreSQL by hand, one row a commit",
             |_| (32, rows_in_postgres),
@@ -59,7 +64,13 @@ fn main() {
         );
     }
     if wanted("memory") {
-        beside("core in memory", "SQLite by hand, one row a commit, FULL", |_| (1, rows_by_hand), |_, _| MemoryStore::new(PROJECTIONS));
+        beside(
+            &callers,
+            "core in memory",
+            "SQLite by hand, one row a commit, FULL",
+            |_| (1, rows_by_hand),
+            |_, _| MemoryStore::new(PROJECTIONS),
+        );
     }
     if wanted("pages") {
         pages();
@@ -78,12 +89,13 @@ fn median(mut of: Vec<f64>) -> f64 {
 
 /// Ours and theirs in turn, so that both meet the same minute of the machine.
 fn beside(
+    callers: &[usize],
     ours: &str,
     theirs: &str,
     peer: impl Fn(usize) -> (usize, fn(&Path, usize) -> f64),
     open: impl Fn(&Path, String) -> Arc<dyn Store>,
 ) {
-    for callers in [1, 8, 64, 256] {
+    for &callers in callers {
         let (clients, by_hand) = peer(callers);
         let (mut mine, mut hand) = (Vec::new(), Vec::new());
         for round in 0..ROUNDS {
@@ -149,30 +161,30 @@ fn key(n: usize, done: usize) -> String {
     zhengna_core::id::uuid_v7(SystemClock.now(), n as u16, done as u64).to_string()
 }
 
-fn send(world: &World, conversations: &[ConversationId], n: usize, done: usize) {
+fn send(world: &World, conversations: &[ConversationId], n: usize, done: usize) -> Ticket<Sent> {
     let session = world.core.as_actor(Actor::Taxpayer(world.taxpayers[n])).with_key(&key(n, done)).expect("a key");
-    session.interaction().send(SendMessage { conversation: conversations[n], text: TEXT.into() }).wait().expect("sends");
+    session.interaction().send(SendMessage { conversation: conversations[n], text: TEXT.into() })
 }
 
+/// Callers as the host has them: each a task that awaits its answer without holding a thread.
 fn sends(store: Arc<dyn Store>, callers: usize) -> f64 {
-    let (world, conversations) = furnished(store, callers);
+    let furnished = Arc::new(furnished(store, callers));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
     let began = Instant::now();
-    let total: usize = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..callers)
-            .map(|n| {
-                let (world, conversations) = (&world, &conversations);
-                scope.spawn(move || {
-                    let mut done = 0;
-                    while began.elapsed().as_secs_f64() < SECONDS && done < 9_000 {
-                        send(world, conversations, n, done);
-                        done += 1;
-                    }
-                    done
-                })
+    let tasks: Vec<_> = (0..callers)
+        .map(|n| {
+            let furnished = furnished.clone();
+            runtime.spawn(async move {
+                let mut done = 0;
+                while began.elapsed().as_secs_f64() < SECONDS && done < 9_000 {
+                    send(&furnished.0, &furnished.1, n, done).await.expect("sends");
+                    done += 1;
+                }
+                done
             })
-            .collect();
-        threads.into_iter().map(|t| t.join().expect("no panic")).sum()
-    });
+        })
+        .collect();
+    let total: usize = tasks.into_iter().map(|task| runtime.block_on(task).expect("no panic")).sum();
     total as f64 / began.elapsed().as_secs_f64()
 }
 
@@ -182,10 +194,10 @@ fn pages() {
     let path = dir.path().join("pages.db");
     let (world, conversations) = furnished(SqliteStore::open(&path, start(), PROJECTIONS).expect("opens"), 64);
     // A conversation that has been going on for a while, as most have.
-    (0..20).for_each(|done| (0..64).for_each(|n| send(&world, &conversations, n, done)));
+    (0..20).for_each(|done| group(&world, &conversations, done));
     let rows = || Rows(lines(&**world.core.store()));
     let before = rows();
-    send(&world, &conversations, 0, 100);
+    send(&world, &conversations, 0, 100).wait().expect("sends");
     println!("\nrows written by one send: {:?}", rows().since(&before));
     let wal = path.with_extension("db-wal");
     let frames = |run: &dyn Fn()| {
@@ -194,34 +206,29 @@ fn pages() {
         run();
         std::fs::metadata(&wal).expect("a log").len() as f64
     };
-    let alone = frames(&|| (0..64).for_each(|n| send(&world, &conversations, n, 200))) / 64.0;
-    let together = frames(&|| {
-        (0..4).for_each(|round| {
-            std::thread::scope(|scope| {
-                (0..64).for_each(|n| {
-                    let (world, conversations) = (&world, &conversations);
-                    scope.spawn(move || send(world, conversations, n, 300 + round));
-                });
-            });
-        });
-    }) / 256.0;
+    let one_by_one = || {
+        for n in 0..64 {
+            send(&world, &conversations, n, 200).wait().expect("sends");
+        }
+    };
+    let alone = frames(&one_by_one) / 64.0;
+    let together = frames(&|| (0..4).for_each(|round| group(&world, &conversations, 300 + round))) / 256.0;
     println!("{:<24}{:>12}{:>16}", "one send", "dirty pages", "bytes of WAL");
     println!("{:<24}{:>12.1}{alone:>16.0}", "alone", alone / 4120.0);
     println!("{:<24}{:>12.1}{together:>16.0}", "64 callers", together / 4120.0);
 }
 
-/// Groups of 64 as a busy writer meets them, from one thread, so that a profile shows the command and not the waiting.
+/// A group of 64 as a busy writer meets it.
+fn group(world: &World, conversations: &[ConversationId], done: usize) {
+    let tickets: Vec<_> = (0..64).map(|n| send(world, conversations, n, done)).collect();
+    for ticket in tickets {
+        ticket.wait().expect("sends");
+    }
+}
+
+/// Groups of 64 from one thread, so that a profile shows the command and not the waiting.
 fn profile(count: usize) {
     let dir = zhengna_tests::world::directory();
-    let (world, conversations) = furnished(SqliteStore::open(&dir.path().join("profile.db"), start(), PROJECTIONS).expect("opens"), 8);
-    for round in 0..count / 64 {
-        let begin = |n: usize| {
-            let session = world.core.as_actor(Actor::Taxpayer(world.taxpayers[n % 8])).with_key(&key(n, round)).expect("a key");
-            session.interaction().send(SendMessage { conversation: conversations[n % 8], text: TEXT.into() })
-        };
-        let tickets: Vec<_> = (0..64).map(begin).collect();
-        for ticket in tickets {
-            ticket.wait().expect("sends");
-        }
-    }
+    let (world, conversations) = furnished(SqliteStore::open(&dir.path().join("profile.db"), start(), PROJECTIONS).expect("opens"), 64);
+    (0..count / 64).for_each(|round| group(&world, &conversations, round));
 }

@@ -102,8 +102,10 @@ pub fn node(core: Option<usize>, script: &str) -> Command {
     let made = |path: &Path| std::fs::metadata(path).and_then(|m| m.modified()).ok();
     if made(&installed) < made(&locked) {
         eprintln!("installing the peers of {} (builds SQLite: a few minutes)", peers.display());
-        let done = Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(&peers).status().expect("npm");
-        assert!(done.success(), "npm ci failed");
+        // Not `npm ci`: npm 11 refuses a lock without the optional packages of other systems. This holds to the lock as well.
+        let install = ["install", "--no-save", "--no-audit", "--no-fund"];
+        let done = Command::new("npm").args(install).current_dir(&peers).status().expect("npm");
+        assert!(done.success(), "npm install failed");
     }
     let mut command = core.map_or_else(|| tied("node"), |core| on_core(core, "node"));
     command.arg(peers.join(script)).env("NODE_ENV", "production");

@@ -155,6 +155,7 @@ fn persons_and_enterprises_are_enrolled_in_one_list_and_again() {
                 kind: TaxpayerKind::Enterprise,
                 name: made.name,
                 number: made.uscc.as_str().into(),
+                number_kind: None,
                 phone: None,
                 ..person(n)
             });

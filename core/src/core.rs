@@ -15,19 +15,20 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use bulk::{BulkDone, BulkProgress};
-pub use clients::{Access, Audit, Identity, Interaction, Journal};
+pub use clients::{Access, Audit, Calendar, Identity, Interaction, Journal};
 pub use door::{Answer, Command, Target};
 pub use idempotency::Answered;
 pub use live::{EventPage, LiveEvent};
 
-use crate::access::{self, Actor, Authenticated, Credentials, SignedIn, Touch};
+use crate::access::{self, Actor, Authenticated, ConfirmSignIn, Credentials, SecondStep, SignedIn, Touch};
 use crate::agenda::{self, TimerKind};
 use crate::audit::{Checkpoint, Checkpointed, SealAudit, Sealed, TakeCheckpoint, Verdict};
+use crate::calendar::{self, Calendars};
 use crate::clock::{Clock, Timestamp};
 use crate::crypto::Token;
-use crate::ctx::{Call, Entropy, Settings};
+use crate::ctx::{Call, Ctx, Entropy, Settings};
 use crate::delivery::{self, LeaseDeliveries, LeasedDelivery, SettleDelivery, Settled};
-use crate::error::{Error, Refusal};
+use crate::error::{Error, Problem, Refusal};
 use crate::interaction::{self, Presence, ReadyLines};
 use crate::journal::{Cursor, Event};
 use crate::limits;
@@ -67,6 +68,7 @@ struct Inner {
     /// The latest instant this process has seen: its time never goes back, whatever the clock does.
     latest: AtomicI64,
     presence: Arc<Presence>,
+    calendars: Arc<Calendars>,
     typing: Arc<TypingListeners>,
     /// Failed sign-ins of logins that do not exist, so that they answer as known ones do.
     strange: Mutex<HashMap<[u8; 16], Strange>>,
@@ -88,6 +90,7 @@ impl Core {
             settings: Arc::new(parts.settings),
             latest: AtomicI64::new(i64::MIN),
             presence,
+            calendars: Arc::default(),
             typing,
             strange: Mutex::default(),
             touched: Mutex::default(),
@@ -136,7 +139,9 @@ impl Core {
     /// calls it on a thread that may block.
     ///
     /// # Errors
-    /// `WrongCredentials`, also for accounts that do not exist; `Locked` after too many failures.
+    /// `WrongCredentials`, also for accounts that do not exist; `Locked` after too many failures; `SecondFactorNeeded`
+    /// where the password was right and [`Core::confirm_sign_in`] must finish what was begun. That is an error and no
+    /// answer of its own kind, so that whoever forgets it lets nobody in.
     pub fn sign_in(&self, typed: &Credentials, request: &str) -> Result<SignedIn, Error> {
         use crate::error::Problem;
         let too_long = |field: &'static str, max| Error::invalid(field, Problem::TooLong { max });
@@ -155,6 +160,18 @@ impl Core {
             self.count_stranger(index)?;
         }
         session.command(&operation::SIGN_IN, attempt, access::sign_in).wait()?.into_result()
+    }
+
+    /// Finishes a sign-in that [`Core::sign_in`] refused with `SecondFactorNeeded`.
+    ///
+    /// # Errors
+    /// `WrongCode`, which counts as a failed sign-in; `ChallengeOver` where the sign-in must be begun anew; `Locked`.
+    pub fn confirm_sign_in(&self, typed: SecondStep, request: &str) -> Result<Ticket<access::SignInOutcome>, Error> {
+        access::within_a_code(&typed.code)?;
+        let challenge = Token::parse(&typed.challenge).map_err(|_| Error::Refused(Refusal::ChallengeOver))?.digest();
+        let session = self.as_actor(Actor::Anonymous).for_request(request);
+        let cmd = ConfirmSignIn { challenge, code: typed.code };
+        Ok(session.command(&operation::CONFIRM_SIGN_IN, cmd, access::confirm_sign_in))
     }
 
     /// Counts a failure of a login that does not exist, as `sign_in` counts those of one that does. Kept in memory:
@@ -180,18 +197,28 @@ impl Core {
     /// `SignInRequired`.
     pub fn authenticate(&self, token: &str) -> Result<Authenticated, Error> {
         let hash = Token::parse(token).map_err(|_| Error::SignInRequired)?.digest();
-        self.reauthenticate(hash)
+        self.reauthenticate(&[hash])?.pop().unwrap_or(Err(Error::SignInRequired))
     }
 
-    /// Whether a session still stands, and what its holder may do now: for sockets, every few seconds.
+    /// Which of these sessions still stand, and what their holders may do now: for sockets, every few seconds. One
+    /// snapshot, each its own answer (`SignInRequired` where it is over); at most [`limits::READERS_SHOWN_MAX`].
     ///
     /// # Errors
-    /// `SignInRequired`.
-    pub fn reauthenticate(&self, session: [u8; 32]) -> Result<Authenticated, Error> {
+    /// Storage could not be read at all.
+    pub fn reauthenticate(&self, sessions: &[[u8; 32]]) -> Result<Vec<Result<Authenticated, Error>>, Error> {
+        within_readers(sessions.len())?;
         let now = self.now();
         // What was used a moment ago may not be written down yet.
-        let used = self.0.touched.lock().unwrap_or_else(PoisonError::into_inner).get(&session).copied();
-        self.0.store.query("access.authenticate", move |tx| access::authenticate_used(tx, now, session, used))
+        let touched = self.0.touched.lock().unwrap_or_else(PoisonError::into_inner);
+        let sessions: Vec<_> = sessions.iter().map(|session| (*session, touched.get(session).copied())).collect();
+        drop(touched);
+        self.0.store.query("access.authenticate", move |tx| {
+            let mut standing = Vec::with_capacity(sessions.len());
+            for (session, used) in &sessions {
+                standing.push(each(access::authenticate_used(tx, now, *session, *used))?);
+            }
+            Ok(standing)
+        })
     }
 
     /// The officer with the posts held now: for embedders that know by their own means who sits before them.
@@ -308,6 +335,13 @@ impl Core {
         self.as_system().engine(&operation::SETTLE_DELIVERY, settle, delivery::settle).wait()
     }
 
+    /// The year whose notice of working days should be known by now, and is not: what ends in it is provisional.
+    /// For a host to tell whoever runs it.
+    pub fn missing_notice(&self) -> Result<Option<i32>, Error> {
+        let (now, calendars) = (self.now(), self.0.calendars.clone());
+        self.0.store.query("calendar.missing_notice", move |tx| calendar::missing_notice_in_force(tx, &calendars, now))
+    }
+
     /// Events of every topic behind `cursor`, for a host that dispatches them to its clients. They carry ids only;
     /// [`Journal::expand`] checks and fills in what a client may see.
     pub fn journal_after(&self, cursor: Cursor, max: u32) -> Result<Vec<Event>, Error> {
@@ -317,6 +351,24 @@ impl Core {
     /// The place behind everything committed so far.
     pub fn journal_end(&self) -> Result<Cursor, Error> {
         self.0.store.query("journal.end", |tx| Ok(crate::journal::end(tx)?))
+    }
+
+    /// What each of these readers may see of an event, as a host dispatches it: one snapshot, the same order.
+    /// Who see the same share it. At most [`limits::READERS_SHOWN_MAX`] readers.
+    ///
+    /// # Errors
+    /// Storage could not be read at all.
+    pub fn show(&self, event: &Event, readers: &[Actor]) -> Result<Vec<Option<Arc<LiveEvent>>>, Error> {
+        within_readers(readers.len())?;
+        let call = self.call(&operation::EVENTS, &Actor::System, &"".into(), None);
+        let admitted: Vec<bool> = readers.iter().map(|reader| access::admit(&operation::EVENTS, reader).is_ok()).collect();
+        let callers: Vec<Call> = readers.iter().map(|reader| Call { actor: reader.clone(), ..call.clone() }).collect();
+        let event = event.clone();
+        self.0.store.query("journal.show", move |tx| {
+            let callers: Vec<Ctx> = callers.iter().map(Call::ctx).collect();
+            let shown = live::show(tx, &event, &callers)?;
+            Ok(shown.into_iter().zip(&admitted).map(|(seen, admitted)| seen.filter(|_| *admitted)).collect())
+        })
     }
 
     /// Calls `hear` whenever somebody is typing, on this host or another.
@@ -341,6 +393,19 @@ impl Core {
             self.0.store.transact(spec, |tx| compare(tx))
         }
     }
+}
+
+/// Keeps what speaks of one thing beside the answers of others; passes on what speaks of storage as a whole.
+fn each<R>(answer: Result<R, Error>) -> Result<Result<R, Error>, Error> {
+    match answer {
+        Err(e) if !e.is_of_one_thing() => Err(e),
+        answer => Ok(answer),
+    }
+}
+
+fn within_readers(readers: usize) -> Result<(), Error> {
+    let max = limits::READERS_SHOWN_MAX;
+    if readers > max { Err(Error::invalid("readers", Problem::TooMany { max })) } else { Ok(()) }
 }
 
 /// Somebody acting through the core.
@@ -387,6 +452,11 @@ impl Session {
     /// Taxpayers.
     pub fn identity(&self) -> Identity<'_> {
         Identity(self)
+    }
+
+    /// Working days, filing periods, terms.
+    pub fn calendar(&self) -> Calendar<'_> {
+        Calendar(self)
     }
 
     /// Live events.

@@ -4,8 +4,8 @@
 use serde::Serialize;
 
 use crate::clock::Timestamp;
-use crate::crypto::CryptoError;
-use crate::id::ConversationId;
+use crate::crypto::{CryptoError, PASSWORD_MAX_CHARS, PASSWORD_MIN_CHARS, PasswordProblem};
+use crate::id::{ConversationId, ProposalId};
 use crate::planted::{Bug, planted};
 use crate::store::StoreError;
 
@@ -84,6 +84,15 @@ pub enum Problem {
     /// Already there.
     #[error("exists already")]
     Taken,
+    /// A password that breaks a rule.
+    #[error("{0}")]
+    Password(PasswordProblem),
+    /// One of the last so many.
+    #[error("is one of the last {last}")]
+    UsedBefore {
+        /// How many are remembered.
+        last: usize,
+    },
 }
 
 impl Problem {
@@ -96,6 +105,13 @@ impl Problem {
             Self::Malformed(_) => "格式不正确".into(),
             Self::Unknown(_) => "所指的内容不存在".into(),
             Self::Taken => "已经存在".into(),
+            Self::Password(problem) => match problem {
+                PasswordProblem::TooShort { .. } => format!("至少需要 {PASSWORD_MIN_CHARS} 个字符"),
+                PasswordProblem::TooLong { .. } => format!("最多 {PASSWORD_MAX_CHARS} 个字符"),
+                PasswordProblem::TooFewClasses { .. } => "请包含大写字母、小写字母、数字、其他符号中的至少三种".into(),
+                PasswordProblem::ContainsName => "请不要包含账号、姓名或工号".into(),
+            },
+            Self::UsedBefore { last } => format!("不能与最近 {last} 次用过的相同"),
         }
     }
 }
@@ -109,6 +125,33 @@ pub enum Refusal {
     /// Too many failed sign-ins.
     #[error("locked until {0:?}")]
     Locked(Timestamp),
+    /// The password was right; a code of the second factor is needed.
+    #[error("a second factor is needed")]
+    SecondFactorNeeded(Challenged),
+    /// The sign-in was begun too long ago, was finished, or never begun: they answer alike.
+    #[error("the sign-in must be begun anew")]
+    ChallengeOver,
+    /// The code is wrong, or was used already.
+    #[error("the code is wrong, or was used already")]
+    WrongCode,
+    /// The present password was typed wrongly by somebody who is signed in.
+    #[error("the present password is wrong")]
+    WrongPassword,
+    /// A second factor is there already.
+    #[error("there is a second factor already")]
+    SecondFactorEnrolled,
+    /// There is no second factor.
+    #[error("there is no second factor")]
+    NoSecondFactor,
+    /// The password was given by somebody else, or is too old: it must be changed before anything else.
+    #[error("the password must be changed first")]
+    PasswordChangeNeeded,
+    /// The officer's posts ask for a second factor, and there is none.
+    #[error("a second factor must be enrolled first")]
+    SecondFactorRequired,
+    /// There has been an administrator before.
+    #[error("there has been an administrator before")]
+    Bootstrapped,
     /// The line takes nobody in at present.
     #[error("the line is closed")]
     LineClosed,
@@ -133,9 +176,40 @@ pub enum Refusal {
     /// The lease ended or passed to somebody else.
     #[error("the lease is no longer held")]
     LeaseLost,
+    /// The relation holds no more; since when, where it is known.
+    #[error("the relation is over")]
+    RelationOver(Option<Timestamp>),
+    /// A taxpayer of the import has been used or changed since; the line where they stand.
+    #[error("the taxpayer of line {0} has been used or changed since")]
+    ImportInUse(i64),
+    /// The list is being taken back.
+    #[error("the list is being taken back")]
+    ImportTakenBack,
     /// The last slot is taken.
     #[error("no slot is left")]
     NoSlot,
+    /// The same thing waits for a decision already.
+    #[error("proposal {0} about the same waits for a decision")]
+    ProposalPending(ProposalId),
+    /// Whoever proposes does not decide.
+    #[error("the caller made this proposal, so somebody else decides")]
+    OwnProposal,
+    /// What the caller decides about is not what was proposed.
+    #[error("the digest is not that of the proposal")]
+    OtherContent,
+    /// It was approved or rejected, and that is final.
+    #[error("the proposal was decided already")]
+    ProposalDecided,
+}
+
+/// The one-time text that stands for a right password until the second factor is shown. Never written to a log.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Challenged(pub String);
+
+impl std::fmt::Debug for Challenged {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Challenged(..)")
+    }
 }
 
 impl Refusal {
@@ -143,6 +217,15 @@ impl Refusal {
         match self {
             Self::WrongCredentials => ("access.wrong_credentials", 401, "账号或密码不正确".into()),
             Self::Locked(until) => ("access.locked", 429, format!("登录失败次数过多，请在 {} 之后再试", &until.rfc3339()[11..16])),
+            Self::SecondFactorNeeded(_) => ("access.second_factor_needed", 401, "请输入验证器上显示的六位验证码".into()),
+            Self::ChallengeOver => ("access.challenge_over", 401, "本次登录已超时，请重新输入账号和密码".into()),
+            Self::WrongCode => ("access.wrong_code", 422, "验证码不正确或已使用过，请等待新的验证码后再试".into()),
+            Self::WrongPassword => ("access.wrong_password", 422, "当前密码不正确".into()),
+            Self::SecondFactorEnrolled => ("access.second_factor_enrolled", 409, "您已启用两步验证，如需更换请先停用".into()),
+            Self::NoSecondFactor => ("access.no_second_factor", 409, "尚未启用两步验证".into()),
+            Self::PasswordChangeNeeded => ("access.password_change_needed", 403, "请先修改密码，修改后即可继续使用".into()),
+            Self::SecondFactorRequired => ("access.second_factor_required", 403, "您的岗位需要两步验证，请先完成设置".into()),
+            Self::Bootstrapped => ("access.bootstrapped", 409, "系统管理员已经设置过，不能再次设置".into()),
             Self::LineClosed => ("interaction.line_closed", 409, "该队列暂不接待，请稍后再来".into()),
             Self::AlreadyInLine(_) => ("interaction.already_in_line", 409, "您已经在该队列中，无需重复排队".into()),
             Self::NobodyWaiting => ("interaction.nobody_waiting", 409, "当前没有等待的纳税人".into()),
@@ -151,7 +234,17 @@ impl Refusal {
             Self::AlreadyServed => ("interaction.already_served", 409, "工作人员已接通，请在会话中告知对方结束".into()),
             Self::ConversationFull => ("interaction.full", 409, "本次会话消息已满，请结束后重新排队".into()),
             Self::LeaseLost => ("lease.lost", 409, "该任务已由他人处理".into()),
+            Self::RelationOver(since) => {
+                let since = since.map_or_else(String::new, |at| format!("（{}）", &at.rfc3339()[..10]));
+                ("identity.relation_over", 409, format!("该关联关系已解除{since}，无需重复操作"))
+            }
+            Self::ImportInUse(line) => ("identity.import_in_use", 409, format!("第 {line} 行的纳税人已有业务往来或已被修改，不能撤回")),
+            Self::ImportTakenBack => ("identity.import_taken_back", 409, "该名单正在撤回，请先完成撤回".into()),
             Self::NoSlot => ("slot.none_left", 409, "已约满，请选择其他时段".into()),
+            Self::ProposalPending(_) => ("calendar.proposal_pending", 409, "同一事项已有方案待审批，请先处理该方案".into()),
+            Self::OwnProposal => ("calendar.own_proposal", 409, "您提出的方案需由其他人审批".into()),
+            Self::OtherContent => ("calendar.other_content", 409, "方案内容与您核对的不一致，请重新核对后再审批".into()),
+            Self::ProposalDecided => ("calendar.proposal_decided", 409, "该方案已审批完毕，如需调整请另提方案".into()),
         }
     }
 }
@@ -173,7 +266,7 @@ pub struct PublicError {
     pub field: Option<String>,
     /// Seconds after which trying again may help.
     pub retry_after_s: Option<u32>,
-    /// An object that explains the refusal, such as the conversation one is in already.
+    /// What goes on from the refusal, such as the conversation one is in already, or the challenge to answer.
     pub related: Option<String>,
 }
 
@@ -192,6 +285,11 @@ impl Error {
     /// The field `field` is wrong.
     pub fn invalid(field: impl Into<String>, problem: Problem) -> Self {
         Self::Invalid { field: field.into(), problem }
+    }
+
+    /// Whether it speaks of what was looked at, rather than of storage as a whole: others can still be looked at.
+    pub(crate) fn is_of_one_thing(&self) -> bool {
+        !matches!(self, Self::Store(e) if !matches!(e, StoreError::Corrupt(_)))
     }
 
     /// How loudly it is logged.
@@ -224,7 +322,12 @@ impl Error {
             }
             Self::Refused(refusal) => {
                 let (code, status, message) = refusal.public();
-                let related = if let Refusal::AlreadyInLine(id) = refusal { Some(id.to_string()) } else { None };
+                let related = match refusal {
+                    Refusal::AlreadyInLine(id) => Some(id.to_string()),
+                    Refusal::ProposalPending(id) => Some(id.to_string()),
+                    Refusal::SecondFactorNeeded(challenge) => Some(challenge.0.clone()),
+                    _ => None,
+                };
                 PublicError { related, ..error(code, status, &message) }
             }
             Self::KeyReused => error("idempotency.key_reused", 409, "请求标识已被使用，请刷新后重试"),
@@ -260,6 +363,15 @@ pub const CODES: &[(&str, u32)] = &[
     ("access.denied", 101),
     ("access.wrong_credentials", 102),
     ("access.locked", 103),
+    ("access.second_factor_needed", 104),
+    ("access.challenge_over", 105),
+    ("access.wrong_code", 106),
+    ("access.wrong_password", 107),
+    ("access.second_factor_enrolled", 108),
+    ("access.no_second_factor", 109),
+    ("access.password_change_needed", 110),
+    ("access.second_factor_required", 111),
+    ("access.bootstrapped", 112),
     ("interaction.line_closed", 200),
     ("interaction.already_in_line", 201),
     ("interaction.nobody_waiting", 202),
@@ -267,8 +379,15 @@ pub const CODES: &[(&str, u32)] = &[
     ("interaction.closed", 204),
     ("interaction.full", 205),
     ("interaction.already_served", 206),
+    ("identity.relation_over", 250),
+    ("identity.import_in_use", 251),
+    ("identity.import_taken_back", 252),
     ("lease.lost", 300),
     ("slot.none_left", 400),
+    ("calendar.proposal_pending", 700),
+    ("calendar.own_proposal", 701),
+    ("calendar.other_content", 702),
+    ("calendar.proposal_decided", 703),
 ];
 
 fn number_of(code: &str) -> u32 {
@@ -318,6 +437,15 @@ mod tests {
         let refusals = [
             Refusal::WrongCredentials,
             Refusal::Locked(Timestamp::from_micros(0)),
+            Refusal::SecondFactorNeeded(Challenged(String::new())),
+            Refusal::ChallengeOver,
+            Refusal::WrongCode,
+            Refusal::WrongPassword,
+            Refusal::SecondFactorEnrolled,
+            Refusal::NoSecondFactor,
+            Refusal::PasswordChangeNeeded,
+            Refusal::SecondFactorRequired,
+            Refusal::Bootstrapped,
             Refusal::LineClosed,
             Refusal::AlreadyInLine(ConversationId::from_uuid(uuid::Uuid::nil())),
             Refusal::NobodyWaiting,
@@ -326,7 +454,14 @@ mod tests {
             Refusal::AlreadyServed,
             Refusal::ConversationFull,
             Refusal::LeaseLost,
+            Refusal::RelationOver(None),
+            Refusal::ImportInUse(1),
+            Refusal::ImportTakenBack,
             Refusal::NoSlot,
+            Refusal::ProposalPending(ProposalId::from_uuid(uuid::Uuid::nil())),
+            Refusal::OwnProposal,
+            Refusal::OtherContent,
+            Refusal::ProposalDecided,
         ];
         for refusal in refusals {
             let public = Error::Refused(refusal).public();

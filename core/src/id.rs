@@ -69,7 +69,7 @@ macro_rules! ids {
         }
         impl $crate::store::Field for $name {
             const KIND: $crate::store::Kind = $crate::store::Kind::Bytes;
-            fn encode(&self) -> $crate::store::Value { $crate::store::Value::Bytes(self.0.as_bytes().to_vec()) }
+            fn encode(&self) -> $crate::store::Value { $crate::store::Value::Bytes(self.0.as_bytes().as_slice().into()) }
             fn decode(value: $crate::store::Value) -> Option<Self> {
                 match value { $crate::store::Value::Bytes(b) => uuid::Uuid::from_slice(&b).ok().map(Self), _ => None }
             }
@@ -92,6 +92,8 @@ ids! {
     LineId;
     /// One human interaction, from entering a line to its close.
     ConversationId;
+    /// A proposal to change the calendar.
+    ProposalId;
     /// A record in the audit trail.
     AuditId;
     /// A timer or leased job.

@@ -17,6 +17,7 @@ pub mod store;
 pub mod access;
 pub mod agenda;
 pub mod audit;
+pub mod calendar;
 pub mod clock;
 pub mod core;
 pub mod crypto;

@@ -25,8 +25,9 @@ pub const READER_WAIT_MAX: Duration = Duration::from_secs(5);
 pub const SQLITE_BUSY_WAIT: Duration = Duration::from_secs(5);
 /// Page cache of the SQLite writer: the inner pages of every index and the pages written lately fit.
 pub const WRITER_CACHE_KIB: i64 = 64 * 1024;
-/// Pages of WAL after which SQLite moves them into the database.
-pub const WAL_CHECKPOINT_PAGES: i64 = 1000;
+/// Pages of WAL after which SQLite moves them into the database. Its own thousand are filled by 350 messages, and pages
+/// that are written again and again are moved again and again.
+pub const WAL_CHECKPOINT_PAGES: i64 = 4000;
 /// Pages a backup copies between two looks at the writer.
 pub const BACKUP_PAGES_PER_STEP: i32 = 256;
 /// Prepared statements kept per connection.
@@ -65,6 +66,16 @@ pub const SIGN_IN_FAILURES_MAX: i64 = 5;
 pub const STRANGE_LOGINS_MAX: usize = 10_000;
 /// How long it stays locked.
 pub const SIGN_IN_LOCK: Duration = Duration::from_secs(30 * 60);
+/// An officer's password must be changed when it is older than this.
+pub const OFFICER_PASSWORD_AGE_MAX: Duration = Duration::from_secs(90 * 24 * 3600);
+/// A new password may be none of the last so many, the present one among them.
+pub const PASSWORDS_REMEMBERED: usize = 5;
+/// After the right password the second factor must be shown within this long.
+pub const CHALLENGE_AGE_MAX: Duration = Duration::from_secs(5 * 60);
+/// Codes made with a second factor for the day when the telephone is lost; each is good once.
+pub const RECOVERY_CODES: usize = 10;
+/// Characters of what is typed as a code, blanks and hyphens among them.
+pub const CODE_CHARS_MAX: usize = 32;
 /// Staff sessions end after this long without a request.
 pub const STAFF_IDLE: Duration = Duration::from_secs(15 * 60);
 /// Taxpayer sessions end after this long without a request.
@@ -87,6 +98,50 @@ pub const GRANTS_PER_OFFICER_MAX: u32 = 32;
 pub const NAME_CHARS_MAX: usize = 100;
 /// Depth of the authority tree below its root. Nothing stores a fixed number of levels; this stops loops.
 pub const AUTHORITY_DEPTH_MAX: usize = 32;
+
+// Identity
+
+/// How far another system's clock may be ahead of ours before its times are refused.
+pub const CLOCK_SKEW_MAX: Duration = Duration::from_secs(300);
+/// Relations of one enterprise, ended ones too.
+pub const RELATIONS_PER_ENTERPRISE_MAX: u32 = 500;
+/// Relations of one person, or of the enterprise that signed in, shown on a card: the newest.
+pub const RELATIONS_SHOWN_MAX: u32 = 50;
+/// Characters of an id in another system.
+pub const EXTERNAL_ID_CHARS_MAX: usize = 100;
+/// Characters of the name or number of a document.
+pub const DOCUMENT_CHARS_MAX: usize = 100;
+
+// Calendar
+
+/// First year of every calendar.
+pub const CALENDAR_FIRST_YEAR: i32 = 2000;
+/// Last year of every calendar.
+pub const CALENDAR_LAST_YEAR: i32 = 2099;
+/// From this day on, December may still be arranged by next year's notice.
+pub const CALENDAR_DECEMBER_DAY: u32 = 28;
+/// Lines of a file of notices: some forty a year.
+pub const CALENDAR_LINES_MAX: usize = 5000;
+/// Days of one proposed notice: some forty a year.
+pub const NOTICE_DAYS_MAX: usize = 200;
+/// Characters of the address at which a document was published.
+pub const SOURCE_CHARS_MAX: usize = 500;
+/// Proposals shown at once; each carries all that it proposes.
+pub const PROPOSALS_SHOWN_MAX: u32 = 20;
+/// Bytes of an iCalendar file.
+pub const ICS_BYTES_MAX: usize = 1024 * 1024;
+/// Events of an iCalendar file: some forty a year.
+pub const ICS_EVENTS_MAX: usize = 1000;
+/// Longest term in working days that may be asked for: forty years.
+pub const TERM_WORKING_DAYS_MAX: u32 = 10_000;
+/// Longest term in minutes that may be asked for: ten years.
+pub const TERM_MINUTES_MAX: u32 = 5_256_000;
+/// Stretches of a day in which an office is open.
+pub const SPANS_PER_DAY_MAX: usize = 8;
+/// Times an authority's ordinary hours change.
+pub const HOURS_SEASONS_MAX: usize = 400;
+/// Days on which an authority has other hours.
+pub const HOURS_EXCEPTIONS_MAX: usize = 4000;
 
 // Interaction
 
@@ -119,6 +174,8 @@ pub const LINES_SHOWN_MAX: u32 = 100;
 pub const EVENTS_PAGE_MAX: u32 = 500;
 /// Topics one reader may follow.
 pub const TOPICS_PER_READER_MAX: usize = 512;
+/// Readers that are shown an event, or whose sessions are looked at, in one snapshot: bounds how long it is held.
+pub const READERS_SHOWN_MAX: usize = 1000;
 /// Audit records sealed in one transaction.
 pub const SEAL_RECORDS_MAX: u32 = 500;
 /// Records after which a checkpoint is signed.

@@ -92,6 +92,13 @@ fn isolation_word<S: serde::Serializer>(isolation: &Isolation, s: S) -> Result<S
     })
 }
 
+impl Operation {
+    /// Whether it belongs to the administration plane, which a host opens to certain networks only.
+    pub fn administrative(&self) -> bool {
+        self.permission.is_some_and(Permission::administrative)
+    }
+}
+
 impl PartialEq for Operation {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
@@ -122,10 +129,26 @@ macro_rules! operations {
 operations! {
     SIGN_IN = "access.sign_in" Command [Anonymous] reach [] Serializable repeats false per_minute 300
         "登录" "Begin a session with login and password.";
+    CONFIRM_SIGN_IN = "access.confirm_sign_in" Command [Anonymous] reach [] Serializable repeats false per_minute 300
+        "两步验证" "Finish a sign-in with a code of the second factor, or with a recovery code.";
     SIGN_OUT = "access.sign_out" Command [Taxpayer, Officer] reach [] Serializable repeats false per_minute 20
         "退出" "End the session that calls.";
     ME = "access.me" Query [Taxpayer, Officer] reach [] Serializable repeats false per_minute 120
         "我的信息" "Who the caller is and what they may do.";
+    CHANGE_PASSWORD = "access.change_password" Command [Officer] reach [] Serializable repeats false per_minute 30
+        "修改密码" "Change one's own password; earlier sessions end, a new one begins.";
+    ENROL_FACTOR = "access.enrol_factor" Command [Officer] reach [] Serializable repeats false per_minute 10
+        "设置两步验证" "A new second factor for an authenticator; it counts once a code has confirmed it.";
+    CONFIRM_FACTOR = "access.confirm_factor" Command [Officer] reach [] Serializable repeats false per_minute 20
+        "启用两步验证" "Confirm the second factor with a code; recovery codes are shown once, earlier sessions end, a new one begins.";
+    REMOVE_FACTOR = "access.remove_factor" Command [Officer] reach [] Serializable repeats false per_minute 20
+        "停用两步验证" "Remove one's own second factor with a code; earlier sessions end, a new one begins.";
+    GIVE_PASSWORD = "access.give_password" Command [Officer, System] needs ManageAccess reach [Subtree, System] Serializable repeats false per_minute 30
+        "重置密码" "Give an officer a password, to be changed at the next sign-in; their sessions end.";
+    RESET_FACTOR = "access.reset_factor" Command [Officer, System] needs ManageAccess reach [Subtree, System] Serializable repeats false per_minute 30
+        "重置两步验证" "Take the second factor of an officer away who has lost it; their sessions end.";
+    BOOTSTRAP = "access.bootstrap" Command [System] reach [System] Serializable repeats false per_minute 60
+        "设置首位管理员" "Make the first administrator; refused once there has been one.";
     ISSUE_TICKET = "access.issue_ticket" Command [Taxpayer, Officer] reach [] Serializable repeats false per_minute 60
         "连接凭证" "A one-time ticket that opens the live event stream within 30 seconds.";
     ADD_AUTHORITIES = "access.add_authorities" Bulk [System] reach [] Serializable repeats false per_minute 60
@@ -144,6 +167,32 @@ operations! {
         "查看纳税人" "A taxpayer's card, personal data masked.";
     REVEAL_TAXPAYER = "identity.reveal_taxpayer" AuditedQuery [Officer] needs RevealPersonalData reach [Subtree] Serializable repeats false per_minute 30
         "查看完整信息" "One field of a taxpayer unmasked, with a reason; leaves an audit record.";
+    RECORD_FORMER_NUMBERS = "identity.record_former_numbers" Bulk [System] reach [] Serializable repeats false per_minute 60
+        "登记曾用号码" "Write down numbers that taxpayers had before the one in use.";
+    RECORD_REAL_NAMES = "identity.record_real_names" Bulk [System] reach [] Serializable repeats false per_minute 60
+        "登记实名状态" "Write down findings about the real names of persons.";
+    RECORD_RELATIONS = "identity.record_relations" Bulk [System] reach [] Serializable repeats false per_minute 60
+        "登记关联关系" "Write down which person acts for which enterprise, as what, from when to when.";
+    RECORD_ROSTER = "identity.record_roster" Bulk [System] reach [] Serializable repeats false per_minute 60
+        "登记名册" "Write down which enterprises a document names as large, or as small and micro.";
+    BEGIN_IMPORT = "identity.begin_import" Command [System] reach [] Serializable repeats false per_minute 60
+        "开始导入" "Name a list of taxpayers before its rows come.";
+    EXAMINE_IMPORT = "identity.examine_import" Query [System] reach [] Serializable repeats false per_minute 6000
+        "试导入" "What an import would make of each row; nothing is written.";
+    IMPORT_TAXPAYERS = "identity.import_taxpayers" Bulk [System] reach [] Serializable repeats false per_minute 60
+        "导入纳税人" "Apply the rows of a list, each with its verdict.";
+    IMPORTED_ROWS = "identity.imported_rows" Query [System] reach [] Serializable repeats false per_minute 6000
+        "导入结果" "What became of each row of a list.";
+    TAKE_BACK_IMPORT = "identity.take_back_import" Bulk [System] reach [] Serializable repeats false per_minute 60
+        "撤回导入" "Undo what a list did, where nothing depends on it yet.";
+    RELATIONS = "identity.relations" Query [Taxpayer, Officer] needs ServeTaxpayers reach [Participant, Subtree] Serializable repeats false per_minute 240
+        "关联关系" "Who acts, or acted, for whom.";
+    RELEASE_RELATION = "identity.release_relation" Command [Taxpayer, Officer] needs ManageRelations reach [Participant, Subtree] Serializable repeats true per_minute 60
+        "解除关联关系" "End a relation between a person and an enterprise, with a reason.";
+    CARD = "identity.card" Query [Officer] needs ServeTaxpayers reach [Assigned, Subtree] Serializable repeats false per_minute 240
+        "实名信息" "Who is on the other side of a conversation, for which enterprise, and how that is known; personal data masked.";
+    REVEAL_ON_CARD = "identity.reveal_on_card" AuditedQuery [Officer] needs RevealPersonalData reach [Assigned, Subtree] Serializable repeats false per_minute 30
+        "查看卡片完整信息" "One field of somebody on a conversation's card unmasked, with a reason; leaves an audit record.";
     OPEN_LINE = "interaction.open_line" Command [Officer, System] needs ManageLines reach [Subtree, System] Serializable repeats true per_minute 60
         "设置队列" "Open a waiting line at an authority.";
     LINES = "interaction.lines" Query [Taxpayer, Officer] reach [Public] Serializable repeats false per_minute 240
@@ -184,6 +233,20 @@ operations! {
         "会话记录" "Everything that happened in a conversation of one's own; leaves an audit record.";
     REVIEW = "interaction.review" AuditedQuery [Officer] needs SuperviseInteraction reach [Subtree] Serializable repeats false per_minute 30
         "会话检查" "Everything that happened in a conversation of one's area, with a reason; leaves an audit record.";
+    CALENDAR_YEAR = "calendar.year" Query [Taxpayer, Officer, System] reach [Public] Serializable repeats false per_minute 120
+        "工作日历" "Each day of a year: worked or not, why, and by which document.";
+    FILING_PERIODS = "calendar.filing_periods" Query [Taxpayer, Officer, System] reach [Public] Serializable repeats false per_minute 120
+        "征期日历" "The last day of each filing month of a year, and on what it rests.";
+    DUE = "calendar.due" Query [Taxpayer, Officer, System] reach [Public] Serializable repeats false per_minute 120
+        "期限计算" "When a term of working days or of office time ends.";
+    PROPOSALS = "calendar.proposals" Query [Officer, System] reach [] Serializable repeats false per_minute 120
+        "日历变更" "Proposals to change the calendar and how they were decided, newest first.";
+    PROPOSE = "calendar.propose" Command [Officer] needs ProposeCalendar reach [] Guarded repeats true per_minute 60
+        "提出日历变更" "Propose a notice of working days, a year of filing periods, or office hours.";
+    APPROVE = "calendar.approve" Command [Officer] needs ApproveCalendar reach [] Guarded repeats true per_minute 60
+        "批准日历变更" "Approve what somebody else proposed; it is in force at once.";
+    REJECT = "calendar.reject" Command [Officer] needs ApproveCalendar reach [] Guarded repeats true per_minute 60
+        "退回日历变更" "Reject what somebody else proposed, with a reason; that is final.";
     EVENTS = "journal.events" Query [Taxpayer, Officer] reach [Participant, Assigned, Public] Serializable repeats false per_minute 600
         "事件" "Events after a cursor that concern the caller.";
     READ_AUDIT = "audit.read" AuditedQuery [Officer, System] needs ReadAudit reach [] Serializable repeats false per_minute 60

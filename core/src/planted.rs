@@ -39,6 +39,12 @@ words! {
         LineOvertaken = "line_overtaken",
         /// An officer may hold one conversation more than their capacity.
         CapacityOffByOne = "capacity_off_by_one",
+        /// Whoever follows a topic is shown its events, whether it is still theirs or not.
+        LiveUnchecked = "live_unchecked",
+        /// A feed passes on what the hub hands over, though it was read already.
+        LiveRepeated = "live_repeated",
+        /// A feed that was behind goes on from the hub's events, not from its cursor.
+        LiveSkipped = "live_skipped",
         /// Who waits, as other hosts know it, does not follow those who leave.
         FollowMissed = "follow_missed",
         /// Whoever came last is served first.

@@ -3,7 +3,7 @@
 use crate::store::{Record, Table};
 #[cfg(feature = "testing")]
 use crate::store::{Row, StoreError};
-use crate::{access, agenda, audit, core, delivery, identity, interaction, journal, series};
+use crate::{access, agenda, audit, calendar, core, delivery, identity, interaction, journal, series};
 
 /// Declares the tables, once.
 macro_rules! declared {
@@ -38,10 +38,21 @@ declared! {
     access::Credential,
     access::SessionRow,
     access::SocketTicket,
+    access::PastPassword,
+    access::SecondFactor,
+    access::RecoveryCode,
+    access::Challenge,
     identity::Taxpayer,
+    identity::FormerNumber,
+    identity::RealName,
+    identity::Relation,
+    identity::RosterEntry,
+    identity::ImportBatch,
+    identity::ImportedRow,
     interaction::Line,
     interaction::Conversation,
     interaction::Message,
+    calendar::Proposal,
     journal::Event,
     audit::AuditRecord,
     audit::Link,

@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use zhengna_core::access::{Actor, AddOfficer, AddPost, AuthorityKind, GrantPost, NewAuthority, Permission, Permissions};
+use zhengna_core::access::{
+    Actor, AddOfficer, AddPost, AuthorityKind, Credentials, Duty, FactorCode, GrantPost, NewAuthority, Permission, Permissions,
+};
 use zhengna_core::audit::Verdict;
 use zhengna_core::core::PROJECTIONS;
-use zhengna_core::crypto::{KeyRing, Rng};
+use zhengna_core::crypto::{KeyRing, Rng, secret_of_uri, totp_code, totp_step};
 use zhengna_core::id::{LineId, OfficerId, TaxpayerId};
-use zhengna_core::identity::{AuthorityCode, NewTaxpayer, TaxpayerKind};
+use zhengna_core::identity::{AuthorityCode, CaptureChannel, Listed, NewRelation, NewTaxpayer, Role, TaxpayerKind};
 use zhengna_core::interaction::{Enter, Entered, OpenLine, SourceChannel};
 use zhengna_core::store::Store;
 use zhengna_core::store::memory::MemoryStore;
@@ -168,7 +170,16 @@ impl World {
         let serving = post("办税服务坐席", &[Permission::ServeTaxpayers])?.post;
         let watching = post(
             "督导",
-            &[Permission::SuperviseInteraction, Permission::ManageLines, Permission::RevealPersonalData, Permission::ReadAudit],
+            &[
+                Permission::SuperviseInteraction,
+                Permission::ManageLines,
+                Permission::ProposeCalendar,
+                Permission::ApproveCalendar,
+                Permission::RevealPersonalData,
+                Permission::ManageRelations,
+                Permission::ReadAudit,
+                Permission::ManageAccess,
+            ],
         )?
         .post;
         let officer = |n: usize, at: &str| {
@@ -214,6 +225,18 @@ impl World {
         self.core.as_actor(self.core.officer(id).expect("a known officer"))
     }
 
+    /// One more officer, with a post of their own.
+    pub fn appoint(&self, staff_no: &str, at: &str, permissions: &[Permission]) -> OfficerId {
+        let access = self.core.as_system();
+        let access = access.access();
+        let officer = AddOfficer { staff_no: staff_no.into(), name: "新人".into(), authority: code(at), capacity: 1 };
+        let officer = access.add_officer(officer).wait().expect("a new officer").officer;
+        let post = AddPost { name: format!("岗位{staff_no}"), permissions: Permissions(permissions.to_vec()) };
+        let post = access.add_post(post).wait().expect("a new post").post;
+        access.grant_post(GrantPost { officer, post, authority: code(at), ends_at: None }).wait().expect("a grant");
+        officer
+    }
+
     /// What a taxpayer says when entering the line.
     pub fn enter(&self) -> Enter {
         Enter { line: self.line, topic: "专项附加扣除".into(), channel: SourceChannel::MiniProgram }
@@ -245,10 +268,38 @@ impl World {
         verdict
     }
 
+    /// Enrols company `n` and lets taxpayer 0 act for it, as its tax handler; returns its id.
+    pub fn employed(&self, n: usize) -> Result<TaxpayerId, Error> {
+        let (company, system) = (company(n), self.core.as_system());
+        system.identity().enrol(std::slice::from_ref(&company), &mut |_| {})?;
+        system.identity().record_relations(&[relation(&company.number, Role::TaxHandler, &person(0).number)], &mut |_| {})?;
+        Ok(system.identity().find_by_number(&company.number)?.expect("just enrolled"))
+    }
+
     /// The core and what keeps its database, for a restart.
     pub fn into_keep(self) -> Keep {
         self.keep
     }
+}
+
+/// Signs somebody in whose posts ask for a second factor or not: the token. Enrols the factor where it is missing, as
+/// an authenticator would that is asked for the first time.
+pub fn signed_in(core: &Core, login: &str, password: &str) -> Result<String, Error> {
+    let begun = core.sign_in(&Credentials { login: login.into(), password: password.into() }, "-")?;
+    if begun.duty != Some(Duty::EnrolSecondFactor) {
+        return Ok(begun.token);
+    }
+    let session = core.as_actor(core.authenticate(&begun.token)?.actor);
+    enrolled(core, &session).map(|(_, token)| token)
+}
+
+/// Enrols a second factor for an officer; its secret, and the token of the session that begins with it. The code of the
+/// present step is used up.
+pub fn enrolled(core: &Core, session: &Session) -> Result<(Vec<u8>, String), Error> {
+    let secret = secret_of_uri(&session.access().enrol_factor().wait()?.uri).expect("an otpauth URI");
+    let code = totp_code(&secret, totp_step(core.now()));
+    let confirmed = session.access().confirm_factor(FactorCode { code })?.wait()?;
+    Ok((secret, confirmed.session.token))
 }
 
 /// Asks until the answer is good, at most ten seconds; the last answer. Between two asks waits for a commit, or
@@ -266,6 +317,43 @@ pub fn settle<T>(core: &Core, ask: impl Fn(&Core) -> T, good: impl Fn(&T) -> boo
     answer
 }
 
+/// The taxpayer as a list has them.
+pub fn listed(new: &NewTaxpayer) -> Listed {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    Listed {
+        kind: new.kind.as_str().into(),
+        name: new.name.clone(),
+        number: new.number.clone(),
+        number_kind: new.number_kind.map_or_else(String::new, |kind| kind.title().into()),
+        phone: text(&new.phone),
+        authority: new.authority.as_str().into(),
+        registration_seq: text(&new.registration_seq),
+        external_id: text(&new.external_id),
+    }
+}
+
+/// An enterprise of 南关区 with a valid credit code that nobody was issued.
+pub fn company(n: usize) -> NewTaxpayer {
+    use rand_core::SeedableRng as _;
+    let made = zhengna_core::synthetic::enterprise(&mut Rng::seed_from_u64(n as u64));
+    let (name, number) = (made.name, made.uscc.as_str().to_owned());
+    NewTaxpayer { kind: TaxpayerKind::Enterprise, name, number, phone: None, ..person(0) }
+}
+
+/// Since the start of the test, `number_of_person` acts for `number_of_enterprise`.
+pub fn relation(number_of_enterprise: &str, role: Role, number_of_person: &str) -> NewRelation {
+    NewRelation {
+        enterprise: number_of_enterprise.into(),
+        role,
+        person: number_of_person.into(),
+        starts_at: start(),
+        ends_at: None,
+        released: false,
+        channel: CaptureChannel::Register,
+        external_id: None,
+    }
+}
+
 /// A taxpayer with a valid resident id, counted up from a date nobody here was born on.
 pub fn person(n: usize) -> NewTaxpayer {
     let base = format!("220102{:04}0101{:03}", 1900 + n / 1000, n % 1000);
@@ -276,6 +364,7 @@ pub fn person(n: usize) -> NewTaxpayer {
         kind: TaxpayerKind::Person,
         name: format!("测试{n}"),
         number: format!("{base}{check}"),
+        number_kind: None,
         phone: Some(format!("142{n:08}").replace("142", "138")),
         authority: code(NANGUAN),
         synthetic: true,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::AuthorityPath;
+use super::{AuthorityPath, Duty};
 use crate::error::Error;
 use crate::id::{OfficerId, TaxpayerId};
 use crate::operation::{Caller, Operation};
@@ -21,10 +21,35 @@ words! {
         SuperviseInteraction = "supervise_interaction",
         /// Open and change lines.
         ManageLines = "manage_lines",
+        /// Propose changes of the calendar: notices, filing periods, office hours.
+        ProposeCalendar = "propose_calendar",
+        /// Approve or reject changes of the calendar that somebody else proposed.
+        ApproveCalendar = "approve_calendar",
         /// See personal data unmasked, one field at a time, with a reason.
         RevealPersonalData = "reveal_personal_data",
+        /// Release relations between people and enterprises of one's area.
+        ManageRelations = "manage_relations",
         /// Read the audit trail.
         ReadAudit = "read_audit",
+        /// Give officers new passwords and take lost second factors away.
+        ManageAccess = "manage_access",
+    }
+}
+
+impl Permission {
+    /// Whether it belongs to the administration plane: whoever holds it signs in with a second factor, and uses it
+    /// only from the networks a host names for administration.
+    pub const fn administrative(self) -> bool {
+        match self {
+            Self::ServeTaxpayers
+            | Self::SuperviseInteraction
+            | Self::ManageLines
+            | Self::ProposeCalendar
+            | Self::ApproveCalendar
+            | Self::RevealPersonalData
+            | Self::ManageRelations => false,
+            Self::ReadAudit | Self::ManageAccess => true,
+        }
     }
 }
 
@@ -76,9 +101,7 @@ impl Field for ActorRef {
     const KIND: Kind = Kind::Bytes;
     fn encode(&self) -> Value {
         let tag = ActorKind::ALL.iter().position(|k| *k == self.kind).unwrap_or(0) as u8; // ALL lists every kind
-        let mut bytes = vec![tag];
-        bytes.extend_from_slice(self.id.as_bytes());
-        Value::Bytes(bytes)
+        Value::Bytes(std::iter::once(tag).chain(*self.id.as_bytes()).collect())
     }
     fn decode(value: Value) -> Option<Self> {
         let Value::Bytes(bytes) = value else { return None };
@@ -105,6 +128,8 @@ pub struct OfficerActor {
     pub authority: AuthorityPath,
     /// Their posts.
     pub posts: Vec<HeldPost>,
+    /// What they must do before anything else.
+    pub duty: Option<Duty>,
 }
 
 /// Who acts. Made by authentication; the host has no other way to act for a person.
@@ -156,6 +181,11 @@ impl OfficerActor {
     pub fn may(&self, permission: Permission) -> bool {
         self.posts.iter().any(|p| p.permissions.contains(&permission))
     }
+
+    /// Whether any post held now belongs to the administration plane.
+    pub fn administers(&self) -> bool {
+        self.posts.iter().flat_map(|p| &p.permissions).any(|p| p.administrative())
+    }
 }
 
 /// The static part of authorisation: may this kind of caller, with these posts, call the operation at all?
@@ -165,6 +195,11 @@ pub fn admit(operation: &'static Operation, actor: &Actor) -> Result<(), Error> 
             Actor::Anonymous => Error::SignInRequired,
             _ => Error::Denied { operation: operation.name },
         });
+    }
+    if let Actor::Officer(officer) = actor
+        && let Some(duty) = officer.duty.filter(|duty| !duty.admits(operation))
+    {
+        return Err(duty.refusal());
     }
     match (actor, operation.permission) {
         (Actor::Officer(officer), Some(permission)) if !officer.may(permission) => Err(Error::Denied { operation: operation.name }),

@@ -14,7 +14,7 @@ use crate::store::{Field, Kind, ReadTx, Reads, Tx, Value, Writes};
 impl Field for AuthorityCode {
     const KIND: Kind = Kind::Text;
     fn encode(&self) -> Value {
-        Value::Text(self.as_str().to_owned())
+        Value::Text(self.as_str().into())
     }
     fn decode(value: Value) -> Option<Self> {
         if let Value::Text(s) = value { Self::parse(&s).ok() } else { None }
@@ -70,7 +70,7 @@ impl fmt::Debug for AuthorityPath {
 impl Field for AuthorityPath {
     const KIND: Kind = Kind::Text;
     fn encode(&self) -> Value {
-        Value::Text(format!("{self:?}"))
+        Value::Text(compact_str::format_compact!("{self:?}"))
     }
     fn decode(value: Value) -> Option<Self> {
         let Value::Text(text) = value else { return None };

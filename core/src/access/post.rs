@@ -20,7 +20,7 @@ pub struct Permissions(pub Vec<Permission>);
 impl Field for Permissions {
     const KIND: Kind = Kind::Text;
     fn encode(&self) -> Value {
-        Value::Text(self.0.iter().map(|p| p.as_str()).collect::<Vec<_>>().join(" "))
+        Value::Text(self.0.iter().map(|p| p.as_str()).collect::<Vec<_>>().join(" ").into())
     }
     fn decode(value: Value) -> Option<Self> {
         let Value::Text(text) = value else { return None };

@@ -40,9 +40,7 @@ impl Field for Term {
             Self::Line(id) => (b'l', id.as_bytes()),
             Self::Public => (b'*', &[]),
         };
-        let mut bytes = vec![tag];
-        bytes.extend_from_slice(payload);
-        Value::Bytes(bytes)
+        Value::Bytes(std::iter::once(tag).chain(payload.iter().copied()).collect())
     }
     fn decode(_: Value) -> Option<Self> {
         None // postings are searched by, never read back

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::post::held_posts;
-use super::{Actor, ActorKind, ActorRef, Engine, Officer, OfficerActor};
+use super::{Actor, ActorKind, ActorRef, Engine, Officer, OfficerActor, duty};
 use crate::clock::Timestamp;
 use crate::crypto::Token;
 use crate::ctx::Ctx;
@@ -98,18 +98,25 @@ pub(crate) fn authenticate_used(
     }
     let actor = match session.actor.kind {
         ActorKind::Taxpayer => Actor::Taxpayer(TaxpayerId::from_uuid(session.actor.id)),
-        ActorKind::Officer => Actor::Officer(Arc::new(officer_actor(tx, now, OfficerId::from_uuid(session.actor.id))?)),
+        ActorKind::Officer => Actor::Officer(Arc::new(signed_in_officer(tx, now, OfficerId::from_uuid(session.actor.id))?)),
         ActorKind::Anonymous | ActorKind::System => return Err(Error::SignInRequired),
     };
     Ok(Authenticated { actor, session: token_hash, seen_at: session.seen_at })
 }
 
+/// The officer of a session, with what they must do first.
+pub(super) fn signed_in_officer(tx: &mut dyn ReadTx, now: Timestamp, id: OfficerId) -> Result<OfficerActor, Error> {
+    let officer = officer_actor(tx, now, id)?;
+    Ok(OfficerActor { duty: duty::of(tx, now, &officer)?, ..officer })
+}
+
+/// The officer with the posts held now. Nothing is asked of them first: whoever calls knows them by other means.
 pub(crate) fn officer_actor(tx: &mut dyn ReadTx, now: Timestamp, id: OfficerId) -> Result<OfficerActor, Error> {
     let officer = tx.find::<Officer>((id,))?.ok_or(Error::SignInRequired)?.trust("the caller's own record").into_inner();
     if officer.left_at.is_some_and(|left| left <= now) {
         return Err(Error::SignInRequired);
     }
-    Ok(OfficerActor { id, posts: held_posts(tx, id, now)?, authority: officer.authority })
+    Ok(OfficerActor { id, posts: held_posts(tx, id, now)?, authority: officer.authority, duty: None })
 }
 
 /// Begins a session; ends the ones that the rules allow no more: an officer has one, a taxpayer a few devices.
@@ -127,9 +134,9 @@ pub(super) fn begin(tx: &mut dyn Tx, ctx: &Ctx, actor: ActorRef) -> Result<Token
     Ok(token)
 }
 
-/// Ends every session of a person: after a change of password, or when they leave.
-pub(super) fn end_all(tx: &mut dyn Tx, ctx: &Ctx, actor: ActorRef) -> Result<(), Error> {
-    let why = Engine::work("a person's own sessions, when their password changes");
+/// Ends every session of a person: after a change of password or second factor, when they leave, when they are verified.
+pub(crate) fn end_sessions(tx: &mut dyn Tx, ctx: &Ctx, actor: ActorRef) -> Result<(), Error> {
+    let why = Engine::work("a person's own sessions, when their sign-in changes");
     let sessions: Vec<SessionRow> = tx.scan(why, stretch(Some(SessionRow::BY_ACTOR), (actor,)).newest_first())?;
     for old in sessions.iter().filter(|s| s.is_open(ctx.now())) {
         tx.replace(old, SessionRow { ended_at: Some(ctx.now()), ..old.clone() })?;

@@ -1,35 +1,55 @@
 //! What a session can do, grouped by noun. Each method is one operation of the table.
 
-use super::{BulkDone, EventPage, LiveEvent, Session, live};
+use super::{BulkDone, EventPage, Session, live};
 use crate::access::{
-    self, Actor, ActorRef, AddOfficer, AddPost, Authenticated, GrantPost, Granted, IssueTicket, Me, NewAuthority, OfficerAdded, PostAdded,
-    SetPassword, SignOut, SignedOut, TicketIssued,
+    self, Actor, ActorRef, AddOfficer, AddPost, Authenticated, FactorCode, FactorConfirmed, FactorEnrolled, FactorReset, GrantPost,
+    Granted, IssueTicket, Me, NewAuthority, OfficerAdded, PasswordChange, PostAdded, SetPassword, SignOut, SignedIn, SignedOut,
+    TicketIssued,
 };
 use crate::audit::{self, AuditEntry};
+use crate::calendar::{self, Approve, AskDue, CalendarYear, Decided, Draft, DueView, FilingYear, ProposalView, Proposed, Reject};
 use crate::core::door::{Command, Target};
 use crate::crypto::password;
 use crate::error::{Error, Problem};
-use crate::id::{ConversationId, LineId, OfficerId, PostId, TaxpayerId};
-use crate::identity::{self, NewTaxpayer, RevealTaxpayer, Revealed, TaxpayerCard};
+use crate::id::{ConversationId, LineId, OfficerId, PostId, ProposalId, TaxpayerId};
+use crate::identity::{
+    self, BeginImport, ImportBegun, ImportRow, NewFormerNumber, NewRealName, NewRelation, NewRosterEntry, NewTaxpayer, OfficerCard,
+    RelationReleased, RelationView, ReleaseRelation, RevealOnCard, RevealTaxpayer, Revealed, RowVerdict, TakeBack, TaxpayerCard,
+};
 use crate::interaction::{
     self, Claim, Claimed, Close, CloseIdle, Closed, ConversationView, Enter, Entered, Leave, Left, LineOpened, LineView, MarkRead,
     MessageView, OpenLine, Position, Prioritise, Prioritised, Review, SendMessage, Sent, Transcript, Typing, WaitingView, Whisper,
 };
-use crate::journal::{Cursor, Event, Topic};
+use crate::journal::{Cursor, Topic};
 use crate::limits;
-use crate::operation;
+use crate::operation::{self, Class};
 use crate::store::{Page, StoreExt, Ticket};
 
 impl Command for access::Attempt {}
+impl Command for access::ConfirmSignIn {}
+impl Command for access::ChangePassword {}
+impl Command for access::GivePassword {}
+impl Command for access::EnrolFactor {}
+impl Command for FactorCode {}
+impl Command for access::ResetFactor {}
+impl Command for access::Bootstrap {}
 impl Command for SignOut {}
 impl Command for IssueTicket {}
 impl Command for AddPost {}
+impl Command for BeginImport {}
 impl Command for AddOfficer {}
 impl Command for GrantPost {}
 impl Command for SetPassword {}
 impl Command for OpenLine {}
 impl Command for Enter {}
 impl Command for CloseIdle {}
+impl Command for Draft {}
+impl Command for Approve {}
+impl Command for Reject {
+    fn reason(&self) -> Option<String> {
+        Some(self.reason.trim().to_owned())
+    }
+}
 impl Command for Claim {
     fn target(&self) -> Target {
         Target::Line(self.line)
@@ -38,6 +58,14 @@ impl Command for Claim {
 impl Command for Prioritise {
     fn target(&self) -> Target {
         Target::Conversation(self.conversation)
+    }
+    fn reason(&self) -> Option<String> {
+        Some(self.reason.trim().to_owned())
+    }
+}
+impl Command for ReleaseRelation {
+    fn target(&self) -> Target {
+        Target::Relation { enterprise: self.enterprise, person: self.person }
     }
     fn reason(&self) -> Option<String> {
         Some(self.reason.trim().to_owned())
@@ -247,12 +275,90 @@ impl Access<'_> {
     /// `Invalid` for a password that breaks the rules, or a login somebody else has.
     pub fn set_password(&self, whose: ActorRef, login: &str, password: &str) -> Result<(), Error> {
         access::admit(&operation::SET_PASSWORD, self.0.actor())?;
-        password::password_rules(password, &[login]).map_err(|e| Error::invalid("password", Problem::Malformed(e.to_string())))?;
-        let seed = self.0.core.0.entropy.seed();
-        let mut rng = <crate::crypto::Rng as rand_core::SeedableRng>::from_seed(seed);
-        let phc = password::hash_password(&mut rng, password);
+        let phc = self.hashed(password, &[login])?;
         let cmd = SetPassword { actor: whose, login: login.to_owned(), phc };
         self.0.command(&operation::SET_PASSWORD, cmd, access::set_password).wait().map(drop)
+    }
+
+    /// The password as it is stored, if it keeps the rules.
+    fn hashed(&self, password: &str, names: &[&str]) -> Result<String, Error> {
+        password::password_rules(password, names).map_err(|e| Error::invalid("password", Problem::Password(e)))?;
+        let seed = self.0.core.0.entropy.seed();
+        let mut rng = <crate::crypto::Rng as rand_core::SeedableRng>::from_seed(seed);
+        Ok(password::hash_password(&mut rng, password))
+    }
+
+    /// Gives an officer a password that they must change at the next sign-in. Hashes on this thread.
+    ///
+    /// # Errors
+    /// `Invalid` for a password that breaks the rules; `NotFound` and `Denied` for an officer out of reach.
+    pub fn give_password(&self, officer: OfficerId, password: &str) -> Result<(), Error> {
+        access::admit(&operation::GIVE_PASSWORD, self.0.actor())?;
+        let cmd = access::GivePassword { officer, phc: self.hashed(password, &[])? };
+        self.0.command(&operation::GIVE_PASSWORD, cmd, access::give_password).wait().map(drop)
+    }
+
+    /// Changes the caller's own password; answers a new session, earlier ones have ended. Compares and hashes on this
+    /// thread, which takes some hundred milliseconds.
+    ///
+    /// # Errors
+    /// `Invalid` for a password that breaks the rules or was used before; `WrongPassword`, which counts as a failed
+    /// sign-in; `Locked`.
+    pub fn change_password(&self, typed: &PasswordChange) -> Result<SignedIn, Error> {
+        let call = self.0.begin(&operation::CHANGE_PASSWORD, Class::Command)?;
+        if typed.current.chars().count() > limits::PASSWORD_CHARS_MAX {
+            return Err(Error::invalid("current", Problem::TooLong { max: limits::PASSWORD_CHARS_MAX }));
+        }
+        let known = self.0.core.0.store.query(operation::CHANGE_PASSWORD.name, move |tx| access::own_passwords(tx, &call.ctx()))?;
+        let names: Vec<&str> = known.names.iter().map(String::as_str).collect();
+        password::password_rules(&typed.password, &names).map_err(|e| Error::invalid("password", Problem::Password(e)))?;
+        let present = &known.credential;
+        let right = password::verify_password(&typed.current, &present.password);
+        // What was used before is told only to somebody who knows what is used now.
+        let used = || known.past.iter().chain([&present.password]).any(|phc| password::verify_password(&typed.password, phc));
+        if right && used() {
+            return Err(Error::invalid("password", Problem::UsedBefore { last: limits::PASSWORDS_REMEMBERED }));
+        }
+        let cmd = access::ChangePassword { right_for: right.then(|| present.password.clone()), phc: self.hashed(&typed.password, &names)? };
+        self.0.command(&operation::CHANGE_PASSWORD, cmd, access::change_password).wait()?.into_result()
+    }
+
+    /// Makes a new second factor for the caller; it counts once [`Access::confirm_factor`] has confirmed it.
+    pub fn enrol_factor(&self) -> Ticket<FactorEnrolled> {
+        self.0.command(&operation::ENROL_FACTOR, access::EnrolFactor {}, access::enrol_factor)
+    }
+
+    /// Confirms the caller's new second factor with a code of it.
+    ///
+    /// # Errors
+    /// `Invalid` for what is too long to be a code.
+    pub fn confirm_factor(&self, typed: FactorCode) -> Result<Ticket<FactorConfirmed>, Error> {
+        access::within_a_code(&typed.code)?;
+        Ok(self.0.command(&operation::CONFIRM_FACTOR, typed, access::confirm_factor))
+    }
+
+    /// Removes the caller's own second factor with a code of it.
+    ///
+    /// # Errors
+    /// `Invalid` for what is too long to be a code.
+    pub fn remove_factor(&self, typed: FactorCode) -> Result<Ticket<access::SignInOutcome>, Error> {
+        access::within_a_code(&typed.code)?;
+        Ok(self.0.command(&operation::REMOVE_FACTOR, typed, access::remove_factor))
+    }
+
+    /// Takes the second factor of an officer away who has lost it.
+    pub fn reset_factor(&self, officer: OfficerId) -> Ticket<FactorReset> {
+        self.0.command(&operation::RESET_FACTOR, access::ResetFactor { officer }, access::reset_factor)
+    }
+
+    /// Makes the first administrator, once. Hashes on this thread.
+    ///
+    /// # Errors
+    /// `Bootstrapped` once there has been an administrator; `Invalid`.
+    pub fn bootstrap(&self, officer: AddOfficer, password: &str) -> Result<OfficerId, Error> {
+        access::admit(&operation::BOOTSTRAP, self.0.actor())?;
+        let phc = self.hashed(password, &[&officer.staff_no, &officer.name])?;
+        self.0.command(&operation::BOOTSTRAP, access::Bootstrap { officer, phc }, access::bootstrap).wait().map(|b| b.officer)
     }
 }
 
@@ -270,13 +376,103 @@ impl Identity<'_> {
         if !matches!(self.0.actor(), Actor::System) {
             return Err(Error::Denied { operation: operation::ENROL_TAXPAYERS.name });
         }
-        let index = self.0.core.0.settings.keys.blind("taxpayer.number", number);
-        self.0.core.0.store.query("identity.find_by_number", move |tx| identity::find_by_number(tx, index))
+        let indexes = identity::indexes_of(&self.0.core.0.settings.keys, number);
+        self.0.core.0.store.query("identity.find_by_number", move |tx| identity::find_by_number(tx, &indexes))
     }
 
     /// A taxpayer's card, personal data masked.
     pub fn view(&self, id: TaxpayerId) -> Result<TaxpayerCard, Error> {
         self.0.query(&operation::VIEW_TAXPAYER, move |tx, ctx| identity::view(tx, ctx, id))
+    }
+
+    /// Begins an import, or goes on with one.
+    pub fn begin_import(&self, cmd: BeginImport) -> Ticket<ImportBegun> {
+        self.0.command(&operation::BEGIN_IMPORT, cmd, identity::begin_import)
+    }
+
+    /// What an import would make of each row; nothing is written. Blocks; `progress` hears how many were looked at.
+    pub fn examine_import(&self, rows: &[ImportRow], progress: &mut dyn FnMut(u64)) -> Result<Vec<RowVerdict>, Error> {
+        let mut verdicts = Vec::with_capacity(rows.len());
+        for chunk in rows.chunks(limits::BULK_CHUNK_ROWS) {
+            let chunk = chunk.to_vec();
+            verdicts.extend(self.0.query(&operation::EXAMINE_IMPORT, move |tx, ctx| identity::examine_import(tx, ctx, &chunk))?);
+            progress(verdicts.len() as u64);
+        }
+        Ok(verdicts)
+    }
+
+    /// Applies the rows of a list. Blocks.
+    pub fn import(&self, rows: &[ImportRow], progress: &mut dyn FnMut(u64)) -> Result<BulkDone, Error> {
+        self.0.bulk(&operation::IMPORT_TAXPAYERS, rows, identity::import_taxpayers, progress)
+    }
+
+    /// The attempt that an import of this list is at; nothing for a list that was never imported.
+    pub fn import_attempt(&self, batch: [u8; 32]) -> Result<Option<ImportBegun>, Error> {
+        self.0.query(&operation::IMPORTED_ROWS, move |tx, _| identity::attempt_of(tx, batch))
+    }
+
+    /// Rows of an import behind a line, with what became of them.
+    pub fn imported_rows(&self, of: ImportBegun, after: i64, limit: u32) -> Result<Vec<RowVerdict>, Error> {
+        self.0.query(&operation::IMPORTED_ROWS, move |tx, _| identity::imported_rows(tx, of, after, limit))
+    }
+
+    /// Takes an import back, whole or not at all: it looks first whether anything depends on it. Blocks.
+    ///
+    /// # Errors
+    /// `import_in_use`, with the line, where a taxpayer of the import has been used or changed since.
+    pub fn take_back_import(&self, of: ImportBegun, progress: &mut dyn FnMut(u64)) -> Result<BulkDone, Error> {
+        let (mut lines, mut after) = (Vec::new(), i64::MIN);
+        while let Some((some, last)) = self.0.query(&operation::IMPORTED_ROWS, move |tx, _| identity::lines_to_take_back(tx, of, after))? {
+            lines.extend(some);
+            after = last;
+        }
+        // Last line first.
+        let first = lines.first().copied();
+        let rows: Vec<TakeBack> = lines.iter().rev().map(|&line| TakeBack { of, line, last: Some(line) == first }).collect();
+        self.0.bulk(&operation::TAKE_BACK_IMPORT, &rows, identity::take_back, progress)
+    }
+
+    /// Writes down numbers that taxpayers had before the one in use. Blocks.
+    pub fn record_former_numbers(&self, rows: &[NewFormerNumber], progress: &mut dyn FnMut(u64)) -> Result<BulkDone, Error> {
+        self.0.bulk(&operation::RECORD_FORMER_NUMBERS, rows, identity::record_former_numbers, progress)
+    }
+
+    /// Writes down findings about real names. Blocks.
+    pub fn record_real_names(&self, rows: &[NewRealName], progress: &mut dyn FnMut(u64)) -> Result<BulkDone, Error> {
+        self.0.bulk(&operation::RECORD_REAL_NAMES, rows, identity::record_real_names, progress)
+    }
+
+    /// Writes down who acts for which enterprise. Blocks.
+    pub fn record_relations(&self, rows: &[NewRelation], progress: &mut dyn FnMut(u64)) -> Result<BulkDone, Error> {
+        self.0.bulk(&operation::RECORD_RELATIONS, rows, identity::record_relations, progress)
+    }
+
+    /// Writes down which enterprises are on a roster. Blocks.
+    pub fn record_roster(&self, rows: &[NewRosterEntry], progress: &mut dyn FnMut(u64)) -> Result<BulkDone, Error> {
+        self.0.bulk(&operation::RECORD_ROSTER, rows, identity::record_roster, progress)
+    }
+
+    /// Who acts, or acted, for an enterprise; for whom a person acts, or acted.
+    pub fn relations(&self, id: TaxpayerId) -> Result<Vec<RelationView>, Error> {
+        self.0.query(&operation::RELATIONS, move |tx, ctx| identity::relations(tx, ctx, id))
+    }
+
+    /// Ends a relation, with a reason.
+    pub fn release_relation(&self, cmd: ReleaseRelation) -> Ticket<RelationReleased> {
+        self.0.command(&operation::RELEASE_RELATION, cmd, identity::release_relation)
+    }
+
+    /// The card of a conversation, personal data masked.
+    pub fn card(&self, id: ConversationId) -> Result<OfficerCard, Error> {
+        self.0.query(&operation::CARD, move |tx, ctx| identity::card_of(tx, ctx, id))
+    }
+
+    /// One field of somebody on a conversation's card unmasked, with a reason; leaves an audit record.
+    pub fn reveal_on_card(&self, cmd: RevealOnCard) -> Ticket<Revealed> {
+        let subject = format!("taxpayer/{}/{}", cmd.taxpayer, cmd.field.as_str());
+        let reason = Some(cmd.reason.trim().to_owned());
+        let asked = cmd.clone();
+        self.0.audited_query(&operation::REVEAL_ON_CARD, &asked, subject, reason, move |tx, ctx| identity::reveal_on_card(tx, ctx, &cmd))
     }
 
     /// One field unmasked, with a reason; leaves an audit record.
@@ -285,6 +481,49 @@ impl Identity<'_> {
         let reason = Some(cmd.reason.trim().to_owned());
         let asked = cmd.clone();
         self.0.audited_query(&operation::REVEAL_TAXPAYER, &asked, subject, reason, move |tx, ctx| identity::reveal(tx, ctx, &cmd))
+    }
+}
+
+/// Working days, filing periods, terms.
+pub struct Calendar<'a>(pub(super) &'a Session);
+
+impl Calendar<'_> {
+    /// The days of a year.
+    pub fn year(&self, year: i32) -> Result<CalendarYear, Error> {
+        let calendars = self.0.core.0.calendars.clone();
+        self.0.query(&operation::CALENDAR_YEAR, move |tx, _| calendar::year(tx, &calendars, year))
+    }
+
+    /// The filing periods of a year.
+    pub fn filing_periods(&self, year: i32) -> Result<FilingYear, Error> {
+        let calendars = self.0.core.0.calendars.clone();
+        self.0.query(&operation::FILING_PERIODS, move |tx, _| calendar::filing_periods(tx, &calendars, year))
+    }
+
+    /// When a term ends.
+    pub fn due(&self, asked: AskDue) -> Result<DueView, Error> {
+        let calendars = self.0.core.0.calendars.clone();
+        self.0.query(&operation::DUE, move |tx, ctx| calendar::due(tx, ctx, &calendars, asked))
+    }
+
+    /// Proposals older than `before`, newest first.
+    pub fn proposals(&self, before: Option<ProposalId>, limit: u32) -> Result<Vec<ProposalView>, Error> {
+        self.0.query(&operation::PROPOSALS, move |tx, ctx| calendar::proposals(tx, ctx, before, limit))
+    }
+
+    /// Proposes a change.
+    pub fn propose(&self, draft: Draft) -> Ticket<Proposed> {
+        self.0.command(&operation::PROPOSE, draft, calendar::propose)
+    }
+
+    /// Approves what somebody else proposed.
+    pub fn approve(&self, cmd: Approve) -> Ticket<Decided> {
+        self.0.command(&operation::APPROVE, cmd, calendar::approve)
+    }
+
+    /// Rejects what somebody else proposed.
+    pub fn reject(&self, cmd: Reject) -> Ticket<Decided> {
+        self.0.command(&operation::REJECT, cmd, calendar::reject)
     }
 }
 
@@ -301,11 +540,6 @@ impl Journal<'_> {
     /// Events of `topics` behind `cursor`, at most `max`.
     pub fn events_after(&self, topics: Vec<Topic>, cursor: Cursor, max: u32) -> Result<EventPage, Error> {
         self.0.query(&operation::EVENTS, move |tx, ctx| live::page(tx, ctx, &topics, cursor, max))
-    }
-
-    /// What the caller may see of events that the host dispatches.
-    pub fn expand(&self, events: Vec<Event>) -> Result<Vec<LiveEvent>, Error> {
-        self.0.query(&operation::EVENTS, move |tx, ctx| live::expand(tx, ctx, &events))
     }
 
     /// Waits until there are events behind `cursor`, or `timeout` has passed: for callers without an event loop.

@@ -12,7 +12,8 @@ use crate::audit::{self, Deed};
 use crate::crypto::KeyRing;
 use crate::ctx::{Call, Ctx};
 use crate::error::Error;
-use crate::id::{ConversationId, LineId};
+use crate::id::{ConversationId, LineId, TaxpayerId};
+use crate::identity;
 use crate::interaction::{Conversation, Line};
 use crate::operation::{Class, Operation};
 use crate::planted::{Bug, planted};
@@ -33,6 +34,13 @@ pub enum Target {
     Conversation(ConversationId),
     /// A line.
     Line(LineId),
+    /// A relation: one of its two.
+    Relation {
+        /// For which enterprise.
+        enterprise: TaxpayerId,
+        /// Who acts for it.
+        person: TaxpayerId,
+    },
 }
 
 /// A command: owned, serialisable input of an operation.
@@ -65,6 +73,7 @@ fn reauthorise(tx: &mut dyn ReadTx, ctx: &Ctx, target: Target) -> Result<(), Err
             let found = tx.find::<Line>((id,))?;
             check(ctx, found).map(drop)
         }
+        Target::Relation { enterprise, person } => identity::either(tx, ctx, enterprise, person).map(drop),
     }
 }
 
@@ -76,7 +85,7 @@ fn failed<R>(error: Error) -> Ticket<R> {
 
 impl Session {
     /// Static permission, then the facts of this call.
-    fn begin(&self, operation: &'static Operation, class: Class) -> Result<Call, Error> {
+    pub(super) fn begin(&self, operation: &'static Operation, class: Class) -> Result<Call, Error> {
         debug_assert_eq!(operation.class, class, "{} is declared as another class", operation.name);
         admit(operation, &self.actor)?;
         Ok(self.core.call(operation, &self.actor, &self.request, self.key.as_ref()))

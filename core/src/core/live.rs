@@ -1,10 +1,10 @@
-//! Live events as a client sees them: checked for the caller, one by one, and filled in.
+//! Live events as clients see them: checked for each caller, and filled in.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use serde::Serialize;
 
-use crate::access::{Actor, Engine, Scope, check};
+use crate::access::{Actor, Engine, Scope, Unchecked, check};
 use crate::clock::Timestamp;
 use crate::ctx::Ctx;
 use crate::error::{Error, Problem};
@@ -13,6 +13,7 @@ use crate::interaction::{Conversation, ConversationState, Line, MessageView, Pre
 use crate::journal::{self, Cursor, Event, EventKind, Topic};
 use crate::limits;
 use crate::operation;
+use crate::planted::{Bug, planted};
 use crate::store::{Page, ReadTx, Reads, stretch};
 
 /// An event, as one client may see it.
@@ -76,27 +77,63 @@ pub(super) fn topics(tx: &mut dyn ReadTx, ctx: &Ctx, since: Option<Cursor>) -> R
     };
     // A conversation that ended while the caller was away is open no more, but its last words are still to be read.
     if let Some(since) = since {
-        let away = journal::after_in(tx, desk, since, limits::EVENTS_PAGE_MAX)?;
-        topics.extend(away.iter().filter_map(Event::conversation).map(Topic::Conversation));
+        // What its end is, not how far readers may go: the conversations above were read without that horizon too.
+        let mut at = since;
+        loop {
+            let away = journal::seen_in(tx, desk, at, limits::EVENTS_PAGE_MAX)?;
+            topics.extend(away.iter().filter_map(Event::conversation).map(Topic::Conversation));
+            match away.last() {
+                Some(last) if away.len() as u32 == limits::EVENTS_PAGE_MAX => at = last.cursor(),
+                _ => break,
+            }
+            topics.sort_unstable();
+            topics.dedup();
+            if topics.len() >= limits::TOPICS_PER_READER_MAX {
+                break;
+            }
+        }
     }
-    topics.push(desk);
     topics.sort_unstable();
     topics.dedup();
+    topics.insert(0, desk); // never the one that is cut off
     topics.truncate(limits::TOPICS_PER_READER_MAX);
     Ok(topics)
 }
 
-fn allowed(tx: &mut dyn ReadTx, ctx: &Ctx, topic: Topic) -> Result<(), Error> {
-    match (topic, ctx.actor()) {
-        (Topic::Conversation(id), _) => open_conversation(tx, ctx, id).map(drop),
-        (Topic::Line(id), _) => {
-            let found = tx.find::<Line>((id,))?;
-            check(ctx, found).map(drop)
-        }
-        (Topic::Taxpayer(id), Actor::Taxpayer(me)) if id == *me => Ok(()),
-        (Topic::Officer(id), Actor::Officer(me)) if id == me.id => Ok(()),
-        _ => Err(Error::NotFound { what: "topic" }),
+/// What a topic is about, read once however many ask for it.
+enum Subject {
+    Conversation(Option<Unchecked<Conversation>>),
+    Line(Option<Unchecked<Line>>),
+    Desk(Topic),
+}
+
+impl Subject {
+    /// A row that cannot be read is nobody's: what is in it is not shown, and what others follow goes on.
+    fn of(tx: &mut dyn ReadTx, topic: Topic) -> Result<Self, Error> {
+        Ok(match topic {
+            Topic::Conversation(id) => Self::Conversation(readable(tx.find((id,)).map_err(Error::from))?.flatten()),
+            Topic::Line(id) => Self::Line(readable(tx.find((id,)).map_err(Error::from))?.flatten()),
+            desk @ (Topic::Taxpayer(_) | Topic::Officer(_)) => Self::Desk(desk),
+        })
     }
+
+    /// Whether the caller may follow it. What is not there and what is not theirs look alike.
+    fn is_open_to(&self, ctx: &Ctx) -> bool {
+        match self {
+            Self::Conversation(found) => check(ctx, found.clone()).is_ok(),
+            Self::Line(found) => check(ctx, found.clone()).is_ok(),
+            Self::Desk(desk) => match (desk, ctx.actor()) {
+                (Topic::Taxpayer(id), Actor::Taxpayer(me)) => id == me,
+                (Topic::Officer(id), Actor::Officer(me)) => *id == me.id,
+                _ => false,
+            },
+        }
+    }
+}
+
+/// What could be read; nothing, and an alarm, where only this one thing could not.
+fn readable<R>(read: Result<R, Error>) -> Result<Option<R>, Error> {
+    Ok(super::each(read)?.inspect_err(|e| tracing::error!(error = %e, "something to be shown live cannot be read")).ok())
 }
 
 /// Events of `topics` behind `cursor`.
@@ -107,56 +144,66 @@ pub(super) fn page(tx: &mut dyn ReadTx, ctx: &Ctx, topics: &[Topic], cursor: Cur
     let max = max.min(limits::EVENTS_PAGE_MAX);
     let mut found = Vec::new();
     for topic in topics {
-        match allowed(tx, ctx, *topic) {
-            Ok(()) => {}
-            // No longer, or never: as if there were nothing in it.
-            Err(Error::NotFound { .. }) => continue,
-            Err(e) => return Err(e),
+        // No longer, or never: as if there were nothing in it.
+        if Subject::of(tx, *topic)?.is_open_to(ctx) {
+            found.extend(journal::after_in(tx, *topic, cursor, max)?);
         }
-        found.extend(journal::after_in(tx, *topic, cursor, max)?);
     }
     found.sort_unstable_by_key(Event::cursor);
     // One full topic may hold more behind its last event, also where nothing was cut off here.
     let more = found.len() >= max as usize;
     found.truncate(max as usize);
     let cursor = found.last().map_or(cursor, Event::cursor);
-    Ok(EventPage { events: expand(tx, ctx, &found)?, cursor, more })
+    let mut events = Vec::with_capacity(found.len());
+    for event in &found {
+        events.extend(show(tx, event, std::slice::from_ref(ctx))?.into_iter().flatten().map(Arc::unwrap_or_clone));
+    }
+    Ok(EventPage { events, cursor, more })
 }
 
-/// What the caller may see of these events; what it may not is left out.
-pub(super) fn expand(tx: &mut dyn ReadTx, ctx: &Ctx, events: &[Event]) -> Result<Vec<LiveEvent>, Error> {
-    let me = ctx.actor().as_ref();
-    let mut shown = Vec::with_capacity(events.len());
-    for event in events {
-        let Some(topic) = event.topic() else { continue };
-        // Ends are shown once, where they happened; the copies on the desks are for finding them again.
-        if matches!(event.kind, EventKind::Closed | EventKind::Left) && !matches!(topic, Topic::Conversation(_)) {
-            continue;
-        }
-        match allowed(tx, ctx, topic) {
-            Ok(()) => {}
-            Err(Error::NotFound { .. }) => continue,
-            Err(e) => return Err(e),
-        }
-        let message = match (event.kind, event.conversation(), event.number) {
-            (EventKind::MessageSent, Some(id), Some(number)) => {
-                let conversation = open_conversation(tx, ctx, id)?;
-                one_message(tx, ctx, &conversation, number)?
+/// What each of these callers may see of an event; nothing where it is not theirs. Who see the same share it. A message
+/// that cannot be opened is shown without its text.
+pub(super) fn show(tx: &mut dyn ReadTx, event: &Event, callers: &[Ctx]) -> Result<Vec<Option<Arc<LiveEvent>>>, Error> {
+    let Some(topic) = event.topic() else { return Ok(vec![None; callers.len()]) };
+    // Ends are shown once, where they happened; the copies on the desks are for finding them again.
+    if matches!(event.kind, EventKind::Closed | EventKind::Left) && !matches!(topic, Topic::Conversation(_)) {
+        return Ok(vec![None; callers.len()]);
+    }
+    let subject = Subject::of(tx, topic)?;
+    let plain = |mine| LiveEvent {
+        cursor: event.cursor(),
+        at: event.at,
+        topic: topic.to_string(),
+        kind: event.kind,
+        conversation: event.conversation(),
+        number: event.number,
+        mine,
+        message: None,
+    };
+    let message = (event.kind == EventKind::MessageSent).then(|| event.conversation().zip(event.number)).flatten();
+    let (mut theirs, mut others) = (None, None);
+    let mut shown = Vec::with_capacity(callers.len());
+    for ctx in callers {
+        let mine = event.actor == ctx.actor().as_ref();
+        shown.push(match message {
+            _ if !subject.is_open_to(ctx) && !planted(Bug::LiveUnchecked) => None,
+            // A view of a message is its reader's own.
+            Some((id, number)) => {
+                let message = readable(seen_message(tx, ctx, id, number))?.flatten();
+                Some(Arc::new(LiveEvent { message, ..plain(mine) }))
             }
-            _ => None,
-        };
-        shown.push(LiveEvent {
-            cursor: event.cursor(),
-            at: event.at,
-            topic: topic.to_string(),
-            kind: event.kind,
-            conversation: event.conversation(),
-            number: event.number,
-            mine: event.actor == me,
-            message,
+            None => {
+                let same = if mine { &mut theirs } else { &mut others };
+                Some(same.get_or_insert_with(|| Arc::new(plain(mine))).clone())
+            }
         });
     }
     Ok(shown)
+}
+
+fn seen_message(tx: &mut dyn ReadTx, ctx: &Ctx, id: ConversationId, number: i64) -> Result<Option<MessageView>, Error> {
+    let conversation = open_conversation(tx, ctx, id)?;
+    one_message(tx, ctx, &conversation, number)
 }
 
 /// Takes in what a host, this one or another, whispered.

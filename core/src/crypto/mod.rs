@@ -10,7 +10,7 @@
 //! - columns with personal text: [`SubjectKey::seal`], one key per subject, wrapped by [`KeyRing::wrap`];
 //! - equality search over sealed columns: [`KeyRing::blind`];
 //! - audit chain: [`sm3()`], checkpoints signed by [`KeyRing::sign`] and checked by [`verify`];
-//! - passwords: [`hash_password`]; sessions and tickets: [`Token`].
+//! - passwords: [`hash_password`]; second factors: [`totp_code`]; sessions and tickets: [`Token`].
 
 pub(crate) mod hash;
 mod keys;
@@ -18,6 +18,7 @@ pub(crate) mod password;
 mod seal;
 mod sign;
 mod token;
+pub(crate) mod totp;
 
 pub use hash::{hex, hmac_sm3, sm3, unhex};
 pub use keys::{KeyFileError, KeyFileProblem, KeyRing, MAX_EPOCH, WrappedKey};
@@ -28,6 +29,9 @@ pub use password::{
 pub use seal::{Place, SEAL_OVERHEAD_BYTES, SubjectKey, Suite};
 pub use sign::verify;
 pub use token::Token;
+#[cfg(feature = "testing")]
+pub use totp::secret_of_uri;
+pub use totp::{TOTP_DIGITS, TOTP_SECRET_BYTES, TOTP_STEP, TOTP_STEPS_AROUND, totp_code, totp_step};
 
 /// The one source of randomness of the core: ChaCha20, seeded by the host (from the operating system) or by a
 /// test (from a number). Nothing in core creates one.

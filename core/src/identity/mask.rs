@@ -27,22 +27,22 @@ pub fn mask_name(name: &str) -> String {
 /// The first 3 and last 4 characters: 220***********1234. Fewer than 15 characters (the old length) show nothing.
 #[must_use]
 pub fn mask_resident_id(id: &str) -> String {
-    ends(id, 15)
+    ends(id, 15, 3, 4)
 }
 
 /// The first 3 and last 4 digits: 138****1234. Fewer than 11 characters show nothing.
 #[must_use]
 pub fn mask_phone(phone: &str) -> String {
-    ends(phone, 11)
+    ends(phone, 11, 3, 4)
 }
 
-/// Shows 3 characters in front and 4 at the end, one star for each between; `****` below `least` characters.
-fn ends(text: &str, least: usize) -> String {
+/// Shows `front` characters in front and `back` at the end, one star for each between; `****` below `least` characters.
+pub(super) fn ends(text: &str, least: usize, front: usize, back: usize) -> String {
     let length = text.chars().count();
     if length < least {
         return "****".to_owned();
     }
-    let hidden = 3..length - if planted(Bug::MaskShort) { 8 } else { 4 };
+    let hidden = front..length - if planted(Bug::MaskShort) { 2 * back } else { back };
     text.chars().enumerate().map(|(at, c)| if hidden.contains(&at) { '*' } else { c }).collect()
 }
 

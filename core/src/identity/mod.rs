@@ -1,4 +1,4 @@
-//! Identifiers of taxpayers and authorities, and how they are masked.
+//! People and enterprises: their identifiers and how they are masked, real names, relations, rosters, the officer's card.
 //!
 //! An identifier is made by `parse` and by nothing else (deserialising parses too), so a value of one of these
 //! types is always well formed: right length, characters, check digits, date. Whether it was ever issued only its
@@ -7,20 +7,42 @@
 //! [`Masked`] where a reader may see only the mask.
 
 mod authority_code;
+mod card;
+mod former_number;
+mod import;
 mod mask;
+mod number;
 mod phone;
+mod real_name;
+mod relation;
 pub(crate) mod resident_id;
+mod roster;
 pub(crate) mod subject;
 mod taxpayer;
 pub(crate) mod uscc;
 
 pub use authority_code::AuthorityCode;
+pub use card::{CardHolder, CardOfficer, CardRealName, CardRoster, Fact, OfficerCard, RevealOnCard, Unknown, card_of, reveal_on_card};
+pub use former_number::{FormerNumber, NewFormerNumber, record_former_numbers};
+pub use import::{
+    BeginImport, ImportBatch, ImportBegun, ImportRow, ImportedRow, Listed, RowVerdict, TakeBack, Verdict, attempt_of, begin_import,
+    examine_import, import_taxpayers, imported_rows, lines_to_take_back, take_back,
+};
+use mask::ends;
 pub use mask::{Mask, Masked, PersonName, mask_name, mask_phone, mask_resident_id};
+pub(crate) use number::mask_number;
+pub use number::{Number, NumberKind};
 pub use phone::MobilePhone;
+pub use real_name::{CaptureChannel, NewRealName, RealName, RealNameLevel, RealNameState, record_real_names};
+pub(crate) use relation::either;
+pub use relation::{
+    NewRelation, Relation, RelationReleased, RelationView, ReleaseRelation, Role, record_relations, relations, release_relation,
+};
 pub use resident_id::ResidentId;
+pub use roster::{NewRosterEntry, Roster, RosterEntry, record_roster};
 pub use subject::SubjectKeyRow;
 pub use taxpayer::{NewTaxpayer, PersonalField, RevealTaxpayer, Revealed, Taxpayer, TaxpayerCard, TaxpayerKind, enrol, reveal, view};
-pub(crate) use taxpayer::{find_by_number, masked_name};
+pub(crate) use taxpayer::{find_by_number, indexes_of, masked_name};
 pub use uscc::Uscc;
 
 /// An identifier that is not well formed: which kind, what is wrong and where. Repeats nothing of the input.
@@ -49,6 +71,21 @@ pub enum IdentifierKind {
     /// 税务机关代码, see [`AuthorityCode`].
     #[error("tax authority code")]
     AuthorityCode,
+    /// 纳税人识别号 of 15, 17 or 20 characters, see [`NumberKind::TaxpayerNo`].
+    #[error("taxpayer number")]
+    TaxpayerNo,
+    /// 护照, see [`NumberKind::Passport`].
+    #[error("passport number")]
+    Passport,
+    /// 港澳居民来往内地通行证, see [`NumberKind::HongKongMacaoPermit`].
+    #[error("travel permit of a Hong Kong or Macao resident")]
+    HongKongMacaoPermit,
+    /// 台湾居民来往大陆通行证, see [`NumberKind::TaiwanPermit`].
+    #[error("travel permit of a Taiwan resident")]
+    TaiwanPermit,
+    /// 外国人永久居留身份证, see [`NumberKind::ForeignResidence`].
+    #[error("permanent residence card of a foreigner")]
+    ForeignResidence,
     /// 姓名, see [`PersonName`].
     #[error("name of a person")]
     PersonName,

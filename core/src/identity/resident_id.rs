@@ -34,6 +34,11 @@ pub(crate) fn check_character(first: &[u8; 17]) -> u8 {
     CHECK[(sum % 11) as usize]
 }
 
+/// Whether the first two digits are those of a province.
+pub(super) fn in_a_province(digits: &[u8]) -> bool {
+    digits.get(..2).is_some_and(|two| PROVINCES.iter().any(|&province| u32::from(province) == number(two)))
+}
+
 /// The number that digits write.
 fn number(digits: &[u8]) -> u32 {
     digits.iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0'))
@@ -52,7 +57,7 @@ impl ResidentId {
             b'x' | b'X' if at == 18 => Some(b'X'),
             _ => None,
         })?;
-        if !PROVINCES.iter().any(|&province| u32::from(province) == number(&id[..2])) {
+        if !in_a_province(&id) {
             return Err(IdentifierProblem::Region { at: 1 });
         }
         if birth_date(&id).is_none() {

@@ -3,10 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AuthorityCode, Mask, MobilePhone, PersonName, ResidentId, Uscc, subject};
+use super::{AuthorityCode, Mask, MobilePhone, Number, NumberKind, PersonName, subject};
 use crate::access::{AuthorityPath, Term, Unchecked, check, path_of};
 use crate::clock::Timestamp;
-use crate::crypto::{Place, SubjectKey};
+use crate::crypto::{KeyRing, Place, SubjectKey};
 use crate::ctx::Ctx;
 use crate::error::{self, Error, Problem};
 use crate::id::TaxpayerId;
@@ -21,6 +21,28 @@ words! {
         Person = "person",
         /// 企业、个体工商户 and other organisations.
         Enterprise = "enterprise",
+    }
+}
+
+impl TaxpayerKind {
+    /// The register whose number nearly all of them have.
+    pub const fn usual_number(self) -> NumberKind {
+        match self {
+            Self::Person => NumberKind::ResidentId,
+            Self::Enterprise => NumberKind::Uscc,
+        }
+    }
+
+    /// Whether one of them may be known by a number of this register. A sole trader (个体工商户) from before the unified code
+    /// is known by a taxpayer number, which may be the resident id itself.
+    pub const fn may_have(self, number: NumberKind) -> bool {
+        match number {
+            NumberKind::ResidentId | NumberKind::TaxpayerNo => true,
+            NumberKind::Uscc => matches!(self, Self::Enterprise),
+            NumberKind::Passport | NumberKind::HongKongMacaoPermit | NumberKind::TaiwanPermit | NumberKind::ForeignResidence => {
+                matches!(self, Self::Person)
+            }
+        }
     }
 }
 
@@ -56,6 +78,8 @@ record! {
         external_id: Option<String>,
         /// Counts updates.
         version: i64,
+        /// Which register the number is from; absent where it is the usual one: the resident id, the unified code.
+        number_kind: Option<NumberKind>,
     }
     key(id);
     version version;
@@ -73,7 +97,21 @@ impl Taxpayer {
         Place { table: Self::TABLE.name, column, row: id.as_bytes() }
     }
 
-    fn open(&self, key: &SubjectKey, field: PersonalField) -> Result<Option<String>, Error> {
+    pub(super) fn seal(ctx: &Ctx, key: &SubjectKey, id: TaxpayerId, field: PersonalField, text: &str) -> Vec<u8> {
+        ctx.with_rng(|rng| key.seal(ctx.keys().suite(), rng, Self::place(field.as_str(), &id), text.as_bytes()))
+    }
+
+    /// What others see of a field. Names and credit codes of enterprises are public (企业信息公示暂行条例).
+    pub(super) fn masked(&self, field: PersonalField, text: &str) -> String {
+        match (field, self.kind) {
+            (PersonalField::Name, TaxpayerKind::Enterprise) => text.to_owned(),
+            (PersonalField::Name, TaxpayerKind::Person) => super::mask_name(text),
+            (PersonalField::Number, kind) => super::mask_number(self.number_kind.unwrap_or(kind.usual_number()), text),
+            (PersonalField::Phone, _) => MobilePhone::parse(text).map_or_else(|_| "***".into(), |p| p.masked()),
+        }
+    }
+
+    pub(super) fn open(&self, key: &SubjectKey, field: PersonalField) -> Result<Option<String>, Error> {
         let sealed = match field {
             PersonalField::Name => Some(&self.name),
             PersonalField::Number => Some(&self.number),
@@ -107,8 +145,11 @@ pub struct NewTaxpayer {
     pub kind: TaxpayerKind,
     /// Name.
     pub name: String,
-    /// Resident id of a person, unified social credit code of an enterprise.
+    /// Resident id of a person, unified social credit code of an enterprise, or what `number_kind` says.
     pub number: String,
+    /// Which register the number is from: of a person without a resident id, of an enterprise without a unified code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number_kind: Option<NumberKind>,
     /// Mobile phone.
     pub phone: Option<String>,
     /// The authority in charge.
@@ -129,6 +170,7 @@ impl NewTaxpayer {
             kind: TaxpayerKind::Person,
             name,
             number,
+            number_kind: None,
             phone: None,
             authority,
             synthetic: false,
@@ -145,7 +187,7 @@ pub fn enrol(tx: &mut dyn Tx, ctx: &Ctx, rows: &[NewTaxpayer]) -> Result<u64, Er
     let mut numbers = std::collections::HashSet::new();
     for (i, new) in rows.iter().enumerate() {
         let applicant = examine(tx, ctx, i, new)?;
-        if tx.find_by::<Taxpayer>(Taxpayer::BY_NUMBER, (applicant.number_index,))?.is_none() && numbers.insert(applicant.number_index) {
+        if find_by_number(tx, &[applicant.number_index])?.is_none() && numbers.insert(applicant.number_index) {
             fresh.push(applicant);
         }
     }
@@ -163,46 +205,50 @@ pub fn enrol(tx: &mut dyn Tx, ctx: &Ctx, rows: &[NewTaxpayer]) -> Result<u64, Er
 }
 
 /// A row of a list, found good.
-struct Applicant<'a> {
-    new: &'a NewTaxpayer,
-    name: String,
-    number: String,
-    number_index: [u8; 16],
-    phone: Option<MobilePhone>,
-    authority: AuthorityPath,
+pub(super) struct Applicant<'a> {
+    pub(super) new: &'a NewTaxpayer,
+    pub(super) name: String,
+    number: Number,
+    pub(super) number_index: [u8; 16],
+    pub(super) phone: Option<MobilePhone>,
+    pub(super) authority: AuthorityPath,
 }
 
-fn examine<'a>(tx: &mut dyn Tx, ctx: &Ctx, i: usize, new: &'a NewTaxpayer) -> Result<Applicant<'a>, Error> {
+pub(super) fn examine<'a>(tx: &mut dyn ReadTx, ctx: &Ctx, i: usize, new: &'a NewTaxpayer) -> Result<Applicant<'a>, Error> {
     let at = |field: &str, problem: Problem| Error::invalid(format!("rows[{i}].{field}"), problem);
     let malformed = |field: &str, e: super::IdentifierError| at(field, Problem::Malformed(e.to_string()));
-    let (name, number) = match new.kind {
-        TaxpayerKind::Person => (
-            PersonName::parse(&new.name).map_err(|e| malformed("name", e))?.as_str().to_owned(),
-            ResidentId::parse(&new.number).map_err(|e| malformed("number", e))?.as_str().to_owned(),
-        ),
-        TaxpayerKind::Enterprise => (
-            error::text("name", &new.name, limits::NAME_CHARS_MAX)?,
-            Uscc::parse(&new.number).map_err(|e| malformed("number", e))?.as_str().to_owned(),
-        ),
+    let name = match new.kind {
+        TaxpayerKind::Person => PersonName::parse(&new.name).map_err(|e| malformed("name", e))?.as_str().to_owned(),
+        TaxpayerKind::Enterprise => error::text("name", &new.name, limits::NAME_CHARS_MAX)?,
     };
+    let number_kind = new.number_kind.unwrap_or(new.kind.usual_number());
+    let number = Number::parse(number_kind, &new.number).map_err(|e| malformed("number", e))?;
+    if !new.kind.may_have(number.kind()) {
+        let kind = number.kind().as_str();
+        return Err(at("number_kind", Problem::Malformed(format!("a {} has no {kind}", new.kind.as_str()))));
+    }
     let phone = new.phone.as_deref().map(MobilePhone::parse).transpose().map_err(|e| malformed("phone", e))?;
-    let number_index = ctx.keys().blind("taxpayer.number", &number);
+    for (field, id) in [("registration_seq", &new.registration_seq), ("external_id", &new.external_id)] {
+        let checked = id.as_deref().map(|id| error::text("id", id, limits::EXTERNAL_ID_CHARS_MAX)).transpose();
+        checked.map_err(|e| if let Error::Invalid { problem, .. } = e { at(field, problem) } else { e })?;
+    }
+    let number_index = index_of(ctx.keys(), &number);
     let authority = path_of(tx, new.authority).map_err(|_| at("authority", Problem::Unknown("authority")))?;
     Ok(Applicant { new, name, number, number_index, phone, authority })
 }
 
-fn enrol_one(tx: &mut dyn Tx, ctx: &Ctx, applicant: &Applicant<'_>, ordinal: i64) -> Result<(), Error> {
+pub(super) fn enrol_one(tx: &mut dyn Tx, ctx: &Ctx, applicant: &Applicant<'_>, ordinal: i64) -> Result<TaxpayerId, Error> {
     let Applicant { new, name, number, number_index, phone, authority } = applicant;
     let id = TaxpayerId::from_uuid(ctx.new_uuid());
     let key = subject::create(tx, ctx, id.uuid())?;
-    let seal = |column, text: &str| ctx.with_rng(|rng| key.seal(ctx.keys().suite(), rng, Taxpayer::place(column, &id), text.as_bytes()));
+    let seal = |field, text: &str| Taxpayer::seal(ctx, &key, id, field, text);
     tx.add(&Taxpayer {
         id,
         kind: new.kind,
-        name: seal("name", name),
-        number: seal("number", number),
+        name: seal(PersonalField::Name, name),
+        number: seal(PersonalField::Number, number.as_str()),
         number_index: *number_index,
-        phone: phone.as_ref().map(|p| seal("phone", p.as_str())),
+        phone: phone.as_ref().map(|p| seal(PersonalField::Phone, p.as_str())),
         phone_index: phone.as_ref().map(|p| ctx.keys().blind("taxpayer.phone", p.as_str()).to_vec()),
         authority: authority.clone(),
         enrolled_at: ctx.now(),
@@ -211,8 +257,9 @@ fn enrol_one(tx: &mut dyn Tx, ctx: &Ctx, applicant: &Applicant<'_>, ordinal: i64
         registration_seq: new.registration_seq.clone(),
         external_id: new.external_id.clone(),
         version: 0,
+        number_kind: Some(number.kind()).filter(|kind| *kind != new.kind.usual_number()),
     })?;
-    Ok(())
+    Ok(id)
 }
 
 /// A taxpayer's card, personal data masked.
@@ -235,10 +282,55 @@ pub struct TaxpayerCard {
     pub synthetic: bool,
 }
 
-/// The taxpayer with this blind index of a number.
-pub(crate) fn find_by_number(tx: &mut dyn ReadTx, index: [u8; 16]) -> Result<Option<TaxpayerId>, Error> {
-    let found = tx.find_by::<Taxpayer>(Taxpayer::BY_NUMBER, (index,))?;
-    Ok(found.map(|t| t.trust("the host itself looks up whom it enrolled").into_inner().id))
+/// The blind index of a number.
+pub(super) fn index_of(keys: &KeyRing, number: &Number) -> [u8; 16] {
+    keys.blind("taxpayer.number", &number.indexed())
+}
+
+/// Blind indexes of all that a number as typed can be.
+pub(crate) fn indexes_of(keys: &KeyRing, typed: &str) -> Vec<[u8; 16]> {
+    let mut read: Vec<Number> = NumberKind::ALL.iter().filter_map(|kind| Number::parse(*kind, typed.trim()).ok()).collect();
+    read.dedup();
+    read.iter().map(|number| index_of(keys, number)).collect()
+}
+
+/// The one taxpayer with any of these blind indexes of a number, in use or from before. Registers number alike: where the
+/// same digits are a passport of one and a permit of another, nobody is found, rather than the wrong one.
+pub(crate) fn find_by_number(tx: &mut dyn ReadTx, indexes: &[[u8; 16]]) -> Result<Option<TaxpayerId>, Error> {
+    let mut one = None;
+    for index in indexes {
+        let holder = match tx.find_by::<Taxpayer>(Taxpayer::BY_NUMBER, (*index,))? {
+            Some(found) => Some(found.trust("the host itself looks up whom it enrolled").into_inner().id),
+            None => super::former_number::holder(tx, *index)?,
+        };
+        if one.is_some() && holder.is_some() && holder != one {
+            return Ok(None);
+        }
+        one = one.or(holder);
+    }
+    Ok(one)
+}
+
+/// Whom a number as typed means, in use or from before; for rules that write down what outside systems say of people.
+pub(super) fn holder_of(tx: &mut dyn ReadTx, ctx: &Ctx, typed: &str) -> Result<Option<TaxpayerId>, Error> {
+    let indexes = indexes_of(ctx.keys(), typed);
+    find_by_number(tx, &indexes)
+}
+
+fn of_kind(tx: &mut dyn ReadTx, ctx: &Ctx, typed: &str, kind: TaxpayerKind) -> Result<Option<TaxpayerId>, Error> {
+    let Some(id) = holder_of(tx, ctx, typed)? else { return Ok(None) };
+    let found = tx.find::<Taxpayer>((id,))?.map(|t| t.trust("its kind, for a rule that was given its number").into_inner());
+    Ok(found.filter(|t| t.kind == kind).map(|t| t.id))
+}
+
+/// The person whom a number as typed means.
+pub(super) fn person_of(tx: &mut dyn ReadTx, ctx: &Ctx, typed: &str) -> Result<Option<TaxpayerId>, Error> {
+    of_kind(tx, ctx, typed, TaxpayerKind::Person)
+}
+
+/// The enterprise that a number as typed means.
+pub(super) fn enterprise_of(tx: &mut dyn ReadTx, ctx: &Ctx, typed: &str) -> Result<Option<TaxpayerId>, Error> {
+    of_kind(tx, ctx, typed, TaxpayerKind::Enterprise)
 }
 
 /// A taxpayer's card.
@@ -250,8 +342,7 @@ pub fn view(tx: &mut dyn ReadTx, ctx: &Ctx, id: TaxpayerId) -> Result<TaxpayerCa
 
 pub(crate) fn card(tx: &mut dyn ReadTx, ctx: &Ctx, taxpayer: &Taxpayer) -> Result<TaxpayerCard, Error> {
     let key = subject::key_of(tx, ctx, taxpayer.id.uuid())?;
-    let shown =
-        |field| -> Result<Option<String>, Error> { Ok(taxpayer.open(&key, field)?.map(|text| masked(taxpayer.kind, field, &text))) };
+    let shown = |field| -> Result<Option<String>, Error> { Ok(taxpayer.open(&key, field)?.map(|text| taxpayer.masked(field, &text))) };
     Ok(TaxpayerCard {
         id: taxpayer.id,
         kind: taxpayer.kind,
@@ -263,23 +354,13 @@ pub(crate) fn card(tx: &mut dyn ReadTx, ctx: &Ctx, taxpayer: &Taxpayer) -> Resul
     })
 }
 
-fn masked(kind: TaxpayerKind, field: PersonalField, text: &str) -> String {
-    match (field, kind) {
-        // Names and credit codes of enterprises are public (企业信息公示暂行条例).
-        (PersonalField::Name | PersonalField::Number, TaxpayerKind::Enterprise) => text.to_owned(),
-        (PersonalField::Name, TaxpayerKind::Person) => super::mask_name(text),
-        (PersonalField::Number, TaxpayerKind::Person) => super::mask_resident_id(text),
-        (PersonalField::Phone, _) => MobilePhone::parse(text).map_or_else(|_| "***".into(), |p| p.masked()),
-    }
-}
-
 /// The taxpayer's name as others see it: masked for persons.
 pub(crate) fn masked_name(tx: &mut dyn ReadTx, ctx: &Ctx, id: TaxpayerId) -> Result<String, Error> {
     let found: Option<Unchecked<Taxpayer>> = tx.find::<Taxpayer>((id,))?;
     let taxpayer =
         found.ok_or(Error::NotFound { what: "taxpayer" })?.trust("whoever may see the conversation may see the masked name").into_inner();
     let key = subject::key_of(tx, ctx, id.uuid())?;
-    Ok(taxpayer.open(&key, PersonalField::Name)?.map(|name| masked(taxpayer.kind, PersonalField::Name, &name)).unwrap_or_default())
+    Ok(taxpayer.open(&key, PersonalField::Name)?.map(|name| taxpayer.masked(PersonalField::Name, &name)).unwrap_or_default())
 }
 
 /// Asks for one field unmasked.

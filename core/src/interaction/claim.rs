@@ -66,8 +66,9 @@ pub fn claim(tx: &mut dyn Tx, ctx: &Ctx, cmd: Claim) -> Result<Claimed, Error> {
     let taken = Conversation { state: ConversationState::Active, officer: Some(me), claimed_at: Some(at), active_at: at, ..first.clone() };
     tx.replace(&first, taken)?;
     agenda::set(tx, ctx, TimerKind::ConversationIdle, first.id.uuid(), now.plus(limits::CONVERSATION_IDLE))?;
-    journal::record(tx, ctx, Topic::Conversation(first.id), EventKind::Claimed, Some(first.id), None)?;
+    // The desk first: whoever follows it finds the conversation, and all that happens in it from here on.
     journal::record(tx, ctx, Topic::Officer(me), EventKind::Claimed, Some(first.id), None)?;
+    journal::record(tx, ctx, Topic::Conversation(first.id), EventKind::Claimed, Some(first.id), None)?;
     journal::record(tx, ctx, Topic::Line(line.id), EventKind::LineMoved, None, None)?;
     Ok(Claimed { conversation: first.id, ticket: first.ticket })
 }

@@ -86,8 +86,9 @@ pub fn enter(tx: &mut dyn Tx, ctx: &Ctx, cmd: Enter) -> Result<Entered, Error> {
         external_id: None,
         version: 0,
     })?;
-    journal::record(tx, ctx, Topic::Conversation(id), EventKind::Entered, Some(id), None)?;
+    // The desk first: whoever follows it finds the conversation, and all that happens in it from here on.
     journal::record(tx, ctx, Topic::Taxpayer(taxpayer), EventKind::Entered, Some(id), None)?;
+    journal::record(tx, ctx, Topic::Conversation(id), EventKind::Entered, Some(id), None)?;
     journal::record(tx, ctx, Topic::Line(line.id), EventKind::LineMoved, None, None)?;
     Ok(Entered { conversation: id, ticket })
 }

@@ -41,6 +41,12 @@ mod tests {
         assert_eq!(estimate(0, 3, &[]), Estimate { low_s: 0, high_s: 0, officers: 3, sample: 0 });
     }
 
+    #[test]
+    fn the_band_is_the_middle_and_the_slow_end() {
+        let handled: Vec<Duration> = (1..=20).map(|minutes| Duration::from_secs(60 * minutes)).collect();
+        assert_eq!(estimate(3, 2, &handled), Estimate { low_s: 2 * 11 * 60, high_s: 2 * 19 * 60, officers: 2, sample: 20 });
+    }
+
     proptest! {
         #[test]
         fn more_people_never_wait_less_and_more_officers_never_make_them_wait_longer(

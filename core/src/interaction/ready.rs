@@ -14,7 +14,7 @@ use crate::store::{Change, Column, Projection, ReadTx, Reads, Record, Row, Store
 type Order = (i64, i64);
 
 /// The waiting conversations of every line.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct ReadyLines {
     lines: HashMap<LineId, BTreeMap<Order, ConversationId>>,
     /// Where each waiting conversation stands, to find it again when its row has moved on.
@@ -90,6 +90,10 @@ impl Projection for ReadyLines {
     fn rebuild(&mut self, tx: &mut dyn ReadTx) -> Result<(), Error> {
         *self = Self::default();
         for_each_waiting(tx, |c| self.set(c))
+    }
+
+    fn copy(&self) -> Box<dyn Projection> {
+        Box::new(self.clone())
     }
 
     fn follow(&mut self, event: &Event, tx: &mut dyn ReadTx) -> Result<(), Error> {

@@ -88,7 +88,7 @@ fn text(value: Value) -> Written {
     match value {
         Value::Null => Written::Null(()),
         Value::Int(i) => Written::Int(i),
-        Value::Text(s) => Written::Text(s),
+        Value::Text(s) => Written::Text(s.into()),
         Value::Bytes(b) => Written::Bytes { hex: hash::hex(&b) },
     }
 }
@@ -98,8 +98,8 @@ fn value(table: &Table, i: usize, text: Written) -> Option<Value> {
     match (text, column.kind) {
         (Written::Null(()), _) if column.nullable => Some(Value::Null),
         (Written::Int(i), Kind::Int) => Some(Value::Int(i)),
-        (Written::Text(s), Kind::Text) => Some(Value::Text(s)),
-        (Written::Bytes { hex }, Kind::Bytes) => hash::unhex(&hex).map(Value::Bytes),
+        (Written::Text(s), Kind::Text) => Some(Value::Text(s.into())),
+        (Written::Bytes { hex }, Kind::Bytes) => hash::unhex(&hex).map(|bytes| Value::Bytes(bytes.into())),
         _ => None,
     }
 }

@@ -25,15 +25,35 @@ pub struct Migration {
 }
 
 /// Every migration, oldest first. The files are in `migrations/` at the top of the repository.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "foundation",
-    sqlite: include_str!("../../../migrations/0001_foundation.sql"),
-    postgres: concat!(
-        include_str!("../../../migrations/0001_foundation.sql"),
-        include_str!("../../../migrations/0001_foundation.postgres.sql")
-    ),
-}];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "foundation",
+        sqlite: include_str!("../../../migrations/0001_foundation.sql"),
+        postgres: concat!(
+            include_str!("../../../migrations/0001_foundation.sql"),
+            include_str!("../../../migrations/0001_foundation.postgres.sql")
+        ),
+    },
+    Migration {
+        version: 2,
+        name: "calendar",
+        sqlite: include_str!("../../../migrations/0002_calendar.sql"),
+        postgres: include_str!("../../../migrations/0002_calendar.sql"),
+    },
+    Migration {
+        version: 3,
+        name: "staff_sign_in",
+        sqlite: include_str!("../../../migrations/0003_staff_sign_in.sql"),
+        postgres: include_str!("../../../migrations/0003_staff_sign_in.sql"),
+    },
+    Migration {
+        version: 4,
+        name: "people",
+        sqlite: include_str!("../../../migrations/0004_people.sql"),
+        postgres: include_str!("../../../migrations/0004_people.sql"),
+    },
+];
 
 /// The newest schema version this program knows.
 pub fn newest() -> i64 {
@@ -77,7 +97,7 @@ pub(crate) fn migrate<C: SqlConn>(
             let row = [
                 Value::Int(migration.version),
                 Value::Text(migration.name.into()),
-                Value::Bytes(hash::sm3(&[sql.as_bytes()]).to_vec()),
+                Value::Bytes(hash::sm3(&[sql.as_bytes()]).as_slice().into()),
                 Value::Int(now.micros()),
             ];
             let insert =

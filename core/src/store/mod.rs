@@ -48,7 +48,7 @@ pub use signal::Signal;
 pub use ticket::{Answer, Ticket, ticket};
 pub use typed::Page;
 pub(crate) use typed::{Reads, Writes, stretch};
-pub use value::{Kind, Row, Value};
+pub use value::{Bytes, Kind, Row, Value};
 
 use crate::error::Error;
 

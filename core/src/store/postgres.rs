@@ -422,8 +422,8 @@ fn give_hints(inner: &Inner) {
             }
             Hint::Whisper(note) => note,
         };
-        let told =
-            connection(inner, &mut slot).and_then(|c| c.execute("SELECT pg_notify('zhengna', $1)", &[&Value::Text(payload)], "notify"));
+        let told = connection(inner, &mut slot)
+            .and_then(|c| c.execute("SELECT pg_notify('zhengna', $1)", &[&Value::Text(payload.into())], "notify"));
         if let Err(e) = told {
             // Only a hint: others look at the journal by themselves a moment later.
             tracing::warn!(error = %e, "hint not given");
@@ -562,8 +562,8 @@ impl SqlConn for PgConn {
 fn value(row: &postgres::Row, i: usize, column: &Column) -> StoreResult<Value> {
     let found = match column.kind {
         Kind::Int => row.try_get::<_, Option<i64>>(i).map(|v| v.map(Value::Int)),
-        Kind::Text => row.try_get::<_, Option<String>>(i).map(|v| v.map(Value::Text)),
-        Kind::Bytes => row.try_get::<_, Option<Vec<u8>>>(i).map(|v| v.map(Value::Bytes)),
+        Kind::Text => row.try_get::<_, Option<&str>>(i).map(|v| v.map(|text| Value::Text(text.into()))),
+        Kind::Bytes => row.try_get::<_, Option<&[u8]>>(i).map(|v| v.map(|bytes| Value::Bytes(bytes.into()))),
     };
     found.map(|v| v.unwrap_or(Value::Null)).map_err(|e| StoreError::Corrupt(format!("{}: {e}", column.name)))
 }
@@ -574,8 +574,8 @@ impl ToSql for Value {
             (Self::Null, _) => Ok(IsNull::Yes),
             (Self::Int(i), &Type::INT8) => i.to_sql(ty, out),
             (Self::Int(i), &Type::INT4) => i32::try_from(*i)?.to_sql(ty, out),
-            (Self::Text(s), &Type::TEXT | &Type::VARCHAR) => s.to_sql(ty, out),
-            (Self::Bytes(b), &Type::BYTEA) => b.to_sql(ty, out),
+            (Self::Text(s), &Type::TEXT | &Type::VARCHAR) => s.as_str().to_sql(ty, out),
+            (Self::Bytes(b), &Type::BYTEA) => b.as_slice().to_sql(ty, out),
             (value, ty) => Err(format!("a {value:?} does not fit a column of type {ty}").into()),
         }
     }

@@ -55,6 +55,8 @@ pub trait Projection: Any + Send + Sync {
     }
     /// Starts again from the rows.
     fn rebuild(&mut self, tx: &mut dyn ReadTx) -> Result<(), Error>;
+    /// Another one of the same content.
+    fn copy(&self) -> Box<dyn Projection>;
     /// Takes in what another host wrote: reads again the rows that `event` speaks of.
     fn follow(&mut self, event: &Event, tx: &mut dyn ReadTx) -> Result<(), Error>;
     /// Compares itself with one of its kind that was just rebuilt; one line per difference, none when it is right.
@@ -71,6 +73,11 @@ impl Projections {
     /// An empty set of the given kinds.
     pub fn new(make: MakeProjections) -> Self {
         Self(make())
+    }
+
+    /// Another set of the same content.
+    pub fn copy(&self) -> Self {
+        Self(self.0.iter().map(|p| p.copy()).collect())
     }
 
     /// The projection of type `P`, where the core has one.

@@ -119,30 +119,30 @@ impl Field for Timestamp {
 impl Field for String {
     const KIND: Kind = Kind::Text;
     fn encode(&self) -> Value {
-        Value::Text(self.clone())
+        Value::Text(self.as_str().into())
     }
     fn decode(value: Value) -> Option<Self> {
-        if let Value::Text(s) = value { Some(s) } else { None }
+        if let Value::Text(s) = value { Some(s.into()) } else { None }
     }
 }
 
 impl Field for Vec<u8> {
     const KIND: Kind = Kind::Bytes;
     fn encode(&self) -> Value {
-        Value::Bytes(self.clone())
+        Value::Bytes(self.as_slice().into())
     }
     fn decode(value: Value) -> Option<Self> {
-        if let Value::Bytes(b) = value { Some(b) } else { None }
+        if let Value::Bytes(b) = value { Some(b.into_vec()) } else { None }
     }
 }
 
 impl<const N: usize> Field for [u8; N] {
     const KIND: Kind = Kind::Bytes;
     fn encode(&self) -> Value {
-        Value::Bytes(self.to_vec())
+        Value::Bytes(self.as_slice().into())
     }
     fn decode(value: Value) -> Option<Self> {
-        if let Value::Bytes(b) = value { b.try_into().ok() } else { None }
+        if let Value::Bytes(b) = value { b.as_slice().try_into().ok() } else { None }
     }
 }
 
@@ -371,7 +371,7 @@ macro_rules! words {
         }
         impl $crate::store::Field for $Name {
             const KIND: $crate::store::Kind = $crate::store::Kind::Text;
-            fn encode(&self) -> $crate::store::Value { $crate::store::Value::Text(self.as_str().to_owned()) }
+            fn encode(&self) -> $crate::store::Value { $crate::store::Value::Text(self.as_str().into()) }
             fn decode(value: $crate::store::Value) -> Option<Self> {
                 if let $crate::store::Value::Text(s) = value { Self::parse(&s) } else { None }
             }

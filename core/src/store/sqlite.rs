@@ -61,13 +61,8 @@ impl SqliteStore {
         let mut writer = SqliteConn::open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
         let applied = migrate::migrate(&mut writer, now, |conn, sql| conn.0.execute_batch(sql).map_err(|e| error(&e, "schema_migration")))?;
         let mut tentative = Projections::new(make);
-        let mut published = Projections::new(make);
-        {
-            let mut tx = SqlTx::new(&mut writer, None, Projected::Absent);
-            tentative.rebuild(&mut tx)?;
-            published.rebuild(&mut tx)?;
-        }
-        let shared = Arc::new(Shared { published: Published::new(published), signal: Signal::default() });
+        tentative.rebuild(&mut SqlTx::new(&mut writer, None, Projected::Absent))?;
+        let shared = Arc::new(Shared { published: Published::new(tentative.copy()), signal: Signal::default() });
         let queue = Arc::new(Queue::default());
         let thread = std::thread::Builder::new()
             .name("zhengna-writer".into())
@@ -671,8 +666,8 @@ fn value(found: ValueRef<'_>, column: &Column, i: usize) -> rusqlite::Result<Val
     match (found, column.kind) {
         (ValueRef::Null, _) => Ok(Value::Null),
         (ValueRef::Integer(n), Kind::Int) => Ok(Value::Int(n)),
-        (ValueRef::Text(t), Kind::Text) => Ok(Value::Text(std::str::from_utf8(t)?.to_owned())),
-        (ValueRef::Blob(b), Kind::Bytes) => Ok(Value::Bytes(b.to_vec())),
+        (ValueRef::Text(t), Kind::Text) => Ok(Value::Text(std::str::from_utf8(t)?.into())),
+        (ValueRef::Blob(b), Kind::Bytes) => Ok(Value::Bytes(b.into())),
         (other, _) => Err(rusqlite::Error::InvalidColumnType(i, column.name.into(), other.data_type())),
     }
 }

@@ -109,7 +109,7 @@ pub(crate) trait Reads: RawRead {
     fn list<R: Record>(&mut self, scope: &Scope, page: Page) -> Result<Vec<R>, Error> {
         let postings = R::TABLE.scope.ok_or_else(|| StoreError::Backend(format!("{} is not listed by scope", R::TABLE.name)))?;
         let limit = page.limit.min(limits::PAGE_ROWS_MAX);
-        let after = page.after.map(|(at, id)| vec![at.encode(), Value::Bytes(id.as_bytes().to_vec())]);
+        let after = page.after.map(|(at, id)| vec![at.encode(), Value::Bytes(id.as_bytes().as_slice().into())]);
         let mut found: Vec<(Value, Value)> = Vec::new();
         for term in scope.terms() {
             let range = Range { index: None, prefix: vec![term.encode()], after: after.clone(), until: None, reverse: true, limit };

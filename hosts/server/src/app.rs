@@ -21,8 +21,8 @@ use crate::{api, stack};
 /// Password hashing takes 19 MiB and a core for tens of milliseconds: this many at once.
 const SIGN_INS_AT_ONCE: usize = 2;
 
-/// Readers that are taken without a slot: by the keeper, and by the hub.
-const READERS_ELSEWHERE: usize = 2;
+/// Readers that are taken without a slot: by the keeper, and by the hub, which reads events and looks at sessions.
+const READERS_ELSEWHERE: usize = 3;
 
 /// Who is counted by a rate: a person, or an address before sign-in.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -144,8 +144,9 @@ impl App {
         self.blocking(&self.0.reads, read).await
     }
 
-    /// A read of a row or two that is asked all the time: on the spot where the rows are in this process and readers are
-    /// free, because handing it to another thread and back costs more than the read; else like [`App::read`].
+    /// A read of a few rows, or of one stretch of them, that is asked all the time: on the spot where the rows are in this
+    /// process and readers are free, because handing it to another thread and back costs more than the read; else like
+    /// [`App::read`]. Not for lists whose rows stand all over the disk.
     pub async fn glance<R: Send + 'static>(&self, read: impl FnOnce(&Core) -> Result<R, Error> + Send + 'static) -> Result<R, Problem> {
         let at_once = !self.0.core.store().shared() && self.0.reads.available_permits() > READERS_ELSEWHERE;
         if at_once && let Ok(_slot) = self.0.reads.try_acquire() {

@@ -17,6 +17,7 @@ use serde_json::json;
 use crate::body::JsonLimits;
 use crate::listener::ListenerLimits;
 use crate::logs::LogFormat;
+use crate::network::Networks;
 use crate::rate::Rate;
 
 /// The variable that names the file when `--config` does not.
@@ -35,6 +36,7 @@ enum Kind {
     LogFormat,
     LogFilter,
     Url,
+    Networks,
     /// A whole number within bounds, both included.
     Number(u64, u64),
 }
@@ -72,6 +74,18 @@ const KEYS: &[Key] = &[
     key("checkpoint_file", Kind::File, "zhengna.checkpoint", "file the audit chain's head is written to, outside the database"),
     key("log", Kind::LogFormat, "json", "json or text"),
     key("log_filter", Kind::LogFilter, "info", "what is logged, as in info,zhengna_server=debug"),
+    key(
+        "administration_networks",
+        Kind::Networks,
+        "127.0.0.0/8,::1/128",
+        "networks that may administer (CIDRs with commas); others are refused",
+    ),
+    Key {
+        name: "trusted_proxies",
+        kind: Kind::Networks,
+        default: None,
+        help: "gateways whose X-Forwarded-For is believed (CIDRs with commas)",
+    },
     key("drain_seconds", Kind::Number(0, 3600), "20", "how long a stop waits for what was accepted"),
     key("limits.connections", Kind::Number(1, 1_000_000), "4096", "open sockets in all"),
     key("limits.connections_per_person", Kind::Number(1, 10_000), "8", "live sockets of one person"),
@@ -148,6 +162,10 @@ pub struct Config {
     pub log: LogFormat,
     /// What is logged.
     pub log_filter: String,
+    /// Networks from which the administration plane may be used.
+    pub administration_networks: Networks,
+    /// Gateways whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Networks,
     /// How long a stop waits for what was accepted.
     pub drain_seconds: u64,
     /// Limits.
@@ -165,6 +183,8 @@ impl fmt::Debug for Config {
             .field("checkpoint_file", &self.checkpoint_file)
             .field("log", &self.log)
             .field("log_filter", &self.log_filter)
+            .field("administration_networks", &self.administration_networks)
+            .field("trusted_proxies", &self.trusted_proxies)
             .field("drain_seconds", &self.drain_seconds)
             .field("limits", &self.limits)
             .field("webhook", &self.webhook)
@@ -547,6 +567,7 @@ fn check(kind: Kind, raw: Raw) -> Result<Value, String> {
             tracing_subscriber::EnvFilter::try_new(&text).map_err(|_| "must be a log filter, as in info,zhengna_server=debug")?;
         }
         Kind::Url => url(&text)?,
+        Kind::Networks => drop(Networks::parse(&text)?),
         Kind::File | Kind::Number(..) => {}
     }
     Ok(Value::Text(text))
@@ -723,6 +744,9 @@ impl Config {
                 return Err(ConfigError::Missing { missing: "webhook.url", because: "webhook.secret_file", source_ });
             }
         };
+        // Unset, or checked above: without a network nobody is trusted.
+        let mut networks = |key| text(key).and_then(|(s, _)| Networks::parse(&s).ok()).unwrap_or_default();
+        let (administration_networks, trusted_proxies) = (networks("administration_networks"), networks("trusted_proxies"));
         let mut plain = |key| text(key).map(|(s, _)| s).unwrap_or_default();
         Ok(Config {
             database: plain("database"),
@@ -731,6 +755,8 @@ impl Config {
             checkpoint_file: plain("checkpoint_file").into(),
             log: log_format(&plain("log")).unwrap_or_default(),
             log_filter: plain("log_filter"),
+            administration_networks,
+            trusted_proxies,
             drain_seconds,
             limits,
             webhook,
@@ -783,6 +809,7 @@ mod tests {
         let c = e.config;
         assert_eq!((c.database.as_str(), c.listen.to_string().as_str()), ("sqlite:zhengna.db", "127.0.0.1:8080"));
         assert_eq!((c.log, c.drain_seconds, &c.webhook), (LogFormat::Json, 20, &None));
+        assert_eq!((c.administration_networks.to_string().as_str(), &c.trusted_proxies), ("127.0.0.0/8,::1/128", &Networks::default()));
         assert_eq!(c.listener_limits(), ListenerLimits::default());
         assert_eq!(c.json_limits(), JsonLimits::default());
         assert_eq!(c.rate_per_person(), Rate { per_second: 20, burst: 40 });
@@ -801,6 +828,7 @@ mod tests {
                 Kind::LogFormat => ["json", "text"][(n % 2) as usize].into(),
                 Kind::LogFilter => format!("a{n}=info"),
                 Kind::Url => format!("https://h{n}/"),
+                Kind::Networks => format!("10.{n}.0.0/16"),
                 Kind::Number(least, _) => (least + n).to_string(),
             };
             // a webhook needs both of its keys
@@ -887,6 +915,7 @@ mod tests {
                 Kind::LogFormat => vec!["", "JSON", "yaml"],
                 Kind::LogFilter => vec!["", "x=loud"],
                 Kind::Url => vec!["", "ftp://h", "https://", "https://u:p@h/", "https:///x", "https://:80", "https://a b", "javascript:x"],
+                Kind::Networks => vec!["", "10.0.0.0", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/8,", "localhost", "*"],
                 Kind::Number(..) => vec!["", "x", "-1", "+20", "1.5", "1e3", " 30", "30 ", &long],
             };
             for value in bad {

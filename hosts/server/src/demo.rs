@@ -12,9 +12,11 @@ use zhengna_core::access::{ActorKind, ActorRef, AddOfficer, AddPost, GrantPost, 
 use zhengna_core::crypto::Rng;
 use zhengna_core::error::Problem;
 use zhengna_core::id::{OfficerId, PostId};
-use zhengna_core::identity::{AuthorityCode, NewTaxpayer, TaxpayerKind};
+use zhengna_core::identity::{
+    AuthorityCode, CaptureChannel, NewRealName, NewRelation, NewTaxpayer, RealNameLevel, RealNameState, Role, TaxpayerKind,
+};
 use zhengna_core::interaction::OpenLine;
-use zhengna_core::{Core, Error, synthetic};
+use zhengna_core::{Core, Error, Timestamp, synthetic};
 
 use crate::config::Config;
 use crate::passwords;
@@ -120,11 +122,7 @@ pub fn furnish(core: &Core, progress: &mut dyn FnMut(&str, u64)) -> Result<bool,
     let tree = crate::authorities::from_rows(synthetic::jilin_authorities())?;
     system.access().add_authorities(&tree, &mut |n| progress("税务机关 authorities", n))?;
     let serving = post(core, SERVING, &[Permission::ServeTaxpayers])?;
-    let watching = post(
-        core,
-        WATCHING,
-        &[Permission::SuperviseInteraction, Permission::ManageLines, Permission::RevealPersonalData, Permission::ReadAudit],
-    )?;
+    let watching = post(core, WATCHING, &[Permission::SuperviseInteraction, Permission::ManageLines, Permission::RevealPersonalData])?;
     for (staff_no, name, held, place, _) in OFFICERS {
         let id = officer(core, staff_no, name, place)?;
         let grant =
@@ -138,8 +136,59 @@ pub fn furnish(core: &Core, progress: &mut dyn FnMut(&str, u64)) -> Result<bool,
         let once = system.clone().with_key(&format!("demo.line.{n}"))?;
         once.interaction().open_line(line).wait()?;
     }
-    system.identity().enrol(&people, &mut |n| progress("纳税人 taxpayers", n))?;
+    if let Some((last, others)) = people.split_last() {
+        let identity = system.identity();
+        identity.enrol(others, &mut |n| progress("纳税人 taxpayers", n))?;
+        let (persons, enterprises) = others.split_at(PERSONS);
+        identity.record_real_names(&real_names(persons), &mut |n| progress("实名 real names", n))?;
+        identity.record_relations(&relations(persons, enterprises), &mut |n| progress("关联关系 relations", n))?;
+        identity.enrol(std::slice::from_ref(last), &mut |_| {})?;
+    }
     Ok(true)
+}
+
+/// When the demo's findings and relations began.
+const SINCE: &str = "2026-01-05T09:00:00+08:00";
+
+/// Two of three persons were verified, the third was only taken down in a hall; of every seventh nothing is known.
+fn real_names(persons: &[NewTaxpayer]) -> Vec<NewRealName> {
+    let Some(found_at) = Timestamp::parse(SINCE) else { return Vec::new() };
+    let known = persons.iter().enumerate().filter(|(n, _)| n % 7 != 6);
+    let found = known.map(|(n, person)| {
+        let (state, level, channel) = if n % 3 == 2 {
+            (RealNameState::Captured, None, CaptureChannel::Hall)
+        } else {
+            (RealNameState::Verified, Some(RealNameLevel::Face), CaptureChannel::ElectronicTaxBureau)
+        };
+        NewRealName { person: person.number.clone(), state, level, channel, found_at }
+    });
+    found.collect()
+}
+
+/// Each enterprise has a legal representative who files for it too, and most have a finance officer.
+fn relations(persons: &[NewTaxpayer], enterprises: &[NewTaxpayer]) -> Vec<NewRelation> {
+    let Some(starts_at) = Timestamp::parse(SINCE) else { return Vec::new() };
+    let mut made = Vec::new();
+    for ((n, enterprise), two) in enterprises.iter().enumerate().zip(persons.chunks_exact(2)) {
+        let mut relate = |role, person: &NewTaxpayer| {
+            made.push(NewRelation {
+                enterprise: enterprise.number.clone(),
+                role,
+                person: person.number.clone(),
+                starts_at,
+                ends_at: None,
+                released: false,
+                channel: CaptureChannel::Register,
+                external_id: None,
+            });
+        };
+        relate(Role::LegalRepresentative, &two[0]);
+        relate(Role::TaxHandler, &two[0]);
+        if n % 4 != 3 {
+            relate(Role::FinanceOfficer, &two[1]);
+        }
+    }
+    made
 }
 
 /// New passwords for those who can sign in. Their earlier sessions end.
@@ -241,6 +290,7 @@ fn people() -> Vec<NewTaxpayer> {
                 kind: TaxpayerKind::Person,
                 name: format!("合成{}", person.name.as_str()),
                 number: person.resident_id.as_str().to_owned(),
+                number_kind: None,
                 phone: Some(person.phone.as_str().to_owned()),
                 authority,
                 synthetic: true,
@@ -253,6 +303,7 @@ fn people() -> Vec<NewTaxpayer> {
                 kind: TaxpayerKind::Enterprise,
                 name: enterprise.name,
                 number: enterprise.uscc.as_str().to_owned(),
+                number_kind: None,
                 phone: None,
                 authority,
                 synthetic: true,

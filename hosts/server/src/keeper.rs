@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use zhengna_core::Core;
+use zhengna_core::calendar::{Date, date_of};
 
 use crate::checkpoints::CheckpointFile;
 use crate::stop::Stop;
@@ -54,7 +55,7 @@ impl Keeper {
         };
         let heard = stop.clone();
         let rounds = std::thread::Builder::new().name("zhengna-keeper".into()).spawn(move || {
-            let mut rounds = Rounds { core, checkpoints, failing: HashMap::new(), sealed: 0 };
+            let mut rounds = Rounds { core, checkpoints, failing: HashMap::new(), sealed: 0, looked: None };
             rounds.begin();
             loop {
                 let last = heard.wait(EVERY);
@@ -104,6 +105,8 @@ struct Rounds {
     checkpoints: CheckpointFile,
     failing: HashMap<&'static str, u32>,
     sealed: i64,
+    /// The day on which the calendar was looked at last.
+    looked: Option<Date>,
 }
 
 impl Rounds {
@@ -122,7 +125,7 @@ impl Rounds {
 
     /// Everything once, each thing whatever became of the others. Whether all went through.
     fn round(&mut self, last: bool) -> bool {
-        let Rounds { core, checkpoints, failing, sealed } = self;
+        let Rounds { core, checkpoints, failing, sealed, looked } = self;
         let mut complete = true;
         let mut step = |name, run: &mut dyn FnMut() -> Result<(), Box<dyn std::error::Error>>| {
             complete &= attempt(failing, name, run).is_some();
@@ -137,6 +140,10 @@ impl Rounds {
                 Ok(())
             });
         }
+        step("look whether a notice of working days is missing", &mut || {
+            warn_of_missing_notice(core, looked)?;
+            Ok(())
+        });
         step("write down when sessions were used", &mut || {
             for _ in 0..STEPS_MAX {
                 if core.write_down_touches()? == 0 {
@@ -167,6 +174,25 @@ impl Rounds {
         });
         complete
     }
+}
+
+/// Once a day, and at the start: whether what ends next year is still provisional though its notice should be there. The
+/// year that is missing, where it was looked for.
+fn warn_of_missing_notice(core: &Core, looked: &mut Option<Date>) -> Result<Option<i32>, zhengna_core::Error> {
+    let today = date_of(core.now());
+    if *looked == today {
+        return Ok(None);
+    }
+    let missing = core.missing_notice()?;
+    *looked = today;
+    if let Some(year) = missing {
+        tracing::warn!(
+            year,
+            "the notice of working days for this year is not known: what ends in it is provisional; when the State Council's General Office has \
+             published it, propose it with `zhengna calendar propose` and have it approved"
+        );
+    }
+    Ok(missing)
 }
 
 /// Runs one thing; an error or a panic is logged and ends nothing.
@@ -230,6 +256,16 @@ mod tests {
         let signed = crate::checkpoints::read(&dir.path().join("checkpoints")).unwrap();
         let finding = older.core.verify_audit(signed).unwrap().finding.unwrap();
         assert_eq!(finding.kind, FindingKind::CutOff);
+    }
+
+    #[test]
+    fn a_missing_notice_is_told_once_a_day() {
+        let world = World::new(Engine::Memory);
+        let mut looked = None;
+        let mut look = || warn_of_missing_notice(&world.core, &mut looked).unwrap();
+        assert_eq!((look(), look()), (Some(2027), None), "it is November");
+        world.clock.advance(Duration::from_secs(24 * 3600));
+        assert_eq!((look(), look()), (Some(2027), None));
     }
 
     #[test]

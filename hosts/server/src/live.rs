@@ -1,40 +1,46 @@
 //! Live events: one reader of the journal per host, dispatching by topic to the clients connected here.
 //!
-//! Each client has a [`Feed`]: it catches up from the client's cursor, then follows. Order is the journal's, so
-//! a client that reconnects with the last cursor it saw misses nothing and sees nothing twice. Whoever reads too
-//! slowly is let go with a code and continues later from its cursor.
+//! The hub asks the core once per event what each of its followers may see, and hands that out. Each client has a
+//! [`Feed`]: it catches up from the client's cursor, then follows. Order is the journal's, so a client that
+//! reconnects with the last cursor it saw misses nothing and sees nothing twice. Whoever reads too slowly is let go
+//! with a code and continues later from its cursor.
 
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use axum::body::Bytes;
+use axum::extract::ws::Utf8Bytes;
 use serde::Serialize;
 use tokio::sync::{Notify, mpsc};
-use zhengna_core::access::{ActorKind, ActorRef, Authenticated};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use zhengna_core::access::{Actor, ActorKind, Authenticated};
 use zhengna_core::core::LiveEvent;
 use zhengna_core::id::ConversationId;
 use zhengna_core::interaction::Typing;
 use zhengna_core::journal::{Cursor, Event, EventKind, Topic};
+use zhengna_core::planted::{Bug, planted};
+use zhengna_core::store::StoreError;
 use zhengna_core::{Core, Error, Session, limits};
 
 use crate::app::App;
 use crate::listener::Lifecycle;
 use crate::problem::Problem;
 
-/// Events that may wait for one client; more means it reads too slowly.
-const WAITING_EVENTS_MAX: usize = 512;
-/// Frames that may wait for one client's socket.
-const WAITING_FRAMES_MAX: usize = 64;
-/// As many events are filled in on the spot; more take a thread that may block.
-const GLANCE_EVENTS_MAX: usize = 4;
+/// Notes that may wait for one client; more means it reads too slowly.
+const WAITING_NOTES_MAX: usize = 512;
+/// Feeds that are handed a note before others have their turn.
+const HANDED_AT_ONCE: usize = 256;
 /// The journal is looked at this often even without a hint: an open transaction elsewhere may have held rows back.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// A session's end, and a change of its posts, reach an open socket within this time (a leaver's sockets drop
-/// within 5 s).
-const RECHECK_EVERY: Duration = Duration::from_secs(4);
+/// A session's end, and a change of its posts, reach an open socket within this time: with the tick below and the time
+/// to say goodbye, a leaver's sockets drop within 5 s.
+const RECHECK_EVERY: Duration = Duration::from_millis(2500);
+/// Sessions that are due are looked at together, this often.
+const RECHECK_TICK: Duration = Duration::from_millis(200);
 /// A quiet socket is pinged this often, so that gateways keep it and dead peers are found.
 const PING_EVERY: Duration = Duration::from_secs(20);
 
@@ -54,9 +60,18 @@ pub enum Ended {
 }
 
 /// What a client is sent.
-#[derive(Debug, Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[derive(Clone, Debug)]
 pub enum Frame {
+    /// JSON text; the cursor a client continues from after it, where there is one.
+    Text(Utf8Bytes, Option<Cursor>),
+    /// Last: why it ends.
+    End(Ended),
+}
+
+/// The text of a frame.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Said<'a> {
     /// First: where this feed begins.
     Hello {
         /// Reconnect with it if nothing else came.
@@ -65,7 +80,7 @@ pub enum Frame {
     /// Something happened.
     Event {
         /// What.
-        event: Box<LiveEvent>,
+        event: &'a LiveEvent,
     },
     /// The other one is typing.
     Typing {
@@ -76,31 +91,74 @@ pub enum Frame {
     },
     /// Still there.
     Ping,
-    /// Last: why it ends.
-    #[serde(skip)]
-    End(Ended),
 }
 
-impl Frame {
-    /// The cursor a client continues from after this frame.
-    pub fn cursor(&self) -> Option<Cursor> {
-        match self {
-            Self::Hello { cursor } => Some(*cursor),
-            Self::Event { event } => Some(event.cursor),
-            _ => None,
-        }
-    }
-
-    /// As JSON text.
-    pub fn text(&self) -> String {
-        serde_json::to_string(self).unwrap_or_else(|_| "{}".into()) // plain data: cannot fail
+impl Said<'_> {
+    fn text(&self) -> Utf8Bytes {
+        serde_json::to_string(self).unwrap_or_else(|_| "{}".into()).into() // plain data: cannot fail
     }
 }
 
+/// An event as its readers are told of it; those who see the same share it.
+struct Told {
+    text: Utf8Bytes,
+    cursor: Cursor,
+    about: About,
+}
+
+/// What an event means for whom a feed follows.
+enum About {
+    /// It brings a conversation to its reader.
+    Begun(ConversationId),
+    /// A conversation is over.
+    Over(ConversationId),
+    Other,
+}
+
+impl Told {
+    fn of(event: &LiveEvent) -> Self {
+        let about = match (event.kind, event.conversation) {
+            (EventKind::Entered | EventKind::Claimed, Some(id)) => About::Begun(id),
+            (EventKind::Closed | EventKind::Left, Some(id)) => About::Over(id),
+            _ => About::Other,
+        };
+        Self { text: Said::Event { event }.text(), cursor: event.cursor, about }
+    }
+}
+
+/// What the hub hands to a feed.
 enum Note {
-    Event(Arc<Event>),
-    Typing(Typing),
+    Event(Arc<Told>),
+    Typing(Arc<Typing>),
+    /// There may be events that the hub did not hand over: read on from the last one.
+    Behind,
 }
+
+/// How the hub lets a feed go. Stands beside the notes: what waits to be sent holds up no end.
+#[derive(Default)]
+struct End {
+    why: OnceLock<Ended>,
+    now: CancellationToken,
+}
+
+impl End {
+    fn because(&self, why: Ended) {
+        let _ = self.why.set(why); // the first reason stands
+        self.now.cancel();
+    }
+
+    fn why(&self) -> Option<Ended> {
+        self.why.get().copied()
+    }
+
+    async fn reached(&self) -> Ended {
+        self.now.cancelled().await;
+        self.why().unwrap_or(Ended::Failed) // set before it is cancelled
+    }
+}
+
+/// Who is told what.
+type Tidings = Vec<(u64, Arc<Told>)>;
 
 /// Dispatches the journal to the feeds of this host.
 #[derive(Clone)]
@@ -115,11 +173,15 @@ struct Inner {
 struct Feeds {
     by_topic: HashMap<Topic, HashSet<u64>>,
     by_id: HashMap<u64, Followed>,
+    /// When each feed's session is looked at again, soonest first.
+    rechecks: VecDeque<(Instant, u64)>,
 }
 
 /// A feed as the hub knows it.
 struct Followed {
     sender: mpsc::Sender<Note>,
+    end: Arc<End>,
+    caller: Authenticated,
     /// Where it stands in `by_topic`: whoever leaves is not looked for under everybody's topics.
     topics: Vec<Topic>,
 }
@@ -128,12 +190,7 @@ impl Feeds {
     fn drop_feed(&mut self, id: u64) {
         let Some(feed) = self.by_id.remove(&id) else { return };
         for topic in feed.topics {
-            if let Entry::Occupied(mut ids) = self.by_topic.entry(topic) {
-                ids.get_mut().remove(&id);
-                if ids.get().is_empty() {
-                    ids.remove();
-                }
-            }
+            self.forget(topic, id);
         }
     }
 
@@ -146,27 +203,89 @@ impl Feeds {
         }
     }
 
-    /// Hands a note to everybody who follows the topic; lets go whoever has no room for it.
-    fn dispatch(&mut self, topic: Topic, note: impl Fn() -> Note) {
-        let Some(ids) = self.by_topic.get(&topic) else { return };
-        let slow: Vec<u64> =
-            ids.iter().copied().filter(|id| self.by_id.get(id).is_none_or(|f| f.sender.try_send(note()).is_err())).collect();
-        for id in slow {
-            self.drop_feed(id);
+    fn unfollow(&mut self, id: u64, topic: Topic) {
+        if let Some(feed) = self.by_id.get_mut(&id) {
+            feed.topics.retain(|followed| *followed != topic);
+        }
+        self.forget(topic, id);
+    }
+
+    fn forget(&mut self, topic: Topic, id: u64) {
+        if let Entry::Occupied(mut ids) = self.by_topic.entry(topic) {
+            ids.get_mut().remove(&id);
+            if ids.get().is_empty() {
+                ids.remove();
+            }
+        }
+    }
+
+    fn followers(&self, topic: Topic) -> Vec<(u64, Actor)> {
+        let ids = self.by_topic.get(&topic).into_iter().flatten();
+        ids.filter_map(|id| self.by_id.get(id).map(|feed| (*id, feed.caller.actor.clone()))).collect()
+    }
+
+    /// Hands over a note; lets go whoever has no room for it.
+    fn hand(&mut self, id: u64, note: Note) {
+        if self.by_id.get(&id).is_some_and(|feed| feed.sender.try_send(note).is_err()) {
+            self.let_go(id, Ended::TooSlow);
+        }
+    }
+
+    fn let_go(&mut self, id: u64, why: Ended) {
+        if let Some(feed) = self.by_id.get(&id) {
+            feed.end.because(why);
+        }
+        self.drop_feed(id);
+    }
+
+    /// Has every feed read on for itself.
+    fn all_behind(&mut self) {
+        let ids: Vec<u64> = self.by_id.keys().copied().collect();
+        ids.into_iter().for_each(|id| self.hand(id, Note::Behind));
+    }
+
+    fn typing(&mut self, who: &Typing) {
+        let note = Arc::new(who.clone());
+        let ids: Vec<u64> = self.by_topic.get(&Topic::Conversation(who.conversation)).into_iter().flatten().copied().collect();
+        for id in ids {
+            self.hand(id, Note::Typing(note.clone()));
+        }
+    }
+
+    /// Takes out whose sessions are due to be looked at, at most as many as one snapshot shows.
+    fn take_due(&mut self, now: Instant) -> Vec<(u64, [u8; 32])> {
+        let mut due = Vec::new();
+        while due.len() < limits::READERS_SHOWN_MAX && self.rechecks.front().is_some_and(|(at, _)| *at <= now) {
+            let id = self.rechecks.pop_front().map(|(_, id)| id);
+            due.extend(id.and_then(|id| self.by_id.get(&id).map(|feed| (id, feed.caller.session))));
+        }
+        due
+    }
+
+    /// Takes in what a look at a feed's session showed.
+    fn rechecked(&mut self, id: u64, caller: Result<Authenticated, Error>, now: Instant) {
+        let Some(feed) = self.by_id.get_mut(&id) else { return };
+        match caller {
+            Ok(caller) => {
+                feed.caller = caller;
+                self.rechecks.push_back((now + RECHECK_EVERY, id));
+            }
+            Err(e) => self.let_go(id, Ended::from(Problem::from(e))),
         }
     }
 }
 
 impl Hub {
-    /// Starts the reader of the journal.
+    /// Starts the reader of the journal and the watch over sessions.
     pub fn start(core: Core, lifecycle: Lifecycle) -> Self {
         let hub = Self(Arc::new(Inner { feeds: Mutex::default(), next: AtomicU64::new(0) }));
         let typing = hub.clone();
-        core.on_typing(move |who| typing.lock().dispatch(Topic::Conversation(who.conversation), || Note::Typing(who.clone())));
+        core.on_typing(move |who| typing.lock().typing(who));
         let hint = Arc::new(Notify::new());
         let wake = hint.clone();
         core.store().signal().listen(move || wake.notify_one());
-        tokio::spawn(read_journal(hub.clone(), core, lifecycle, hint));
+        tokio::spawn(read_journal(hub.clone(), core.clone(), lifecycle.clone(), hint));
+        tokio::spawn(watch_sessions(hub.clone(), core, lifecycle));
         hub
     }
 
@@ -179,29 +298,99 @@ impl Hub {
         self.lock().by_id.len()
     }
 
-    fn register(&self) -> (Registration, mpsc::Receiver<Note>) {
+    fn register(&self, caller: Authenticated) -> (Registration, mpsc::Receiver<Note>, Arc<End>) {
         let id = self.0.next.fetch_add(1, Ordering::Relaxed);
-        let (sender, receiver) = mpsc::channel(WAITING_EVENTS_MAX);
-        self.lock().by_id.insert(id, Followed { sender, topics: Vec::new() });
-        (Registration { hub: self.clone(), id }, receiver)
+        let (sender, receiver) = mpsc::channel(WAITING_NOTES_MAX);
+        let end = Arc::new(End::default());
+        let mut feeds = self.lock();
+        feeds.by_id.insert(id, Followed { sender, end: end.clone(), caller, topics: Vec::new() });
+        feeds.rechecks.push_back((Instant::now() + RECHECK_EVERY, id));
+        drop(feeds);
+        (Registration(Place { hub: self.clone(), id }), receiver, end)
+    }
+
+    /// What the followers of the first of these events may see of them, and how many events that covers: as many as
+    /// are worth a turn. Blocks.
+    fn tidings(&self, core: &Core, events: &[Event]) -> Result<(Tidings, usize), Error> {
+        let mut tidings = Tidings::new();
+        for (covered, event) in events.iter().enumerate() {
+            if tidings.len() >= limits::READERS_SHOWN_MAX {
+                return Ok((tidings, covered));
+            }
+            let Some(topic) = event.topic() else { continue };
+            let followers = self.lock().followers(topic);
+            for followers in followers.chunks(limits::READERS_SHOWN_MAX) {
+                let (ids, readers): (Vec<u64>, Vec<Actor>) = followers.iter().cloned().unzip();
+                let mut last: Option<(Arc<LiveEvent>, Arc<Told>)> = None;
+                for (id, seen) in ids.into_iter().zip(core.show(event, &readers)?) {
+                    let Some(seen) = seen else { continue };
+                    let told = match last {
+                        Some((same, told)) if Arc::ptr_eq(&same, &seen) => told,
+                        _ => Arc::new(Told::of(&seen)),
+                    };
+                    tidings.push((id, told.clone()));
+                    last = Some((seen, told));
+                }
+            }
+        }
+        Ok((tidings, events.len()))
+    }
+
+    fn hand_out(&self, tidings: &[(u64, Arc<Told>)]) {
+        let mut feeds = self.lock();
+        tidings.iter().for_each(|(id, told)| feeds.hand(*id, Note::Event(told.clone())));
+    }
+
+    /// Tells the followers of these events what each may see of them.
+    async fn dispatch(&self, core: &Core, events: Vec<Event>) -> Result<(), Error> {
+        let (events, mut at): (Arc<[Event]>, usize) = (events.into(), 0);
+        while at < events.len() {
+            let (hub, core, all) = (self.clone(), core.clone(), events.clone());
+            let (tidings, covered) = blocking(move || hub.tidings(&core, &all[at..])).await?;
+            at += covered;
+            for some in tidings.chunks(HANDED_AT_ONCE) {
+                self.hand_out(some);
+                tokio::task::yield_now().await;
+            }
+        }
+        Ok(())
     }
 }
 
-/// A feed's place in the hub, given up on drop.
-struct Registration {
+async fn blocking<R: Send + 'static>(work: impl FnOnce() -> Result<R, Error> + Send + 'static) -> Result<R, Error> {
+    tokio::task::spawn_blocking(work).await.unwrap_or(Err(StoreError::Panicked.into()))
+}
+
+/// A feed's place in the hub.
+#[derive(Clone)]
+pub struct Place {
     hub: Hub,
     id: u64,
 }
 
+impl Place {
+    /// Who follows, with the posts held when last looked. `None` once the hub has let the feed go.
+    pub fn actor(&self) -> Option<Actor> {
+        self.hub.lock().by_id.get(&self.id).map(|feed| feed.caller.actor.clone())
+    }
+}
+
+/// A place that is given up on drop.
+struct Registration(Place);
+
 impl Registration {
     fn follow(&self, topics: &[Topic]) {
-        self.hub.lock().follow(self.id, topics);
+        self.0.hub.lock().follow(self.0.id, topics);
+    }
+
+    fn unfollow(&self, topic: Topic) {
+        self.0.hub.lock().unfollow(self.0.id, topic);
     }
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        self.hub.lock().drop_feed(self.id);
+        self.0.hub.lock().drop_feed(self.0.id);
     }
 }
 
@@ -213,205 +402,260 @@ async fn read_journal(hub: Hub, core: Core, lifecycle: Lifecycle, hint: Arc<Noti
             () = hint.notified() => {}
             () = tokio::time::sleep(LOOK_EVERY) => {}
         }
-        let (reader, from) = (core.clone(), cursor);
-        let read = tokio::task::spawn_blocking(move || match from {
-            None => reader.journal_end().map(|end| (end, Vec::new())),
-            Some(from) => {
-                reader.journal_after(from, limits::EVENTS_PAGE_MAX).map(|events| (events.last().map_or(from, Event::cursor), events))
-            }
-        });
-        match read.await {
-            Ok(Ok((end, events))) => {
+        match read_on(&hub, &core, cursor).await {
+            Ok((end, more)) => {
                 cursor = Some(end);
-                if events.len() as u32 == limits::EVENTS_PAGE_MAX {
+                if more {
                     hint.notify_one();
                 }
-                let mut feeds = hub.lock();
-                for event in events.into_iter().map(Arc::new) {
-                    if let Some(topic) = event.topic() {
-                        feeds.dispatch(topic, || Note::Event(event.clone()));
-                    }
-                }
             }
-            // Nothing is lost: the next look begins at the same cursor.
-            Ok(Err(e)) => tracing::warn!(error = %e, "the journal could not be read"),
-            Err(e) => tracing::error!(error = %e, "reading the journal panicked"),
+            // Nothing is lost: the next look begins at the same cursor, and feeds know by theirs what they had.
+            Err(e) => tracing::warn!(error = %e, "the journal could not be read"),
         }
     }
 }
 
-/// Begins a feed for a caller; frames come out of the receiver, the last one is [`Frame::End`].
-pub fn feed(app: &App, caller: Authenticated, cursor: Option<Cursor>, request: String) -> mpsc::Receiver<Frame> {
-    let (frames, receiver) = mpsc::channel(WAITING_FRAMES_MAX);
-    let feed = Feed { app: app.clone(), caller, request, frames, topics: HashSet::new(), last: Cursor::default() };
-    let lifecycle = app.lifecycle().clone();
-    tokio::spawn(async move {
-        let _token = lifecycle.token();
-        feed.run(cursor).await;
-    });
-    receiver
+/// Dispatches a page behind `cursor`. Answers where it ended, and whether there may be more.
+async fn read_on(hub: &Hub, core: &Core, cursor: Option<Cursor>) -> Result<(Cursor, bool), Error> {
+    let reader = core.clone();
+    let Some(from) = cursor else {
+        let end = blocking(move || reader.journal_end()).await?;
+        // Whoever came before may have read up to an event that lies before this end, and was handed none since.
+        hub.lock().all_behind();
+        return Ok((end, false));
+    };
+    let events = blocking(move || reader.journal_after(from, limits::EVENTS_PAGE_MAX)).await?;
+    let (end, more) = (events.last().map_or(from, Event::cursor), events.len() as u32 == limits::EVENTS_PAGE_MAX);
+    hub.dispatch(core, events).await?;
+    Ok((end, more))
 }
 
-struct Feed {
+async fn watch_sessions(hub: Hub, core: Core, lifecycle: Lifecycle) {
+    loop {
+        tokio::select! {
+            () = lifecycle.stopping() => return,
+            () = tokio::time::sleep(RECHECK_TICK) => {}
+        }
+        loop {
+            let due = hub.lock().take_due(Instant::now());
+            if due.is_empty() {
+                break;
+            }
+            let (reader, sessions) = (core.clone(), due.iter().map(|(_, session)| *session).collect::<Vec<_>>());
+            let read = blocking(move || reader.reauthenticate(&sessions)).await;
+            let (mut feeds, now) = (hub.lock(), Instant::now());
+            match read {
+                Ok(callers) => due.into_iter().zip(callers).for_each(|((id, _), caller)| feeds.rechecked(id, caller, now)),
+                // They stay due. What they are shown meanwhile is read from the same store, or not at all.
+                Err(e) => {
+                    tracing::warn!(error = %e, "sessions of open sockets could not be looked at");
+                    due.into_iter().rev().for_each(|(id, _)| feeds.rechecks.push_front((now, id)));
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// What one client is sent, in order.
+pub struct Feed {
     app: App,
-    caller: Authenticated,
     request: String,
-    frames: mpsc::Sender<Frame>,
+    place: Registration,
+    notes: mpsc::Receiver<Note>,
+    end: Arc<End>,
     topics: HashSet<Topic>,
-    /// The last event sent, or where the feed began.
+    /// Conversations that are over, the longest first: they give way where a feed follows as many as it may.
+    over: VecDeque<Topic>,
+    /// The last event taken in, or where the feed began.
     last: Cursor,
+    stage: Stage,
+    /// Frames that are ready.
+    ready: VecDeque<Frame>,
+    ping_at: Instant,
 }
 
-/// What stops a feed from inside.
-enum Stop {
-    /// The client is gone; there is nobody to tell.
-    Gone,
-    /// Tell the client why.
-    End(Ended),
+#[derive(Clone, Copy)]
+enum Stage {
+    /// Nothing was sent yet; the client's cursor.
+    New(Option<Cursor>),
+    /// There may be events behind `last` that the hub has not handed over.
+    Behind,
+    /// The hub hands over whatever comes.
+    Following,
 }
 
-impl From<Problem> for Stop {
+/// Begins a feed for a caller.
+pub fn feed(app: &App, caller: Authenticated, cursor: Option<Cursor>, request: String) -> Feed {
+    let (place, notes, end) = app.hub().register(caller);
+    Feed {
+        app: app.clone(),
+        request,
+        place,
+        notes,
+        end,
+        topics: HashSet::new(),
+        over: VecDeque::new(),
+        last: Cursor::default(),
+        stage: Stage::New(cursor),
+        ready: VecDeque::new(),
+        ping_at: Instant::now() + PING_EVERY,
+    }
+}
+
+impl From<Problem> for Ended {
     fn from(problem: Problem) -> Self {
-        Self::End(if problem.status.as_u16() == 401 || problem.status.as_u16() == 403 { Ended::SessionOver } else { Ended::Failed })
+        if problem.status.as_u16() == 401 || problem.status.as_u16() == 403 { Self::SessionOver } else { Self::Failed }
     }
 }
 
 impl Feed {
-    async fn run(mut self, cursor: Option<Cursor>) {
-        let stopping = self.app.lifecycle().stopping();
-        let stop = tokio::select! {
-            () = stopping => Stop::End(Ended::GoingAway),
-            stop = self.follow(cursor) => stop,
-        };
-        if let Stop::End(why) = stop {
-            // A client that does not read will not read this either: it gets a moment, not more.
-            let _ = self.frames.send_timeout(Frame::End(why), Duration::from_secs(2)).await;
+    /// The next frame. May be dropped and called again: what was taken in stays.
+    pub async fn next(&mut self) -> Frame {
+        let (stopping, end) = (self.app.lifecycle().stopping(), self.end.clone());
+        tokio::select! {
+            biased;
+            why = end.reached() => Frame::End(why),
+            () = stopping => Frame::End(Ended::GoingAway),
+            frame = self.step_to_next() => frame.unwrap_or_else(Frame::End),
         }
     }
 
-    async fn follow(&mut self, cursor: Option<Cursor>) -> Stop {
-        match self.try_follow(cursor).await {
-            Ok(never) => match never {},
-            Err(stop) => stop,
+    /// Becomes ready when the hub lets this feed go.
+    pub fn let_go(&self) -> impl Future<Output = Ended> + Send + 'static {
+        let end = self.end.clone();
+        async move { end.reached().await }
+    }
+
+    /// A frame that is there already.
+    pub fn next_at_once(&mut self) -> Option<Frame> {
+        if let Some(why) = self.end.why() {
+            return Some(Frame::End(why));
+        }
+        while self.ready.is_empty() && matches!(self.stage, Stage::Following) {
+            let note = self.notes.try_recv().ok()?;
+            self.take_in(note);
+        }
+        self.ready.pop_front()
+    }
+
+    /// Each step changes nothing of the feed before its last await but for following topics, which may be repeated.
+    async fn step_to_next(&mut self) -> Result<Frame, Ended> {
+        loop {
+            if let Some(frame) = self.ready.pop_front() {
+                return Ok(frame);
+            }
+            match self.stage {
+                Stage::New(cursor) => self.begin(cursor).await?,
+                Stage::Behind => self.catch_up().await?,
+                Stage::Following => tokio::select! {
+                    biased;
+                    note = self.notes.recv() => {
+                        let note = note.ok_or(Ended::Failed)?; // let go: `next` has said why before
+                        self.take_in(note);
+                    }
+                    () = tokio::time::sleep_until(self.ping_at) => {
+                        self.ping_at = Instant::now() + PING_EVERY;
+                        self.ready.push_back(Frame::Text(Said::Ping.text(), None));
+                    }
+                },
+            }
         }
     }
 
-    async fn try_follow(&mut self, cursor: Option<Cursor>) -> Result<std::convert::Infallible, Stop> {
-        let (registration, mut notes) = self.app.hub().register();
-        // Registered first, read after: what happens in between comes both ways and is told apart by its cursor.
-        self.topics = self.read(move |s| s.journal().topics(cursor)).await?.into_iter().collect();
-        registration.follow(&self.topics.iter().copied().collect::<Vec<_>>());
-        self.last = match cursor {
+    /// Its place in the hub.
+    pub fn place(&self) -> Place {
+        self.place.0.clone()
+    }
+
+    async fn read<R: Send + 'static>(&mut self, read: impl FnOnce(&Session) -> Result<R, Error> + Send + 'static) -> Result<R, Ended> {
+        let Some(actor) = self.place.0.actor() else { return Err(self.end.why().unwrap_or(Ended::Failed)) };
+        let session = self.app.core().as_actor(actor).for_request(&self.request);
+        Ok(self.app.read(move |_| read(&session)).await?)
+    }
+
+    async fn begin(&mut self, cursor: Option<Cursor>) -> Result<(), Ended> {
+        let last = match cursor {
             Some(cursor) => cursor,
             None => self.app.read(Core::journal_end).await?,
         };
-        self.send(Frame::Hello { cursor: self.last }).await?;
-        if cursor.is_some() {
-            self.catch_up(&registration).await?;
-        }
-        let mut recheck = tokio::time::interval_at(tokio::time::Instant::now() + RECHECK_EVERY, RECHECK_EVERY);
-        let mut ping = tokio::time::interval_at(tokio::time::Instant::now() + PING_EVERY, PING_EVERY);
-        loop {
-            tokio::select! {
-                note = notes.recv() => match note {
-                    None => return Err(Stop::End(Ended::TooSlow)),
-                    Some(Note::Typing(who)) => self.typing(who).await?,
-                    Some(Note::Event(first)) => self.pass_on(first, &mut notes, &registration).await?,
-                },
-                _ = recheck.tick() => {
-                    let session = self.caller.session;
-                    self.caller = self.app.glance(move |core| core.reauthenticate(session)).await?;
-                }
-                _ = ping.tick() => self.send(Frame::Ping).await?,
-                () = self.frames.closed() => return Err(Stop::Gone),
-            }
-        }
-    }
-
-    async fn read<R: Send + 'static>(&self, read: impl FnOnce(&Session) -> Result<R, Error> + Send + 'static) -> Result<R, Problem> {
-        let session = self.session();
-        self.app.read(move |_| read(&session)).await
-    }
-
-    fn session(&self) -> Session {
-        self.app.core().as_actor(self.caller.actor.clone()).for_request(&self.request)
-    }
-
-    async fn send(&self, frame: Frame) -> Result<(), Stop> {
-        self.frames.send(frame).await.map_err(|_| Stop::Gone)
-    }
-
-    /// Sends everything behind the last event sent, of all topics followed.
-    async fn catch_up(&mut self, registration: &Registration) -> Result<(), Stop> {
-        loop {
-            let (topics, last) = (self.topics.iter().copied().collect::<Vec<_>>(), self.last);
-            let page = self.read(move |s| s.journal().events_after(topics, last, limits::EVENTS_PAGE_MAX)).await?;
-            self.last = page.cursor;
-            let mut grew = false;
-            for event in page.events {
-                grew |= self.follow_from(&event, registration);
-                self.send_event(event).await?;
-            }
-            // A topic that was added while catching up may have events behind the same cursor: they all come later.
-            if !page.more && !grew {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Passes on an event, and those that wait behind it, in one read.
-    async fn pass_on(&mut self, first: Arc<Event>, notes: &mut mpsc::Receiver<Note>, registration: &Registration) -> Result<(), Stop> {
-        let mut events = vec![Event::clone(&first)];
-        while let Ok(note) = notes.try_recv() {
-            match note {
-                Note::Event(next) => events.push(Event::clone(&next)),
-                Note::Typing(who) => self.typing(who).await?,
-            }
-        }
-        events.retain(|e| e.cursor() > self.last);
-        let Some(end) = events.last().map(Event::cursor) else { return Ok(()) };
-        let live = if events.len() <= GLANCE_EVENTS_MAX {
-            let session = self.session();
-            self.app.glance(move |_| session.journal().expand(events)).await?
-        } else {
-            self.read(move |s| s.journal().expand(events)).await?
-        };
-        for event in live {
-            let cursor = event.cursor;
-            let grew = self.follow_from(&event, registration);
-            self.last = cursor;
-            self.send_event(event).await?;
-            if grew {
-                // What the new topic held before we followed it: read on from here, so that order is kept.
-                return self.catch_up(registration).await;
-            }
-        }
-        self.last = self.last.max(end);
+        self.last = last;
+        self.stage = Stage::Behind;
+        self.ready.push_back(Frame::Text(Said::Hello { cursor: last }.text(), Some(last)));
         Ok(())
     }
 
-    /// Follows the conversation that an event brought to the caller. Says whether that is new.
-    fn follow_from(&mut self, event: &LiveEvent, registration: &Registration) -> bool {
-        let (EventKind::Entered | EventKind::Claimed, Some(id)) = (event.kind, event.conversation) else { return false };
-        let topic = Topic::Conversation(id);
-        if self.topics.len() >= limits::TOPICS_PER_READER_MAX || !self.topics.insert(topic) {
+    /// Takes in a page of everything behind the last event, of all that the caller follows by now.
+    async fn catch_up(&mut self) -> Result<(), Ended> {
+        // Followed first, read after: what happens in between comes both ways and is told apart by its cursor.
+        let last = self.last;
+        for topic in self.read(move |s| s.journal().topics(Some(last))).await? {
+            self.follow(topic);
+        }
+        let topics = self.topics.iter().copied().collect::<Vec<_>>();
+        let page = self.read(move |s| s.journal().events_after(topics, last, limits::EVENTS_PAGE_MAX)).await?;
+        for event in &page.events {
+            if self.tell(&Told::of(event)) && !planted(Bug::LiveSkipped) {
+                // The page is without the topics that this event brought: read on from here.
+                self.last = event.cursor;
+                return Ok(());
+            }
+        }
+        self.last = page.cursor;
+        self.stage = if page.more { Stage::Behind } else { Stage::Following };
+        Ok(())
+    }
+
+    fn take_in(&mut self, note: Note) {
+        match note {
+            Note::Event(event) if event.cursor > self.last || planted(Bug::LiveRepeated) => {
+                self.last = event.cursor;
+                if self.tell(&event) && !planted(Bug::LiveSkipped) {
+                    // What the new topics (its line too) held before we followed them: read on from here, so that order is
+                    // kept.
+                    self.stage = Stage::Behind;
+                }
+            }
+            Note::Event(_) => {}
+            Note::Typing(who) => self.typing(&who),
+            Note::Behind => self.stage = Stage::Behind,
+        }
+    }
+
+    /// Makes a frame of an event; follows the conversation that it brings. Says whether that is new.
+    fn tell(&mut self, event: &Told) -> bool {
+        self.app.metrics().events.fetch_add(1, Ordering::Relaxed);
+        self.ready.push_back(Frame::Text(event.text.clone(), Some(event.cursor)));
+        match event.about {
+            About::Begun(conversation) => self.follow(Topic::Conversation(conversation)),
+            About::Over(conversation) => {
+                self.over.push_back(Topic::Conversation(conversation));
+                false
+            }
+            About::Other => false,
+        }
+    }
+
+    fn follow(&mut self, topic: Topic) -> bool {
+        if self.topics.contains(&topic) {
             return false;
         }
-        registration.follow(&[topic]);
+        while self.topics.len() >= limits::TOPICS_PER_READER_MAX {
+            let Some(over) = self.over.pop_front() else { return false };
+            self.topics.remove(&over);
+            self.place.unfollow(over);
+        }
+        self.topics.insert(topic);
+        self.place.follow(&[topic]);
         true
     }
 
-    async fn send_event(&self, event: LiveEvent) -> Result<(), Stop> {
-        self.app.metrics().events.fetch_add(1, Ordering::Relaxed);
-        self.send(Frame::Event { event: Box::new(event) }).await
-    }
-
-    async fn typing(&self, who: Typing) -> Result<(), Stop> {
-        let me: ActorRef = self.caller.actor.as_ref();
-        if who.who == me.kind || self.app.core().now() >= who.until {
-            return Ok(());
+    fn typing(&mut self, who: &Typing) {
+        let Some(me) = self.place.0.actor() else { return };
+        if who.who != me.as_ref().kind && self.app.core().now() < who.until {
+            let said = Said::Typing { conversation: who.conversation, who: who.who };
+            self.ready.push_back(Frame::Text(said.text(), None));
         }
-        self.send(Frame::Typing { conversation: who.conversation, who: who.who }).await
     }
 }
 
@@ -429,7 +673,7 @@ pub enum FromClient {
 /// A frame as it is written. serde's own tagged enum would take an array for the object and a number for the word.
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Said {
+struct Heard {
     #[serde(rename = "type")]
     what: What,
     conversation: Option<ConversationId>,
@@ -444,7 +688,7 @@ enum What {
 
 /// Reads a frame of a client, as strictly as a body.
 pub fn from_client(frame: &Bytes) -> Option<FromClient> {
-    let said: Said = crate::body::from_slice(frame, 1).ok()?;
+    let said: Heard = crate::body::from_slice(frame, 1).ok()?;
     match (said.what, said.conversation) {
         (What::Typing, Some(conversation)) => Some(FromClient::Typing { conversation }),
         (What::Ping, None) => Some(FromClient::Ping),

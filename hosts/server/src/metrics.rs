@@ -29,8 +29,9 @@ impl Metrics {
         *total += micros;
     }
 
-    /// The text of `/metrics`.
-    pub fn text(&self) -> String {
+    /// The text of `/metrics`. `missing_notice` is the year whose notice of working days should be known and is not, where
+    /// that could be found out.
+    pub fn text(&self, missing_notice: Option<Option<i32>>) -> String {
         let mut out = String::from("# HELP zhengna_calls_total Calls of an operation, by status.\n# TYPE zhengna_calls_total counter\n");
         let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for ((operation, status), (count, _)) in &calls {
@@ -45,7 +46,11 @@ impl Metrics {
             ("zhengna_live_events_total", "counter", "Events sent to them.", self.events.load(Ordering::Relaxed) as i64),
             ("zhengna_live_slow_total", "counter", "Readers dropped for being too slow.", self.slow.load(Ordering::Relaxed) as i64),
         ];
-        for (name, kind, help, value) in gauges {
+        let missing = missing_notice.map(|year| {
+            let help = "Year whose notice of working days should be known by now; 0 if none is missing.";
+            ("zhengna_calendar_missing_notice_year", "gauge", help, i64::from(year.unwrap_or(0)))
+        });
+        for (name, kind, help, value) in gauges.into_iter().chain(missing) {
             let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");
         }
         out

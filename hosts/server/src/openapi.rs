@@ -47,7 +47,13 @@ fn operation(route: &Documented, generator: &mut schemars::SchemaGenerator) -> V
         .path
         .split('/')
         .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
-        .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string", "format": "uuid" } }))
+        .map(|name| {
+            let schema = match name {
+                "year" => json!({ "type": "string", "pattern": "^20[0-9]{2}(\\.ics)?$" }),
+                _ => json!({ "type": "string", "format": "uuid" }),
+            };
+            json!({ "name": name, "in": "path", "required": true, "schema": schema })
+        })
         .collect();
     parameters.extend(route.query.iter().map(|p| {
         let schema = if p.number { json!({ "type": "integer", "minimum": 0 }) } else { json!({ "type": "string" }) };
@@ -72,6 +78,7 @@ fn operation(route: &Documented, generator: &mut schemars::SchemaGenerator) -> V
         "responses": { route.status.as_str(): success, "default": { "$ref": "#/components/responses/Problem" } },
         "x-callers": route.operation.callers,
         "x-permission": route.operation.permission,
+        "x-administrative": route.operation.administrative(),
         "x-class": route.operation.class,
         "x-per-minute": route.operation.per_minute,
     });
@@ -94,7 +101,7 @@ fn problem() -> Value {
             "title": { "type": "string", "description": "One Chinese sentence for the person." },
             "status": { "type": "integer" },
             "detail": { "type": "string", "description": "English, for the developer." },
-            "code": { "type": "string", "description": "Stable. The host adds codes of its own under http., body., query., path., rate., idempotency.", "examples": codes },
+            "code": { "type": "string", "description": "Stable. The host adds codes of its own under http., body., query., path., rate., network., idempotency.", "examples": codes },
             "field": { "type": "string", "description": "Which field is wrong." },
             "retry_after_s": { "type": "integer" },
             "request_id": { "type": "string" },

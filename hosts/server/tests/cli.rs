@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 use serde_json::Value;
+use zhengna_core::access::Duty;
 use zhengna_core::core::PROJECTIONS;
 use zhengna_core::store::sqlite::SqliteStore;
 use zhengna_server::checkpoints::CheckpointFile;
@@ -210,7 +211,7 @@ impl Site {
 #[test]
 fn every_command_teaches() {
     let dir = world::directory();
-    let commands: [&[&str]; 15] = [
+    let commands: [&[&str]; 17] = [
         &[],
         &["serve"],
         &["demo"],
@@ -220,6 +221,8 @@ fn every_command_teaches() {
         &["user"],
         &["user", "add"],
         &["user", "password"],
+        &["user", "second-factor"],
+        &["bootstrap"],
         &["backup"],
         &["restore"],
         &["audit", "verify"],
@@ -326,6 +329,39 @@ fn a_host_is_set_up_step_by_step() {
     assert!(open.err.contains("chmod 600"), "{}", open.err);
 }
 
+/// Only the command line makes the first administrator, and only once; no password is ever an argument.
+#[test]
+fn t13_the_first_administrator_is_made_once_by_command_line() {
+    let dir = world::directory();
+    let at = dir.path();
+    run(at, &["keys", "new"]).exits(0);
+    run(at, &["migrate"]).exits(0);
+    let bootstrap = |more: &[&str], stdin: &str| {
+        let args = [&["bootstrap", "220000001", "--name", "管理员", "--authority", "12200000000"][..], more].concat();
+        run_with(at, &args, stdin)
+    };
+    let nowhere = bootstrap(&["--password-stdin"], "Xiang-Kan-2026\n").exits(2);
+    assert!(nowhere.err.contains("zhengna authority import"), "{}", nowhere.err);
+    let tree = "code,parent,kind,name,effective_from\n12200000000,,province,国家税务总局吉林省税务局,2018-07-01\n";
+    fs::write(at.join("tree.csv"), tree).unwrap();
+    run(at, &["authority", "import", "tree.csv"]).exits(0);
+    bootstrap(&[], "").exits(2);
+    bootstrap(&["--password", "Xiang-Kan-2026"], "").exits(2);
+    bootstrap(&["--password-stdin"], "short\n").exits(2);
+    let file = at.join("first.password");
+    fs::write(&file, "Xiang-Kan-2026\n").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    let open = bootstrap(&["--password-file", "first.password"], "").exits(8);
+    assert!(open.err.contains("chmod 600"), "{}", open.err);
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    let made = bootstrap(&["--password-file", "first.password", "--json"], "").exits(0);
+    assert_eq!((made.json()["staff_no"].as_str(), made.json()["post"].as_str()), (Some("220000001"), Some("系统管理员")));
+    assert!(!made.out.contains("Xiang-Kan-2026"));
+    let again = bootstrap(&["--password-stdin"], "Xiang-Kan-2026\n").exits(2);
+    assert!(again.err.contains("administrator before") && again.err.contains("zhengna user password"), "{}", again.err);
+    run(at, &["audit", "verify", "--without-checkpoints"]).exits(0);
+}
+
 #[test]
 fn a_port_that_is_taken_and_a_weak_webhook_secret_are_told() {
     let site = Site::new();
@@ -382,7 +418,9 @@ fn an_officer_is_added_with_a_post_and_a_password() {
         let caller = core.authenticate(&session.token)?;
         core.as_actor(caller.actor).access().me()
     };
-    assert_eq!(sign_in(&password).unwrap().permissions.len(), 2);
+    let me = sign_in(&password).unwrap();
+    assert_eq!((me.permissions.len(), me.duty), (2, Some(Duty::ChangePassword)));
+    run(site.dir.path(), &["user", "second-factor", "22019999"]).exits(2);
     let chosen = "Correct-horse-7";
     let changed =
         run_with(site.dir.path(), &["user", "password", "22019999", "--password-stdin", "--json"], &format!("{chosen}\n")).exits(0);
@@ -571,4 +609,156 @@ fn a_real_host_gets_its_authorities_and_its_first_officer() {
     let mut host = Host::start(dir.path(), &["serve", "--listen", "127.0.0.1:0"]);
     host.address();
     assert_eq!(host.stop().0, Some(0));
+}
+
+#[test]
+fn people_are_imported_from_the_tables_that_offices_send_and_taken_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path();
+    run(at, &["keys", "new"]).exits(0);
+    run(at, &["authority", "import", concat!(env!("CARGO_MANIFEST_DIR"), "/../../core/data/jilin_authorities.csv")]).exits(0);
+    let import = |args: &[&str]| run(at, &[&["people", "import"], args].concat());
+    let counts = |ran: Ran| {
+        let told = ran.exits(0).json();
+        ["new", "changed", "duplicate", "broken"].map(|verdict| told["verdicts"][verdict].as_u64().unwrap())
+    };
+    let book = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/files/people.xlsx");
+    assert_eq!(counts(import(&[book, "--dry-run", "--json"])), [3, 0, 0, 0]);
+    assert_eq!(counts(import(&[book, "--json"])), [3, 0, 0, 0]);
+    assert_eq!(counts(import(&[book, "--dry-run", "--json"])), [0, 0, 3, 0], "all is there as in the file");
+
+    // What an office saves from Excel: GB18030, another phone, a slip in a number, a column nobody asked for.
+    let lines = "纳税人名称,身份证号,手机号,备注\n表格甲,11010519491231002X,13900001234,\n表格乙,110105194912310021,,下周补\n";
+    let gb = encoding_rs::GB18030.encode(lines).0.into_owned();
+    fs::write(at.join("persons.csv"), gb).unwrap();
+    let given = ["persons.csv", "--kind", "自然人", "--authority", "12201020000"];
+    let said = import(&given).exits(0);
+    assert!(said.out.starts_with("2 rows: 0 are new, 1 changed, 0 duplicate, 1 broken."), "{}", said.out);
+    assert!(said.out.contains("line 3: number: ") && said.out.contains("check digit at 18") && said.out.contains("请核对"), "{}", said.out);
+    assert!(!said.out.contains("1949") && said.err.contains("--take-back"), "{}{}", said.out, said.err);
+    assert_eq!(counts(import(&[&given[..], &["--json"]].concat())), [0, 1, 0, 1], "the same file again is told as before");
+    assert_eq!(counts(import(&[&given[..], &["--dry-run", "--json"]].concat())), [0, 0, 1, 1]);
+    // The workbook's 表格甲 has another phone by now.
+    let refused = import(&[book, "--take-back"]).exits(1);
+    assert!(refused.err.contains('2'), "{}", refused.err);
+    assert_eq!(import(&[&given[..], &["--take-back", "--json"]].concat()).exits(0).json()["taken_back"], 1);
+    let gone = import(&[book, "--take-back"]).exits(0);
+    assert!(gone.out.contains("3 rows were taken back"), "{}", gone.out);
+    assert_eq!(counts(import(&[book, "--dry-run", "--json"])), [3, 0, 0, 0]);
+
+    for (name, text, said) in [
+        ("no_number.csv", "类型,姓名,手机\n自然人,甲,1\n", "no column is called number"),
+        ("twice.csv", "姓名,name,号码,类型,authority\n甲,甲,1,1,1\n", "columns 1 and 2 are both name"),
+        ("mixed.csv", "", "line 2 is neither UTF-8 nor GB18030"),
+        ("bomb.xlsx", "", "cannot be read"),
+    ] {
+        let bytes: &[u8] = match name {
+            "mixed.csv" => b"\xE5\xA7\x93,b\n\xE5\xFF\xFF,1\n",
+            "bomb.xlsx" => b"PK\x03\x04 and nothing else",
+            _ => text.as_bytes(),
+        };
+        fs::write(at.join(name), bytes).unwrap();
+        let failed = import(&[name]).exits(2);
+        assert!(failed.err.contains(said) && failed.err.contains("Nothing was imported"), "{name}: {}", failed.err);
+    }
+    // A workbook that makes the library that reads it panic costs the child process.
+    let hostile = import(&[concat!(env!("CARGO_MANIFEST_DIR"), "/tests/files/hostile.xlsx")]).exits(2);
+    assert!(hostile.err.contains("could not be read within the limits") && hostile.err.contains("Nothing was imported"), "{}", hostile.err);
+    let unknown = import(&["persons.csv", "--take-back", "--kind", "企业", "--authority", "12201020000"]).exits(0);
+    assert!(unknown.out.contains("0 rows were taken back"), "{}", unknown.out);
+    fs::write(at.join("other.csv"), "姓名,号码,类型,authority\n").unwrap();
+    assert!(import(&["other.csv", "--take-back"]).exits(2).err.contains("never imported"));
+}
+
+/// Two officers, each with their own password, change the calendar from the command line; one alone cannot.
+#[test]
+fn the_calendar_changes_by_two_officers_at_the_command_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    run(dir, &["keys", "new"]).exits(0);
+    fs::write(dir.join("tree.csv"), "code,parent,kind,name,effective_from\n12200000000,,province,吉林省税务局,2018-06-15\n").unwrap();
+    run(dir, &["authority", "import", "tree.csv"]).exits(0);
+    let add = |staff_no: &str, permissions: &str| {
+        let args =
+            ["user", "add", staff_no, "--name", "甲", "--authority", "12200000000", "--post", staff_no, "--permissions", permissions];
+        let added = run(dir, &[&args[..], &["--json"]].concat()).exits(0).json();
+        format!("{}\n", added["password"].as_str().unwrap())
+    };
+    let given = [add("22000001", "propose_calendar,approve_calendar"), add("22000002", "approve_calendar")];
+    // What the command line gave is good for one thing only: each takes a password of their own.
+    let unchanged =
+        run_with(dir, &["calendar", "reject", &"0".repeat(8), "--digest", "00", "--officer", "22000002", "--reason", "x"], &given[1]);
+    assert_ne!(unchanged.code, Some(0), "{}", unchanged.err);
+    let mut host = Host::start(dir, &["serve", "--listen", "127.0.0.1:0"]);
+    let at = format!("http://{}/api/v1", host.address());
+    let [maker, checker] = [("22000001", &given[0]), ("22000002", &given[1])].map(|(staff_no, given)| {
+        let own = format!("Zi-Ji-De-2026-{}", &staff_no[7..]);
+        let credentials = serde_json::json!({ "login": staff_no, "password": given.trim() });
+        let signed_in: Value = ureq::post(format!("{at}/sessions")).send_json(&credentials).unwrap().body_mut().read_json().unwrap();
+        let bearer = format!("Bearer {}", signed_in["token"].as_str().unwrap());
+        let change = serde_json::json!({ "current": given.trim(), "password": own });
+        let changed = ureq::put(format!("{at}/me/password")).header("authorization", bearer).send_json(&change).unwrap();
+        assert_eq!(changed.status(), 200);
+        format!("{own}\n")
+    });
+    assert_eq!(host.stop().0, Some(0));
+    let shown = run(dir, &["calendar", "show", "2027"]).exits(0).out;
+    assert!(shown.starts_with("2027, provisional") && shown.contains("1月征期截止  computed"), "{shown}");
+    assert!(run(dir, &["calendar", "proposals"]).exits(0).out.contains("Nothing was proposed"));
+
+    let ics = "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nDTSTART;VALUE=DATE:20270101\r\nDTEND;VALUE=DATE:20270104\r\nSUMMARY:元旦（休）\r\n\
+               END:VEVENT\r\nBEGIN:VEVENT\r\nDTSTART;VALUE=DATE:20280101\r\nSUMMARY:元旦（休）\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+    fs::write(dir.join("2027.ics"), ics).unwrap();
+    fs::write(dir.join("bad.ics"), ics.replace("20280101", "2028-01-01")).unwrap();
+    let about = ["--title", "通知", "--source", "https://www.gov.cn/1.htm", "--officer", "22000001"];
+    let from_ics = ["--year", "2027", "--document", "国办发明电〔2026〕9号"];
+    let propose =
+        |file: &str, more: &[&str], stdin: &str| run_with(dir, &[&["calendar", "propose", file], &about[..], more].concat(), stdin);
+    let bad = propose("bad.ics", &from_ics, &maker).exits(2);
+    assert!(bad.err.contains("bad.ics: line 8: event 2: expected a whole day") && bad.err.contains("Nothing was proposed"), "{}", bad.err);
+    assert!(propose("2027.ics", &[], &maker).exits(2).err.contains("needs --document and --year"));
+    propose("none.ics", &from_ics, &maker).exits(2);
+    propose("2027.ics", &from_ics, "Wrong-Password-2026\n").exits(1);
+    let proposed = propose("2027.ics", &[&from_ics[..], &["--json"]].concat(), &maker).exits(0).json();
+    let (id, digest) = (proposed["proposal"].as_str().unwrap(), proposed["digest"].as_str().unwrap());
+    let listed = run(dir, &["calendar", "proposals"]).exits(0).out;
+    assert!(
+        listed.contains(id) && listed.contains(digest) && listed.contains("pending") && listed.contains("working_days 2027"),
+        "{listed}"
+    );
+
+    let decide = |how: &str, digest: &str, who: &str, more: &[&str], stdin: &str| {
+        run_with(dir, &[&["calendar", how, id, "--digest", digest, "--officer", who], more].concat(), stdin)
+    };
+    assert!(decide("approve", digest, "22000001", &[], &maker).exits(1).err.contains("somebody else decides"));
+    assert!(decide("reject", digest, "22000001", &["--reason", "有误"], &maker).exits(1).err.contains("somebody else decides"));
+    assert!(decide("approve", &"0".repeat(64), "22000002", &[], &checker).exits(1).err.contains("digest is not that"));
+    assert!(decide("approve", digest, "22000002", &[], &checker).exits(0).out.contains("the calendar is now version 1"));
+    assert!(decide("approve", digest, "22000002", &[], &checker).exits(1).err.contains("decided already"));
+
+    let year = run(dir, &["calendar", "show", "2027", "--json"]).exits(0).json();
+    let days = year["calendar"]["days"].as_array().unwrap();
+    let off: Vec<&str> = days.iter().filter(|d| d["holiday"] == "元旦").map(|d| d["date"].as_str().unwrap()).collect();
+    assert_eq!(off, ["2027-01-01", "2027-01-02", "2027-01-03"], "those of 2028 were left out");
+    let written = run(dir, &["calendar", "show", "2027", "--ics"]).exits(0).out;
+    assert!(
+        written.starts_with("BEGIN:VCALENDAR\r\n") && written.ends_with("END:VCALENDAR\r\n") && zhengna_server::ics::read(&written).is_ok()
+    );
+
+    // Tables of the source tree are files that can be proposed.
+    let tables = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../core/data");
+    let filing = fs::read_to_string(tables.join("filing_periods.csv")).unwrap();
+    let of_2026: Vec<&str> = filing.lines().filter(|l| l.starts_with("month") || l.starts_with("2026")).collect();
+    fs::write(dir.join("filing.csv"), of_2026.join("\n")).unwrap();
+    propose("filing.csv", &[], &maker).exits(0);
+    fs::write(dir.join("eleven.csv"), of_2026[..12].join("\n")).unwrap();
+    assert!(propose("eleven.csv", &[], &maker).exits(2).err.contains("expected twelve days"));
+    fs::write(dir.join("wrong.csv"), of_2026.join("\n").replace("2026-05,", "2026-06,")).unwrap();
+    assert!(propose("wrong.csv", &[], &maker).exits(2).err.contains("wrong.csv: line 6: expected a month"));
+    let notices = fs::read_to_string(tables.join("calendar_days.csv")).unwrap();
+    let of_2025: Vec<&str> = notices.lines().filter(|l| l.starts_with("year") || l.starts_with("2025")).collect();
+    fs::write(dir.join("notice.csv"), of_2025.join("\n")).unwrap();
+    propose("notice.csv", &[], &maker).exits(0);
+    fs::write(dir.join("all.csv"), notices).unwrap();
+    assert!(propose("all.csv", &[], &maker).exits(2).err.contains("expected the days of one year, found 9"));
 }

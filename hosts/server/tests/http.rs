@@ -73,6 +73,21 @@ fn every_documented_operation_is_served_as_documented() {
             Some(json!({ "field": "name", "reason": "核对身份" })),
         );
         assert_eq!(revealed["value"], "测试0");
+        let company = host.world.employed(1).unwrap();
+        let card = drive.ok("identity.card", "GET", &at("/card"), &officer, None);
+        assert_eq!((&card["channel"], &card["person"]["name"]["value"]), (&json!("web"), &json!("测*")));
+        assert_eq!(card["officers"][2]["holder"]["taxpayer"], json!(person.to_string()), "the tax handler");
+        let of = format!("/api/v1/taxpayers/{company}/relations");
+        let shown = drive.ok("identity.relations", "GET", &of, &officer, None);
+        assert_eq!((&shown["items"][0]["role"], &shown["items"][0]["holds"]), (&json!("tax_handler"), &json!(true)));
+        let on_card = json!({ "taxpayer": person, "field": "phone", "reason": "回访" });
+        let revealed = drive.ok("identity.reveal_on_card", "POST", &at("/card/reveal"), &boss, Some(on_card));
+        assert_eq!(revealed["value"], "13800000000");
+        let end = json!({ "role": "tax_handler", "person": person, "reason": "离职" });
+        drive.ok("identity.release_relation", "POST", &format!("{of}/release"), &boss, Some(end.clone()));
+        let again = host.post(&format!("{of}/release"), &boss, &end);
+        assert_eq!((again.status, &again.body["code"]), (409, &json!("identity.relation_over")), "{again:?}");
+        drive_staff(&host, &mut drive, &boss);
         host.world.core.seal_audit().unwrap();
         let trail = drive.ok("audit.read", "POST", "/api/v1/audit-reads", &boss, Some(json!({ "after": 0, "limit": 200 })));
         let reveal = trail["items"]
@@ -83,6 +98,20 @@ fn every_documented_operation_is_served_as_documented() {
             .expect("the reveal is on record");
         assert_eq!(reveal["reason"], "核对身份");
         assert!(!trail.to_string().contains("测试0"), "the trail carries no names");
+        drive.ok("calendar.year", "GET", "/api/v1/calendar/2026", &taxpayer, None);
+        drive.ok("calendar.filing_periods", "GET", "/api/v1/calendar/2026/filing-periods", &taxpayer, None);
+        let asked = "/api/v1/calendar/due?began=2026-11-27T10:00:00%2B08:00&amount=5&unit=working_days&authority=12201020000";
+        assert_eq!(drive.ok("calendar.due", "GET", asked, &taxpayer, None)["at"], "2026-12-04T16:30:00.000000+08:00");
+        let proposed = drive.ok("calendar.propose", "POST", "/api/v1/calendar/proposals", &boss, Some(notice(2027)));
+        let checker = host.checker();
+        let listed = drive.ok("calendar.proposals", "GET", "/api/v1/calendar/proposals?limit=5", &checker, None);
+        assert_eq!((&listed["items"][0]["id"], &listed["items"][0]["draft"]), (&proposed["proposal"], &notice(2027)));
+        let decide = |of: &Value, how: &str| format!("/api/v1/calendar/proposals/{}/{how}", of["proposal"].as_str().unwrap());
+        let body = json!({ "digest": proposed["digest"] });
+        assert_eq!(drive.ok("calendar.approve", "POST", &decide(&proposed, "approve"), &checker, Some(body))["number"], 1);
+        let other = host.post("/api/v1/calendar/proposals", &boss, &notice(2028)).body;
+        let body = json!({ "digest": other["digest"], "reason": "与原文不符" });
+        assert_eq!(drive.ok("calendar.reject", "POST", &decide(&other, "reject"), &checker, Some(body))["number"], Value::Null);
         drive.ok("access.issue_ticket", "POST", "/api/v1/socket-tickets", &taxpayer, None);
         drive.ok("access.sign_out", "DELETE", "/api/v1/sessions/current", &taxpayer, None);
         assert_eq!(host.get("/api/v1/me", &taxpayer).status, 401);
@@ -93,6 +122,121 @@ fn every_documented_operation_is_served_as_documented() {
             drive.operations().into_iter().map(|(_, _, o)| o["operationId"].as_str().unwrap().to_owned()).collect();
         assert_eq!(drive.driven, documented, "every documented operation is driven, and no other");
     }
+}
+
+/// A notice as nobody has published it.
+fn notice(year: i32) -> Value {
+    json!({
+        "document": "国办发明电〔2026〕9号",
+        "title": "国务院办公厅关于部分节假日安排的通知",
+        "source": "https://www.gov.cn/zhengce/1.htm",
+        "change": { "working_days": { "year": year, "days": [
+            { "date": format!("{year}-01-04"), "arrangement": "off", "name": "元旦" },
+            { "date": format!("{year}-01-09"), "arrangement": "work", "name": "元旦" },
+        ] } },
+    })
+}
+
+/// The whole way of a change over HTTP: proposed, not by oneself approved, in force, seen by taxpayers, on their phones too.
+#[test]
+fn a_calendar_changes_when_another_officer_approves_exactly_what_was_proposed() {
+    for engine in ENGINES {
+        let host = Host::start(engine);
+        let (taxpayer, boss, checker) = (host.taxpayer(0), host.supervisor(), host.checker());
+        let code = |answer: support::Answer| (answer.status, answer.body["code"].as_str().unwrap_or_default().to_owned());
+        let due = || {
+            let asked = "/api/v1/calendar/due?began=2026-12-31T10:00:00%2B08:00&amount=1&unit=working_days";
+            let answer = host.get(asked, &taxpayer).body;
+            (answer["at"].as_str().unwrap()[..10].to_owned(), answer["provisional"].as_bool().unwrap(), answer["version"].as_i64().unwrap())
+        };
+        assert_eq!(due(), ("2027-01-01".into(), true, 0), "{engine:?}");
+        let gauge = |wanted: &str| {
+            let text = host.call("GET", "/metrics", None, None, None).body.as_str().unwrap().to_owned();
+            assert!(text.contains(&format!("\nzhengna_calendar_missing_notice_year {wanted}\n")), "{engine:?}: {text}");
+        };
+        gauge("2027");
+        let mut notice = notice(2027);
+        notice["change"]["working_days"]["days"][0]["date"] = json!("2027-01-01");
+        let proposed = host.post("/api/v1/calendar/proposals", &boss, &notice);
+        assert_eq!(proposed.status, 201, "{proposed:?}");
+        let again = host.post("/api/v1/calendar/proposals", &checker, &notice);
+        assert_eq!(again.body["related"], proposed.body["proposal"]);
+        assert_eq!(code(again), (409, "calendar.proposal_pending".into()));
+        let at = |how: &str| format!("/api/v1/calendar/proposals/{}/{how}", proposed.body["proposal"].as_str().unwrap());
+        let digest = json!({ "digest": proposed.body["digest"] });
+        assert_eq!(code(host.post(&at("approve"), &boss, &digest)), (409, "calendar.own_proposal".into()));
+        let wrong = json!({ "digest": "0".repeat(64) });
+        assert_eq!(code(host.post(&at("approve"), &checker, &wrong)), (409, "calendar.other_content".into()));
+        assert_eq!(due().2, 0, "{engine:?}: nothing is in force yet");
+        assert_eq!(host.post(&at("approve"), &checker, &digest).body["number"], 1);
+        assert_eq!(code(host.post(&at("approve"), &checker, &digest)), (409, "calendar.proposal_decided".into()));
+        assert_eq!(due(), ("2027-01-04".into(), false, 1), "{engine:?}: behind the day off and the weekend");
+        gauge("0");
+        let year = host.get("/api/v1/calendar/2027", &taxpayer).body;
+        assert_eq!(
+            (&year["provisional"], &year["days"][0]["holiday"], &year["days"][8]["made_up"]),
+            (&json!(false), &json!("元旦"), &json!(true))
+        );
+        assert_eq!(host.get("/api/v1/calendar/2028", &taxpayer).body["provisional"], true);
+
+        let ics = host.get("/api/v1/calendar/2027.ics", &taxpayer);
+        assert_eq!((ics.status, ics.kind.as_str()), (200, "text/calendar; charset=utf-8"));
+        let text = ics.body.as_str().unwrap();
+        let days = zhengna_server::ics::read(text).unwrap();
+        assert_eq!(days.iter().map(|d| d.date.to_string()).collect::<Vec<_>>(), ["2027-01-01", "2027-01-09"], "{engine:?}: {text}");
+        assert_eq!(host.get("/api/v1/calendar/2027.ics", &boss).body, ics.body, "the same data, the same bytes");
+        for (path, status) in [
+            ("1999", 422),
+            ("2100", 422),
+            ("26", 422),
+            ("x.ics", 422),
+            ("2027.ICS", 422),
+            ("2027/filing-periods.ics", 404),
+            ("2027.ics/filing-periods", 422),
+            ("due", 400),
+            ("due?began=2026-12-31T10:00:00%2B08:00&amount=10001&unit=working_days", 422),
+            ("due?began=2026-12-31T10:00:00%2B08:00&amount=1&unit=years", 400),
+            ("due?began=2026-12-31T10:00:00%2B08:00&amount=1&unit=minutes&authority=12299999999", 404),
+        ] {
+            let answer = host.get(&format!("/api/v1/calendar/{path}"), &taxpayer);
+            assert!(answer.status == status && answer.body["code"].is_string(), "{path}: {answer:?}");
+        }
+        for query in ["limit=0", "limit=21", "before=1"] {
+            let answer = host.get(&format!("/api/v1/calendar/proposals?{query}"), &boss);
+            assert!((400..500).contains(&answer.status), "{query}: {answer:?}");
+        }
+    }
+}
+
+/// An officer changes the given password, takes a second factor on, signs in with it, and loses it twice.
+fn drive_staff(host: &Host, drive: &mut Drive, boss: &str) {
+    let officer = host.world.officers[2];
+    let at = |tail: &str| format!("/api/v1/officers/{officer}{tail}");
+    let given = json!({ "password": "Gei-Ni-Yong-2026" });
+    drive.ok("access.give_password", "PUT", &at("/password"), boss, Some(given));
+    let sign_in =
+        |password: &str| host.call("POST", "/api/v1/sessions", None, None, Some(&json!({ "login": "22010002", "password": password })));
+    let begun = sign_in("Gei-Ni-Yong-2026").body["token"].as_str().unwrap().to_owned();
+    let change = json!({ "current": "Gei-Ni-Yong-2026", "password": "Ming-Tian-2026" });
+    let token_of = |body: &Value| body["token"].as_str().unwrap().to_owned();
+    let token = token_of(&drive.ok("access.change_password", "PUT", "/api/v1/me/password", &begun, Some(change)));
+    let uri = drive.ok("access.enrol_factor", "POST", "/api/v1/me/second-factor", &token, None);
+    let code = || {
+        host.world.clock.advance(zhengna_core::crypto::TOTP_STEP);
+        json!({ "code": host.code_of(&uri) })
+    };
+    let confirmed = drive.ok("access.confirm_factor", "POST", "/api/v1/me/second-factor/confirm", &token, Some(code()));
+    assert_eq!(confirmed["recovery_codes"].as_array().unwrap().len(), zhengna_core::limits::RECOVERY_CODES);
+    let needed = sign_in("Ming-Tian-2026");
+    assert_eq!((needed.status, &needed.body["code"]), (401, &json!("access.second_factor_needed")));
+    let mut step = code();
+    step["challenge"] = needed.body["related"].clone();
+    let token = token_of(&drive.ok("access.confirm_sign_in", "POST", "/api/v1/sessions/confirm", "", Some(step)));
+    drive.ok("access.remove_factor", "POST", "/api/v1/me/second-factor/remove", &token, Some(code()));
+    host.sign_in(ActorKind::Officer, officer.uuid());
+    let session = host.world.session_of(officer);
+    zhengna_tests::world::enrolled(&host.world.core, &session).unwrap();
+    drive.ok("access.reset_factor", "DELETE", &at("/second-factor"), boss, None);
 }
 
 /// Whether `GET /api/v1/events` answers with a stream.
@@ -174,11 +318,16 @@ fn bad_input_is_refused_with_a_code_and_a_field_and_nothing_is_written() {
     host.post(&format!("/api/v1/lines/{line}/claims"), &officer, &json!({}));
     let person = host.world.taxpayers[0].to_string();
     let sample = |name: &str| match name {
-        "login" | "password" | "topic" | "text" | "name" | "reason" | "note" => json!("好"),
+        "login" | "password" | "current" | "challenge" | "code" | "topic" | "text" | "name" | "reason" | "note" | "document" | "title"
+        | "digest" => json!("好"),
+        "source" => json!("https://www.gov.cn/"),
+        "change" => notice(2027)["change"].clone(),
         "channel" => json!("web"),
         "authority" => json!(NANGUAN),
         "outcome" => json!("resolved"),
         "field" => json!("name"),
+        "person" | "taxpayer" => json!(person),
+        "role" => json!("tax_handler"),
         _ => json!(1),
     };
     let before = host.dump();
@@ -191,10 +340,21 @@ fn bad_input_is_refused_with_a_code_and_a_field_and_nothing_is_written() {
             .map(|p| p.keys().cloned().collect())
             .unwrap_or_default();
         let real = path.replace("{line}", &line.to_string()).replace("{conversation}", &conversation).replace("{taxpayer}", &person);
+        let real =
+            real.replace("{proposal}", "019a0000-0000-7000-8000-00000000ffff").replace("{officer}", &host.world.officers[1].to_string());
         let callers: Vec<String> = operation["x-callers"].as_array().unwrap().iter().map(|c| c.as_str().unwrap().to_owned()).collect();
         let boss_only = matches!(
             operation["x-permission"].as_str(),
-            Some("manage_lines" | "reveal_personal_data" | "read_audit" | "supervise_interaction")
+            Some(
+                "manage_lines"
+                    | "manage_relations"
+                    | "reveal_personal_data"
+                    | "read_audit"
+                    | "supervise_interaction"
+                    | "propose_calendar"
+                    | "approve_calendar"
+                    | "manage_access"
+            )
         );
         let token = match callers.as_slice() {
             _ if boss_only => &boss,
@@ -302,20 +462,33 @@ fn whoever_may_not_learns_nothing() {
         "messages" => json!({ "text": "好" }),
         "read-mark" => json!({ "number": 1 }),
         "close" => json!({ "outcome": "resolved", "note": null }),
+        "reveal" if path.ends_with("/card/reveal") => json!({ "taxpayer": host.world.taxpayers[0], "field": "name", "reason": "好" }),
         "reveal" => json!({ "field": "name", "reason": "好" }),
+        "release" => json!({ "role": "tax_handler", "person": host.world.taxpayers[0], "reason": "好" }),
         "review" | "prioritise" => json!({ "reason": "好" }),
         "audit-reads" => json!({ "after": 0, "limit": 1 }),
         "lines" => json!({ "name": "好", "authority": NANGUAN }),
+        "proposals" => notice(2027),
+        "approve" => json!({ "digest": "00" }),
+        "reject" => json!({ "digest": "00", "reason": "好" }),
+        "password" if path.contains("/officers/") => json!({ "password": support::PASSWORD }),
+        "password" => json!({ "current": support::PASSWORD, "password": "Ming-Tian-2026" }),
+        "confirm" | "remove" => json!({ "code": "000000" }),
         _ => json!({}),
     };
     let before = host.dump();
     let mut cells = 0;
     for (path, method, operation) in drive.operations() {
         let id = operation["operationId"].as_str().unwrap().to_owned();
-        if id == "access.sign_in" || id == "access.sign_out" || id == "access.issue_ticket" {
+        if id == "access.sign_in" || id == "access.confirm_sign_in" || id == "access.sign_out" || id == "access.issue_ticket" {
             continue; // about the caller only; tested on their own
         }
-        let with = |ids: [&str; 3]| path.replace("{line}", ids[0]).replace("{conversation}", ids[1]).replace("{taxpayer}", ids[2]);
+        let path = path.replace("{proposal}", nobody).replace("{year}", "2026");
+        let with = |ids: [&str; 3]| {
+            let officer = if ids[0] == nobody { nobody.to_owned() } else { host.world.officers[1].to_string() };
+            let path = path.replace("{line}", ids[0]).replace("{conversation}", ids[1]).replace("{taxpayer}", ids[2]);
+            path.replace("{officer}", &officer)
+        };
         let person = host.world.taxpayers[0].to_string();
         let real = with([&line.to_string(), &conversation, &person]);
         let body = operation.get("requestBody").map(|_| body_of(&path));
@@ -339,7 +512,7 @@ fn whoever_may_not_learns_nothing() {
             assert_eq!((denied.status, &denied.body["code"]), (403, &json!("access.denied")), "{id} without a post");
         }
         // Somebody else's objects, and objects that never were.
-        if path.contains("{conversation}") || path.contains("{taxpayer}") {
+        if ["{conversation}", "{taxpayer}", "{officer}"].iter().any(|id| path.contains(id)) {
             let unknown = with([nobody, nobody, nobody]);
             for token in [&other, &stranger] {
                 let (foreign, missing) = (call(&real, Some(token)), call(&unknown, Some(token)));

@@ -37,7 +37,7 @@ fn all(plan: &Plan) -> Outcome {
     Ok(figures)
 }
 
-/// Keeps the input where `make fuzz` puts what it finds, and says so.
+/// Keeps the input, and says where.
 fn told(finding: &Finding) -> String {
     let folder = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from).join("fuzz-findings");
     let path = folder.join(finding.target);

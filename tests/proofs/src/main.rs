@@ -8,6 +8,7 @@ mod claims;
 mod fuzz;
 mod isolation;
 mod kill;
+mod live;
 mod plan;
 mod postgres;
 mod power_loss;
@@ -60,6 +61,7 @@ const PROOFS: &[Proof] = &[
     Proof { name: "claims", about: "a line served by many officers at once, and last places wanted by many", run: claims::run },
     Proof { name: "isolation", about: "anomalies, and rivals in every operation that writes, on two hosts", run: isolation::run },
     Proof { name: "postgres", about: "two hosts while server, backends, connections and network fail", run: postgres::run },
+    Proof { name: "live", about: "feeds dropped at polls and opened again show everybody what is theirs, once, in order", run: live::run },
     Proof { name: "fuzz", about: "every parser holds what it promises, whatever bytes come", run: fuzz::run },
 ];
 

@@ -299,7 +299,7 @@ pub fn taken(tx: &mut dyn ReadTx, slot: [u8; 16], now: Timestamp) -> Result<i64,
 }
 
 /// How many bookings of either state each slot has, kept in memory.
-#[derive(Default, Debug, PartialEq)]
+#[derive(Clone, Default, Debug, PartialEq)]
 pub struct Places(pub BTreeMap<[u8; 16], i64>);
 
 impl Places {
@@ -327,6 +327,10 @@ impl Projection for Places {
     fn apply(&mut self, change: &Change) -> Result<(), StoreError> {
         change.old.iter().try_for_each(|old| self.count(old, -1))?;
         change.new.iter().try_for_each(|new| self.count(new, 1))
+    }
+
+    fn copy(&self) -> Box<dyn Projection> {
+        Box::new(self.clone())
     }
 
     fn rebuild(&mut self, tx: &mut dyn ReadTx) -> Result<(), Error> {

@@ -10,15 +10,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::lock_order::LockOrder;
 use super::raw::{Range, RawRead, RawWrite};
-use super::value::order_key;
+use super::value::{Bytes, order_key};
 use super::{
     Change, Done, Index, MakeProjections, Projections, Published, ReadBody, Row, Signal, Spec, Store, StoreError, StoreResult, Table,
     Value, WriteBody, settle,
 };
 use crate::error::Error;
 use crate::planted::{Bug, planted};
-
-type Bytes = Vec<u8>;
 
 #[derive(Default)]
 struct TableData {
@@ -170,7 +168,7 @@ impl MemTx<'_> {
     }
 
     fn put(&mut self, table: &'static Table, row: &Row) -> StoreResult<()> {
-        let key = key_bytes(&table.key_of(row));
+        let key = row_key(table, row);
         let data = self.table(table);
         if data.rows.contains_key(&key) {
             return Err(StoreError::Duplicate { table: table.name });
@@ -189,7 +187,7 @@ impl MemTx<'_> {
     }
 
     fn take(&mut self, table: &'static Table, row: &Row) {
-        let key = key_bytes(&table.key_of(row));
+        let key = row_key(table, row);
         let data = self.table(table);
         for i in 0..table.indexes.len() {
             data.indexes[i].remove(&index_key(table, i, row));
@@ -205,7 +203,7 @@ impl MemTx<'_> {
                 return Err(StoreError::Duplicate { table: table.name });
             }
         }
-        let key = key_bytes(&table.key_of(new));
+        let key = row_key(table, new);
         let data = self.table(table);
         for (i, index) in table.indexes.iter().enumerate().filter(|(_, index)| moved(index)) {
             data.indexes[i].remove(&index_key(table, i, old));
@@ -234,7 +232,7 @@ impl MemTx<'_> {
     }
 
     fn current(&mut self, table: &'static Table, old: &Row) -> StoreResult<Row> {
-        let key = key_bytes(&table.key_of(old));
+        let key = row_key(table, old);
         match self.table(table).rows.get(&key) {
             Some(row) if table.version_of(row) == table.version_of(old) => Ok(row.clone()),
             _ => Err(StoreError::Conflict),
@@ -258,15 +256,18 @@ impl MemTx<'_> {
     }
 }
 
-fn key_bytes(values: &[Value]) -> Bytes {
-    let mut key = Vec::with_capacity(24);
+fn key_bytes<'a>(values: impl IntoIterator<Item = &'a Value>) -> Bytes {
+    let mut key = Bytes::new();
     order_key(values, &mut key);
     key
 }
 
+fn row_key(table: &'static Table, row: &Row) -> Bytes {
+    key_bytes(table.key.iter().map(|&c| &row[c]))
+}
+
 fn index_key(table: &'static Table, index: usize, row: &Row) -> Bytes {
-    let values: Row = table.order_of(Some(index)).into_iter().map(|c| row[c].clone()).collect();
-    key_bytes(&values)
+    key_bytes(table.order_of(Some(index)).into_iter().map(|c| &row[c]))
 }
 
 /// A row with a NULL in an indexed column is not in the index: see [`Range`].

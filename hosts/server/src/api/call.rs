@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::http::{Extensions, HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use zhengna_core::access::Authenticated;
@@ -13,6 +13,7 @@ use zhengna_core::{Core, Error, Session};
 
 use crate::app::{App, Counted};
 use crate::logs::RequestId;
+use crate::network::Source;
 use crate::problem::Problem;
 
 /// A call by somebody signed in.
@@ -31,6 +32,12 @@ impl Call {
     /// Acts for the caller.
     pub fn session(&self) -> Session {
         self.app.core().as_actor(self.caller.actor.clone()).for_request(&self.request)
+    }
+
+    /// Reads for the caller: [`App::glance`].
+    pub async fn glance<R: Send + 'static>(&self, read: impl FnOnce(&Session) -> Result<R, Error> + Send + 'static) -> Result<R, Problem> {
+        let session = self.session();
+        self.app.glance(move |_: &Core| read(&session)).await
     }
 
     /// Reads for the caller, on a thread that may block.
@@ -57,10 +64,29 @@ pub(super) fn request_id(parts: &Parts) -> String {
     parts.extensions.get::<RequestId>().map(|id| id.as_str().to_owned()).unwrap_or_else(|| "-".into())
 }
 
-/// Where the call comes from. Behind a gateway that is the gateway: rates before sign-in are then the gateway's
-/// affair, because a header anybody can write proves nothing.
-pub(super) fn address(parts: &Parts) -> IpAddr {
-    parts.extensions.get::<ConnectInfo<SocketAddr>>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |c| c.0.ip())
+/// Where the call comes from, as far as somebody vouches for it.
+fn source(extensions: &Extensions, headers: &HeaderMap, app: &App) -> Source {
+    let peer = extensions.get::<ConnectInfo<SocketAddr>>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |c| c.0.ip());
+    Source::of(peer, headers, &app.config().trusted_proxies)
+}
+
+/// Middleware of each route of the administration plane: open to the networks named for it. Whoever calls from
+/// elsewhere is told so before anything is looked at, so that a stolen token can be tried from nowhere else.
+pub(super) async fn from_administration(request: Request, next: Next) -> Response {
+    let allowed = request.extensions().get::<App>().is_some_and(|app| {
+        let source = source(request.extensions(), request.headers(), app);
+        source.known && app.config().administration_networks.contains(source.address)
+    });
+    if allowed {
+        return next.run(request).await;
+    }
+    Problem::new(
+        StatusCode::FORBIDDEN,
+        "network.not_for_administration",
+        "管理功能只能在指定的内部网络中使用",
+        "This operation is open to the networks in administration_networks only; behind a gateway, name it in trusted_proxies.",
+    )
+    .into_response()
 }
 
 /// The token of `Authorization: Bearer`.
@@ -126,7 +152,7 @@ impl FromRequestParts<App> for Stranger {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        app.count(operation_of(parts)?, &Counted::Address(address(parts)))?;
+        app.count(operation_of(parts)?, &Counted::Address(source(&parts.extensions, &parts.headers, app).address))?;
         Ok(Self { app: app.clone(), request: request_id(parts) })
     }
 }

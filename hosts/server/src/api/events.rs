@@ -9,8 +9,8 @@ use axum::extract::{FromRequestParts, Request, State};
 use axum::http::{Method, StatusCode, header};
 use axum::response::sse::{Event as SseEvent, Sse};
 use axum::response::{IntoResponse, Response};
+use futures_util::SinkExt as _;
 use serde::Deserialize;
-use tokio::sync::mpsc;
 use zhengna_core::access::{ActorRef, Authenticated};
 use zhengna_core::core::EventPage;
 use zhengna_core::journal::Cursor;
@@ -20,7 +20,7 @@ use super::call::{Call, bearer, request_id};
 use super::route::{Documented, Param, Routes};
 use crate::app::{App, Counted};
 use crate::body::{Json, Query};
-use crate::live::{self, Ended, Frame, FromClient};
+use crate::live::{self, Ended, Feed, Frame, FromClient, Place};
 use crate::problem::Problem;
 use crate::rate::Slot;
 
@@ -35,6 +35,8 @@ const GOODBYE_PATIENCE: Duration = Duration::from_secs(2);
 /// What is read from a socket at once: clients say little, and each connection keeps this much (the library's default
 /// is 128 KiB).
 const READ_BUFFER_BYTES: usize = 1024;
+/// Frames written to a socket before it is flushed.
+const FRAMES_AT_ONCE: usize = 64;
 /// Frames a client may send per second, and at once.
 const CLIENT_FRAMES: crate::rate::Rate = crate::rate::Rate { per_second: 5, burst: 20 };
 
@@ -143,38 +145,37 @@ impl Drop for Counting {
 
 async fn talk(app: App, mut socket: WebSocket, caller: Authenticated, cursor: Option<Cursor>, request: String, slot: Slot<ActorRef>) {
     let (_slot, _counting) = (slot, Counting::new(&app));
-    let mut frames = live::feed(&app, caller.clone(), cursor, request);
+    let mut feed = live::feed(&app, caller, cursor, request);
     let mut heard = crate::rate::RateLimiter::<(), ()>::new(1);
-    let why = loop {
-        tokio::select! {
-            frame = frames.recv() => match frame {
-                None => break Ended::Failed,
-                Some(Frame::End(why)) => break why,
-                Some(frame) => match tokio::time::timeout(SEND_PATIENCE, socket.send(Message::Text(frame.text().into()))).await {
-                    Ok(Ok(())) => {}
-                    Ok(Err(_)) => return,
-                    Err(_) => break Ended::TooSlow,
-                },
-            },
-            message = socket.recv() => {
-                let Some(Ok(message)) = message else { return };
-                let now_us = u64::try_from(app.core().now().micros()).unwrap_or(0);
-                match message {
-                    Message::Text(text) if heard.take((), (), CLIENT_FRAMES, now_us).is_ok() => {
-                        if let Some(FromClient::Typing { conversation }) = live::from_client(&text.into()) {
-                            let session = app.core().as_actor(caller.actor.clone());
-                            // Not theirs, or over: nothing to tell anybody.
-                            let _ = app.read(move |_| session.interaction().typing(conversation)).await;
-                        }
-                    }
-                    Message::Text(_) | Message::Binary(_) => break Ended::TooMany,
-                    Message::Close(_) => return,
-                    Message::Ping(_) | Message::Pong(_) => {}
+    let place = feed.place();
+    let why = 'talk: loop {
+        // Kept while the client speaks: reading what it missed is not begun anew with each of its frames.
+        let frame = {
+            let mut next = std::pin::pin!(feed.next());
+            loop {
+                tokio::select! {
+                    frame = &mut next => break frame,
+                    message = socket.recv() => match heed(&app, &place, &mut heard, message) {
+                        Heeded::Said => {}
+                        Heeded::Gone => return,
+                        Heeded::End(why) => break 'talk why,
+                    },
                 }
             }
+        };
+        let let_go = feed.let_go();
+        tokio::select! {
+            biased;
+            why = let_go => break why,
+            delivered = tokio::time::timeout(SEND_PATIENCE, deliver(&mut socket, &mut feed, frame)) => match delivered {
+                Ok(Ok(None)) => {}
+                Ok(Ok(Some(why))) => break why,
+                Ok(Err(_)) => return,
+                Err(_) => break Ended::TooSlow,
+            },
         }
     };
-    drop(frames);
+    drop(feed);
     count_end(&app, why);
     let close = Message::Close(Some(CloseFrame { code: why as u16, reason: reason(why).into() }));
     let goodbye = async {
@@ -183,6 +184,51 @@ async fn talk(app: App, mut socket: WebSocket, caller: Authenticated, cursor: Op
         }
     };
     let _ = tokio::time::timeout(GOODBYE_PATIENCE, goodbye).await; // closed either way
+}
+
+/// What came of something the client sent.
+enum Heeded {
+    Said,
+    Gone,
+    End(Ended),
+}
+
+/// Waits for nothing: while it did, the feed's own read might be next in the queue for readers, and hold it up.
+fn heed(app: &App, place: &Place, heard: &mut crate::rate::RateLimiter<(), ()>, message: Option<Result<Message, axum::Error>>) -> Heeded {
+    let Some(Ok(message)) = message else { return Heeded::Gone };
+    let now_us = u64::try_from(app.core().now().micros()).unwrap_or(0);
+    match message {
+        Message::Close(_) => Heeded::Gone,
+        Message::Binary(_) => Heeded::End(Ended::TooMany),
+        _ if heard.take((), (), CLIENT_FRAMES, now_us).is_err() => Heeded::End(Ended::TooMany),
+        Message::Text(text) => {
+            if let (Some(FromClient::Typing { conversation }), Some(me)) = (live::from_client(&text.into()), place.actor()) {
+                let session = app.core().as_actor(me);
+                let reading = app.clone();
+                app.lifecycle().tasks().spawn(async move {
+                    // Not theirs, or over: nothing to tell anybody.
+                    let _ = reading.read(move |_| session.interaction().typing(conversation)).await;
+                });
+            }
+            Heeded::Said
+        }
+        Message::Ping(_) | Message::Pong(_) => Heeded::Said,
+    }
+}
+
+/// Writes a frame, and those that are ready behind it, at once. Says whether it was the last.
+async fn deliver(socket: &mut WebSocket, feed: &mut Feed, first: Frame) -> Result<Option<Ended>, axum::Error> {
+    let (mut next, mut written) = (Some(first), 0);
+    while let Some(frame) = next {
+        match frame {
+            Frame::Text(text, _) => socket.feed(Message::Text(text)).await?,
+            Frame::End(why) => return Ok(Some(why)),
+        }
+        written += 1;
+        next = if written < FRAMES_AT_ONCE { feed.next_at_once() } else { None };
+    }
+    socket.flush().await?;
+    Ok(None)
 }
 
 fn count_end(app: &App, why: Ended) {
@@ -202,28 +248,25 @@ fn reason(why: Ended) -> &'static str {
 }
 
 fn stream(app: App, caller: Authenticated, cursor: Option<Cursor>, request: String, slot: Slot<ActorRef>) -> Response {
-    let held = (slot, Counting::new(&app), app.clone());
-    let frames = live::feed(&app, caller, cursor, request);
-    let events = futures_util::stream::unfold(
-        (frames, held),
-        |(mut frames, held): (mpsc::Receiver<Frame>, (Slot<ActorRef>, Counting, App))| async move {
-            let frame = frames.recv().await?;
-            let event = match &frame {
-                Frame::End(why) => {
-                    frames.close(); // the next receive ends the stream
-                    count_end(&held.2, *why);
-                    SseEvent::default().event("end").data(format!("{{\"type\":\"end\",\"code\":{}}}", *why as u16))
-                }
-                frame => {
-                    let event = SseEvent::default().data(frame.text());
-                    match frame.cursor() {
-                        Some(cursor) => event.id(cursor.to_string()),
-                        None => event,
-                    }
-                }
-            };
-            Some((Ok::<_, Infallible>(event), (frames, held)))
-        },
-    );
+    let held = (slot, Counting::new(&app), app.lifecycle().token());
+    let feed = live::feed(&app, caller, cursor, request);
+    let events = futures_util::stream::unfold(Some((feed, held, app)), |open| async move {
+        let (mut feed, held, app) = open?;
+        match feed.next().await {
+            Frame::Text(text, cursor) => {
+                let event = SseEvent::default().data(text.as_str());
+                let event = match cursor {
+                    Some(cursor) => event.id(cursor.to_string()),
+                    None => event,
+                };
+                Some((Ok::<_, Infallible>(event), Some((feed, held, app))))
+            }
+            Frame::End(why) => {
+                count_end(&app, why);
+                let data = format!("{{\"type\":\"end\",\"code\":{}}}", why as u16);
+                Some((Ok(SseEvent::default().event("end").data(data)), None))
+            }
+        }
+    });
     Sse::new(events).into_response()
 }

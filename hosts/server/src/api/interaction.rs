@@ -203,7 +203,7 @@ async fn claim(call: Keyed, Path(line): Path<LineId>, Json(Nothing {}): Json<Not
 }
 
 async fn be_present(call: Call) -> Result<NoContent, Problem> {
-    call.read(|s| s.interaction().be_present()).await.map(|()| NoContent)
+    call.glance(|s| s.interaction().be_present()).await.map(|()| NoContent)
 }
 
 async fn mine(call: Call, Query(query): Query<Paged>) -> Result<Json<Conversations>, Problem> {
@@ -219,11 +219,11 @@ async fn conversations(call: Call, Query(query): Query<Paged>) -> Result<Json<Co
 }
 
 async fn conversation(call: Call, Path(id): Path<ConversationId>) -> Result<Json<ConversationView>, Problem> {
-    call.read(move |s| s.interaction().conversation(id)).await.map(Json)
+    call.glance(move |s| s.interaction().conversation(id)).await.map(Json)
 }
 
 async fn position(call: Call, Path(id): Path<ConversationId>) -> Result<Json<Position>, Problem> {
-    call.read(move |s| s.interaction().position(id)).await.map(Json)
+    call.glance(move |s| s.interaction().position(id)).await.map(Json)
 }
 
 async fn leave(call: Keyed, Path(conversation): Path<ConversationId>, Json(Nothing {}): Json<Nothing>) -> Result<Json<Left>, Problem> {
@@ -233,7 +233,7 @@ async fn leave(call: Keyed, Path(conversation): Path<ConversationId>, Json(Nothi
 
 async fn messages(call: Call, Path(id): Path<ConversationId>, Query(query): Query<Behind>) -> Result<Json<Messages>, Problem> {
     let (after, limit) = (i64::from(query.after.unwrap_or(0)), rows(query.limit)?);
-    let items = call.read(move |s| s.interaction().messages(id, after, limit)).await?;
+    let items = call.glance(move |s| s.interaction().messages(id, after, limit)).await?;
     Ok(Json(Messages { items }))
 }
 
@@ -248,7 +248,7 @@ async fn mark_read(call: Call, Path(conversation): Path<ConversationId>, Json(ma
 }
 
 async fn typing(call: Call, Path(id): Path<ConversationId>) -> Result<NoContent, Problem> {
-    call.read(move |s| s.interaction().typing(id)).await.map(|()| NoContent)
+    call.glance(move |s| s.interaction().typing(id)).await.map(|()| NoContent)
 }
 
 async fn close(call: Keyed, Path(conversation): Path<ConversationId>, Json(ending): Json<Ending>) -> Result<Json<Closed>, Problem> {

@@ -3,6 +3,7 @@
 
 mod access;
 mod audit;
+mod calendar;
 mod call;
 mod events;
 mod identity;
@@ -24,6 +25,7 @@ pub fn routes() -> Routes {
     access::routes(&mut routes);
     identity::routes(&mut routes);
     interaction::routes(&mut routes);
+    calendar::routes(&mut routes);
     events::routes(&mut routes);
     audit::routes(&mut routes);
     routes

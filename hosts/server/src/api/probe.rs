@@ -30,5 +30,7 @@ async fn ready(app: Host) -> Response {
 }
 
 async fn metrics(app: Host) -> Response {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], app.metrics().text()).into_response()
+    // Counters are told even while storage cannot be read.
+    let missing = app.read(|core| core.missing_notice()).await.ok();
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], app.metrics().text(missing)).into_response()
 }

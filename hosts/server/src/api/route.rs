@@ -125,10 +125,11 @@ impl Routes {
     {
         // Only methods that axum can route are declared.
         let filter = MethodFilter::try_from(documented.method.clone()).unwrap_or(MethodFilter::GET);
-        let method: MethodRouter<App> = MethodRouter::new()
-            .on(filter, handler)
-            .layer::<_, Infallible>(from_fn(super::call::measured))
-            .layer(Extension(documented.operation));
+        let mut method: MethodRouter<App> = MethodRouter::new().on(filter, handler);
+        if documented.operation.administrative() {
+            method = method.layer::<_, Infallible>(from_fn(super::call::from_administration));
+        }
+        let method = method.layer::<_, Infallible>(from_fn(super::call::measured)).layer(Extension(documented.operation));
         self.router = std::mem::take(&mut self.router).route(documented.path, method);
         self.documented.push(documented);
     }

@@ -36,6 +36,7 @@ Example:
   zhengna authority import authorities.csv
 
 Next:
+  zhengna bootstrap STAFF_NO --name NAME --authority CODE --password-file FILE
   zhengna user add STAFF_NO --name NAME --authority CODE --post POST --permissions serve_taxpayers")]
 struct Import {
     /// The file, UTF-8.

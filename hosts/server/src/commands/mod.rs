@@ -3,12 +3,16 @@
 mod audit;
 mod authority;
 mod backup;
+mod bootstrap;
+mod calendar;
 mod config;
 mod demo;
 mod keys;
 mod migrate;
 mod openapi;
 mod operations;
+mod parse;
+mod people;
 mod recount;
 mod restore;
 mod serve;
@@ -26,7 +30,7 @@ const ABOUT: &str = "\
 征纳 Zhengna: where a tax authority and its taxpayers meet.
 
 New here?         zhengna demo
-A real host:      zhengna keys new && zhengna authority import FILE && zhengna user add ... && zhengna serve
+A real host:      zhengna keys new && zhengna authority import FILE && zhengna bootstrap ... && zhengna serve
 What is set:      zhengna config
 What it can do:   zhengna operations";
 
@@ -47,7 +51,10 @@ enum Action {
     Migrate(migrate::Migrate),
     Keys(keys::Keys),
     Authority(authority::Authority),
+    Bootstrap(bootstrap::Bootstrap),
     User(user::User),
+    People(people::People),
+    Calendar(calendar::Calendar),
     Backup(backup::Backup),
     Restore(restore::Restore),
     Audit(audit::Audit),
@@ -55,6 +62,8 @@ enum Action {
     Operations(operations::Operations),
     Openapi(openapi::Openapi),
     Config(config::Config),
+    #[command(hide = true)]
+    Parse(parse::Parse),
 }
 
 /// Runs a command line.
@@ -66,7 +75,10 @@ pub fn run(cli: Cli) -> ExitCode {
         Action::Migrate(c) => (c.json, c.run(flags)),
         Action::Keys(c) => (c.json(), c.run(flags)),
         Action::Authority(c) => (c.json(), c.run(flags)),
+        Action::Bootstrap(c) => (c.json, c.run(flags)),
         Action::User(c) => (c.json(), c.run(flags)),
+        Action::People(c) => (c.json(), c.run(flags)),
+        Action::Calendar(c) => (c.json(), c.run(flags)),
         Action::Backup(c) => (c.json, c.run(flags)),
         Action::Restore(c) => (c.json, c.run(flags)),
         Action::Audit(c) => (c.json(), c.run(flags)),
@@ -74,6 +86,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Action::Operations(c) => (c.json, c.run()),
         Action::Openapi(c) => (false, c.run()),
         Action::Config(c) => (c.json, c.run(flags)),
+        Action::Parse(c) => (true, c.run()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

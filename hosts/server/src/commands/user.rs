@@ -5,8 +5,9 @@ use std::io::BufRead as _;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use zeroize::Zeroizing;
-use zhengna_core::access::{ActorKind, ActorRef, AddOfficer, AddPost, GrantPost, Permission, Permissions};
+use zhengna_core::access::{AddOfficer, AddPost, GrantPost, Permission, Permissions};
 use zhengna_core::crypto::password_rules;
+use zhengna_core::error::Refusal;
 use zhengna_core::id::{OfficerId, PostId};
 use zhengna_core::identity::AuthorityCode;
 use zhengna_core::{Core, Error};
@@ -29,19 +30,21 @@ pub(super) struct User {
 enum Action {
     Add(Add),
     Password(Password),
+    SecondFactor(SecondFactor),
 }
 
 /// Adds an officer with a post and a password.
 ///
-/// The password is generated and printed once, or read from standard input. The staff number is the login. A post
-/// that does not exist yet is made when --permissions says what it allows.
+/// The password is generated and printed once, or read from standard input; they change it at the first sign-in. The
+/// staff number is the login. Whoever administers (read_audit, manage_access) enrols a second factor too. A post that does not exist yet is made when --permissions says what it allows.
 #[derive(Args)]
 #[command(after_help = "\
 Example:
   zhengna user add 220102004 --name 坐席丁 --authority 12201020000 --post 办税服务坐席 --permissions serve_taxpayers
   pass show zhengna/220102004 | zhengna user add 220102004 --name 坐席丁 --authority 12201020000 --post 办税服务坐席 --password-stdin
 
-Permissions: serve_taxpayers, supervise_interaction, manage_lines, reveal_personal_data, read_audit
+Permissions: serve_taxpayers, supervise_interaction, manage_lines, propose_calendar, approve_calendar,
+  reveal_personal_data, manage_relations, read_audit, manage_access
 
 Next:
   Hand the password over in person; sign in at /officer.
@@ -72,7 +75,7 @@ struct Add {
     json: bool,
 }
 
-/// Gives an officer a new password, which ends their sessions.
+/// Gives an officer a new password, which ends their sessions, and which they change at the next sign-in.
 #[derive(Args)]
 #[command(after_help = "\
 Example:
@@ -91,6 +94,22 @@ struct Password {
     json: bool,
 }
 
+/// Takes the second factor of an officer away who has lost it, which ends their sessions.
+#[derive(Args)]
+#[command(after_help = "\
+Example:
+  zhengna user second-factor 220102004
+
+Next:
+  The password alone lets them in; whoever administers enrols a new one before anything else.")]
+struct SecondFactor {
+    /// Number of the officer (工号).
+    staff_no: String,
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
+}
+
 fn permission(word: &str) -> Result<Permission, String> {
     let known = || Permission::ALL.iter().map(|p| p.as_str()).collect::<Vec<_>>().join(", ");
     Permission::parse(word).ok_or_else(|| format!("one of {}", known()))
@@ -101,6 +120,7 @@ impl User {
         match &self.action {
             Action::Add(c) => c.json,
             Action::Password(c) => c.json,
+            Action::SecondFactor(c) => c.json,
         }
     }
 
@@ -110,6 +130,7 @@ impl User {
         match self.action {
             Action::Add(c) => c.run(core),
             Action::Password(c) => c.run(core),
+            Action::SecondFactor(c) => c.run(core),
         }
     }
 }
@@ -130,7 +151,7 @@ impl Add {
         let officer = system.access().add_officer(added).wait()?.officer;
         let grant = GrantPost { officer, post, authority, ends_at: None };
         system.access().grant_post(grant).wait()?;
-        set(&core, officer, &self.staff_no, &password.text)?;
+        system.access().give_password(officer, &password.text)?;
         core.seal_audit()?;
         if self.json {
             output::json(&json!({
@@ -165,12 +186,8 @@ impl Password {
     fn run(self, core: impl FnOnce() -> Result<Core, Failure>) -> Result<(), Failure> {
         let password = ask(&self.staff_no, self.password_stdin)?;
         let core = core()?;
-        let officer = core
-            .as_system()
-            .access()
-            .find_officer(&self.staff_no)?
-            .ok_or_else(|| Failure::new(Exit::Usage, format_args!("there is no officer {}", self.staff_no)))?;
-        set(&core, officer, &self.staff_no, &password.text)?;
+        let officer = known(&core, &self.staff_no)?;
+        core.as_system().access().give_password(officer, &password.text)?;
         core.seal_audit()?;
         if self.json {
             output::json(&json!({ "officer": officer, "staff_no": self.staff_no, "password": password.shown() }));
@@ -180,6 +197,29 @@ impl Password {
         }
         Ok(())
     }
+}
+
+impl SecondFactor {
+    fn run(self, core: impl FnOnce() -> Result<Core, Failure>) -> Result<(), Failure> {
+        let core = core()?;
+        let officer = known(&core, &self.staff_no)?;
+        core.as_system().access().reset_factor(officer).wait().map_err(|e| match e {
+            Error::Refused(Refusal::NoSecondFactor) => Failure::new(Exit::Usage, e).advise("Nothing was changed."),
+            e => e.into(),
+        })?;
+        core.seal_audit()?;
+        if self.json {
+            output::json(&json!({ "officer": officer, "staff_no": self.staff_no }));
+        } else {
+            say(format_args!("officer {} has no second factor any more; their sessions have ended", self.staff_no));
+        }
+        Ok(())
+    }
+}
+
+fn known(core: &Core, staff_no: &str) -> Result<OfficerId, Failure> {
+    let found = core.as_system().access().find_officer(staff_no)?;
+    found.ok_or_else(|| Failure::new(Exit::Usage, format_args!("there is no officer {staff_no}")))
 }
 
 struct Chosen {
@@ -210,9 +250,4 @@ fn ask(login: &str, from_stdin: bool) -> Result<Chosen, Failure> {
     let text = Zeroizing::new(line.trim_end_matches(['\r', '\n']).to_owned());
     password_rules(&text, &[login]).map_err(|e| Failure::new(Exit::Usage, e))?;
     Ok(Chosen { text, generated: false })
-}
-
-fn set(core: &Core, officer: OfficerId, login: &str, password: &str) -> Result<(), Error> {
-    let whose = ActorRef { kind: ActorKind::Officer, id: officer.uuid() };
-    core.as_system().access().set_password(whose, login, password)
 }

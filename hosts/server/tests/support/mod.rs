@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
-use zhengna_core::access::{ActorKind, ActorRef};
+use zhengna_core::access::{ActorKind, ActorRef, Permission};
+use zhengna_core::crypto::{secret_of_uri, totp_code, totp_step};
 use zhengna_server::config::{Config, Effective, Flags};
 use zhengna_server::listener::{Lifecycle, serve};
-use zhengna_tests::world::{Engine, World};
+use zhengna_tests::world::{Engine, PROVINCE, World};
 
 pub const PASSWORD: &str = "Tax-Payer-2026";
 
@@ -75,7 +76,22 @@ impl Host {
         self.world.core.as_system().access().set_password(whose, &login, PASSWORD).expect("a password");
         let answer = self.call("POST", "/api/v1/sessions", None, None, Some(&serde_json::json!({ "login": login, "password": PASSWORD })));
         assert_eq!(answer.status, 201, "{answer:?}");
-        answer.body["token"].as_str().expect("a token").to_owned()
+        let token = answer.body["token"].as_str().expect("a token");
+        if answer.body["duty"] != "enrol_second_factor" {
+            return token.to_owned();
+        }
+        let enrolled = self.call("POST", "/api/v1/me/second-factor", Some(token), None, None);
+        let code = self.code_of(&enrolled.body);
+        let body = serde_json::json!({ "code": code });
+        let confirmed = self.call("POST", "/api/v1/me/second-factor/confirm", Some(token), None, Some(&body));
+        confirmed.body["session"]["token"].as_str().unwrap_or_else(|| panic!("{confirmed:?}")).to_owned()
+    }
+
+    /// What an authenticator shows now that was given what an enrolment answered.
+    pub fn code_of(&self, enrolled: &Value) -> String {
+        let uri = enrolled["uri"].as_str().unwrap_or_else(|| panic!("{enrolled:?}"));
+        let secret = secret_of_uri(uri).expect("an otpauth URI");
+        totp_code(&secret, totp_step(self.world.core.now()))
     }
 
     pub fn taxpayer(&self, n: usize) -> String {
@@ -90,14 +106,30 @@ impl Host {
         self.sign_in(ActorKind::Officer, self.world.supervisor.uuid())
     }
 
+    /// An officer of the province who may approve changes of the calendar, and propose them.
+    pub fn checker(&self) -> String {
+        let may = [Permission::ApproveCalendar, Permission::ProposeCalendar];
+        self.sign_in(ActorKind::Officer, self.world.appoint("22019001", PROVINCE, &may).uuid())
+    }
+
     /// A call with a body, as JSON; writes get a fresh key unless one is given.
     pub fn call(&self, method: &str, path: &str, token: Option<&str>, key: Option<&str>, body: Option<&Value>) -> Answer {
         let bytes = body.map(|b| b.to_string().into_bytes());
         self.raw(method, path, token, key, bytes.as_deref())
     }
 
+    /// A call with headers of its own.
+    pub fn with_headers(&self, method: &str, path: &str, token: Option<&str>, headers: &[(&str, &str)], body: Option<&Value>) -> Answer {
+        self.sent(method, path, token, headers, body.map(|b| b.to_string().into_bytes()).as_deref())
+    }
+
     /// A call with any bytes as its body.
     pub fn raw(&self, method: &str, path: &str, token: Option<&str>, key: Option<&str>, body: Option<&[u8]>) -> Answer {
+        let key: Vec<(&str, &str)> = key.map(|key| ("idempotency-key", key)).into_iter().collect();
+        self.sent(method, path, token, &key, body)
+    }
+
+    fn sent(&self, method: &str, path: &str, token: Option<&str>, headers: &[(&str, &str)], body: Option<&[u8]>) -> Answer {
         // The world's clock stands still; rates would never refill.
         self.world.clock.advance(Duration::from_millis(100));
         let agent: ureq::Agent =
@@ -106,8 +138,8 @@ impl Host {
         if let Some(token) = token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
-        if let Some(key) = key {
-            request = request.header("idempotency-key", key);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
         }
         let response = match body {
             Some(bytes) => agent.run(request.header("content-type", "application/json").body(bytes.to_vec()).expect("a request")),

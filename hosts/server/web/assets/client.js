@@ -201,11 +201,21 @@ export async function act(path, body = {}) {
 export const session = {
   token: kept.get('token'),
   kind: kept.get('kind'),
+  duty: null,
   onended: () => {},
 
   async signIn(login, password) {
-    const { token, kind } = await call('POST', '/sessions', { body: { login, password }, anonymous: true, harmless: true });
+    this.begin(await call('POST', '/sessions', { body: { login, password }, anonymous: true, harmless: true }));
+  },
+
+  /** The second step: the challenge that stands for the password, and what the authenticator shows. */
+  async confirm(challenge, code) {
+    this.begin(await call('POST', '/sessions/confirm', { body: { challenge, code }, anonymous: true }));
+  },
+
+  begin({ token, kind, duty }) {
     life = new AbortController();
+    this.duty = duty;
     this.token = token;
     this.kind = kind;
     kept.set('token', token);
@@ -955,31 +965,96 @@ export function busy(button, work) {
 export function signInForm({ title, lead, wanted, message, done }) {
   const login = el('input', { name: 'login', autocomplete: 'username', required: true, maxlength: '64', autocapitalize: 'none', spellcheck: 'false' });
   const password = el('input', { name: 'password', type: 'password', autocomplete: 'current-password', required: true, maxlength: '128' });
+  const code = el('input', { name: 'code', autocomplete: 'one-time-code', maxlength: '32' });
+  const second = el('label', { class: 'field', hidden: true }, el('span', {}, '验证码'), code);
+  let challenge = null;
   const wrong = el('p', { class: 'bad', role: 'alert' }, message ?? '');
   const button = el('button', { type: 'submit', class: 'primary wide' }, '登录');
   const enter = async () => {
     setText(wrong, '');
     if (!login.value.trim() || !password.value) return setText(wrong, '请填写账号和密码');
     try {
-      await session.signIn(login.value.trim(), password.value);
+      if (challenge) await session.confirm(challenge, code.value.trim());
+      else await session.signIn(login.value.trim(), password.value);
       if (session.kind !== wanted) {
         const other = session.kind === 'officer' ? '这是工作人员的账号，请从“我是工作人员”进入' : '这是纳税人的账号，请从“我是纳税人”进入';
         await session.signOut({ quietly: true });
         throw new Problem({ status: 403, title: other });
       }
     } catch (problem) {
-      password.value = '';
+      code.value = '';
+      if (problem.code === 'access.second_factor_needed') challenge = problem.related;
+      // A code may be typed again; anything else begins with the password.
+      else if (problem.code !== 'access.wrong_code') challenge = null;
+      if (!challenge) password.value = '';
+      second.hidden = !challenge;
       setText(wrong, problem.message);
-      password.focus();
+      (challenge ? code : password).focus();
       return;
     }
-    await done();
+    if (session.duty) form.replaceWith(dutyForm(done));
+    else await done();
   };
-  return el('form', { class: 'card sign-in', onsubmit: (e) => busy(button, enter)(e), novalidate: true },
+  const form = el('form', { class: 'card sign-in', onsubmit: (e) => busy(button, enter)(e), novalidate: true },
     el('h1', {}, title), el('p', { class: 'lead' }, lead),
     el('label', { class: 'field' }, el('span', {}, '账号'), login),
     el('label', { class: 'field' }, el('span', {}, '密码'), password),
-    wrong, button);
+    second, wrong, button);
+  return form;
+}
+
+/** What the host asks for before anything else: a password of one's own, or a second factor. */
+function dutyForm(done) {
+  const wrong = el('p', { class: 'bad', role: 'alert' }, '');
+  const button = el('button', { type: 'submit', class: 'primary wide' }, '确定');
+  const secret = (name, label) => {
+    const input = el('input', { name, type: 'password', required: true, maxlength: '128' });
+    return [input, el('label', { class: 'field' }, el('span', {}, label), input)];
+  };
+  const shown = [];
+  let work;
+  const go = async () => {
+    setText(wrong, '');
+    try {
+      await work();
+    } catch (problem) {
+      setText(wrong, problem.message);
+    }
+  };
+  const form = el('form', { class: 'card sign-in', onsubmit: (e) => busy(button, go)(e), novalidate: true });
+  const goOn = () => (session.duty ? form.replaceWith(dutyForm(done)) : done());
+  if (session.duty === 'change_password') {
+    const [current, currentField] = secret('current', '当前密码');
+    const [fresh, freshField] = secret('password', '新密码');
+    const [again, againField] = secret('again', '再输入一次新密码');
+    shown.push(el('h1', {}, '请修改密码'), el('p', { class: 'lead' }, '至少 10 个字符，包含大写、小写、数字、符号中的三种，不能与最近 5 次相同。'), currentField, freshField, againField);
+    work = async () => {
+      if (fresh.value !== again.value) return setText(wrong, '两次输入的新密码不一致');
+      session.begin(await once('PUT', '/me/password', { body: { current: current.value, password: fresh.value } }));
+      await goOn();
+    };
+  } else {
+    const code = el('input', { name: 'code', inputmode: 'numeric', autocomplete: 'one-time-code', maxlength: '6' });
+    const about = el('p', { class: 'lead' }, '您的岗位需要两步验证。请先获取密钥。');
+    shown.push(el('h1', {}, '请设置两步验证'), about);
+    let enrolled = null;
+    work = async () => {
+      if (!enrolled) {
+        enrolled = (await once('POST', '/me/second-factor', {})).uri;
+        const key = new URL(enrolled.replace('otpauth:', 'https:')).searchParams.get('secret');
+        setText(about, `请在验证器应用中添加密钥 ${key}，再输入它显示的六位验证码。`);
+        about.after(el('label', { class: 'field' }, el('span', {}, '验证码'), code));
+        return code.focus();
+      }
+      const { session: begun, recovery_codes: codes } = await once('POST', '/me/second-factor/confirm', { body: { code: code.value.trim() } });
+      session.begin(begun);
+      setText(button, '我已记下');
+      form.replaceChildren(el('h1', {}, '请记下恢复码'), el('p', { class: 'lead' }, '验证器丢失时可用，每个只能用一次，只显示这一次。'), el('ul', {}, ...codes.map((c) => el('li', {}, c))), button);
+      work = goOn;
+    };
+  }
+  form.replaceChildren(...shown, wrong, button);
+  return form;
 }
 
 /** The strip that says the connection is away. Short breaks are not worth a word. */

@@ -60,7 +60,7 @@ async function enterPage() {
     if (problem.status !== 401) main.replaceChildren(el('div', { class: 'card' }, el('h1', {}, '暂时打不开'), el('p', {}, problem.message), el('button', { type: 'button', class: 'primary', onclick: enterPage }, '再试一次')));
     return;
   }
-  if (me.kind !== 'officer') return session.signOut();
+  if (me.kind !== 'officer' || me.duty) return session.signOut(); // a duty is done where one signs in
   outbox = new Outbox(me.officer, (id) => threads.get(id)?.onchange());
   outbox.onsent = (id, message) => threads.get(id)?.take(message);
   $('tools').replaceChildren(el('span', { class: 'me' }, el('span', { id: 'presence', class: 'presence', role: 'status' }, '连接中'), ` ${me.name} ${me.staff_no ?? ''}`), attention.soundSwitch(), elderSwitch(), el('button', { type: 'button', class: 'tool', onclick: signOut }, '退出'));

@@ -2,8 +2,14 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use zhengna_core::access::{AddOfficer, AddPost, Credentials, GrantPost, NewAuthority};
-use zhengna_core::identity::{NewTaxpayer, RevealTaxpayer};
+use zhengna_core::access::{
+    AddOfficer, AddPost, Credentials, FactorCode, GrantPost, NewAuthority, PasswordChange, ResetFactor, SecondStep,
+};
+use zhengna_core::calendar::Draft;
+use zhengna_core::identity::{
+    BeginImport, ImportRow, NewFormerNumber, NewRealName, NewRelation, NewRosterEntry, NewTaxpayer, ReleaseRelation, RevealOnCard,
+    RevealTaxpayer, TakeBack,
+};
 use zhengna_core::interaction::{Claim, Close, Enter, Leave, MarkRead, OpenLine, Prioritise, SendMessage, Typing};
 use zhengna_server::body::{JsonLimits, from_slice};
 
@@ -39,6 +45,7 @@ pub(super) const WORDS: &[&str] = &[
     "\"authority\":\"12200000000\"",
     "\"permissions\":[\"serve_taxpayers\"]",
     "2026-11-23T08:00:00+08:00",
+    "\"change\":{\"working_days\":{\"year\":2027,\"days\":[",
     "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
     "1e400",
     "-0.0",
@@ -79,9 +86,13 @@ pub(super) fn body(data: &[u8]) {
     let mut bytes = Bytes(data);
     let which = bytes.u8();
     let body = bytes.0;
-    match which.wrapping_sub(b'a') % 17 {
+    match which.wrapping_sub(b'a') % 27 {
         0 => {
             refusals::<Credentials>(body);
+            refusals::<PasswordChange>(body);
+            refusals::<SecondStep>(body);
+            reads_and_writes::<FactorCode>(body);
+            reads_and_writes::<ResetFactor>(body);
         }
         1 => reads_and_writes::<NewTaxpayer>(body),
         2 => reads_and_writes::<NewAuthority>(body),
@@ -98,6 +109,16 @@ pub(super) fn body(data: &[u8]) {
         13 => reads_and_writes::<GrantPost>(body),
         14 => reads_and_writes::<AddOfficer>(body),
         15 => reads_and_writes::<Typing>(body),
+        16 => reads_and_writes::<NewFormerNumber>(body),
+        17 => reads_and_writes::<NewRealName>(body),
+        18 => reads_and_writes::<NewRelation>(body),
+        19 => reads_and_writes::<NewRosterEntry>(body),
+        20 => reads_and_writes::<ReleaseRelation>(body),
+        21 => reads_and_writes::<RevealOnCard>(body),
+        22 => reads_and_writes::<BeginImport>(body),
+        23 => reads_and_writes::<ImportRow>(body),
+        24 => reads_and_writes::<TakeBack>(body),
+        25 => reads_and_writes::<Draft>(body),
         _ => reads_and_writes::<serde_json::Value>(body),
     }
 }

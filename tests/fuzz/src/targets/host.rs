@@ -14,6 +14,7 @@ use zhengna_server::checkpoints::{self, CheckpointFile};
 use zhengna_server::config::{self, Effective, Flags};
 use zhengna_server::live::{FromClient, from_client};
 use zhengna_server::logs::{LogFormat, RequestId, subscriber};
+use zhengna_server::table::{self, TableError};
 use zhengna_server::webhook::Webhook;
 use zhengna_server::{authorities as from_rows, secret_file as secrets};
 use zhengna_tests::world::directory;
@@ -259,6 +260,58 @@ pub(super) fn client_frame(data: &[u8]) {
         // `null` says nothing.
         FromClient::Ping => {
             assert!(frame["type"] == "ping" && frame.iter().all(|(name, value)| name == "type" || value.is_null()), "{value}")
+        }
+    }
+}
+
+/// A table has a header that says something, rows in the order of their lines, and cells without blanks around them; what is none
+/// says where.
+pub(super) fn table(data: &[u8]) {
+    // Workbooks are read by a library that may panic (it multiplies what a file says are its rows and columns): that is why a
+    // child process reads them, and what is left of its panic is an error. Here is what we wrote.
+    if data.starts_with(b"PK\x03\x04") {
+        return;
+    }
+    match table::read(data.to_vec()) {
+        Ok(table) => {
+            assert!(table.header.iter().any(|cell| !cell.is_empty()));
+            assert!(table.rows.windows(2).all(|two| two[0].line < two[1].line), "{:?}", table.rows);
+            assert!(table.rows.iter().flat_map(|row| &row.cells).all(|cell| cell.trim() == cell));
+        }
+        Err(TableError::Encoding { line } | TableError::Line { line, .. }) => {
+            let lines = 1 + data.iter().filter(|byte| matches!(**byte, b'\n' | b'\r')).count() as i64;
+            assert!((1..=lines).contains(&line), "line {line} of {lines}");
+        }
+        Err(other) => assert!(other.to_string().chars().count() < 300),
+    }
+}
+
+pub(super) const ICS_WORDS: &[&str] = &[
+    "BEGIN:VCALENDAR\r\n",
+    "BEGIN:VEVENT\r\n",
+    "END:VEVENT\r\n",
+    "END:VCALENDAR\r\n",
+    "DTSTART;VALUE=DATE:20270101\r\n",
+    "DTEND;VALUE=DATE:20270104\r\n",
+    "SUMMARY:元旦（休）\r\n",
+    "CATEGORIES:WORKDAY\r\n",
+    "\r\n ",
+    "\\",
+    "\"",
+];
+
+/// A file of a calendar program: days that are each there once, or a reason with its line.
+pub(super) fn ics(data: &[u8]) {
+    let given = lossy(data);
+    match zhengna_server::ics::read(&given) {
+        Ok(days) => {
+            let distinct: std::collections::BTreeSet<_> = days.iter().map(|d| d.date).collect();
+            assert_eq!(distinct.len(), days.len(), "each day once");
+        }
+        Err(e) => {
+            let said = e.to_string();
+            let line = said.strip_prefix("line ").and_then(|rest| rest.split(':').next()?.parse::<usize>().ok());
+            assert!(line.is_some_and(|line| (1..=given.lines().count().max(1)).contains(&line)), "{said}");
         }
     }
 }

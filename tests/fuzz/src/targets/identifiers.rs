@@ -7,8 +7,8 @@ use std::str::FromStr;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zhengna_core::identity::{
-    AuthorityCode, IdentifierError, IdentifierKind, IdentifierProblem, MobilePhone, PersonName, ResidentId, Uscc, mask_name, mask_phone,
-    mask_resident_id,
+    AuthorityCode, IdentifierError, IdentifierKind, IdentifierProblem, Mask as _, MobilePhone, Number, NumberKind, PersonName, ResidentId,
+    Uscc, mask_name, mask_phone, mask_resident_id,
 };
 
 use super::lossy;
@@ -52,6 +52,35 @@ where
 
 fn same_from_str<T: FromStr<Err = IdentifierError> + PartialEq + Debug>(given: &str, parsed: Option<&T>) {
     assert_eq!(given.parse::<T>().ok().as_ref(), parsed);
+}
+
+/// A number of any register: one spelling, a problem at its place, and a mask that shows at most seven characters of a person's.
+pub(super) fn number(data: &[u8]) {
+    let given = lossy(data);
+    for &kind in NumberKind::ALL {
+        match Number::parse(kind, &given) {
+            Ok(number) => {
+                assert_eq!(Number::parse(number.kind(), number.as_str()).as_ref(), Ok(&number), "the spelling reads as the same");
+                assert!(number.as_str().eq_ignore_ascii_case(&given));
+                let (shown, length) = (number.masked(), number.as_str().len());
+                let public = matches!(number.kind(), NumberKind::Uscc | NumberKind::TaxpayerNo) && shown == number.as_str();
+                assert!(public || shown == "****" || shown.len() == length && shown.matches('*').count() + 7 >= length, "{shown}");
+                assert!(public || shown.contains("**"), "{shown}");
+            }
+            Err(e) => {
+                let length = given.chars().count();
+                match e.problem {
+                    IdentifierProblem::Length { found, .. } => assert_eq!(found, length),
+                    IdentifierProblem::Character { at }
+                    | IdentifierProblem::CheckDigit { at }
+                    | IdentifierProblem::Region { at }
+                    | IdentifierProblem::Date { at } => assert!((1..=length).contains(&at), "{e}"),
+                    _ => {}
+                }
+                repeats_nothing(&e.to_string(), &given, "");
+            }
+        }
+    }
 }
 
 pub(super) fn resident_id(data: &[u8]) {

@@ -1,6 +1,7 @@
 //! The targets.
 
 mod bodies;
+mod calendar;
 mod host;
 mod identifiers;
 mod requests;
@@ -32,6 +33,7 @@ pub const TARGETS: &[Target] = &[
     of("resident_id", identifiers::resident_id, 1, &["11010519491231002X", "x", "19000229", "440524188001010014"]),
     of("uscc", identifiers::uscc, 1, &["91350100M000100Y43", "I", "Z", "y"]),
     of("mobile_phone", identifiers::mobile_phone, 1, &["13800001234", "+86"]),
+    of("number", identifiers::number, 1, &["E12345678", "H12345678", "USA110062060211", "91350100M000100Y43", "22010249123100201"]),
     of("authority_code", identifiers::authority_code, 1, &["12200000000", "2"]),
     of("person_name", identifiers::person_name, 1, &["·", " ", "\u{202e}", "\u{200b}", "\u{200d}", "\u{feff}"]),
     of("mask", identifiers::mask, 1, &["220102199001011234", "13800001234", "张三"]),
@@ -56,6 +58,9 @@ pub const TARGETS: &[Target] = &[
     of("config_file", host::config_file, 40, host::CONFIG_WORDS),
     of("config_value", host::config_value, 30, host::CONFIG_WORDS),
     of("authorities", host::authorities, 3, &[",", "province", "10000000000", "\n", "#", "2018-06-15", "+12345-01-01"]),
+    of("calendar", calendar::calendar, 400, calendar::WORDS),
+    of("table", host::table, 8, &[",", "\t", ";", "\r\n", "\"", "\u{feff}", "姓名", "PK\u{3}\u{4}"]),
+    of("ics", host::ics, 20, host::ICS_WORDS),
     of("checkpoint_file", host::checkpoint_file, 30, &["zc1 ", "\n", "#"]),
     of("webhook_secret", host::webhook_secret, 60, &["whsec_", "=", "\n"]),
     of("secret_file", host::secret_file, 20, &[]),

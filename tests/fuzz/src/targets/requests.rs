@@ -13,14 +13,16 @@
 //!
 //! The words in braces and the names behind `authorization` stand for those of the world.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
+use axum::extract::ConnectInfo;
 use axum::http::{Request, header};
 use tower::ServiceExt as _;
-use zhengna_core::access::{ActorKind, ActorRef, Credentials};
+use zhengna_core::access::{ActorKind, ActorRef};
 use zhengna_core::core::PROJECTIONS;
 use zhengna_core::error::CODES;
 use zhengna_core::interaction::{Claim, SendMessage};
@@ -29,7 +31,7 @@ use zhengna_core::store::memory::MemoryStore;
 use zhengna_server::app;
 use zhengna_server::config::{Config, Effective, Flags};
 use zhengna_server::listener::Lifecycle;
-use zhengna_tests::world::{Engine, World, core_over, person};
+use zhengna_tests::world::{Engine, World, core_over, person, signed_in};
 
 use super::lossy;
 use crate::secrecy::repeats_nothing;
@@ -48,6 +50,11 @@ pub(super) const WORDS: &[&str] = &[
     "{conversation}",
     "{waiting}",
     "{taxpayer}",
+    "me/password",
+    "me/second-factor",
+    "/confirm",
+    "/remove",
+    "x-forwarded-for: 127.0.0.1",
     "/messages",
     "/claims",
     "/close",
@@ -59,6 +66,9 @@ pub(super) const WORDS: &[&str] = &[
     "/position",
     "/prioritise",
     "/reveal",
+    "/card",
+    "/relations",
+    "/release",
     "?limit=1",
     "&limit=200",
     "?cursor=0.0",
@@ -95,7 +105,7 @@ pub(super) const WORDS: &[&str] = &[
 ];
 
 /// Codes of the host itself, besides those of the core's table.
-const HOST_CODES: [&str; 21] = [
+const HOST_CODES: [&str; 22] = [
     "body.broken",
     "body.duplicate_key",
     "body.invalid",
@@ -113,6 +123,7 @@ const HOST_CODES: [&str; 21] = [
     "http.upgrade_required",
     "idempotency.key_required",
     "live.too_many",
+    "network.not_for_administration",
     "path.invalid",
     "query.invalid",
     "rate.exceeded",
@@ -152,8 +163,7 @@ fn beginning() -> &'static Beginning {
         let tokens = people.map(|(name, kind, id)| {
             let password = "Tax-Payer-2026";
             world.core.as_system().access().set_password(ActorRef { kind, id }, name, password).expect("a password");
-            let typed = Credentials { login: name.into(), password: password.into() };
-            (name, world.core.sign_in(&typed, "-").expect("signs in").token)
+            (name, signed_in(&world.core, name, password).expect("signs in"))
         });
         let lines = Arc::new(Mutex::new(Vec::new()));
         let put = lines.clone();
@@ -191,7 +201,8 @@ fn typed(text: &str) -> Option<Typed<'_>> {
     let (head, body) = text.split_once("\n\n").unwrap_or((text, ""));
     let mut lines = head.lines();
     let (method, path) = lines.next()?.split_once(' ')?;
-    let mut request = Request::builder().method(method).uri(path);
+    let peer = ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 1))); // from where one may administer
+    let mut request = Request::builder().method(method).uri(path).extension(peer);
     let (mut who, mut json) = (None, !body.is_empty());
     for line in lines {
         let (name, value) = line.split_once(": ")?;
@@ -240,6 +251,8 @@ async fn ask(router: &Router, typed: Typed<'_>) {
         assert!(said.chars().count() < 500, "{said}");
         // Ids of the same moment begin alike.
         repeats_nothing(&said, &format!("{head} {body}"), problem["related"].as_str().unwrap_or_default());
+    } else if kind.starts_with("text/calendar") {
+        assert!(answer.is_empty() || zhengna_server::ics::read(&answer).is_ok(), "what is written is read back: {answer}");
     } else if api && status.is_success() && !answer.is_empty() {
         let _whole: serde_json::Value = serde_json::from_str(&answer).expect("an answer is JSON");
     }

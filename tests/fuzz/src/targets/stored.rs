@@ -5,10 +5,15 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use zhengna_core::access::{Granted, OfficerAdded, PasswordSet, PostAdded, SignInOutcome, SignedIn, SignedOut, TicketIssued};
+use zhengna_core::access::{
+    Bootstrapped, FactorConfirmed, FactorEnrolled, FactorReset, Granted, OfficerAdded, PasswordSet, PostAdded, SignInOutcome, SignedIn,
+    SignedOut, TicketIssued,
+};
 use zhengna_core::audit::{Checkpoint, Checkpointed, Sealed};
+use zhengna_core::calendar::{Decided, Proposed};
 use zhengna_core::core::PROJECTIONS;
 use zhengna_core::delivery::Settled;
+use zhengna_core::identity::{ImportBegun, RelationReleased};
 use zhengna_core::interaction::{Claimed, Closed, Entered, Left, LineOpened, Prioritised, Sent, Typing};
 use zhengna_core::store::memory::MemoryStore;
 use zhengna_core::store::{Kind, Store, StoreError, Value, dump as dumps, reread, tables};
@@ -54,13 +59,13 @@ fn value(bytes: &mut Bytes<'_>, declared: Kind) -> Value {
         Kind::Int => Value::Int(if how < 128 { i64::from(bytes.u8()) } else { bytes.i64() }),
         Kind::Text => {
             let length = usize::from(bytes.u8() % 40);
-            Value::Text(lossy(bytes.take(length)).into_owned())
+            Value::Text(lossy(bytes.take(length)).into_owned().into())
         }
         Kind::Bytes => {
             let length = [16, 17, 32, usize::from(how) / 4][usize::from(how / 16 % 4)];
             let mut taken = bytes.take(length).to_vec();
             taken.resize(length, how);
-            Value::Bytes(taken)
+            Value::Bytes(taken.into())
         }
     }
 }
@@ -183,8 +188,8 @@ pub(super) fn remembered(data: &[u8]) {
         ($($Answer:ty),* $(,)?) => {$(answer::<$Answer>(&given);)*};
     }
     answers! {
-        Claimed, Closed, Entered, Left, LineOpened, Prioritised, Sent, Granted, OfficerAdded, PasswordSet, PostAdded, SignInOutcome, SignedIn,
-        SignedOut, TicketIssued, Checkpointed, Sealed, Settled, bool, u64
+        Claimed, Closed, Decided, Entered, Left, LineOpened, Prioritised, Sent, Granted, OfficerAdded, PasswordSet, PostAdded, Proposed,
+        SignInOutcome, SignedIn, SignedOut, TicketIssued, Bootstrapped, FactorConfirmed, FactorEnrolled, FactorReset, RelationReleased, ImportBegun, Checkpointed, Sealed, Settled, bool, u64
     }
 }
 

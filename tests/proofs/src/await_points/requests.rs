@@ -1,6 +1,9 @@
 //! A request for each route, and how it is sent.
 
+use std::net::SocketAddr;
+
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::http::{Method, Request, header};
 use serde_json::{Value, json};
 use zhengna_core::operation::Class;
@@ -60,9 +63,24 @@ pub(super) fn requests(route: &Documented, scene: &Scene) -> Vec<Case> {
     let Scene { taxpayer, waiter, free, officer, supervisor, .. } = scene;
     let (conversation, query, token, body) = match route.id {
         "access.sign_in" => ("", "", None, json!({ "login": scene.login, "password": PASSWORD })),
+        "access.confirm_sign_in" => ("", "", None, json!({ "challenge": scene.challenge, "code": scene.code })),
+        "access.change_password" => ("", "", Some(officer), json!({ "current": PASSWORD, "password": "Ming-Tian-2026" })),
+        "access.enrol_factor" => ("", "", Some(officer), Value::Null),
+        "access.confirm_factor" => ("", "", Some(&scene.enrolling), json!({ "code": scene.enrolling_code })),
+        "access.remove_factor" => ("", "", Some(supervisor), json!({ "code": scene.supervisor_code })),
+        "access.give_password" => ("", "", Some(supervisor), json!({ "password": "Gei-Ni-Yong-2026" })),
+        "access.reset_factor" => ("", "", Some(supervisor), Value::Null),
         "access.sign_out" | "access.me" | "access.issue_ticket" | "interaction.lines" => ("", "", Some(taxpayer), Value::Null),
         "identity.view_taxpayer" => ("", "", Some(officer), Value::Null),
         "identity.reveal_taxpayer" => ("", "", Some(supervisor), json!({ "field": "name", "reason": "核对身份" })),
+        "identity.relations" => ("", "", Some(taxpayer), Value::Null),
+        "identity.release_relation" => {
+            ("", "", Some(supervisor), json!({ "role": "tax_handler", "person": scene.person, "reason": "离职" }))
+        }
+        "identity.card" => ("active", "", Some(officer), Value::Null),
+        "identity.reveal_on_card" => {
+            ("active", "", Some(supervisor), json!({ "taxpayer": scene.person, "field": "phone", "reason": "回访" }))
+        }
         "interaction.open_line" => ("", "", Some(supervisor), json!({ "name": "发票咨询", "authority": zhengna_tests::world::KUANCHENG })),
         "interaction.waiting" => ("", "?limit=10", Some(officer), Value::Null),
         "interaction.enter" => ("", "", Some(free), json!({ "topic": "子女教育", "channel": "web" })),
@@ -81,6 +99,12 @@ pub(super) fn requests(route: &Documented, scene: &Scene) -> Vec<Case> {
         "interaction.close" => ("active", "", Some(officer), json!({ "outcome": "resolved", "note": "已解决" })),
         "interaction.transcript" => ("active", "", Some(taxpayer), Value::Null),
         "interaction.review" => ("active", "", Some(supervisor), json!({ "reason": "质检" })),
+        "calendar.year" | "calendar.filing_periods" => ("", "", Some(taxpayer), Value::Null),
+        "calendar.due" => ("", "?began=2026-11-27T10:00:00%2B08:00&amount=5&unit=working_days", Some(taxpayer), Value::Null),
+        "calendar.proposals" => ("", "?limit=5", Some(supervisor), Value::Null),
+        "calendar.propose" => ("", "", Some(supervisor), json!(super::scene::notice(2028))),
+        "calendar.approve" => ("", "", Some(supervisor), json!({ "digest": scene.proposed.digest })),
+        "calendar.reject" => ("", "", Some(supervisor), json!({ "digest": scene.proposed.digest, "reason": "有误" })),
         "journal.events" => ("", "?cursor=0.0&limit=10", Some(taxpayer), Value::Null),
         "journal.follow" => ("", "?cursor=0.0", Some(taxpayer), Value::Null),
         "audit.read" => ("", "", Some(supervisor), json!({ "after": 0, "limit": 10 })),
@@ -88,7 +112,10 @@ pub(super) fn requests(route: &Documented, scene: &Scene) -> Vec<Case> {
     };
     let conversation = if conversation == "active" { scene.active } else { scene.waiting };
     let path = route.path.replace("{line}", &scene.line.to_string()).replace("{conversation}", &conversation.to_string());
-    let path = path.replace("{taxpayer}", &scene.person.to_string());
+    let whose = if route.id == "identity.release_relation" { scene.company } else { scene.person };
+    let path = path.replace("{taxpayer}", &whose.to_string()).replace("{year}", "2026");
+    let path = path.replace("{proposal}", &scene.proposed.proposal.to_string());
+    let path = path.replace("{officer}", &scene.factored.to_string());
     let case = |how: &str, query: &str, token: Option<&String>, writes, answer| Case {
         name: format!("{}{how}", route.id),
         method: route.method.clone(),
@@ -116,7 +143,9 @@ pub(super) fn requests(route: &Documented, scene: &Scene) -> Vec<Case> {
 impl Case {
     /// The request, with a body that comes in pieces.
     pub(super) fn request(&self) -> Request<Body> {
-        let mut request = Request::builder().method(&self.method).uri(&self.path);
+        // From the host's own machine, as whoever administers.
+        let peer = ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 1)));
+        let mut request = Request::builder().method(&self.method).uri(&self.path).extension(peer);
         if let Some(token) = &self.token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }

@@ -3,8 +3,11 @@
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Handle;
-use zhengna_core::access::{ActorKind, ActorRef, Credentials};
+use zhengna_core::access::{ActorKind, ActorRef, Credentials, Permission};
+use zhengna_core::calendar::{self, Arrangement, Date, Draft, NoticeDay, Proposed};
 use zhengna_core::core::PROJECTIONS;
+use zhengna_core::crypto::{secret_of_uri, totp_code, totp_step};
+use zhengna_core::error::Refusal;
 use zhengna_core::id::{ConversationId, LineId, OfficerId, TaxpayerId};
 use zhengna_core::interaction::{Claim, SendMessage};
 use zhengna_core::store::sqlite::SqliteStore;
@@ -26,6 +29,10 @@ pub(super) struct Scene {
     pub(super) active: ConversationId,
     pub(super) waiting: ConversationId,
     pub(super) person: TaxpayerId,
+    /// The enterprise that the one who talks acts for.
+    pub(super) company: TaxpayerId,
+    /// A change of the calendar that waits for the supervisor.
+    pub(super) proposed: Proposed,
     /// The login of the one who talks.
     pub(super) login: String,
     /// Tokens.
@@ -36,11 +43,28 @@ pub(super) struct Scene {
     pub(super) supervisor: String,
     /// A socket ticket of the taxpayer's.
     pub(super) ticket: String,
+    /// What the supervisor's authenticator shows next.
+    pub(super) supervisor_code: String,
+    /// An officer with a second factor, whose sign-in is half done, and what their authenticator shows next.
+    pub(super) factored: OfficerId,
+    pub(super) challenge: String,
+    pub(super) code: String,
+    /// One who has not confirmed theirs yet: token, and what the authenticator shows.
+    pub(super) enrolling: String,
+    pub(super) enrolling_code: String,
 }
 
 /// The login of everybody's sign-in.
 fn login(whose: &ActorRef) -> String {
     format!("u{}", &whose.id.simple().to_string()[12..])
+}
+
+/// A notice of one day.
+pub(super) fn notice(year: i32) -> Draft {
+    let date = Date::from_ymd_opt(year, 1, 4).unwrap_or_default();
+    let days = vec![NoticeDay { date, arrangement: Arrangement::Off, name: "元旦".into() }];
+    let change = calendar::Change::WorkingDays { year, days };
+    Draft { document: "文".into(), title: "通知".into(), source: "https://www.gov.cn/".into(), change }
 }
 
 impl Scene {
@@ -62,10 +86,28 @@ impl Scene {
         world.officer(0).interaction().claim(Claim { line: world.line }).wait()?;
         world.taxpayer(0).interaction().send(SendMessage { conversation: active, text: "您好".into() }).wait()?;
         let waiting = world.taxpayer(1).interaction().enter(world.enter()).wait()?.conversation;
+        let company = world.employed(1)?;
+        let maker = world.appoint("22019001", world::PROVINCE, &[Permission::ProposeCalendar]);
+        let proposed = world.session_of(maker).calendar().propose(notice(2027)).wait()?;
         while core.seal_audit()?.more {}
         let token = taxpayer(0)?;
         let caller = core.authenticate(&token)?;
         let ticket = core.as_actor(caller.actor.clone()).access().issue_ticket(&caller).wait()?.ticket;
+        let shown = |secret: &[u8], away| totp_code(secret, totp_step(core.now()) + away);
+        officer(world.supervisor)?;
+        let (secret, supervisor) = world::enrolled(core, &world.session_of(world.supervisor))?;
+        let supervisor_code = shown(&secret, 1);
+        officer(world.stranger)?;
+        let (secret, _) = world::enrolled(core, &world.session_of(world.stranger))?;
+        let code = shown(&secret, 1);
+        let stranger_login = login(&ActorRef { kind: ActorKind::Officer, id: world.stranger.uuid() });
+        let challenge = match core.sign_in(&Credentials { login: stranger_login, password: PASSWORD.into() }, "prepare") {
+            Err(Error::Refused(Refusal::SecondFactorNeeded(challenge))) => challenge.0,
+            other => panic!("no challenge: {:?}", other.map(|s| s.duty)),
+        };
+        let enrolling = officer(world.idle_hand)?;
+        let uri = world.session_of(world.idle_hand).access().enrol_factor().wait()?.uri;
+        let enrolling_code = shown(&secret_of_uri(&uri).expect("an otpauth URI"), 0);
         let mut scene = Self {
             file: Vec::new(),
             config: Effective::from_parts(&Flags::default(), []).expect("defaults are valid").config,
@@ -73,13 +115,21 @@ impl Scene {
             active,
             waiting,
             person: world.taxpayers[0],
+            company,
+            proposed,
             login: login(&ActorRef { kind: ActorKind::Taxpayer, id: world.taxpayers[0].uuid() }),
             taxpayer: token,
             waiter: taxpayer(1)?,
             free: taxpayer(2)?,
             officer: officer(world.officers[0])?,
-            supervisor: officer(world.supervisor)?,
+            supervisor,
             ticket,
+            supervisor_code,
+            factored: world.stranger,
+            challenge,
+            code,
+            enrolling,
+            enrolling_code,
         };
         drop(world); // the last one to close moves the WAL into the file
         scene.file = std::fs::read(&path).expect("a file");

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use zhengna_core::delivery::SettleDelivery;
 use zhengna_core::error::Refusal;
-use zhengna_core::identity::{PersonalField, RevealTaxpayer};
+use zhengna_core::identity::{PersonalField, RevealOnCard, RevealTaxpayer};
 use zhengna_core::interaction::{ConversationState, Review, SendMessage};
 use zhengna_core::operation::{
-    CHECKPOINT_AUDIT, CLOSE_IDLE, FORGET_KEYS, LEASE_DELIVERIES, READ_AUDIT, REVEAL_TAXPAYER, REVIEW, RUN_DUE, SEAL_AUDIT, SEND,
-    SETTLE_DELIVERY, TRANSCRIPT,
+    CHECKPOINT_AUDIT, CLOSE_IDLE, FORGET_KEYS, LEASE_DELIVERIES, READ_AUDIT, REVEAL_ON_CARD, REVEAL_TAXPAYER, REVIEW, RUN_DUE, SEAL_AUDIT,
+    SEND, SETTLE_DELIVERY, TRANSCRIPT,
 };
 use zhengna_core::{Error, limits};
 
@@ -18,7 +18,7 @@ use super::hosts::{Hosts, RIVALS, ensure, insist, taxpayer_on};
 
 /// The histories.
 pub(super) const ALL: &[History] = &[
-    (&[&REVEAL_TAXPAYER, &TRANSCRIPT, &REVIEW, &READ_AUDIT], each_look_leaves_its_record),
+    (&[&REVEAL_TAXPAYER, &REVEAL_ON_CARD, &TRANSCRIPT, &REVIEW, &READ_AUDIT], each_look_leaves_its_record),
     (&[&SEAL_AUDIT, &CHECKPOINT_AUDIT], each_record_is_sealed_once),
     (&[&LEASE_DELIVERIES, &SETTLE_DELIVERY], each_delivery_is_one_workers),
     (&[&RUN_DUE, &CLOSE_IDLE, &SEND], an_idle_conversation_is_closed_once),
@@ -30,21 +30,29 @@ fn each_look_leaves_its_record(hosts: &mut Hosts) -> Result<(), String> {
     let (conversation, supervisor) = (entered.conversation, hosts.world.supervisor);
     let records =
         |hosts: &Hosts, operation: &str| hosts.count(&format!("SELECT count(*) FROM audit_record WHERE operation = '{operation}'"));
-    let operations = [REVEAL_TAXPAYER.name, TRANSCRIPT.name, REVIEW.name, READ_AUDIT.name];
-    let before: Vec<i64> = operations.iter().map(|o| records(hosts, o)).collect::<Result<_, _>>()?;
+    let looks = RIVALS as i64 / 4;
+    let operations =
+        [(&REVEAL_TAXPAYER, looks / 2), (&REVEAL_ON_CARD, looks / 2), (&TRANSCRIPT, looks), (&REVIEW, looks), (&READ_AUDIT, looks)];
+    let before: Vec<i64> = operations.iter().map(|(o, _)| records(hosts, o.name)).collect::<Result<_, _>>()?;
     let answers = hosts.race(|n, host| {
         let desk = hosts.officer_on(host, supervisor);
         match n % 4 {
-            0 => desk.identity().reveal(RevealTaxpayer { taxpayer, field: PersonalField::Phone, reason: "核对".into() }).wait().map(drop),
+            0 if n < RIVALS / 2 => {
+                desk.identity().reveal(RevealTaxpayer { taxpayer, field: PersonalField::Phone, reason: "核对".into() }).wait().map(drop)
+            }
+            0 => {
+                let asked = RevealOnCard { conversation, taxpayer, field: PersonalField::Phone, reason: "核对".into() };
+                desk.identity().reveal_on_card(asked).wait().map(drop)
+            }
             1 => taxpayer_on(host, taxpayer).interaction().transcript(conversation).wait().map(drop),
             2 => desk.interaction().review(Review { conversation, reason: "抽查".into() }).wait().map(drop),
             _ => desk.audit().read(0, 10).wait().map(drop),
         }
     });
     ensure(answers.iter().all(Result::is_ok), || format!("{answers:?}"))?;
-    for (operation, before) in operations.iter().zip(before) {
-        let new = records(hosts, operation)? - before;
-        ensure(new == RIVALS as i64 / 4, || format!("{operation} left {new} records"))?;
+    for ((operation, looks), before) in operations.iter().zip(before) {
+        let new = records(hosts, operation.name)? - before;
+        ensure(new == *looks, || format!("{} left {new} records", operation.name))?;
     }
     hosts.close(&entered)
 }

@@ -2,11 +2,16 @@
 
 use std::time::Duration;
 
-use zhengna_core::access::{ActorKind, ActorRef, Authenticated, Credentials};
+use zhengna_core::access::{ActorKind, ActorRef, AddOfficer, Authenticated, Credentials, FactorCode, PasswordChange, SecondStep};
+use zhengna_core::crypto::{TOTP_STEP, secret_of_uri, totp_code, totp_step};
 use zhengna_core::error::Refusal;
-use zhengna_core::id::TaxpayerId;
-use zhengna_core::operation::{ISSUE_TICKET, POSITION, SET_PASSWORD, SIGN_IN, SIGN_OUT, TOUCH_SESSIONS};
+use zhengna_core::id::{OfficerId, TaxpayerId};
+use zhengna_core::operation::{
+    CHANGE_PASSWORD, CONFIRM_FACTOR, CONFIRM_SIGN_IN, ENROL_FACTOR, GIVE_PASSWORD, ISSUE_TICKET, POSITION, REMOVE_FACTOR, RESET_FACTOR,
+    SET_PASSWORD, SIGN_IN, SIGN_OUT, TOUCH_SESSIONS,
+};
 use zhengna_core::{Error, limits};
+use zhengna_tests::world::{NANGUAN, code};
 
 use super::History;
 use super::hosts::{Hosts, RIVALS, ensure, insist, taxpayer_on};
@@ -17,6 +22,9 @@ pub(super) const ALL: &[History] = &[
     (&[&SIGN_IN], failures_are_counted_one_by_one),
     (&[&SIGN_IN], so_many_sessions_and_no_more),
     (&[&ISSUE_TICKET], a_ticket_is_good_once),
+    (&[&CONFIRM_SIGN_IN, &ENROL_FACTOR, &CONFIRM_FACTOR], a_code_lets_one_in),
+    (&[&REMOVE_FACTOR, &RESET_FACTOR], a_factor_goes_once),
+    (&[&CHANGE_PASSWORD, &GIVE_PASSWORD], one_password_follows_another),
     (&[&TOUCH_SESSIONS, &SIGN_OUT], the_latest_use_wins_and_an_ended_session_stays_ended),
 ];
 
@@ -101,4 +109,86 @@ fn the_latest_use_wins_and_an_ended_session_stays_ended(hosts: &mut Hosts) -> Re
     });
     ensure(answers.iter().all(Result::is_ok), || format!("{answers:?}"))?;
     ensure(hosts.world.core.authenticate(&token).is_err(), || "an ended session is open again".into())
+}
+
+/// An officer with a login of their own.
+fn hired(hosts: &mut Hosts) -> Result<(OfficerId, Credentials), String> {
+    let n = hosts.fresh();
+    let new = AddOfficer { staff_no: format!("22018{n:04}"), name: "新人".into(), authority: code(NANGUAN), capacity: 1 };
+    let system = hosts.world.core.as_system();
+    let officer = insist(|| system.access().add_officer(new.clone()).wait()).map_err(|e| format!("adding an officer: {e}"))?.officer;
+    let typed = Credentials { login: format!("staff{n}"), password: PASSWORD.into() };
+    let whose = ActorRef { kind: ActorKind::Officer, id: officer.uuid() };
+    insist(|| system.access().set_password(whose, &typed.login, PASSWORD)).map_err(|e| format!("setting a password: {e}"))?;
+    Ok((officer, typed))
+}
+
+/// One with a second factor, whose present code is not used up.
+fn factored(hosts: &mut Hosts) -> Result<(OfficerId, Credentials, Vec<u8>), String> {
+    let (officer, typed) = hired(hosts)?;
+    // Rivals in making it: whichever was last is the one that can be confirmed, and once.
+    let made = hosts.race(|_, host| hosts.officer_on(host, officer).access().enrol_factor().wait());
+    let secrets: Vec<Vec<u8>> = made.iter().flatten().filter_map(|m| secret_of_uri(&m.uri)).collect();
+    ensure(secrets.len() == RIVALS, || "making a factor anew was refused".into())?;
+    let now = totp_step(hosts.world.core.now());
+    let code = |n: usize| FactorCode { code: totp_code(&secrets[n], now) };
+    let confirmed = hosts.race(|n, host| hosts.officer_on(host, officer).access().confirm_factor(code(n))?.wait());
+    let won: Vec<usize> = (0..RIVALS).filter(|n| confirmed[*n].is_ok()).collect();
+    let [won] = won[..] else { return Err(format!("confirmed by {won:?}")) };
+    hosts.advance(TOTP_STEP);
+    Ok((officer, typed, secrets[won].clone()))
+}
+
+fn shown(hosts: &Hosts, secret: &[u8]) -> String {
+    totp_code(secret, totp_step(hosts.world.core.now()))
+}
+
+fn a_code_lets_one_in(hosts: &mut Hosts) -> Result<(), String> {
+    let (_, typed, secret) = factored(hosts)?;
+    let challenge = match insist(|| hosts.world.core.sign_in(&typed, "-")) {
+        Err(Error::Refused(Refusal::SecondFactorNeeded(challenge))) => challenge.0,
+        other => return Err(format!("no challenge: {:?}", other.map(|s| s.duty))),
+    };
+    let code = shown(hosts, &secret);
+    let step = || SecondStep { challenge: challenge.clone(), code: code.clone() };
+    let answers = hosts.race(|_, host| host.confirm_sign_in(step(), "-")?.wait()?.into_result().map(|s| s.token));
+    let won = answers.iter().filter(|a| a.is_ok()).count();
+    let over = |e: &Error| *e == Error::Refused(Refusal::ChallengeOver);
+    ensure(won == 1 && answers.iter().filter_map(|a| a.as_ref().err()).all(over), || format!("{won} were let in"))
+}
+
+fn a_factor_goes_once(hosts: &mut Hosts) -> Result<(), String> {
+    let (officer, _, secret) = factored(hosts)?;
+    let code = shown(hosts, &secret);
+    let answers = hosts.race(|n, host| {
+        if n < RIVALS / 2 {
+            return host.as_system().access().reset_factor(officer).wait().map(drop);
+        }
+        let removed = hosts.officer_on(host, officer).access().remove_factor(FactorCode { code: code.clone() })?;
+        removed.wait()?.into_result().map(drop)
+    });
+    let won = answers.iter().filter(|a| a.is_ok()).count();
+    let gone = |e: &Error| *e == Error::Refused(Refusal::NoSecondFactor);
+    ensure(won == 1 && answers.iter().filter_map(|a| a.as_ref().err()).all(gone), || format!("it went {won} times: {answers:?}"))
+}
+
+fn one_password_follows_another(hosts: &mut Hosts) -> Result<(), String> {
+    let (officer, typed) = hired(hosts)?;
+    let new = |n: usize| format!("Ming-Tian-203{n}");
+    let answers = hosts.race(|n, host| {
+        let change = PasswordChange { current: PASSWORD.into(), password: new(n) };
+        match n {
+            0 => host.as_system().access().give_password(officer, &new(n)).map(|()| None),
+            _ => hosts.officer_on(host, officer).access().change_password(&change).map(|s| Some(s.token)),
+        }
+    });
+    // The given one always, and one of the others where it came first: the rest knew the old password only.
+    let changed = answers[1..].iter().filter(|a| a.is_ok()).count();
+    ensure(answers[0].is_ok() && changed <= 1, || format!("{changed} changed it"))?;
+    let good = (0..RIVALS).filter(|n| {
+        let typed = Credentials { login: typed.login.clone(), password: new(*n) };
+        matches!(insist(|| hosts.world.core.sign_in(&typed, "-")), Ok(_) | Err(Error::Refused(Refusal::Locked(_))))
+    });
+    let good = good.count();
+    ensure(good >= 1, || "no password is good".into())
 }

@@ -2,19 +2,33 @@
 
 use zhengna_core::Error;
 use zhengna_core::access::{AddOfficer, AddPost, AuthorityKind, GrantPost, NewAuthority, Permissions};
-use zhengna_core::error::Problem;
+use zhengna_core::crypto::sm3;
+use zhengna_core::error::{Problem, Refusal};
+use zhengna_core::id::TaxpayerId;
+use zhengna_core::identity::{
+    BeginImport, CaptureChannel, ImportRow, NewFormerNumber, NewRealName, NewRosterEntry, NewTaxpayer, NumberKind, RealNameState,
+    ReleaseRelation, Role, Roster,
+};
 use zhengna_core::limits;
-use zhengna_core::operation::{ADD_AUTHORITIES, ADD_OFFICER, ADD_POST, ENROL_TAXPAYERS, GRANT_POST};
-use zhengna_tests::world::{CHANGCHUN, NANGUAN, code, person, start};
+use zhengna_core::operation::{
+    ADD_AUTHORITIES, ADD_OFFICER, ADD_POST, BEGIN_IMPORT, BOOTSTRAP, ENROL_TAXPAYERS, GRANT_POST, IMPORT_TAXPAYERS, RECORD_FORMER_NUMBERS,
+    RECORD_REAL_NAMES, RECORD_RELATIONS, RECORD_ROSTER, RELEASE_RELATION, TAKE_BACK_IMPORT,
+};
+use zhengna_tests::world::{CHANGCHUN, NANGUAN, code, company, listed, person, relation, start};
 
 use super::History;
-use super::hosts::{Hosts, RIVALS, ensure, insist};
+use super::hosts::{Hosts, RIVALS, ensure, insist, taxpayer_on};
 
 /// The histories.
 pub(super) const ALL: &[History] = &[
     (&[&ADD_POST, &ADD_OFFICER], a_name_or_number_is_taken_once),
+    (&[&BOOTSTRAP], no_rival_is_a_second_first_administrator),
     (&[&GRANT_POST], so_many_grants_and_no_more),
     (&[&ADD_AUTHORITIES, &ENROL_TAXPAYERS], the_same_rows_given_by_all_are_there_once),
+    (&[&RECORD_FORMER_NUMBERS, &RECORD_RELATIONS, &RECORD_ROSTER], what_all_say_of_somebody_is_written_down_once),
+    (&[&BEGIN_IMPORT, &IMPORT_TAXPAYERS, &TAKE_BACK_IMPORT], a_list_given_by_all_is_applied_and_taken_back_once),
+    (&[&RECORD_REAL_NAMES], findings_are_numbered_without_gaps),
+    (&[&RELEASE_RELATION], a_relation_is_released_once),
 ];
 
 fn one_won<R>(answers: &[Result<R, Error>]) -> bool {
@@ -34,7 +48,9 @@ fn a_name_or_number_is_taken_once(hosts: &mut Hosts) -> Result<(), String> {
         hosts.count("SELECT count(DISTINCT person_no) FROM (SELECT person_no FROM officer UNION ALL SELECT ordinal FROM taxpayer WHERE kind = 'person') AS numbered")?,
         hosts.count("SELECT next - 1 FROM series WHERE name = 'person_no'")?,
     );
-    ensure(numbers == last, || format!("{numbers} people have numbers up to {last}"))
+    // Whoever an import made and took back leaves a gap.
+    let gone = hosts.count("SELECT count(*) FROM imported_row WHERE taken_back = 1 AND verdict = 'new'")?;
+    ensure(numbers + gone == last, || format!("{numbers} people, and {gone} who were taken back, have numbers up to {last}"))
 }
 
 fn so_many_grants_and_no_more(hosts: &mut Hosts) -> Result<(), String> {
@@ -85,4 +101,106 @@ fn the_same_rows_given_by_all_are_there_once(hosts: &mut Hosts) -> Result<(), St
     ensure(there == people.len() as i64 && changed == people.len() as u64, || {
         format!("{} people, {there} rows, {changed} told", people.len())
     })
+}
+
+/// A person and an enterprise nobody has spoken of yet.
+fn strangers(hosts: &mut Hosts) -> Result<(NewTaxpayer, NewTaxpayer), String> {
+    let (person, company) = (person(hosts.unborn()), company(hosts.fresh()));
+    let both = [person.clone(), company.clone()];
+    insist(|| hosts.world.core.as_system().identity().enrol(&both, &mut |_| {})).map_err(|e| e.to_string())?;
+    Ok((person, company))
+}
+
+fn id_of(hosts: &Hosts, number: &str) -> Result<TaxpayerId, String> {
+    let found = hosts.world.core.as_system().identity().find_by_number(number).map_err(|e| e.to_string())?;
+    found.ok_or_else(|| "just enrolled, and not found".into())
+}
+
+fn what_all_say_of_somebody_is_written_down_once(hosts: &mut Hosts) -> Result<(), String> {
+    let (person, company) = strangers(hosts)?;
+    let passport = format!("P{:08}", hosts.fresh());
+    let former = NewFormerNumber { taxpayer: person.number.clone(), kind: NumberKind::Passport, number: passport };
+    let relation = relation(&company.number, Role::TaxHandler, &person.number);
+    let (enterprise, document) = (company.number.clone(), "名册".to_owned());
+    let entry = NewRosterEntry { enterprise, roster: Roster::LargeEnterprise, starts_at: start(), ends_at: None, document };
+    let said = hosts.race(|n, host| {
+        let system = host.as_system();
+        let identity = system.identity();
+        match n % 3 {
+            0 => identity.record_former_numbers(std::slice::from_ref(&former), &mut |_| {}),
+            1 => identity.record_relations(std::slice::from_ref(&relation), &mut |_| {}),
+            _ => identity.record_roster(std::slice::from_ref(&entry), &mut |_| {}),
+        }
+    });
+    ensure(said.iter().all(|s| s.as_ref().is_ok_and(|s| s.changed == 1)), || format!("{said:?}"))?;
+    let person = id_of(hosts, &person.number)?.uuid().simple();
+    let company = id_of(hosts, &company.number)?.uuid().simple();
+    let rows = |table: &str| hosts.count(&format!("SELECT count(*) FROM {table} WHERE encode(enterprise, 'hex') = '{company}'"));
+    let numbers = hosts.count(&format!("SELECT count(*) FROM former_number WHERE encode(taxpayer, 'hex') = '{person}'"))?;
+    let there = (numbers, rows("relation")?, rows("roster_entry")?);
+    ensure(there == (1, 1, 1), || format!("{there:?} rows"))
+}
+
+fn findings_are_numbered_without_gaps(hosts: &mut Hosts) -> Result<(), String> {
+    let (person, _) = strangers(hosts)?;
+    let found = |n: usize| NewRealName {
+        person: person.number.clone(),
+        state: RealNameState::Captured,
+        level: None,
+        channel: CaptureChannel::Hall,
+        found_at: start().plus(std::time::Duration::from_secs(n as u64)),
+    };
+    let said = hosts.race(|n, host| insist(|| host.as_system().identity().record_real_names(&[found(n)], &mut |_| {})));
+    let written: u64 = said.iter().flatten().map(|s| s.changed).sum();
+    ensure(said.iter().all(Result::is_ok) && written >= 1, || format!("{said:?}"))?;
+    let id = id_of(hosts, &person.number)?.uuid().simple();
+    let of = |what: &str| hosts.count(&format!("SELECT {what} FROM real_name WHERE encode(person, 'hex') = '{id}'"));
+    let (rows, last) = (of("count(*)")?, of("max(number)")?);
+    ensure(rows == written as i64 && last == rows, || format!("{written} were told as written, {rows} rows, the last is number {last}"))
+}
+
+fn a_relation_is_released_once(hosts: &mut Hosts) -> Result<(), String> {
+    let (person, company) = strangers(hosts)?;
+    let handler = relation(&company.number, Role::TaxHandler, &person.number);
+    insist(|| hosts.world.core.as_system().identity().record_relations(std::slice::from_ref(&handler), &mut |_| {}))
+        .map_err(|e| e.to_string())?;
+    let (enterprise, whose) = (id_of(hosts, &company.number)?, id_of(hosts, &person.number)?);
+    let release = ReleaseRelation { enterprise, role: Role::TaxHandler, person: whose, reason: "离职".into() };
+    let said = hosts.race(|n, host| {
+        let who = if n % 2 == 0 { whose } else { enterprise };
+        taxpayer_on(host, who).identity().release_relation(release.clone()).wait()
+    });
+    let over = |e: &Error| matches!(e, Error::Refused(Refusal::RelationOver(Some(_))));
+    let won = said.iter().filter(|s| s.is_ok()).count();
+    ensure(won == 1 && said.iter().filter_map(|s| s.as_ref().err()).all(over), || format!("{said:?}"))
+}
+
+fn a_list_given_by_all_is_applied_and_taken_back_once(hosts: &mut Hosts) -> Result<(), String> {
+    let list = BeginImport { batch: sm3(&[&hosts.fresh().to_be_bytes()]), name: "名单".into(), rows: 3 };
+    let begun = hosts.race(|_, host| insist(|| host.as_system().identity().begin_import(list.clone()).wait()));
+    let of = *begun.first().and_then(|b| b.as_ref().ok()).ok_or_else(|| format!("{begun:?}"))?;
+    ensure(begun.iter().all(|b| b.as_ref() == Ok(&of)), || format!("{begun:?}"))?;
+    let rows: Vec<ImportRow> = (2..5).map(|line| ImportRow { of, line, taxpayer: listed(&person(hosts.unborn())) }).collect();
+    let before = hosts.count("SELECT count(*) FROM taxpayer")?;
+    let given = hosts.race(|_, host| insist(|| host.as_system().identity().import(&rows, &mut |_| {})));
+    let there = hosts.count("SELECT count(*) FROM taxpayer")? - before;
+    ensure(given.iter().all(|g| g.as_ref().is_ok_and(|g| g.changed == 3)) && there == 3, || format!("{there} rows: {given:?}"))?;
+    let back = hosts.race(|_, host| insist(|| host.as_system().identity().take_back_import(of, &mut |_| {})));
+    let there = hosts.count("SELECT count(*) FROM taxpayer")? - before;
+    ensure(back.iter().all(Result::is_ok) && there == 0, || format!("{there} rows are left: {back:?}"))?;
+    let next = insist(|| hosts.world.core.as_system().identity().begin_import(list.clone()).wait()).map_err(|e| e.to_string())?;
+    ensure(next.attempt == of.attempt + 1, || format!("taken back once, and the next attempt is {}", next.attempt))
+}
+
+/// The world has an administrator: of all who would be the first, none is. That of rivals on an empty database one is, is
+/// shown by tests/staff.rs.
+fn no_rival_is_a_second_first_administrator(hosts: &mut Hosts) -> Result<(), String> {
+    let n = hosts.fresh();
+    let answers = hosts.race(|rival, host| {
+        let officer =
+            AddOfficer { staff_no: format!("2201{n:04}{rival}"), name: "管理员".into(), authority: code(NANGUAN), capacity: 1 };
+        host.as_system().access().bootstrap(officer, "Xiang-Kan-2026")
+    });
+    let refused = |a: &Result<_, Error>| matches!(a, Err(Error::Refused(Refusal::Bootstrapped)));
+    ensure(answers.iter().all(refused), || format!("{answers:?}"))
 }

@@ -24,10 +24,13 @@ use cut::{Fate, Platter};
 use dice::Dice;
 use life::{Beginning, Life, live};
 
-use crate::plan::{Figures, Outcome, Plan};
+use crate::plan::{Figures, Outcome, Plan, Scale};
 
 /// Two: one core each on the machines this is meant for.
 const THREADS: usize = 2;
+
+/// Cuts of a bounded run, at least.
+const CUTS_PROMISED: usize = 100_000;
 
 /// A database from its creation on: lives, each beginning where the power failed in the one before.
 struct History {
@@ -75,6 +78,9 @@ pub(crate) fn run(plan: &Plan) -> Outcome {
             "{broken}\n  of {} cuts {} lost something answered ({} commands of {} at stake), {} left a corrupt database",
             tally.cuts, tally.losing, tally.lost, tally.at_stake, tally.corrupt
         ));
+    }
+    if plan.scale == Scale::Bounded && tally.cuts < CUTS_PROMISED {
+        return Err(format!("{} cuts, {CUTS_PROMISED} are promised", tally.cuts));
     }
     Ok(figures(&tally, histories.len(), begun.elapsed().as_secs_f64()))
 }

@@ -377,7 +377,15 @@ unsafe extern "C" fn check_reserved(file: *mut sqlite3_file, out: *mut c_int) ->
     SQLITE_OK
 }
 
-unsafe extern "C" fn control(_: *mut sqlite3_file, _: c_int, _: *mut c_void) -> c_int {
+/// Swallows `PRAGMA wal_autocheckpoint`: SQLite's own thousand pages stand, and short lives meet checkpoints.
+unsafe extern "C" fn control(_: *mut sqlite3_file, what: c_int, argument: *mut c_void) -> c_int {
+    if what == ffi::SQLITE_FCNTL_PRAGMA {
+        // SAFETY: with this code SQLite hands over an array of C strings; the second is the pragma's name.
+        let name = unsafe { text(*argument.cast::<*const c_char>().add(1)) };
+        if name == Some("wal_autocheckpoint") {
+            return SQLITE_OK;
+        }
+    }
     ffi::SQLITE_NOTFOUND
 }
 

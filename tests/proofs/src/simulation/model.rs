@@ -470,8 +470,8 @@ impl Model {
         if line < 3 {
             self.within.insert((now, id, label));
         }
-        self.event(who, now, About::Conversation(label), "conversation.entered", Some(label), None);
         self.event(who, now, About::Taxpayer(taxpayer), "conversation.entered", Some(label), None);
+        self.event(who, now, About::Conversation(label), "conversation.entered", Some(label), None);
         self.event(who, now, About::Line(line), "line.moved", None, None);
         self.record("interaction.enter", who, Subject::Conversation(label), now);
         Told::Entered { ticket }
@@ -497,8 +497,8 @@ impl Model {
         self.held.entry(me).or_default().insert(label);
         self.by_officer.entry(me).or_default().insert(place);
         self.timers.insert(label, Due { low: now + IDLE, high: now + IDLE });
-        self.event(who, now, About::Conversation(label), "conversation.claimed", Some(label), None);
         self.event(who, now, About::Officer(me), "conversation.claimed", Some(label), None);
+        self.event(who, now, About::Conversation(label), "conversation.claimed", Some(label), None);
         self.event(who, now, About::Line(line), "line.moved", None, None);
         self.record("interaction.claim", who, Subject::Conversation(label), now);
         Told::Claimed { conversation: label, ticket }
@@ -624,7 +624,7 @@ impl Model {
         }
     }
 
-    fn view(&self, who: Who, label: u32) -> View {
+    pub(crate) fn view(&self, who: Who, label: u32) -> View {
         let c = &self.conversations[&label];
         let last = c.messages.len() as i64;
         let unread = match who {

@@ -1,0 +1,594 @@
+//! Importing people and enterprises (迁移、导入) from a list, such as the platform in service before this one: looked at first, row by
+//! row; applied in chunks that go on where they stopped; every row with its verdict; taken back whole.
+//!
+//! Whoever has the same number is the same taxpayer: while both platforms run side by side a person stays one. What a row
+//! leaves out is left as it is.
+
+use serde::{Deserialize, Serialize};
+
+use super::taxpayer::{Applicant, NewTaxpayer, PersonalField, Taxpayer, TaxpayerKind, enrol_one, examine, find_by_number};
+use super::{AuthorityCode, FormerNumber, NumberKind, RealName, Relation, RosterEntry, SubjectKeyRow, subject};
+use crate::access::{ActorKind, ActorRef, Credential, Engine, path_of};
+use crate::clock::Timestamp;
+use crate::ctx::Ctx;
+use crate::error::{self, Error, Problem, Refusal};
+use crate::id::TaxpayerId;
+use crate::interaction::Conversation;
+use crate::limits;
+use crate::series;
+use crate::store::{ReadTx, Reads, StoreError, Tx, Writes, stretch};
+
+words! {
+    /// What becomes of a row of an import.
+    pub enum Verdict {
+        /// 新增: nobody has the number yet.
+        New = "new",
+        /// 变更: the taxpayer is known, and something differs.
+        Changed = "changed",
+        /// 重复: the taxpayer is known just so.
+        Duplicate = "duplicate",
+        /// 有误: the row is left out; its field and the reason are told.
+        Broken = "broken",
+    }
+}
+
+record! {
+    /// A list that is imported.
+    pub struct ImportBatch in "import_batch" {
+        /// SM3 of the list.
+        batch: [u8; 32],
+        /// Name of the list, such as its file's.
+        name: String,
+        /// Rows of the list.
+        rows: i64,
+        /// When it was first begun.
+        begun_at: Timestamp,
+        /// Which attempt at it this is: one more after each time it was taken back.
+        attempt: i64,
+        /// True from the first row that is taken back to the last.
+        taking_back: bool,
+        /// Counts updates.
+        version: i64,
+    }
+    key(batch);
+    version version;
+}
+
+record! {
+    /// A row of an import, with what became of it.
+    pub struct ImportedRow in "imported_row" {
+        /// Which list.
+        batch: [u8; 32],
+        /// Which attempt at it.
+        attempt: i64,
+        /// Line of the list, as its reader counts.
+        line: i64,
+        /// What became of it.
+        verdict: Verdict,
+        /// Whom it is about; nobody for a broken row.
+        taxpayer: Option<TaxpayerId>,
+        /// Version of the taxpayer's row behind the change: another one later means that somebody else changed it since.
+        made_version: Option<i64>,
+        /// What was there before a change, as JSON; personal values as they were sealed.
+        before: Option<String>,
+        /// The field that is broken.
+        field: Option<String>,
+        /// Why it is; repeats nothing of the row.
+        why: Option<String>,
+        /// True once it was taken back.
+        taken_back: bool,
+        /// Counts updates.
+        version: i64,
+    }
+    key(batch, attempt, line);
+    version version;
+    index BY_TAXPAYER(taxpayer, batch, attempt);
+}
+
+/// Names a list before its rows come.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BeginImport {
+    /// SM3 of the list.
+    pub batch: [u8; 32],
+    /// Name of the list, 1 to 100 characters.
+    pub name: String,
+    /// Rows of the list.
+    pub rows: i64,
+}
+
+/// Rows may come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportBegun {
+    /// Which list.
+    pub batch: [u8; 32],
+    /// Which attempt at it.
+    pub attempt: i64,
+}
+
+impl crate::core::Answer for ImportBegun {
+    fn subject(&self) -> String {
+        format!("import/{}/{}", crate::crypto::hash::hex(&self.batch[..8]), self.attempt)
+    }
+}
+
+/// Begins an import, or goes on with one.
+///
+/// # Errors
+/// `Invalid` for a name that is blank or too long, or more rows than an import may have; `import_taken_back` while the list is being
+/// taken back.
+pub fn begin_import(tx: &mut dyn Tx, ctx: &Ctx, cmd: BeginImport) -> Result<ImportBegun, Error> {
+    let name = error::text("name", &cmd.name, limits::DOCUMENT_CHARS_MAX)?;
+    if !(0..=limits::BULK_ROWS_MAX as i64).contains(&cmd.rows) {
+        return Err(Error::invalid("rows", Problem::OutOfRange { min: 0, max: limits::BULK_ROWS_MAX as i64 }));
+    }
+    let found = tx.find::<ImportBatch>((cmd.batch,))?.map(|b| b.trust("an import is the host's own").into_inner());
+    let attempt = match found {
+        Some(known) if known.taking_back => return Err(Error::Refused(Refusal::ImportTakenBack)),
+        Some(known) => known.attempt,
+        None => {
+            tx.add(&ImportBatch {
+                batch: cmd.batch,
+                name,
+                rows: cmd.rows,
+                begun_at: ctx.now(),
+                attempt: 1,
+                taking_back: false,
+                version: 0,
+            })?;
+            1
+        }
+    };
+    Ok(ImportBegun { batch: cmd.batch, attempt })
+}
+
+/// A taxpayer as a list has them: text. An empty cell says nothing.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listed {
+    /// `person` or 自然人, `enterprise` or 企业.
+    pub kind: String,
+    /// Name.
+    pub name: String,
+    /// Number.
+    pub number: String,
+    /// Which register the number is from, as a word or its name in Chinese; empty for the usual one.
+    pub number_kind: String,
+    /// Mobile phone.
+    pub phone: String,
+    /// Code of the authority in charge.
+    pub authority: String,
+    /// Golden-tax registration sequence.
+    pub registration_seq: String,
+    /// Id in the platform in service before this one.
+    pub external_id: String,
+}
+
+impl Listed {
+    /// The taxpayer the text means, or the first field that means nothing, and why.
+    fn read(&self) -> Result<NewTaxpayer, (&'static str, Problem)> {
+        let said = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+        let kind = match self.kind.trim() {
+            "自然人" => TaxpayerKind::Person,
+            "企业" => TaxpayerKind::Enterprise,
+            word => TaxpayerKind::parse(word).ok_or(("kind", Problem::Unknown("kind")))?,
+        };
+        let number_kind = match said(&self.number_kind) {
+            None => None,
+            Some(word) => {
+                let named = NumberKind::ALL.iter().copied().find(|kind| kind.title() == word || kind.as_str() == word);
+                Some(named.ok_or(("number_kind", Problem::Unknown("kind of number")))?)
+            }
+        };
+        Ok(NewTaxpayer {
+            kind,
+            name: self.name.trim().to_owned(),
+            number: self.number.trim().to_owned(),
+            number_kind,
+            phone: said(&self.phone),
+            authority: AuthorityCode::parse(self.authority.trim()).map_err(|e| ("authority", Problem::Malformed(e.to_string())))?,
+            synthetic: false,
+            registration_seq: said(&self.registration_seq),
+            external_id: said(&self.external_id),
+        })
+    }
+}
+
+/// One row of an import.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImportRow {
+    /// Which list, which attempt.
+    pub of: ImportBegun,
+    /// Line of the list, as its reader counts.
+    pub line: i64,
+    /// The taxpayer.
+    pub taxpayer: Listed,
+}
+
+/// What becomes, or became, of one row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RowVerdict {
+    /// Line of the list.
+    pub line: i64,
+    /// Verdict.
+    pub verdict: Verdict,
+    /// The field that is broken.
+    pub field: Option<String>,
+    /// Why it is; repeats nothing of the row.
+    pub why: Option<String>,
+    /// What to do about it, in Chinese.
+    pub mend: Option<&'static str>,
+}
+
+/// A row weighed against what is known.
+enum Weighed<'a> {
+    New(Box<Applicant<'a>>),
+    Changed(Box<Taxpayer>, Box<Applicant<'a>>),
+    Duplicate(TaxpayerId, Box<Applicant<'a>>),
+    Broken { field: String, problem: Problem },
+}
+
+impl Weighed<'_> {
+    fn verdict(&self) -> Verdict {
+        match self {
+            Self::New(_) => Verdict::New,
+            Self::Changed(..) => Verdict::Changed,
+            Self::Duplicate(..) => Verdict::Duplicate,
+            Self::Broken { .. } => Verdict::Broken,
+        }
+    }
+}
+
+fn broken<'a>(field: &str, problem: Problem) -> Weighed<'a> {
+    Weighed::Broken { field: field.to_owned(), problem }
+}
+
+type Read = Result<NewTaxpayer, (&'static str, Problem)>;
+
+fn weigh<'a>(tx: &mut dyn ReadTx, ctx: &Ctx, read: &'a Read) -> Result<Weighed<'a>, Error> {
+    let new = match read {
+        Ok(new) => new,
+        Err((field, problem)) => return Ok(broken(field, problem.clone())),
+    };
+    let applicant = match examine(tx, ctx, 0, new) {
+        Ok(applicant) => applicant,
+        Err(Error::Invalid { field, problem }) => return Ok(broken(field.trim_start_matches("rows[0]."), problem)),
+        Err(other) => return Err(other),
+    };
+    let holder = find_by_number(tx, &[applicant.number_index])?;
+    if let Some(external_id) = &new.external_id
+        && let Some(other) = tx.find_by::<Taxpayer>(Taxpayer::BY_EXTERNAL_ID, (external_id.clone(),))?
+        && Some(other.trust("an import compares what it was given").into_inner().id) != holder
+    {
+        return Ok(broken("external_id", Problem::Taken));
+    }
+    let Some(id) = holder else { return Ok(Weighed::New(Box::new(applicant))) };
+    let known = tx.find::<Taxpayer>((id,))?.ok_or(Error::NotFound { what: "taxpayer" })?;
+    let known = known.trust("an import compares what it was given").into_inner();
+    if known.kind != new.kind {
+        return Ok(broken("kind", Problem::Taken));
+    }
+    if known.external_id.is_some() && new.external_id.is_some() && known.external_id != new.external_id {
+        return Ok(broken("external_id", Problem::Taken));
+    }
+    let key = subject::key_of(tx, ctx, id.uuid())?;
+    let same_name = known.open(&key, PersonalField::Name)?.as_deref() == Some(applicant.name.as_str());
+    let same_phone = match &applicant.phone {
+        None => true,
+        Some(phone) => known.open(&key, PersonalField::Phone)?.as_deref() == Some(phone.as_str()),
+    };
+    let kept = |known: &Option<String>, new: &Option<String>| new.is_none() || known == new;
+    let same = same_name
+        && same_phone
+        && known.authority == applicant.authority
+        && kept(&known.registration_seq, &new.registration_seq)
+        && kept(&known.external_id, &new.external_id);
+    let applicant = Box::new(applicant);
+    Ok(if same { Weighed::Duplicate(id, applicant) } else { Weighed::Changed(Box::new(known), applicant) })
+}
+
+/// What an import of these rows would make of each: nothing is written. A row is weighed against what is known now; a number
+/// that comes twice in the list is told as new at both places, and found broken at the second by the import.
+pub fn examine_import(tx: &mut dyn ReadTx, ctx: &Ctx, rows: &[ImportRow]) -> Result<Vec<RowVerdict>, Error> {
+    let mut weigh_row = |row: &ImportRow| {
+        let read = row.taxpayer.read();
+        let weighed = weigh(tx, ctx, &read)?;
+        let (field, why) = match &weighed {
+            Weighed::Broken { field, problem } => (Some(field.clone()), Some(problem.to_string())),
+            _ => (None, None),
+        };
+        Ok(shown(row.line, weighed.verdict(), field, why))
+    };
+    rows.iter().map(&mut weigh_row).collect()
+}
+
+fn shown(line: i64, verdict: Verdict, field: Option<String>, why: Option<String>) -> RowVerdict {
+    let mend = field.as_deref().map(|field| match field {
+        "name" => "请核对姓名或名称：不能为空，不能含控制字符",
+        "number" => "请核对证件号码或统一社会信用代码的每一位",
+        "number_kind" => "请核对证件类型：自然人与企业的证件不同",
+        "kind" => "同一号码在系统中登记为另一类纳税人，请核对类型",
+        "phone" => "请填写 11 位手机号，没有可留空",
+        "authority" => "请核对主管税务机关代码，必要时先导入机构",
+        "external_id" => "同一原平台编号或号码已对应另一纳税人，请核对；换过证件的请先登记曾用号码",
+        _ => "请核对该列内容",
+    });
+    RowVerdict { line, verdict, field, why, mend }
+}
+
+/// What is kept of a taxpayer before a change.
+#[derive(Serialize, Deserialize)]
+struct Before {
+    name: Vec<u8>,
+    phone: Option<Vec<u8>>,
+    phone_index: Option<Vec<u8>>,
+    authority: Option<AuthorityCode>,
+    registration_seq: Option<String>,
+    external_id: Option<String>,
+}
+
+/// Applies rows. A row that was applied already is left as it is, so that an import goes on where it stopped. Returns how many
+/// changed something; a broken row is kept with its reason and changes nothing.
+///
+/// # Errors
+/// `NotFound` for a list that was not begun; `import_taken_back` where the attempt is over, or is being taken back.
+pub fn import_taxpayers(tx: &mut dyn Tx, ctx: &Ctx, rows: &[ImportRow]) -> Result<u64, Error> {
+    let mut attempts: Vec<ImportBegun> = rows.iter().map(|row| row.of).collect();
+    attempts.dedup();
+    for of in attempts {
+        let batch = tx.find::<ImportBatch>((of.batch,))?.ok_or(Error::NotFound { what: "import_batch" })?;
+        let batch = batch.trust("an import is the host's own").into_inner();
+        if batch.attempt != of.attempt || batch.taking_back {
+            return Err(Error::Refused(Refusal::ImportTakenBack));
+        }
+    }
+    let read: Vec<Read> = rows.iter().map(|row| row.taxpayer.read()).collect();
+    let mut weighed = Vec::with_capacity(rows.len());
+    let mut fresh = [0_i64; 2];
+    let mut numbers = std::collections::HashSet::new();
+    for read in &read {
+        let first = weigh(tx, ctx, read)?;
+        if let Weighed::New(applicant) = &first
+            && numbers.insert(applicant.number_index)
+        {
+            fresh[usize::from(applicant.new.kind == TaxpayerKind::Person)] += 1;
+        }
+        weighed.push(first);
+    }
+    // All at once, and in the order in which rows are locked: by name.
+    let mut next = [0; 2];
+    for (at, name) in ["enterprise_no", "person_no"].into_iter().enumerate() {
+        if fresh[at] > 0 {
+            next[at] = series::take(tx, name, fresh[at])?;
+        }
+    }
+    let (mut changed, mut said) = (0, Said::default());
+    for ((row, read), first) in rows.iter().zip(&read).zip(weighed) {
+        let ImportBegun { batch, attempt } = row.of;
+        let done = ImportedRow {
+            batch,
+            attempt,
+            line: row.line,
+            verdict: Verdict::Duplicate,
+            taxpayer: None,
+            made_version: None,
+            before: None,
+            field: None,
+            why: None,
+            taken_back: false,
+            version: 0,
+        };
+        // Somebody else who imports the same list was here first.
+        if tx.find::<ImportedRow>((batch, attempt, row.line))?.is_some() {
+            continue;
+        }
+        // Weighed again where an earlier row of the chunk said something about the same taxpayer.
+        let mut weighed = if said.about(&first) { weigh(tx, ctx, read)? } else { first };
+        if let Weighed::Changed(known, _) = &weighed
+            && said_already(tx, row.of, known.id)?
+        {
+            weighed = broken("number", Problem::Malformed("is on an earlier line too, with other values".into()));
+        }
+        let verdict = weighed.verdict();
+        changed += u64::from(matches!(verdict, Verdict::New | Verdict::Changed));
+        let done = match weighed {
+            Weighed::New(applicant) => {
+                let ordinal = &mut next[usize::from(applicant.new.kind == TaxpayerKind::Person)];
+                let id = enrol_one(tx, ctx, &applicant, *ordinal)?;
+                *ordinal += 1;
+                ImportedRow { taxpayer: Some(id), made_version: Some(0), ..done }
+            }
+            Weighed::Changed(known, applicant) => {
+                let before = Before {
+                    name: known.name.clone(),
+                    phone: known.phone.clone(),
+                    phone_index: known.phone_index.clone(),
+                    authority: known.authority.own(),
+                    registration_seq: known.registration_seq.clone(),
+                    external_id: known.external_id.clone(),
+                };
+                let now = change(tx, ctx, &known, &applicant)?;
+                let before = serde_json::to_string(&before).map_err(|e| StoreError::Backend(format!("what was before: {e}")))?;
+                ImportedRow { taxpayer: Some(known.id), made_version: Some(now.version), before: Some(before), ..done }
+            }
+            Weighed::Duplicate(id, _) => ImportedRow { taxpayer: Some(id), ..done },
+            Weighed::Broken { field, problem } => ImportedRow { field: Some(field), why: Some(problem.to_string()), ..done },
+        };
+        tx.add(&ImportedRow { verdict, ..done })?;
+    }
+    Ok(changed)
+}
+
+/// What the rows of a chunk have said so far.
+#[derive(Default)]
+struct Said {
+    numbers: std::collections::HashSet<[u8; 16]>,
+    external_ids: std::collections::HashSet<String>,
+}
+
+impl Said {
+    /// Whether an earlier row named the same number or external id; from now on this one has.
+    fn about(&mut self, row: &Weighed<'_>) -> bool {
+        let (Weighed::New(applicant) | Weighed::Changed(_, applicant) | Weighed::Duplicate(_, applicant)) = row else { return false };
+        let number = !self.numbers.insert(applicant.number_index);
+        let external_id = applicant.new.external_id.as_ref().is_some_and(|id| !self.external_ids.insert(id.clone()));
+        number || external_id
+    }
+}
+
+/// Whether an earlier row of the list made or changed this taxpayer.
+fn said_already(tx: &mut dyn ReadTx, of: ImportBegun, id: TaxpayerId) -> Result<bool, Error> {
+    let range = stretch(Some(ImportedRow::BY_TAXPAYER), (Some(id), of.batch, of.attempt));
+    let rows: Vec<ImportedRow> = tx.scan(Engine::work("an import is the host's own"), range)?;
+    Ok(rows.iter().any(|row| matches!(row.verdict, Verdict::New | Verdict::Changed)))
+}
+
+fn change(tx: &mut dyn Tx, ctx: &Ctx, known: &Taxpayer, applicant: &Applicant<'_>) -> Result<Taxpayer, Error> {
+    let key = subject::key_of(tx, ctx, known.id.uuid())?;
+    let seal = |field, text: &str| Taxpayer::seal(ctx, &key, known.id, field, text);
+    let (phone, phone_index) = match &applicant.phone {
+        Some(phone) => {
+            (Some(seal(PersonalField::Phone, phone.as_str())), Some(ctx.keys().blind("taxpayer.phone", phone.as_str()).to_vec()))
+        }
+        None => (known.phone.clone(), known.phone_index.clone()),
+    };
+    let or = |new: &Option<String>, known: &Option<String>| new.clone().or_else(|| known.clone());
+    let changed = Taxpayer {
+        name: seal(PersonalField::Name, &applicant.name),
+        phone,
+        phone_index,
+        authority: applicant.authority.clone(),
+        registration_seq: or(&applicant.new.registration_seq, &known.registration_seq),
+        external_id: or(&applicant.new.external_id, &known.external_id),
+        ..known.clone()
+    };
+    Ok(tx.replace(known, changed)?)
+}
+
+/// The attempt that an import of this list is at; nothing for a list that was never imported.
+pub fn attempt_of(tx: &mut dyn ReadTx, batch: [u8; 32]) -> Result<Option<ImportBegun>, Error> {
+    let found = tx.find::<ImportBatch>((batch,))?.map(|b| b.trust("an import is the host's own").into_inner());
+    Ok(found.map(|known| ImportBegun { batch, attempt: known.attempt }))
+}
+
+/// Rows of an import behind a line, with what became of them.
+pub fn imported_rows(tx: &mut dyn ReadTx, of: ImportBegun, after: i64, limit: u32) -> Result<Vec<RowVerdict>, Error> {
+    let rows = page(tx, of, after, limit)?;
+    Ok(rows.into_iter().map(|row| shown(row.line, row.verdict, row.field, row.why)).collect())
+}
+
+fn page(tx: &mut dyn ReadTx, of: ImportBegun, after: i64, limit: u32) -> Result<Vec<ImportedRow>, Error> {
+    let range = stretch(None, (of.batch, of.attempt)).after((after,)).limit(limit.min(limits::PAGE_ROWS_MAX));
+    Ok(tx.scan(Engine::work("an import is the host's own"), range)?)
+}
+
+/// One row to take back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakeBack {
+    /// Which list, which attempt.
+    pub of: ImportBegun,
+    /// Line of the list.
+    pub line: i64,
+    /// True for the last one: the list may be imported anew.
+    pub last: bool,
+}
+
+/// The lines behind `after` that changed something and were not taken back, and the last line looked at; `None` at the end.
+///
+/// # Errors
+/// `import_in_use`, with the line, where a taxpayer of the import has been used or changed since.
+pub fn lines_to_take_back(tx: &mut dyn ReadTx, of: ImportBegun, after: i64) -> Result<Option<(Vec<i64>, i64)>, Error> {
+    let rows = page(tx, of, after, limits::PAGE_ROWS_MAX)?;
+    let Some(last) = rows.last().map(|row| row.line) else { return Ok(None) };
+    let mut lines = Vec::new();
+    for row in rows.iter().filter(|row| !row.taken_back && matches!(row.verdict, Verdict::New | Verdict::Changed)) {
+        untouched(tx, row)?;
+        lines.push(row.line);
+    }
+    Ok(Some((lines, last)))
+}
+
+/// Takes rows back, last line first: a taxpayer who was new is gone with their key, one who was changed is as before. Returns how
+/// many were taken back.
+///
+/// # Errors
+/// `import_in_use`, with the line, where a taxpayer of the import has been used or changed since.
+pub fn take_back(tx: &mut dyn Tx, _: &Ctx, rows: &[TakeBack]) -> Result<u64, Error> {
+    let mut gone = 0;
+    for TakeBack { of, line, last } in rows {
+        let found = tx.find::<ImportedRow>((of.batch, of.attempt, *line))?.ok_or(Error::NotFound { what: "imported_row" })?;
+        let row = found.trust("an import is the host's own").into_inner();
+        mark(tx, *of, *last)?;
+        if row.taken_back || !matches!(row.verdict, Verdict::New | Verdict::Changed) {
+            continue;
+        }
+        let taxpayer = untouched(tx, &row)?;
+        match &row.before {
+            None => {
+                tx.remove(&taxpayer)?;
+                let key = tx.find::<SubjectKeyRow>((*taxpayer.id.as_bytes(),))?.ok_or(Error::NotFound { what: "subject" })?;
+                tx.remove(&key.trust("an import takes back what it wrote").into_inner())?;
+            }
+            Some(before) => {
+                let before: Before = serde_json::from_str(before).map_err(|e| StoreError::Corrupt(format!("imported_row.before: {e}")))?;
+                let authority = match before.authority {
+                    Some(code) => path_of(tx, code)?,
+                    None => taxpayer.authority.clone(),
+                };
+                let Before { name, phone, phone_index, registration_seq, external_id, .. } = before;
+                let was = Taxpayer { name, phone, phone_index, authority, registration_seq, external_id, ..taxpayer.clone() };
+                let restored = tx.replace(&taxpayer, was)?;
+                hand_on(tx, &row, restored.version)?;
+            }
+        }
+        tx.replace(&row, ImportedRow { taken_back: true, ..row.clone() })?;
+        gone += 1;
+    }
+    Ok(gone)
+}
+
+/// What an earlier import made is there again, by a later version: it may be taken back in its turn.
+fn hand_on(tx: &mut dyn Tx, row: &ImportedRow, version: i64) -> Result<(), Error> {
+    let range = stretch(Some(ImportedRow::BY_TAXPAYER), (row.taxpayer,));
+    let rows: Vec<ImportedRow> = tx.scan(Engine::work("an import is the host's own"), range)?;
+    let before = row.made_version.map(|made| made - 1);
+    for earlier in rows.iter().filter(|earlier| !earlier.taken_back && earlier.made_version == before) {
+        tx.replace(earlier, ImportedRow { made_version: Some(version), ..earlier.clone() })?;
+    }
+    Ok(())
+}
+
+/// Notes that a list is being taken back; with the last row that it may be imported anew.
+fn mark(tx: &mut dyn Tx, of: ImportBegun, last: bool) -> Result<(), Error> {
+    let found = tx.find::<ImportBatch>((of.batch,))?.ok_or(Error::NotFound { what: "import_batch" })?;
+    let batch = found.trust("an import is the host's own").into_inner();
+    if batch.attempt == of.attempt && (last || !batch.taking_back) {
+        let attempt = batch.attempt + i64::from(last);
+        tx.replace(&batch, ImportBatch { attempt, taking_back: !last, ..batch.clone() })?;
+    }
+    Ok(())
+}
+
+/// The taxpayer as an import left them; refuses where somebody changed them since, or depends on one whom it made.
+fn untouched(tx: &mut dyn ReadTx, row: &ImportedRow) -> Result<Taxpayer, Error> {
+    let in_use = || Error::Refused(Refusal::ImportInUse(row.line));
+    let id = row.taxpayer.ok_or_else(in_use)?;
+    let taxpayer = tx.find::<Taxpayer>((id,))?.ok_or_else(in_use)?.trust("an import takes back what it wrote").into_inner();
+    if Some(taxpayer.version) != row.made_version {
+        return Err(in_use());
+    }
+    if row.verdict == Verdict::Changed {
+        return Ok(taxpayer);
+    }
+    let why = Engine::work("whether anything depends on whom an import made");
+    let one = |range: crate::store::raw::Range| range.limit(1);
+    let used = !tx.scan::<Conversation>(why, one(stretch(Some(Conversation::BY_TAXPAYER), (id,))))?.is_empty()
+        || !tx.scan::<Relation>(why, one(stretch(Some(Relation::BY_PERSON), (id,))))?.is_empty()
+        || !tx.scan::<Relation>(why, one(stretch(None, (id,))))?.is_empty()
+        || !tx.scan::<RosterEntry>(why, one(stretch(None, (id,))))?.is_empty()
+        || !tx.scan::<RealName>(why, one(stretch(None, (id,))))?.is_empty()
+        || !tx.scan::<FormerNumber>(why, one(stretch(Some(FormerNumber::BY_TAXPAYER), (id,))))?.is_empty()
+        || tx.find_by::<Credential>(Credential::BY_ACTOR, (ActorRef { kind: ActorKind::Taxpayer, id: id.uuid() },))?.is_some();
+    if used { Err(in_use()) } else { Ok(taxpayer) }
+}

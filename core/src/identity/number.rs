@@ -1,0 +1,256 @@
+//! Numbers by which a person or an enterprise is known: those in use today, papers of people without a resident id, and
+//! taxpayer numbers from before the unified code.
+
+use super::resident_id::{check_character, in_a_province};
+use super::{IdentifierError, IdentifierKind, IdentifierProblem, ResidentId, Uscc, ends};
+
+words! {
+    /// Which register a number is from.
+    pub enum NumberKind {
+        /// 公民身份号码, GB 11643-1999; see [`ResidentId`].
+        ResidentId = "resident_id",
+        /// 统一社会信用代码, GB 32100-2015; see [`Uscc`].
+        Uscc = "uscc",
+        /// 纳税人识别号: 15, 17 or 20 characters from before the unified code; one of 18 is a unified code or a resident id.
+        TaxpayerNo = "taxpayer_no",
+        /// 护照: the document number of ICAO Doc 9303-4, 5 to 9 letters and digits.
+        Passport = "passport",
+        /// 港澳居民来往内地通行证: H or M and 8 digits; older cards have 2 more, the count of renewals.
+        HongKongMacaoPermit = "hong_kong_macao_permit",
+        /// 台湾居民来往大陆通行证: 8 digits; older ones have 2 more.
+        TaiwanPermit = "taiwan_permit",
+        /// 外国人永久居留身份证: 18 digits that begin with 9 and end in the check digit of GB 11643 (cards since 2023), or 3
+        /// letters and 12 digits (before).
+        ForeignResidence = "foreign_residence",
+    }
+}
+
+impl NumberKind {
+    /// Its name in Chinese.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::ResidentId => "居民身份证",
+            Self::Uscc => "统一社会信用代码",
+            Self::TaxpayerNo => "纳税人识别号",
+            Self::Passport => "护照",
+            Self::HongKongMacaoPermit => "港澳居民来往内地通行证",
+            Self::TaiwanPermit => "台湾居民来往大陆通行证",
+            Self::ForeignResidence => "外国人永久居留身份证",
+        }
+    }
+}
+
+/// A number that is well formed for its kind. Whether it was ever issued only its register knows. Most are personal: `Debug`
+/// shows the mask.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Number {
+    kind: NumberKind,
+    text: String,
+}
+
+impl Number {
+    /// Makes one from its text; letters are raised.
+    ///
+    /// # Errors
+    /// [`IdentifierError`]: what is wrong and at which character.
+    pub fn parse(kind: NumberKind, text: &str) -> Result<Self, IdentifierError> {
+        let (named, checked) = match kind {
+            NumberKind::ResidentId => return Ok(ResidentId::parse(text)?.into()),
+            NumberKind::Uscc => return Ok(Uscc::parse(text)?.into()),
+            NumberKind::TaxpayerNo if text.chars().count() == 18 => {
+                // Of a number that is neither it is said what is wrong with it as a unified code, which most are.
+                return ResidentId::parse(text).map(Self::from).or_else(|_| Uscc::parse(text).map(Self::from));
+            }
+            NumberKind::TaxpayerNo => (IdentifierKind::TaxpayerNo, taxpayer_no(text)),
+            NumberKind::Passport => (IdentifierKind::Passport, raised(text, &[5, 6, 7, 8, 9], |_, c| c.is_ascii_alphanumeric())),
+            NumberKind::HongKongMacaoPermit => {
+                let letter_first = |at, c: u8| if at == 1 { matches!(c, b'H' | b'M') } else { c.is_ascii_digit() };
+                (IdentifierKind::HongKongMacaoPermit, raised(text, &[9, 11], letter_first))
+            }
+            NumberKind::TaiwanPermit => (IdentifierKind::TaiwanPermit, raised(text, &[8, 10], |_, c| c.is_ascii_digit())),
+            NumberKind::ForeignResidence => (IdentifierKind::ForeignResidence, foreign_residence(text)),
+        };
+        checked.map(|text| Self { kind, text }).map_err(|problem| IdentifierError { kind: named, problem })
+    }
+
+    /// Which register it is from. A taxpayer number of 18 characters is what it is: a unified code or a resident id.
+    #[must_use]
+    pub fn kind(&self) -> NumberKind {
+        self.kind
+    }
+
+    /// The text, in its one spelling (letters in upper case).
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// What a blind index is made of. Registers number alike, so that the register belongs to it; the two that everybody has
+    /// stand for themselves, no number of one is one of the other.
+    pub(crate) fn indexed(&self) -> String {
+        match self.kind {
+            NumberKind::ResidentId | NumberKind::Uscc => self.text.clone(),
+            other => format!("{}:{}", other.as_str(), self.text),
+        }
+    }
+}
+
+impl From<ResidentId> for Number {
+    fn from(id: ResidentId) -> Self {
+        Self { kind: NumberKind::ResidentId, text: id.as_str().to_owned() }
+    }
+}
+
+impl From<Uscc> for Number {
+    fn from(code: Uscc) -> Self {
+        Self { kind: NumberKind::Uscc, text: code.as_str().to_owned() }
+    }
+}
+
+impl super::Mask for Number {
+    fn masked(&self) -> String {
+        mask_number(self.kind, &self.text)
+    }
+}
+
+impl std::fmt::Debug for Number {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Number({} {})", self.kind.as_str(), super::Mask::masked(self))
+    }
+}
+
+/// What of a number may be shown. Enterprises' numbers are public (企业信息公示暂行条例); a taxpayer number from before the unified
+/// code is a person's where it can be a resident id with a suffix: 17 and 20 characters, and 15 digits.
+pub(crate) fn mask_number(kind: NumberKind, text: &str) -> String {
+    match kind {
+        NumberKind::Uscc => text.to_owned(),
+        NumberKind::TaxpayerNo if text.len() == 15 && text.bytes().any(|c| !c.is_ascii_digit()) => text.to_owned(),
+        NumberKind::ResidentId | NumberKind::TaxpayerNo | NumberKind::ForeignResidence => super::mask_resident_id(text),
+        NumberKind::Passport | NumberKind::HongKongMacaoPermit | NumberKind::TaiwanPermit => ends(text, 8, 1, 2),
+    }
+}
+
+/// The text with its letters raised, where its length is one of `lengths` and each character, by its place from 1, is allowed.
+fn raised(text: &str, lengths: &[usize], allowed: impl Fn(usize, u8) -> bool) -> Result<String, IdentifierProblem> {
+    let found = text.chars().count();
+    let (least, most) = (lengths.iter().min().copied().unwrap_or(0), lengths.iter().max().copied().unwrap_or(0));
+    if !lengths.contains(&found) {
+        return Err(IdentifierProblem::Length { least, most, found });
+    }
+    let raise = |(at, c): (usize, char)| {
+        let c = u8::try_from(c).ok().filter(u8::is_ascii).map(|c| c.to_ascii_uppercase()).filter(|c| allowed(at, *c));
+        c.map(char::from).ok_or(IdentifierProblem::Character { at })
+    };
+    (1..).zip(text.chars()).map(raise).collect()
+}
+
+/// 6 digits of the region and an organisation code, or a resident id of 15 or 18 characters with a suffix of two.
+fn taxpayer_no(text: &str) -> Result<String, IdentifierProblem> {
+    let digits_first = |at, c: u8| if at <= 6 { c.is_ascii_digit() } else { c.is_ascii_alphanumeric() };
+    let text = raised(text, &[15, 17, 20], digits_first)?;
+    if in_a_province(text.as_bytes()) { Ok(text) } else { Err(IdentifierProblem::Region { at: 1 }) }
+}
+
+fn foreign_residence(text: &str) -> Result<String, IdentifierProblem> {
+    if text.chars().count() != 18 {
+        return raised(text, &[15, 18], |at, c| if at <= 3 { c.is_ascii_alphabetic() } else { c.is_ascii_digit() });
+    }
+    let text = raised(text, &[18], |at, c| match at {
+        1 => c == b'9',
+        18 => c.is_ascii_digit() || c == b'X',
+        _ => c.is_ascii_digit(),
+    })?;
+    let fits = text.as_bytes().first_chunk::<17>().is_some_and(|first| text.as_bytes().last() == Some(&check_character(first)));
+    if fits { Ok(text) } else { Err(IdentifierProblem::CheckDigit { at: 18 }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::Mask as _;
+    use proptest::prelude::*;
+
+    fn problem(kind: NumberKind, text: &str) -> IdentifierProblem {
+        Number::parse(kind, text).unwrap_err().problem
+    }
+
+    #[test]
+    fn each_kind_takes_its_own_and_shows_its_mask() {
+        for (kind, text, mask) in [
+            (NumberKind::ResidentId, "11010519491231002x", "110***********002X"),
+            (NumberKind::Uscc, "91350100m000100y43", "91350100M000100Y43"),
+            (NumberKind::TaxpayerNo, "220102M000100Y4", "220102M000100Y4"),
+            (NumberKind::TaxpayerNo, "220102491231002", "220********1002"),
+            (NumberKind::TaxpayerNo, "22010249123100201", "220**********0201"),
+            (NumberKind::TaxpayerNo, "11010519491231002x01", "110*************2X01"),
+            (NumberKind::TaxpayerNo, "91350100M000100Y43", "91350100M000100Y43"),
+            (NumberKind::TaxpayerNo, "11010519491231002X", "110***********002X"),
+            (NumberKind::Passport, "e12345678", "E******78"),
+            (NumberKind::Passport, "AB123", "****"),
+            (NumberKind::HongKongMacaoPermit, "h12345678", "H******78"),
+            (NumberKind::HongKongMacaoPermit, "M1234567801", "M********01"),
+            (NumberKind::TaiwanPermit, "01234567", "0*****67"),
+            (NumberKind::ForeignResidence, "USA110062060211", "USA********0211"),
+        ] {
+            let number = Number::parse(kind, text).unwrap();
+            assert_eq!(number.masked(), mask, "{text}");
+            assert_eq!(number.as_str(), text.to_uppercase());
+        }
+        let kind = |text| Number::parse(NumberKind::TaxpayerNo, text).unwrap().kind();
+        assert_eq!(kind("11010519491231002X"), NumberKind::ResidentId);
+        assert_eq!(kind("91350100M000100Y43"), NumberKind::Uscc);
+        assert_eq!(kind("220102M000100Y4"), NumberKind::TaxpayerNo);
+    }
+
+    #[test]
+    fn says_what_and_where() {
+        use IdentifierProblem::*;
+        assert_eq!(problem(NumberKind::TaxpayerNo, "2201024912310"), Length { least: 15, most: 20, found: 13 });
+        assert_eq!(problem(NumberKind::TaxpayerNo, "2201024912310021"), Length { least: 15, most: 20, found: 16 });
+        assert_eq!(problem(NumberKind::TaxpayerNo, "2201X2491231002"), Character { at: 5 });
+        assert_eq!(problem(NumberKind::TaxpayerNo, "990102491231002"), Region { at: 1 });
+        assert_eq!(problem(NumberKind::TaxpayerNo, "91350100M000100Y44"), CheckDigit { at: 18 });
+        assert_eq!(problem(NumberKind::Passport, "E123"), Length { least: 5, most: 9, found: 4 });
+        assert_eq!(problem(NumberKind::Passport, "E1234567890"), Length { least: 5, most: 9, found: 11 });
+        assert_eq!(problem(NumberKind::Passport, "E1234-678"), Character { at: 6 });
+        assert_eq!(problem(NumberKind::HongKongMacaoPermit, "T12345678"), Character { at: 1 });
+        assert_eq!(problem(NumberKind::TaiwanPermit, "0123456７"), Character { at: 8 });
+        assert_eq!(problem(NumberKind::ForeignResidence, "811001198001010001"), Character { at: 1 });
+        assert_eq!(problem(NumberKind::ForeignResidence, "U1A110062060211"), Character { at: 2 });
+    }
+
+    #[test]
+    fn registers_are_told_apart() {
+        let passport = Number::parse(NumberKind::Passport, "12345678").unwrap();
+        let permit = Number::parse(NumberKind::TaiwanPermit, "12345678").unwrap();
+        assert_ne!(passport.indexed(), permit.indexed());
+        let said = format!("{passport:?} {:?}", Number::parse(NumberKind::ResidentId, "11010519491231002X").unwrap());
+        assert!(!said.contains("234567") && !said.contains("1949"), "{said}");
+    }
+
+    proptest! {
+        #[test]
+        fn a_changed_digit_of_a_residence_card_is_caught(middle in "[0-9]{16}") {
+            let text = format!("9{middle}");
+            let first = text.as_bytes().first_chunk::<17>().unwrap();
+            let text = format!("{text}{}", char::from(check_character(first)));
+            prop_assert!(Number::parse(NumberKind::ForeignResidence, &text).is_ok());
+            for at in 0..18 {
+                for other in ('0'..='9').filter(|c| Some(*c) != text.chars().nth(at)) {
+                    let mut changed = text.clone();
+                    changed.replace_range(at..=at, &other.to_string());
+                    prop_assert!(Number::parse(NumberKind::ForeignResidence, &changed).is_err());
+                }
+            }
+        }
+
+        #[test]
+        fn whatever_is_typed_is_answered_and_parsing_again_changes_nothing(
+            kind in prop::sample::select(NumberKind::ALL), text in "(\\PC{0,20}|[0-9A-Zx]{4,20}|9[0-9]{17}|[HM][0-9]{8})",
+        ) {
+            if let Ok(number) = Number::parse(kind, &text) {
+                prop_assert_eq!(&Number::parse(number.kind(), number.as_str()).unwrap(), &number);
+            }
+        }
+    }
+}

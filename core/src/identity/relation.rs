@@ -1,0 +1,290 @@
+//! Relations (关联关系): which person acts for which enterprise, as what, from when to when. An ended relation is kept: who acted
+//! for an enterprise last year is asked this year.
+
+use serde::{Deserialize, Serialize};
+
+use super::CaptureChannel;
+use super::taxpayer::{Taxpayer, TaxpayerKind, enterprise_of, person_of};
+use crate::access::{Checked, Engine, check};
+use crate::clock::Timestamp;
+use crate::ctx::Ctx;
+use crate::error::{self, Error, Problem, Refusal};
+use crate::id::TaxpayerId;
+use crate::limits;
+use crate::store::{ReadTx, Reads, Tx, Writes, stretch};
+
+words! {
+    /// As what a person acts for an enterprise.
+    pub enum Role {
+        /// 法定代表人.
+        LegalRepresentative = "legal_representative",
+        /// 财务负责人.
+        FinanceOfficer = "finance_officer",
+        /// 办税员.
+        TaxHandler = "tax_handler",
+        /// 开票员.
+        InvoiceIssuer = "invoice_issuer",
+        /// 领票人.
+        InvoiceCollector = "invoice_collector",
+        /// 税务代理人.
+        TaxAgent = "tax_agent",
+    }
+}
+
+impl Role {
+    /// 三员: the three officers every enterprise has.
+    pub const KEY: [Self; 3] = [Self::LegalRepresentative, Self::FinanceOfficer, Self::TaxHandler];
+
+    /// Its name in Chinese.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::LegalRepresentative => "法定代表人",
+            Self::FinanceOfficer => "财务负责人",
+            Self::TaxHandler => "办税员",
+            Self::InvoiceIssuer => "开票员",
+            Self::InvoiceCollector => "领票人",
+            Self::TaxAgent => "税务代理人",
+        }
+    }
+}
+
+record! {
+    /// A person acts for an enterprise.
+    pub struct Relation in "relation" {
+        /// For which enterprise.
+        enterprise: TaxpayerId,
+        /// As what.
+        role: Role,
+        /// Who.
+        person: TaxpayerId,
+        /// From then on.
+        starts_at: Timestamp,
+        /// Until then, not included; absent while it holds.
+        ends_at: Option<Timestamp>,
+        /// True where it was released (解除), by a person or an outside system, rather than ended as planned.
+        released: bool,
+        /// By which channel it is known.
+        channel: CaptureChannel,
+        /// When it was last written down.
+        recorded_at: Timestamp,
+        /// Id in the platform in service before this one.
+        external_id: Option<String>,
+        /// Counts updates.
+        version: i64,
+    }
+    key(enterprise, role, person, starts_at);
+    version version;
+    index BY_PERSON(person, starts_at);
+}
+
+impl Relation {
+    /// Whether it holds at `at`.
+    pub fn holds(&self, at: Timestamp) -> bool {
+        self.starts_at <= at && self.ends_at.is_none_or(|end| at < end)
+    }
+}
+
+/// One relation to write down.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewRelation {
+    /// Number of the enterprise.
+    pub enterprise: String,
+    /// As what.
+    pub role: Role,
+    /// Number of the person.
+    pub person: String,
+    /// From then on.
+    pub starts_at: Timestamp,
+    /// Until then, not included.
+    pub ends_at: Option<Timestamp>,
+    /// True where it was released.
+    pub released: bool,
+    /// By which channel it is known.
+    pub channel: CaptureChannel,
+    /// Id in the platform in service before this one.
+    pub external_id: Option<String>,
+}
+
+/// Writes relations down. One that is known (same enterprise, role, person, start) takes the end it is given; an end that is
+/// known is not taken back: the same people begin anew with a new start. Returns how many changed something.
+///
+/// # Errors
+/// `Invalid` with the row and field: nobody known by a number, an end that is not behind the start, more relations than an
+/// enterprise may have.
+pub fn record_relations(tx: &mut dyn Tx, ctx: &Ctx, rows: &[NewRelation]) -> Result<u64, Error> {
+    let mut changed = 0;
+    for (i, row) in rows.iter().enumerate() {
+        let at = |field: &str, problem| Error::invalid(format!("rows[{i}].{field}"), problem);
+        let enterprise = enterprise_of(tx, ctx, &row.enterprise)?.ok_or_else(|| at("enterprise", Problem::Unknown("enterprise")))?;
+        let person = person_of(tx, ctx, &row.person)?.ok_or_else(|| at("person", Problem::Unknown("person")))?;
+        if row.ends_at.is_some_and(|end| end <= row.starts_at) {
+            return Err(at("ends_at", Problem::Malformed("must be behind starts_at".into())));
+        }
+        if row.released && row.ends_at.is_none() {
+            return Err(at("ends_at", Problem::Empty));
+        }
+        let known = tx.find::<Relation>((enterprise, row.role, person, row.starts_at))?;
+        match known.map(|k| k.trust("a relation is replaced by its successor").into_inner()) {
+            Some(known) if known.ends_at == row.ends_at && known.released == row.released => continue,
+            Some(_) if row.ends_at.is_none() => continue,
+            Some(known) => {
+                let ended = Relation { ends_at: row.ends_at, released: row.released, channel: row.channel, ..known.clone() };
+                tx.replace(&known, Relation { recorded_at: ctx.now(), ..ended })?;
+            }
+            None => {
+                if of_enterprise(tx, enterprise)?.len() >= limits::RELATIONS_PER_ENTERPRISE_MAX as usize {
+                    return Err(at("enterprise", Problem::TooMany { max: limits::RELATIONS_PER_ENTERPRISE_MAX as usize }));
+                }
+                tx.add(&Relation {
+                    enterprise,
+                    role: row.role,
+                    person,
+                    starts_at: row.starts_at,
+                    ends_at: row.ends_at,
+                    released: row.released,
+                    channel: row.channel,
+                    recorded_at: ctx.now(),
+                    external_id: row.external_id.clone(),
+                    version: 0,
+                })?;
+            }
+        }
+        changed += 1;
+    }
+    Ok(changed)
+}
+
+/// Releases whoever acts for an enterprise in a role (关联关系解除).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ReleaseRelation {
+    /// For which enterprise they act.
+    pub enterprise: TaxpayerId,
+    /// As what.
+    pub role: Role,
+    /// Who.
+    pub person: TaxpayerId,
+    /// Why; kept in the audit trail.
+    pub reason: String,
+}
+
+/// They act for it no more.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RelationReleased {
+    /// For which enterprise they acted.
+    pub enterprise: TaxpayerId,
+    /// As what.
+    pub role: Role,
+    /// Who.
+    pub person: TaxpayerId,
+    /// Since when no more.
+    pub ends_at: Timestamp,
+}
+
+impl crate::core::Answer for RelationReleased {
+    fn subject(&self) -> String {
+        format!("relation/{}/{}/{}", self.enterprise, self.role.as_str(), self.person)
+    }
+}
+
+/// Releases a relation. The person may let go of the enterprise and the enterprise of the person; officers may for those within reach.
+///
+/// # Errors
+/// `NotFound` where the caller reaches neither side or there was never such a relation; `relation_over` where none holds now.
+pub fn release_relation(tx: &mut dyn Tx, ctx: &Ctx, cmd: ReleaseRelation) -> Result<RelationReleased, Error> {
+    error::text("reason", &cmd.reason, limits::CLOSING_NOTE_CHARS_MAX)?;
+    either(tx, ctx, cmd.enterprise, cmd.person)?;
+    let why = Engine::work("relations between two of whom the caller opened one");
+    let all: Vec<Relation> = tx.scan(why, stretch(None, (cmd.enterprise, cmd.role, cmd.person)).newest_first())?;
+    let newest = all.first().ok_or(Error::NotFound { what: "relation" })?;
+    let now = ctx.now();
+    let relation = all.iter().find(|r| r.holds(now)).ok_or(Error::Refused(Refusal::RelationOver(newest.ends_at)))?;
+    tx.replace(relation, Relation { ends_at: Some(now), released: true, recorded_at: now, ..relation.clone() })?;
+    Ok(RelationReleased { enterprise: cmd.enterprise, role: cmd.role, person: cmd.person, ends_at: now })
+}
+
+/// One of the two, if the caller reaches one.
+pub(crate) fn either(tx: &mut dyn ReadTx, ctx: &Ctx, enterprise: TaxpayerId, person: TaxpayerId) -> Result<Checked<Taxpayer>, Error> {
+    let found = tx.find::<Taxpayer>((enterprise,))?;
+    match check(ctx, found) {
+        Err(Error::NotFound { .. }) => {
+            let found = tx.find::<Taxpayer>((person,))?;
+            check(ctx, found).map_err(|e| if matches!(e, Error::NotFound { .. }) { Error::NotFound { what: "relation" } } else { e })
+        }
+        other => other,
+    }
+}
+
+/// All relations of an enterprise, by role. The caller has opened the enterprise.
+pub(super) fn of_enterprise(tx: &mut dyn ReadTx, enterprise: TaxpayerId) -> Result<Vec<Relation>, Error> {
+    let why = Engine::work("relations of an enterprise whom the caller opened");
+    Ok(tx.scan(why, stretch(None, (enterprise,)).limit(limits::RELATIONS_PER_ENTERPRISE_MAX))?)
+}
+
+/// The newest relations of a person, newest first. The caller has opened the person.
+pub(super) fn of_person(tx: &mut dyn ReadTx, person: TaxpayerId) -> Result<Vec<Relation>, Error> {
+    let why = Engine::work("relations of a person whom the caller opened");
+    Ok(tx.scan(why, stretch(Some(Relation::BY_PERSON), (person,)).newest_first().limit(limits::RELATIONS_SHOWN_MAX))?)
+}
+
+/// A relation as it is shown.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RelationView {
+    /// For which enterprise.
+    pub enterprise: TaxpayerId,
+    /// Name of the enterprise, which is public.
+    pub enterprise_name: String,
+    /// As what.
+    pub role: Role,
+    /// The same in Chinese.
+    pub role_title: &'static str,
+    /// Who.
+    pub person: TaxpayerId,
+    /// Name of the person, masked.
+    pub person_name: String,
+    /// From when.
+    pub starts_at: Timestamp,
+    /// Until when; absent while it holds.
+    pub ends_at: Option<Timestamp>,
+    /// Whether it holds now.
+    pub holds: bool,
+    /// Whether it was released (已解除).
+    pub released: bool,
+    /// By which channel it is known.
+    pub channel: CaptureChannel,
+    /// When it was last written down.
+    pub recorded_at: Timestamp,
+}
+
+/// The relation with the names of its two.
+pub(super) fn shown(tx: &mut dyn ReadTx, ctx: &Ctx, relation: &Relation) -> Result<RelationView, Error> {
+    Ok(RelationView {
+        enterprise: relation.enterprise,
+        enterprise_name: super::masked_name(tx, ctx, relation.enterprise)?,
+        role: relation.role,
+        role_title: relation.role.title(),
+        person: relation.person,
+        person_name: super::masked_name(tx, ctx, relation.person)?,
+        starts_at: relation.starts_at,
+        ends_at: relation.ends_at,
+        holds: relation.holds(ctx.now()),
+        released: relation.released,
+        channel: relation.channel,
+        recorded_at: relation.recorded_at,
+    })
+}
+
+/// The relations of a taxpayer, ended ones too: of an enterprise those of all its people by role, of a person the newest ones.
+pub fn relations(tx: &mut dyn ReadTx, ctx: &Ctx, id: TaxpayerId) -> Result<Vec<RelationView>, Error> {
+    let found = tx.find::<Taxpayer>((id,))?;
+    let taxpayer = check(ctx, found)?;
+    let rows = match taxpayer.kind {
+        TaxpayerKind::Person => of_person(tx, id)?,
+        TaxpayerKind::Enterprise => of_enterprise(tx, id)?,
+    };
+    rows.iter().map(|relation| shown(tx, ctx, relation)).collect()
+}

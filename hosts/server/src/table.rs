@@ -1,0 +1,273 @@
+//! Tables that people send: CSV in UTF-8 or GB18030, and XLSX. They are hostile until shown otherwise, so a child process
+//! reads them under limits of memory and time, and hands rows of text over a pipe.
+
+use std::io::{BufReader, Read as _, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde::{Deserialize, Serialize};
+
+/// Bytes of a file.
+pub const FILE_BYTES_MAX: u64 = 512 * 1024 * 1024;
+/// Columns of a table.
+pub const COLUMNS_MAX: usize = 256;
+/// Characters of a cell; Excel's own limit.
+pub const CELL_CHARS_MAX: usize = 32_767;
+/// Rows of a table, the header not counted.
+pub const ROWS_MAX: usize = zhengna_core::limits::BULK_ROWS_MAX;
+/// Memory of the reading process.
+pub const MEMORY_BYTES_MAX: u64 = 3 * 1024 * 1024 * 1024;
+/// Seconds that the reading process may compute.
+pub const COMPUTING_S_MAX: u64 = 300;
+
+/// One row: its line in the file as a person counts it, and its cells.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
+    /// Line, from 1; the header is line 1.
+    pub line: i64,
+    /// Cells as text, without surrounding blanks.
+    pub cells: Vec<String>,
+}
+
+/// A table: its header and the rows that hold anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// The header.
+    pub header: Vec<String>,
+    /// The rows.
+    pub rows: Vec<Row>,
+}
+
+/// Why a file is no table.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+pub enum TableError {
+    /// It cannot be read at all.
+    #[error("cannot be read: {0}")]
+    Unreadable(String),
+    /// Text in neither encoding, at a line.
+    #[error("line {line} is neither UTF-8 nor GB18030")]
+    Encoding {
+        /// The line.
+        line: i64,
+    },
+    /// A row that is not of the form.
+    #[error("line {line}: {what}")]
+    Line {
+        /// The line.
+        line: i64,
+        /// What is wrong.
+        what: String,
+    },
+    /// More than a table may have.
+    #[error("has more than {max} {what}")]
+    TooMuch {
+        /// Of what.
+        what: String,
+        /// The limit.
+        max: u64,
+    },
+    /// Nothing in it.
+    #[error("is empty")]
+    Empty,
+    /// The reading process used more memory or time than it may, or broke.
+    #[error("could not be read within the limits of memory and time")]
+    Limits,
+}
+
+/// Reads the bytes of a file: XLSX by its first bytes, else CSV.
+///
+/// # Errors
+/// [`TableError`], with the line where there is one.
+pub fn read(bytes: Vec<u8>) -> Result<Table, TableError> {
+    let rows = if bytes.starts_with(b"PK\x03\x04") { workbook(bytes)? } else { text(&bytes)? };
+    let mut rows = rows.into_iter().filter(|row| row.cells.iter().any(|cell| !cell.is_empty()));
+    let header = rows.next().ok_or(TableError::Empty)?.cells;
+    let rows: Vec<Row> = rows.take(ROWS_MAX + 1).collect();
+    if rows.len() > ROWS_MAX {
+        return Err(TableError::TooMuch { what: "rows".into(), max: ROWS_MAX as u64 });
+    }
+    Ok(Table { header, rows })
+}
+
+fn row(line: i64, cells: Vec<String>) -> Result<Row, TableError> {
+    if cells.len() > COLUMNS_MAX {
+        return Err(TableError::Line { line, what: format!("has more than {COLUMNS_MAX} columns") });
+    }
+    if cells.iter().any(|cell| cell.chars().count() > CELL_CHARS_MAX) {
+        return Err(TableError::Line { line, what: format!("a cell has more than {CELL_CHARS_MAX} characters") });
+    }
+    Ok(Row { line, cells })
+}
+
+/// UTF-8 with or without its mark, else GB18030; a file cut or mixed in the middle of a character is an error at its line.
+fn decoded(bytes: &[u8]) -> Result<String, TableError> {
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    let broken_at = match std::str::from_utf8(bytes) {
+        Ok(text) => return Ok(text.to_owned()),
+        Err(e) => e.valid_up_to(),
+    };
+    let (text, _, broken) = encoding_rs::GB18030.decode(bytes);
+    if !broken {
+        return Ok(text.into_owned());
+    }
+    let line = 1 + line_ends(&bytes[..broken_at]);
+    Err(TableError::Encoding { line })
+}
+
+/// Ends of lines: a feed, a return, or both.
+fn line_ends(bytes: &[u8]) -> i64 {
+    let returns = bytes.iter().filter(|byte| **byte == b'\r').count();
+    let feeds = bytes.iter().filter(|byte| **byte == b'\n').count();
+    let both = bytes.windows(2).filter(|two| two == b"\r\n").count();
+    (returns + feeds - both) as i64
+}
+
+/// Comma, semicolon or tab: whichever the first line has most of.
+fn delimiter(text: &str) -> u8 {
+    let first = text.lines().next().unwrap_or_default();
+    let count = |delimiter: u8| first.bytes().filter(|byte| *byte == delimiter).count();
+    let most = [b',', b'\t', b';'].into_iter().rev().max_by_key(|delimiter| count(*delimiter));
+    most.unwrap_or(b',')
+}
+
+fn text(bytes: &[u8]) -> Result<Vec<Row>, TableError> {
+    let text = decoded(bytes)?;
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter(&text)).from_reader(text.as_bytes());
+    let mut rows = Vec::new();
+    let (mut line, mut counted) = (1, 0);
+    for record in reader.records() {
+        let record = record.map_err(|e| TableError::Line { line, what: e.to_string().chars().take(200).collect() })?;
+        // The reader leaves the end of a line, and empty lines, to the next record.
+        let at = record.position().map_or(counted, |at| at.byte() as usize);
+        let blank = text.as_bytes().get(at..).map_or(0, |rest| rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count());
+        line += text.as_bytes().get(counted..at + blank).map_or(0, line_ends);
+        counted = at + blank;
+        rows.push(row(line, record.iter().map(|cell| cell.trim().to_owned()).collect())?);
+    }
+    Ok(rows)
+}
+
+fn workbook(bytes: Vec<u8>) -> Result<Vec<Row>, TableError> {
+    use calamine::{Data, Reader as _, Xlsx};
+    let unreadable = |e: calamine::XlsxError| TableError::Unreadable(e.to_string().chars().take(200).collect());
+    let mut book: Xlsx<_> = Xlsx::new(std::io::Cursor::new(bytes)).map_err(unreadable)?;
+    let sheet = book.worksheet_range_at(0).ok_or(TableError::Empty)?.map_err(unreadable)?;
+    let first = sheet.start().map_or(0, |(row, _)| i64::from(row));
+    let cell = |data: &Data| match data {
+        Data::Empty => String::new(),
+        // Numbers of people have more digits than a float keeps: what Excel made a number of is refused later, not mended.
+        Data::Float(f) if f.fract() == 0.0 && f.abs() < 1e15 => format!("{f:.0}"),
+        other => other.to_string().trim().to_owned(),
+    };
+    (0_i64..).zip(sheet.rows()).map(|(n, cells)| row(first + n + 1, cells.iter().map(cell).collect())).collect()
+}
+
+/// What the child writes, a line of JSON each.
+#[derive(Serialize, Deserialize)]
+enum Said {
+    Header(Vec<String>),
+    Row(Row),
+    Failed(TableError),
+    End,
+}
+
+/// Reads a file in this process, which limits itself first, and writes what is in it. For the child process.
+pub fn serve(path: &Path, out: &mut impl Write) -> std::io::Result<()> {
+    rlimit::setrlimit(rlimit::Resource::AS, MEMORY_BYTES_MAX, MEMORY_BYTES_MAX)?;
+    rlimit::setrlimit(rlimit::Resource::CPU, COMPUTING_S_MAX, COMPUTING_S_MAX)?;
+    let mut say = |said: &Said| -> std::io::Result<()> {
+        serde_json::to_writer(&mut *out, said)?;
+        out.write_all(b"\n")
+    };
+    match file(path).and_then(read) {
+        Err(e) => say(&Said::Failed(e)),
+        Ok(table) => {
+            say(&Said::Header(table.header))?;
+            table.rows.into_iter().try_for_each(|row| say(&Said::Row(row)))?;
+            say(&Said::End)
+        }
+    }
+}
+
+fn file(path: &Path) -> Result<Vec<u8>, TableError> {
+    let unreadable = |e: std::io::Error| TableError::Unreadable(e.to_string());
+    let mut bytes = Vec::new();
+    std::fs::File::open(path).map_err(unreadable)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(TableError::TooMuch { what: "bytes".into(), max: FILE_BYTES_MAX });
+    }
+    Ok(bytes)
+}
+
+/// Reads a file in a child process, which is this program again, as `zhengna parse`.
+///
+/// # Errors
+/// [`TableError`]; `Limits` where the child did not come to its end.
+pub fn read_apart(path: &Path) -> Result<Table, TableError> {
+    let unreadable = |e: std::io::Error| TableError::Unreadable(e.to_string());
+    let program = std::env::current_exe().map_err(unreadable)?;
+    let mut child = Command::new(program)
+        .arg("parse")
+        .arg(path)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(unreadable)?;
+    let table = child.stdout.take().map_or(Err(TableError::Limits), |out| heard(BufReader::new(out)));
+    // Whatever was wrong with what it said, it is not waited for.
+    if table.is_err() {
+        let _gone = child.kill();
+    }
+    let ended = child.wait().map_err(unreadable)?;
+    if table.is_ok() && !ended.success() { Err(TableError::Limits) } else { table }
+}
+
+fn heard(out: impl std::io::BufRead) -> Result<Table, TableError> {
+    let mut table = Table { header: Vec::new(), rows: Vec::new() };
+    for line in out.lines() {
+        let line = line.map_err(|_| TableError::Limits)?;
+        match serde_json::from_str(&line).map_err(|_| TableError::Limits)? {
+            Said::Header(header) => table.header = header,
+            Said::Row(row) => table.rows.push(row),
+            Said::Failed(e) => return Err(e),
+            Said::End => return Ok(table),
+        }
+    }
+    Err(TableError::Limits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(bytes: &[u8]) -> Vec<(i64, Vec<String>)> {
+        let table = read(bytes.to_vec()).unwrap();
+        std::iter::once((1, table.header)).chain(table.rows.into_iter().map(|r| (r.line, r.cells))).collect()
+    }
+
+    #[test]
+    fn the_encodings_and_delimiters_that_people_send() {
+        let text = "姓名,证件号码\r\n张三, 1 \r\n\r\n李四,\"2,\n3\"\r\n";
+        let want = [(1, vec!["姓名", "证件号码"]), (2, vec!["张三", "1"]), (4, vec!["李四", "2,\n3"])];
+        let want: Vec<(i64, Vec<String>)> = want.into_iter().map(|(n, r)| (n, r.into_iter().map(String::from).collect())).collect();
+        assert_eq!(rows(text.as_bytes()), want);
+        assert_eq!(rows(&[b"\xEF\xBB\xBF", text.as_bytes()].concat()), want);
+        assert_eq!(rows(&encoding_rs::GB18030.encode(text).0), want);
+        assert_eq!(rows("a\tb,c\td\n1\t2\t3".as_bytes())[1].1, ["1", "2", "3"]);
+        assert_eq!(rows("a;b;c\n1;2;3".as_bytes())[1].1, ["1", "2", "3"]);
+    }
+
+    #[test]
+    fn what_is_no_table_is_told_with_its_line() {
+        let cut = [encoding_rs::GB18030.encode("姓名\n张三\n李").0.as_ref(), b"\x81"].concat();
+        assert!(matches!(read(cut), Err(TableError::Encoding { line: 1..=3 })));
+        assert_eq!(read(b"a\n\xE5\xBC\xFF\xFF\n".to_vec()), Err(TableError::Encoding { line: 2 }));
+        assert_eq!(read(b" \n\n".to_vec()), Err(TableError::Empty));
+        let wide = |columns: usize| read(vec![b','; columns - 1].into_iter().chain(*b"x").collect());
+        assert!(wide(COLUMNS_MAX).is_ok() && matches!(wide(COLUMNS_MAX + 1), Err(TableError::Line { line: 1, .. })));
+        let long = |chars: usize| read("长".repeat(chars).into_bytes());
+        assert!(long(CELL_CHARS_MAX).is_ok() && matches!(long(CELL_CHARS_MAX + 1), Err(TableError::Line { line: 1, .. })));
+        assert!(matches!(read(b"PK\x03\x04 no zip".to_vec()), Err(TableError::Unreadable(_))));
+    }
+}

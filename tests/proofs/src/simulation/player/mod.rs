@@ -1,0 +1,564 @@
+//! Takes steps in a world through the whole door and compares what came of each with the model: the answer, the
+//! journal, the audit trail. What a fault left unknown is looked up, the way an operator would.
+
+mod checks;
+mod upkeep;
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::{Duration, Instant};
+
+use zhengna_core::access::ActorKind;
+use zhengna_core::audit::Checkpoint;
+use zhengna_core::error::Refusal;
+use zhengna_core::id::{ConversationId, DeliveryId, TaxpayerId};
+use zhengna_core::interaction::{
+    Claim, Close, ConversationState, ConversationView, Enter, Leave, MarkRead, MessageView, Outcome, Prioritise, Review, SendMessage,
+    SourceChannel,
+};
+use zhengna_core::journal::Cursor;
+use zhengna_core::store::fault::Report;
+use zhengna_core::store::{Page, StoreError};
+use zhengna_core::{Core, Error, Timestamp, limits};
+use zhengna_tests::world::Engine;
+
+use super::model::{Model, OUTCOMES, State, Told, View, Wait, Words, audited};
+use super::stage::{CAPACITY, SLOW_MAX, Setting, Stage, patiently, slow, text};
+use super::step::{Deed, Step, Who};
+
+/// What came of a step, for whoever decides what to do next.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Came {
+    /// As the rules say.
+    Done,
+    /// As the rules say: not now.
+    Refused,
+    /// Storage failed; the caller knows nothing, or that nothing was done.
+    Failed,
+    /// It speaks of something that never was, because other steps were cut out.
+    Skipped,
+}
+
+/// What was done in a world.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) conversations: u64,
+    pub(crate) commands: u64,
+    pub(crate) queries: u64,
+    pub(crate) struck: u64,
+    pub(crate) unknown: u64,
+    pub(crate) unknown_done: u64,
+    pub(crate) restarts: u64,
+    pub(crate) resumed: u64,
+    pub(crate) scans: u64,
+    pub(crate) events: u64,
+    pub(crate) records: u64,
+    pub(crate) backlog: u64,
+    pub(crate) sign_ins: u64,
+}
+
+impl Counts {
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.conversations += other.conversations;
+        self.commands += other.commands;
+        self.queries += other.queries;
+        self.struck += other.struck;
+        self.unknown += other.unknown;
+        self.unknown_done += other.unknown_done;
+        self.restarts += other.restarts;
+        self.resumed += other.resumed;
+        self.scans += other.scans;
+        self.events += other.events;
+        self.records += other.records;
+        self.backlog = self.backlog.max(other.backlog);
+        self.sign_ins += other.sign_ins;
+    }
+}
+
+/// `Err` says what is not as it should be.
+type Checked<T> = Result<T, String>;
+
+/// A world that is being played.
+pub(crate) struct Player {
+    pub(crate) stage: Stage,
+    pub(crate) model: Model,
+    pub(crate) counts: Counts,
+    ids: Vec<Option<ConversationId>>,
+    labels: HashMap<ConversationId, u32>,
+    taxpayers: HashMap<TaxpayerId, u16>,
+    names: HashMap<String, Who>,
+    keys: HashMap<String, u32>,
+    /// Where each event of the model stands in the journal.
+    cursors: Vec<Cursor>,
+    journal_start: Cursor,
+    /// Records of the trail before the first step, and how many behind them were compared.
+    trail_start: i64,
+    trail_read: usize,
+    sealed: i64,
+    checkpoints: Vec<Checkpoint>,
+    /// Where each event reader stopped.
+    readers: BTreeMap<Who, usize>,
+    sessions: BTreeMap<Who, ([u8; 32], String)>,
+    ticket: Option<String>,
+    /// What the outside system has heard of.
+    received: HashMap<u32, DeliveryId>,
+    trace: DefaultHasher,
+    unread: u32,
+    /// What the last command was answered; none where storage failed.
+    pub(crate) last: Option<Told>,
+}
+
+/// Longest wait for another host's or another database's transaction: PostgreSQL only.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The conversation of each of so many deeds of a world is read again after it.
+const TOUCHED_ALL: u32 = 500;
+/// Later on that of every so many: reading costs about as much as the deed.
+const TOUCHED_EVERY: u32 = 64;
+/// Steps after which the journal is compared.
+const UNREAD_MAX: u32 = 64;
+
+fn micros(at: Option<Timestamp>) -> Option<i64> {
+    at.map(Timestamp::micros)
+}
+
+fn outcome_word(outcome: Option<Outcome>) -> Option<&'static str> {
+    outcome.map(|o| o.as_str())
+}
+
+fn state_of(state: ConversationState) -> State {
+    State::of(state.as_str()).unwrap_or(State::Left)
+}
+
+impl Player {
+    pub(crate) fn new(setting: Setting) -> Checked<Self> {
+        let stage = Stage::new(setting).map_err(|e| format!("the world cannot be furnished: {e}"))?;
+        let now = stage.core.now().micros();
+        let mut names = HashMap::new();
+        let officers = (0..stage.officers.len() as u8).map(Who::Officer);
+        let everybody = officers.chain([Who::Supervisor, Who::IdleHand, Who::System, Who::Nobody]);
+        for who in everybody.chain((0..setting.taxpayers).map(Who::Taxpayer)) {
+            names.insert(stage.actor(who).as_ref().to_string(), who);
+        }
+        let mut player = Self {
+            model: Model::new(setting.officers, setting.told, now),
+            counts: Counts::default(),
+            ids: Vec::new(),
+            labels: HashMap::new(),
+            taxpayers: stage.taxpayers.iter().copied().zip(0..).collect(),
+            names,
+            keys: HashMap::new(),
+            cursors: Vec::new(),
+            journal_start: Cursor::default(),
+            trail_start: 0,
+            trail_read: 0,
+            sealed: 0,
+            checkpoints: Vec::new(),
+            readers: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            ticket: None,
+            received: HashMap::new(),
+            trace: DefaultHasher::new(),
+            unread: 0,
+            last: None,
+            stage,
+        };
+        player.seal_all()?;
+        player.trail_start = player.sealed;
+        player.journal_start = player.stage.core.journal_end().map_err(|e| e.to_string())?;
+        Ok(player)
+    }
+
+    /// Everything that happened so far, as one number.
+    pub(crate) fn trace(&self) -> u64 {
+        self.trace.finish()
+    }
+
+    fn postgres(&self) -> bool {
+        self.stage.setting.engine == Engine::Postgres
+    }
+
+    fn core(&self) -> &Core {
+        &self.stage.core
+    }
+
+    fn id(&self, label: u32) -> Option<ConversationId> {
+        self.ids.get(label as usize).copied().flatten()
+    }
+
+    fn known(&self, label: u32) -> Checked<ConversationId> {
+        self.id(label).ok_or_else(|| format!("#{label} has no id"))
+    }
+
+    fn label(&self, id: ConversationId) -> u32 {
+        self.labels.get(&id).copied().unwrap_or(u32::MAX)
+    }
+
+    /// Whether a step can be taken: what it speaks of was begun.
+    fn possible(&self, deed: &Deed) -> bool {
+        match *deed {
+            Deed::Leave { conversation, .. }
+            | Deed::Send { conversation, .. }
+            | Deed::Read { conversation, .. }
+            | Deed::Close { conversation, .. }
+            | Deed::Prioritise { conversation, .. }
+            | Deed::Look { conversation, .. }
+            | Deed::Messages { conversation, .. }
+            | Deed::Position { conversation, .. }
+            | Deed::Transcript { conversation, .. }
+            | Deed::Review { conversation, .. } => self.id(conversation).is_some(),
+            Deed::Use { who, .. } | Deed::IssueTicket { who } | Deed::SignOut { who } => self.sessions.contains_key(&who),
+            Deed::Redeem => self.ticket.is_some(),
+            _ => true,
+        }
+    }
+
+    /// Takes one step.
+    pub(crate) fn step(&mut self, step: &Step) -> Checked<Came> {
+        if !self.possible(&step.deed) {
+            return Ok(Came::Skipped);
+        }
+        self.last = None;
+        self.stage.turn_to(step.number, step.at);
+        let (now, should) = (self.core().now().micros(), self.model.now(step.at));
+        if now != should && !matches!(step.deed, Deed::Restart) {
+            return Err(format!("the host's time is {now}, not {should}"));
+        }
+        let came = match step.deed {
+            Deed::RunDue => self.run_due(step, now)?,
+            Deed::Deliver { well } => self.deliver(step, now, well)?,
+            Deed::Seal | Deed::Checkpoint => self.seal(step)?,
+            Deed::Restart => self.restart(step)?,
+            Deed::Tail => self.tail(now).map(|()| Came::Done)?,
+            Deed::Scan => self.scan(now).map(|()| Came::Done)?,
+            Deed::Follow { who, max } => self.follow(step, who, max)?,
+            Deed::SignIn { .. }
+            | Deed::Use { .. }
+            | Deed::WriteTouches
+            | Deed::IssueTicket { .. }
+            | Deed::Redeem
+            | Deed::SignOut { .. } => self.session(step)?,
+            _ => self.command(step).and_then(|came| self.touched(step, came).map(|()| came))?,
+        };
+        (step.number, came as u8).hash(&mut self.trace);
+        self.unread += 1;
+        if self.unread >= UNREAD_MAX {
+            self.tail_journal()?;
+        }
+        Ok(came)
+    }
+
+    fn arm(&self, step: &Step) {
+        if let Some(strike) = step.strike {
+            self.stage.faults.arm(strike.fault, strike.at, strike.repeat);
+        }
+    }
+
+    /// Whether the fault that goes with the step struck.
+    fn struck(&mut self, step: &Step) -> bool {
+        let Some(_) = step.strike else { return false };
+        let Report { struck, .. } = self.stage.faults.disarm();
+        self.counts.struck += u64::from(struck);
+        struck
+    }
+
+    fn command(&mut self, step: &Step) -> Checked<Came> {
+        for _ in 0..SLOW_MAX {
+            self.arm(step);
+            let (answer, id) = self.perform(step);
+            let struck = self.struck(step);
+            let told = match answer {
+                Err(Error::Store(e)) if !struck && slow(&e) => {
+                    self.stage.turn_to(step.number, step.at);
+                    continue;
+                }
+                Err(Error::Store(e)) if !struck => return Err(format!("storage failed by itself: {e}")),
+                Err(Error::Store(StoreError::Unknown(_))) => return self.unknown(step),
+                Err(Error::Store(_)) => return Ok(Came::Failed),
+                Err(e @ Error::Crypto(_)) => return Err(format!("keys: {e}")),
+                _ if struck => return Err("a storage fault was swallowed".into()),
+                Err(e) => self.refused(&e),
+                Ok(told) => told,
+            };
+            return self.compare(step, told, id);
+        }
+        Err("the machine is too slow".into())
+    }
+
+    fn compare(&mut self, step: &Step, mut told: Told, id: Option<ConversationId>) -> Checked<Came> {
+        let should = self.model.take(step, id.map(|id| *id.as_bytes()));
+        // On PostgreSQL what is kept in memory follows a moment later, so a place in line is asked for again.
+        if self.postgres() && matches!(step.deed, Deed::Position { .. } | Deed::Waiting { .. }) {
+            let until = Instant::now() + PATIENCE;
+            while told != should && Instant::now() < until {
+                let signal = self.core().store().signal();
+                signal.wait_past(signal.count(), Duration::from_millis(10));
+                if let (Ok(again), _) = self.perform(step) {
+                    told = again;
+                }
+            }
+        }
+        if told != should {
+            return Err(format!("answered {told:?}\n  should be {should:?}"));
+        }
+        if let (Deed::Enter { label, .. }, Told::Entered { .. }, Some(id)) = (step.deed, &told, id) {
+            self.bind(label, id)?;
+            id.hash(&mut self.trace);
+        }
+        told.hash(&mut self.trace);
+        let came = if matches!(told, Told::Refused(..)) { Came::Refused } else { Came::Done };
+        self.last = Some(told);
+        Ok(came)
+    }
+
+    /// After each of the first deeds of a world, and some of the later ones: the conversation it was done to is as the model has it, for its taxpayer, and holds what always
+    /// holds; whoever took it holds no more than they may.
+    fn touched(&self, step: &Step, came: Came) -> Checked<()> {
+        if step.number > TOUCHED_ALL && !step.number.is_multiple_of(TOUCHED_EVERY) {
+            return Ok(());
+        }
+        let label = match (step.deed, &self.last, came) {
+            (Deed::Claim { .. }, Some(Told::Claimed { conversation, .. }), Came::Done) => *conversation,
+            (Deed::Enter { label, .. }, _, Came::Done) => label,
+            (
+                Deed::Leave { conversation, .. }
+                | Deed::Send { conversation, .. }
+                | Deed::Read { conversation, .. }
+                | Deed::Close { conversation, .. }
+                | Deed::Prioritise { conversation, .. },
+                ..,
+            ) => conversation,
+            _ => return Ok(()),
+        };
+        let Some(id) = self.id(label) else { return Ok(()) };
+        let should = self.model.view(Who::System, label);
+        let taxpayer = Who::Taxpayer(should.taxpayer);
+        let should = View { numbers: self.model.view(taxpayer, label).numbers, ..should };
+        let session = self.stage.session(taxpayer, None);
+        let seen = patiently(|| session.interaction().conversation(id)).map(|v| self.view(&v)).map_err(|e| e.to_string())?;
+        if seen != should {
+            return Err(format!("after it #{label} is {seen:?}\n  should be {should:?}"));
+        }
+        self.hold(std::slice::from_ref(&seen))?;
+        let Deed::Claim { who, .. } = step.deed else { return Ok(()) };
+        let (desk, page) = (self.stage.session(who, None), Page { after: None, limit: limits::PAGE_ROWS_MAX });
+        let mine = patiently(|| desk.interaction().mine(page)).map_err(|e| e.to_string())?;
+        let held = mine.iter().filter(|v| v.state == ConversationState::Active).count();
+        if held > CAPACITY { Err(format!("{who:?} holds {held} conversations")) } else { Ok(()) }
+    }
+
+    fn bind(&mut self, label: u32, id: ConversationId) -> Checked<()> {
+        let place = label as usize;
+        if self.ids.len() <= place {
+            self.ids.resize(place + 1, None);
+        }
+        match self.ids[place] {
+            Some(known) if known != id => Err(format!("#{label} was {known} and is {id} now")),
+            Some(_) => Ok(()),
+            None if self.labels.contains_key(&id) => Err(format!("{id} was given twice")),
+            None => {
+                self.ids[place] = Some(id);
+                self.labels.insert(id, label);
+                self.counts.conversations += 1;
+                Ok(())
+            }
+        }
+    }
+
+    /// An answer was lost. Looks whether the deed was done, all of it or nothing; the caller still knows nothing.
+    fn unknown(&mut self, step: &Step) -> Checked<Came> {
+        self.counts.unknown += 1;
+        let (done, id) = if audited(&step.deed) {
+            self.seal_all()?;
+            let extra = self.sealed - self.trail_start - self.model.records.len() as i64;
+            if !(0..=1).contains(&extra) {
+                return Err(format!("an answer was lost; {extra} audit records came of it"));
+            }
+            (extra == 1, self.event_behind()?)
+        } else {
+            let behind = self.event_behind()?;
+            (behind.is_some(), behind)
+        };
+        done.hash(&mut self.trace);
+        if done {
+            self.counts.unknown_done += 1;
+            let told = self.model.take(step, id.map(|id| *id.as_bytes()));
+            if matches!(told, Told::Refused(..)) {
+                return Err(format!("done, though it should have been refused: {told:?}"));
+            }
+            if let (Deed::Enter { label, .. }, Some(id)) = (step.deed, id) {
+                self.bind(label, id)?;
+            }
+        } else if matches!(step.deed, Deed::Read { .. }) {
+            // Nothing to be seen may be nothing that moved.
+        } else if id.is_some() {
+            return Err("an answer was lost: there are events of the deed, but no audit record".into());
+        }
+        Ok(Came::Failed)
+    }
+
+    /// The conversation of the first event that the model does not know of, where there is one.
+    fn event_behind(&mut self) -> Checked<Option<ConversationId>> {
+        self.tail_journal_to_model()?;
+        let last = self.cursors.last().copied().unwrap_or(self.journal_start);
+        if self.postgres() {
+            self.seal_all()?; // waits until nothing is held back
+        }
+        let next = self.core().journal_after(last, 1).map_err(|e| e.to_string())?;
+        Ok(next.first().and_then(zhengna_core::journal::Event::conversation))
+    }
+
+    fn perform(&mut self, step: &Step) -> (Result<Told, Error>, Option<ConversationId>) {
+        let mut id = None;
+        let told = self.answer(step, &mut id);
+        (told, id)
+    }
+
+    fn answer(&mut self, step: &Step, begun: &mut Option<ConversationId>) -> Result<Told, Error> {
+        let absent = ConversationId::from_uuid(uuid::Uuid::nil());
+        let on = |player: &Self, label: u32| player.id(label).unwrap_or(absent);
+        if let Some(key) = step.key {
+            self.keys.entry(self.stage.key(key)).or_insert(key);
+        }
+        let session = |player: &Self, who| player.stage.session(who, step.key);
+        let writes = matches!(
+            step.deed,
+            Deed::Enter { .. }
+                | Deed::Leave { .. }
+                | Deed::Claim { .. }
+                | Deed::Send { .. }
+                | Deed::Read { .. }
+                | Deed::Close { .. }
+                | Deed::Prioritise { .. }
+                | Deed::Transcript { .. }
+                | Deed::Review { .. }
+        );
+        if writes {
+            self.counts.commands += 1;
+        } else {
+            self.counts.queries += 1;
+        }
+        match step.deed {
+            Deed::Enter { who, line, label } => {
+                let channel = if label % 3 == 0 { SourceChannel::Kiosk } else { SourceChannel::MiniProgram };
+                let cmd = Enter { line: self.stage.lines[usize::from(line)], topic: text(label), channel };
+                let entered = session(self, who).interaction().enter(cmd).wait()?;
+                *begun = Some(entered.conversation);
+                Ok(Told::Entered { ticket: entered.ticket })
+            }
+            Deed::Leave { who, conversation } => {
+                let left = session(self, who).interaction().leave(Leave { conversation: on(self, conversation) }).wait()?;
+                Ok(Told::Done(self.label(left.conversation)))
+            }
+            Deed::Claim { who, line } => {
+                let claimed = session(self, who).interaction().claim(Claim { line: self.stage.lines[usize::from(line)] }).wait()?;
+                Ok(Told::Claimed { conversation: self.label(claimed.conversation), ticket: claimed.ticket })
+            }
+            Deed::Send { who, conversation, text: n } => {
+                let cmd = SendMessage { conversation: on(self, conversation), text: text(n) };
+                let sent = session(self, who).interaction().send(cmd).wait()?;
+                Ok(Told::Sent { number: sent.number, at: sent.sent_at.micros() })
+            }
+            Deed::Read { who, conversation, number } => {
+                let row = MarkRead { conversation: on(self, conversation), number };
+                session(self, who).interaction().mark_read(vec![row]).wait().map(Told::Moved)
+            }
+            Deed::Close { who, conversation, outcome } => {
+                let word = OUTCOMES[usize::from(outcome) % OUTCOMES.len()];
+                let outcome = Outcome::parse(word).unwrap_or(Outcome::Idle);
+                let note = (conversation % 5 > 0).then(|| text(conversation));
+                let cmd = Close { conversation: on(self, conversation), outcome, note };
+                let closed = session(self, who).interaction().close(cmd).wait()?;
+                Ok(Told::Closed { conversation: self.label(closed.conversation), outcome: outcome_word(closed.outcome) })
+            }
+            Deed::Prioritise { who, conversation } => {
+                let cmd = Prioritise { conversation: on(self, conversation), reason: "行动不便".into() };
+                let done = session(self, who).interaction().prioritise(cmd).wait()?;
+                Ok(Told::Done(self.label(done.conversation)))
+            }
+            Deed::Look { who, conversation } => {
+                let view = session(self, who).interaction().conversation(on(self, conversation))?;
+                Ok(Told::View(Box::new(self.view(&view))))
+            }
+            Deed::Messages { who, conversation, after } => {
+                let found = session(self, who).interaction().messages(on(self, conversation), after, limits::PAGE_ROWS_MAX)?;
+                Ok(Told::Messages(found.iter().map(|m| self.words(m)).collect()))
+            }
+            Deed::Position { who, conversation } => {
+                let place = session(self, who).interaction().position(on(self, conversation))?;
+                let wait = place.estimate.map(|e| Wait {
+                    ahead: place.ahead.unwrap_or(u32::MAX),
+                    officers: e.officers,
+                    low_s: e.low_s,
+                    high_s: e.high_s,
+                    sample: e.sample,
+                });
+                Ok(Told::Place { state: state_of(place.state), wait })
+            }
+            Deed::Waiting { who, line } => {
+                let found = session(self, who).interaction().waiting(self.stage.lines[usize::from(line)], 10)?;
+                Ok(Told::Line { total: found.total, first: found.first.iter().map(|c| self.label(c.id)).collect() })
+            }
+            Deed::Mine { who, limit } => {
+                let found = session(self, who).interaction().mine(Page { after: None, limit })?;
+                Ok(Told::Views(found.iter().map(|v| self.view(v)).collect()))
+            }
+            Deed::List { who, limit } => {
+                let found = session(self, who).interaction().conversations(Page { after: None, limit })?;
+                Ok(Told::Views(found.iter().map(|v| self.view(v)).collect()))
+            }
+            Deed::Transcript { who, conversation } => {
+                let found = session(self, who).interaction().transcript(on(self, conversation)).wait()?;
+                Ok(self.transcript(&found))
+            }
+            Deed::Review { who, conversation } => {
+                let cmd = Review { conversation: on(self, conversation), reason: "质量检查".into() };
+                let found = session(self, who).interaction().review(cmd).wait()?;
+                Ok(self.transcript(&found))
+            }
+            Deed::Present { who } => session(self, who).interaction().be_present().map(|()| Told::Done(0)),
+            _ => Ok(Told::Done(0)),
+        }
+    }
+
+    fn refused(&self, e: &Error) -> Told {
+        let about = match e {
+            Error::Refused(Refusal::AlreadyInLine(id)) => i64::from(self.label(*id)),
+            Error::Refused(Refusal::AtCapacity(n)) => *n,
+            _ => 0,
+        };
+        Told::Refused(e.public().code, about)
+    }
+
+    fn view(&self, v: &ConversationView) -> View {
+        View {
+            conversation: self.label(v.id),
+            line: self.stage.lines.iter().position(|l| *l == v.line).map_or(u8::MAX, |l| l as u8),
+            state: state_of(v.state),
+            // A person's name is masked: of 测试12 nothing but the first character may be shown.
+            topic: if v.taxpayer_name.contains("试") { format!("unmasked: {}", v.taxpayer_name) } else { v.topic.clone() },
+            taxpayer: self.taxpayers.get(&v.taxpayer).copied().unwrap_or(u16::MAX),
+            staff_no: v.staff_no.clone(),
+            ticket: v.ticket,
+            times: [Some(v.entered_at.micros()), micros(v.claimed_at), micros(v.ended_at)],
+            outcome: outcome_word(v.outcome),
+            numbers: [v.last_number, v.taxpayer_read, v.officer_read, v.unread],
+        }
+    }
+
+    fn words(&self, m: &MessageView) -> Words {
+        Words {
+            number: m.number,
+            by_taxpayer: m.sender == ActorKind::Taxpayer,
+            mine: m.mine,
+            key: m.client_id.as_ref().map(|key| self.keys.get(key).copied().unwrap_or(u32::MAX)),
+            text: m.text.clone(),
+            at: m.sent_at.micros(),
+        }
+    }
+
+    fn transcript(&self, t: &zhengna_core::interaction::Transcript) -> Told {
+        let who = |actor: &str| self.names.get(actor).copied().unwrap_or(Who::Nobody);
+        let events = t.events.iter().map(|e| (e.kind.as_str(), e.at.micros(), who(&e.actor), e.number)).collect();
+        Told::Transcript(Box::new(self.view(&t.conversation)), t.messages.iter().map(|m| self.words(m)).collect(), events)
+    }
+}

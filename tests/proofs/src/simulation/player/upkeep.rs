@@ -1,0 +1,237 @@
+//! What a host does by itself: sealing, running what is due, delivering, starting again; and sign-ins.
+
+use std::collections::BTreeSet;
+use std::hash::Hash;
+
+use zhengna_core::access::Authenticated;
+use zhengna_core::audit::Checkpoint;
+use zhengna_core::delivery::{DeliveryState, SettleDelivery};
+use zhengna_core::id::ConversationId;
+use zhengna_core::interaction::Closed;
+use zhengna_core::store::StoreError;
+use zhengna_core::{Error, Timestamp, operation};
+use zhengna_tests::world::Engine;
+
+use super::super::model::{LEASE_ROWS, Told};
+use super::super::stage::{patiently, slow};
+use super::super::step::{Deed, Step, Who};
+use super::{Came, Checked, Player, outcome_word};
+
+impl Player {
+    pub(super) fn seal(&mut self, step: &Step) -> Checked<Came> {
+        self.arm(step);
+        let answer = match step.deed {
+            Deed::Seal => self.core().seal_audit().map(|sealed| (sealed.number, None)),
+            _ => self.core().checkpoint_audit(false).map(|made| (self.sealed, made.line)),
+        };
+        let struck = self.struck(step);
+        self.counts.commands += 1;
+        match answer {
+            Err(Error::Store(e)) if struck || slow(&e) => Ok(Came::Failed),
+            Err(e) => Err(format!("sealing: {e}")),
+            Ok(_) if struck => Err("a storage fault was swallowed".into()),
+            Ok((number, line)) => {
+                let all = self.trail_start + self.model.records.len() as i64;
+                if number > all {
+                    return Err(format!("{number} records are sealed, there should be {all}"));
+                }
+                self.sealed = number.max(self.sealed);
+                self.checkpoints.extend(line.and_then(|line| Checkpoint::from_line(&line)));
+                Ok(Came::Done)
+            }
+        }
+    }
+
+    pub(super) fn run_due(&mut self, step: &Step, now: i64) -> Checked<Came> {
+        let (must, may) = self.model.due(now);
+        self.arm(step);
+        let answer = self.core().run_due(1000);
+        let struck = self.struck(step);
+        self.counts.commands += 1 + may.len() as u64;
+        let ran = match answer {
+            Err(Error::Store(e)) if struck || slow(&e) => None,
+            Err(e) => return Err(format!("timers: {e}")),
+            Ok(ran) => Some(ran),
+        };
+        // Which of them ran stands in the trail.
+        let mut rung = BTreeSet::new();
+        if !may.is_empty() {
+            let (entries, pages) = self.unread_records()?;
+            for entry in &entries {
+                if self.trail_read == self.model.records.len() {
+                    let id = entry.subject.strip_prefix("conversation/").and_then(ConversationId::parse);
+                    let label = id.map_or(u32::MAX, |id| self.label(id));
+                    if entry.operation != operation::CLOSE_IDLE.name || !may.contains(&label) || !rung.insert(label) {
+                        return Err(format!("a timer rang that is not due: {entry:?}"));
+                    }
+                    self.model.ring(now, label);
+                }
+                self.check_record(entry)?;
+            }
+            if self.trail_read < self.model.records.len() {
+                return Err(format!("the trail lacks {:?}", self.model.records[self.trail_read]));
+            }
+            (0..pages).for_each(|_| self.model.trail_read(now));
+        }
+        let unsure = struck || ran.is_none();
+        let late = must.difference(&rung).next().copied();
+        if let (false, Some(late), Engine::Memory) = (unsure, late, self.stage.setting.engine) {
+            return Err(format!("the timer of #{late} is due and did not ring"));
+        }
+        let unsure = unsure || late.is_some(); // a machine too slow for a timer; it is due again when its lease ends
+        let others = ran.unwrap_or(0).checked_sub(rung.len() as u32);
+        let forgot = (!unsure).then_some(others == Some(1));
+        let (least, most) = self.model.forgets(now, forgot);
+        if !unsure && !others.is_some_and(|n| (least..=most).contains(&n)) {
+            return Err(format!("{ran:?} timers ran, {} of them conversations'; {least} to {most} others were due", rung.len()));
+        }
+        self.model.not_rung(now, unsure);
+        (ran, rung).hash(&mut self.trace);
+        Ok(if unsure { Came::Failed } else { Came::Done })
+    }
+
+    pub(super) fn deliver(&mut self, step: &Step, now: i64, well: bool) -> Checked<Came> {
+        self.arm(step);
+        let came = self.deliver_armed(now, well);
+        self.struck(step);
+        came
+    }
+
+    pub(super) fn deliver_armed(&mut self, now: i64, well: bool) -> Checked<Came> {
+        self.counts.commands += 1;
+        let leased = match self.core().lease_deliveries(LEASE_ROWS as u32) {
+            Ok(leased) => leased,
+            Err(Error::Store(_)) => {
+                self.model.lease_lost(now);
+                return Ok(Came::Failed);
+            }
+            Err(e) => return Err(format!("deliveries: {e}")),
+        };
+        let mut told = Vec::with_capacity(leased.len());
+        for delivery in &leased {
+            let closed: Closed = serde_json::from_str(&delivery.payload).map_err(|e| format!("a delivery: {e}"))?;
+            told.push((self.label(closed.conversation), outcome_word(closed.outcome).unwrap_or("")));
+        }
+        self.model.leased(now, &told)?;
+        told.hash(&mut self.trace);
+        let mut came = Came::Done;
+        for (delivery, (label, _)) in leased.iter().zip(&told) {
+            if well && *self.received.entry(*label).or_insert(delivery.id) != delivery.id {
+                return Err(format!("the outside was told of #{label} under two ids"));
+            }
+            self.counts.commands += 1;
+            let error = (!well).then(|| "no route".to_owned());
+            match self.core().settle_delivery(SettleDelivery { id: delivery.id, token: delivery.token, error }) {
+                Ok(settled) => {
+                    let should = self.model.settled(now, *label, well, true);
+                    let state = if settled.state == DeliveryState::Delivered { "delivered" } else { "pending" };
+                    if state != should {
+                        return Err(format!("the delivery of #{label} is {state}, should be {should}"));
+                    }
+                }
+                Err(Error::Store(StoreError::Unknown(_))) => {
+                    self.model.settled(now, *label, well, false);
+                    came = Came::Failed;
+                }
+                Err(Error::Store(_)) => came = Came::Failed,
+                Err(e) => return Err(format!("settling the delivery of #{label}: {e}")),
+            }
+        }
+        Ok(came)
+    }
+
+    pub(super) fn restart(&mut self, step: &Step) -> Checked<Came> {
+        self.stage.restart().map_err(|e| format!("a restart: {e}"))?;
+        self.stage.turn_to(step.number, step.at);
+        self.model.restart();
+        let (now, should) = (self.core().now().micros(), self.model.now(step.at));
+        if now < should {
+            return Err(format!("the host's time is {now}, not {should}"));
+        }
+        self.counts.restarts += 1;
+        self.recount()?;
+        Ok(Came::Done)
+    }
+
+    pub(super) fn session(&mut self, step: &Step) -> Checked<Came> {
+        let ok = match step.deed {
+            Deed::SignIn { who } => {
+                self.counts.sign_ins += 1;
+                let token = self.stage.sign_in(who).map_err(|e| format!("signing in: {e}"))?;
+                self.model.signed_in(step.at, who);
+                let found = self.core().authenticate(&token).map_err(|e| format!("a fresh session: {e}"))?;
+                self.sessions.insert(who, (found.session, token));
+                true
+            }
+            Deed::Use { who, writes } => {
+                let found = self.core().authenticate(&self.sessions[&who].1);
+                let should = self.model.used(step.at, who, writes);
+                let stands = match found {
+                    Ok(caller) if caller.actor.as_ref() == self.stage.actor(who).as_ref() => {
+                        self.core().touch(&caller, if writes { &operation::SEND } else { &operation::LINES });
+                        true
+                    }
+                    Ok(caller) => return Err(format!("the session of {who:?} is {:?}'s", caller.actor)),
+                    Err(Error::SignInRequired) => false,
+                    Err(e) => return Err(format!("a session: {e}")),
+                };
+                if stands != should {
+                    return Err(format!("the session of {who:?} stands: {stands}, should: {should}"));
+                }
+                stands
+            }
+            Deed::WriteTouches => {
+                let written = patiently(|| self.core().write_down_touches()).map_err(|e| format!("touches: {e}"))?;
+                let should = self.model.wrote_touches(step.at);
+                if written != should {
+                    return Err(format!("{written} sessions were written down, should be {should}"));
+                }
+                true
+            }
+            Deed::IssueTicket { who } => {
+                let caller = self.caller(who);
+                let issued = patiently(|| self.stage.session(who, None).access().issue_ticket(&caller).wait());
+                let should = self.model.ticket_issued(step.at, who);
+                let given = match issued {
+                    Ok(issued) => {
+                        self.ticket = Some(issued.ticket);
+                        true
+                    }
+                    Err(Error::SignInRequired) => false,
+                    Err(e) => return Err(format!("a socket ticket: {e}")),
+                };
+                if given != should {
+                    return Err(format!("a socket ticket for {who:?}: {given}, should be {should}"));
+                }
+                given
+            }
+            Deed::Redeem => {
+                let ticket = self.ticket.clone().unwrap_or_default();
+                let opened = match patiently(|| self.core().redeem(&ticket).wait()) {
+                    Ok(caller) => Some(caller.actor.as_ref()),
+                    Err(Error::SignInRequired) => None,
+                    Err(e) => return Err(format!("redeeming: {e}")),
+                };
+                let should = self.model.redeemed(step.at).map(|who| self.stage.actor(who).as_ref());
+                if opened != should {
+                    return Err(format!("a socket ticket opened {opened:?}, should have {should:?}"));
+                }
+                opened.is_some()
+            }
+            Deed::SignOut { who } => {
+                let caller = self.caller(who);
+                patiently(|| self.stage.session(who, None).access().sign_out(&caller).wait()).map_err(|e| format!("signing out: {e}"))?;
+                self.model.signed_out(step.at, who);
+                true
+            }
+            _ => false,
+        };
+        self.counts.commands += 1;
+        Told::Session(ok).hash(&mut self.trace);
+        Ok(if ok { Came::Done } else { Came::Refused })
+    }
+
+    pub(super) fn caller(&self, who: Who) -> Authenticated {
+        Authenticated { actor: self.stage.actor(who), session: self.sessions[&who].0, seen_at: Timestamp::from_micros(0) }
+    }
+}
