@@ -129,7 +129,7 @@ fn attempt(scene: &Scene, case: &Case, around: Around, most: Option<usize>) -> R
         let change = stage.change();
         let mut repeated = None;
         if case.keyed {
-            let again = answer(&stage, case, around).await?;
+            let again = answer(&stage, case, around).await.map_err(|e| format!("sent again with its key: {e}"))?;
             if first.as_ref().is_some_and(|first| *first != again) {
                 return Err(format!("answered {first:?}, and sent again with its key {again}"));
             }
