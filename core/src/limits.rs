@@ -34,6 +34,15 @@ pub const BACKUP_PAGES_PER_STEP: i32 = 256;
 pub const PREPARED_STATEMENTS_MAX: usize = 256;
 /// PostgreSQL connections per host that work: more are slower on the same cores. Two more listen and hint.
 pub const POSTGRES_CONNECTIONS: usize = 8;
+/// Longest PostgreSQL statement of a read.
+pub const POSTGRES_READ_STATEMENT_MAX: Duration = Duration::from_secs(5);
+/// Longest PostgreSQL statement of a write, all its waits for locks in it: a statement that queues for a row waits for one
+/// holder after another, each wait anew.
+pub const POSTGRES_WRITE_STATEMENT_MAX: Duration = Duration::from_secs(2);
+/// Longest wait of a PostgreSQL statement for one lock.
+pub const POSTGRES_LOCK_WAIT_MAX: Duration = Duration::from_secs(1);
+/// Longest time a PostgreSQL server keeps a transaction whose host says nothing.
+pub const POSTGRES_IDLE_MAX: Duration = Duration::from_secs(5);
 /// A PostgreSQL server whose machine has said nothing for so long is taken for gone.
 pub const POSTGRES_SILENCE_MAX: Duration = Duration::from_secs(10);
 /// Bytes of a note that is told to other hosts without touching a disk (PostgreSQL refuses 8000).
