@@ -21,7 +21,7 @@ soak: ## The same attacks with fresh seeds until one fails or you stop it
 	cargo build --release --package zhengna-server --package zhengna-proof
 	$${CARGO_TARGET_DIR:-target}/release/zhengna-proof soak
 
-fuzz: ## libFuzzer over every parser, SECONDS_EACH=20 seconds each, 41 of them (needs a C++ compiler)
+fuzz: ## libFuzzer over every parser, SECONDS_EACH=20 seconds each, 43 of them (needs a C++ compiler)
 	./tests/fuzz/run
 
 bench: ## The short benches beside their peers (needs Node, wrk, redis-server); docs/performance.md has the long ones

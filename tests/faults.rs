@@ -6,7 +6,7 @@ use std::cell::OnceCell;
 
 use zhengna_core::access::{
     Actor, ActorRef, AddOfficer, AddPost, Authenticated, AuthorityKind, Credentials, FactorCode, GrantPost, NewAuthority, PasswordChange,
-    Permission, Permissions, SecondStep,
+    Permission, Permissions, Proof, Provider, SecondStep,
 };
 use zhengna_core::calendar::{Approve, Arrangement, Change, Draft, NoticeDay, ProposalState, Reject};
 use zhengna_core::crypto::{TOTP_STEP, secret_of_uri, sm3, totp_code, totp_step};
@@ -23,6 +23,7 @@ use zhengna_core::store::fault::{FAULTS, Fault, INJECTED, Repeat};
 use zhengna_core::store::{Page, StoreError};
 use zhengna_core::{Error, Session, limits};
 use zhengna_tests::faults::{Rows, Stage};
+use zhengna_tests::provider::Believes;
 use zhengna_tests::world::{Engine, KUANCHENG, NANGUAN, PROVINCE, code, company, listed, person, relation, start};
 
 /// Done any number of times, with the same key each time.
@@ -273,6 +274,23 @@ const DRIVEN: &[Driven] = &[
         let officer = officer_of(&cast.confirmed(n).0);
         let supervisor = cast.supervisor();
         Box::new(move || done(supervisor.access().reset_factor(officer).wait()))
+    } },
+    Driven { operation: &operation::SIGN_IN_WITH_PROVIDER, again: Again::Another, prepare: |cast, n| {
+        let core = &cast.stage.world.core;
+        let refused = core.sign_in_with(&Believes(Provider::MiniProgram), &Proof { proof: format!("openid-{n}"), link: None }, "-");
+        let Err(Error::Refused(Refusal::NotLinked(link))) = refused else { panic!("nobody holds it") };
+        let proof = Proof { proof: format!("user-{n}={}", 5000 + n), link: Some(link.0) };
+        Box::new(move || done(core.sign_in_with(&Believes(Provider::ElectronicTaxBureau), &proof, "-")))
+    } },
+    Driven { operation: &operation::UNLINK_IDENTITY, again: Again::Another, prepare: |cast, n| {
+        let core = &cast.stage.world.core;
+        let token = core.sign_in_with(&Believes(Provider::Portal), &Proof { proof: format!("user-{n}={}", 6000 + n), link: None }, "-").unwrap().token;
+        let session = core.as_actor(core.authenticate(&token).unwrap().actor);
+        Box::new(move || done(session.access().unlink_identity(Provider::Portal).wait()))
+    } },
+    Driven { operation: &operation::TAKE_PHONE, again: Again::Another, prepare: |cast, n| {
+        let session = cast.stage.world.taxpayer(0);
+        Box::new(move || done(session.identity().take_phone(&Believes(Provider::MiniProgram), &format!("139{n:08}"))))
     } },
     Driven { operation: &operation::SIGN_OUT, again: Again::Another, prepare: |cast, _| {
         cast.session();

@@ -20,7 +20,9 @@ pub use door::{Answer, Command, Target};
 pub use idempotency::Answered;
 pub use live::{EventPage, LiveEvent};
 
-use crate::access::{self, Actor, Authenticated, ConfirmSignIn, Credentials, SecondStep, SignedIn, Touch};
+use crate::access::{
+    self, Actor, Authenticated, ConfirmSignIn, Credentials, IdentityProvider, Proof, SecondStep, SignInWithProvider, SignedIn, Touch,
+};
 use crate::agenda::{self, TimerKind};
 use crate::audit::{Checkpoint, Checkpointed, SealAudit, Sealed, TakeCheckpoint, Verdict};
 use crate::calendar::{self, Calendars};
@@ -172,6 +174,29 @@ impl Core {
         let session = self.as_actor(Actor::Anonymous).for_request(request);
         let cmd = ConfirmSignIn { challenge, code: typed.code };
         Ok(session.command(&operation::CONFIRM_SIGN_IN, cmd, access::confirm_sign_in))
+    }
+
+    /// Begins a session through an identity provider: asks it who brought the proof, then settles whose session that is. Blocks,
+    /// for as long as the provider takes.
+    ///
+    /// # Errors
+    /// `Provider` where it does not answer, or the proof is good no more; `NotLinked` with a ticket where nobody is known to hold
+    /// the account: a later sign-in that verifies somebody takes it as `link`; `ChallengeOver` for such a ticket that is too old.
+    pub fn sign_in_with(&self, provider: &dyn IdentityProvider, typed: &Proof, request: &str) -> Result<SignedIn, Error> {
+        access::within_a_proof("proof", &typed.proof)?;
+        let over = || Error::Refused(Refusal::ChallengeOver);
+        let link = typed.link.as_deref().map(|text| Token::parse(text).map_err(|_| over())).transpose()?.map(|token| token.digest());
+        if let Some(hash) = link {
+            let now = self.now();
+            let stands = self.0.store.query("access.sign_in_with_provider", move |tx| access::link_ticket_stands(tx, now, hash))?;
+            if !stands {
+                return Err(over());
+            }
+        }
+        let assertion = provider.exchange(&typed.proof, self.now())?;
+        let cmd = SignInWithProvider { provider: provider.provider(), assertion, link };
+        let session = self.as_actor(Actor::Anonymous).for_request(request);
+        session.command(&operation::SIGN_IN_WITH_PROVIDER, cmd, access::sign_in_with_provider).wait()?.into_result()
     }
 
     /// Counts a failure of a login that does not exist, as `sign_in` counts those of one that does. Kept in memory:

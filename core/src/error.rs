@@ -3,9 +3,11 @@
 
 use serde::Serialize;
 
+use crate::access::ProviderError;
 use crate::clock::Timestamp;
 use crate::crypto::{CryptoError, PASSWORD_MAX_CHARS, PASSWORD_MIN_CHARS, PasswordProblem};
 use crate::id::{ConversationId, ProposalId};
+use crate::limits;
 use crate::planted::{Bug, planted};
 use crate::store::StoreError;
 
@@ -47,6 +49,9 @@ pub enum Error {
     /// Keys or ciphertexts.
     #[error(transparent)]
     Crypto(#[from] CryptoError),
+    /// An identity provider.
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
 }
 
 /// What is wrong with a field.
@@ -149,6 +154,9 @@ pub enum Refusal {
     /// The officer's posts ask for a second factor, and there is none.
     #[error("a second factor must be enrolled first")]
     SecondFactorRequired,
+    /// Nobody is known to hold the account at the provider: somebody must verify who does.
+    #[error("the account is linked to nobody who is verified")]
+    NotLinked(Challenged),
     /// There has been an administrator before.
     #[error("there has been an administrator before")]
     Bootstrapped,
@@ -202,7 +210,8 @@ pub enum Refusal {
     ProposalDecided,
 }
 
-/// The one-time text that stands for a right password until the second factor is shown. Never written to a log.
+/// The one-time text that stands for a right password until the second factor is shown, or for an account until it is linked.
+/// Never written to a log.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Challenged(pub String);
 
@@ -218,13 +227,14 @@ impl Refusal {
             Self::WrongCredentials => ("access.wrong_credentials", 401, "账号或密码不正确".into()),
             Self::Locked(until) => ("access.locked", 429, format!("登录失败次数过多，请在 {} 之后再试", &until.rfc3339()[11..16])),
             Self::SecondFactorNeeded(_) => ("access.second_factor_needed", 401, "请输入验证器上显示的六位验证码".into()),
-            Self::ChallengeOver => ("access.challenge_over", 401, "本次登录已超时，请重新输入账号和密码".into()),
+            Self::ChallengeOver => ("access.challenge_over", 401, "本次登录已超时，请重新登录".into()),
             Self::WrongCode => ("access.wrong_code", 422, "验证码不正确或已使用过，请等待新的验证码后再试".into()),
             Self::WrongPassword => ("access.wrong_password", 422, "当前密码不正确".into()),
             Self::SecondFactorEnrolled => ("access.second_factor_enrolled", 409, "您已启用两步验证，如需更换请先停用".into()),
             Self::NoSecondFactor => ("access.no_second_factor", 409, "尚未启用两步验证".into()),
             Self::PasswordChangeNeeded => ("access.password_change_needed", 403, "请先修改密码，修改后即可继续使用".into()),
             Self::SecondFactorRequired => ("access.second_factor_required", 403, "您的岗位需要两步验证，请先完成设置".into()),
+            Self::NotLinked(_) => ("access.not_linked", 401, "首次使用请先完成实名认证".into()),
             Self::Bootstrapped => ("access.bootstrapped", 409, "系统管理员已经设置过，不能再次设置".into()),
             Self::LineClosed => ("interaction.line_closed", 409, "该队列暂不接待，请稍后再来".into()),
             Self::AlreadyInLine(_) => ("interaction.already_in_line", 409, "您已经在该队列中，无需重复排队".into()),
@@ -295,8 +305,9 @@ impl Error {
     /// How loudly it is logged.
     pub fn severity(&self) -> Severity {
         match self {
-            Self::Store(StoreError::Busy | StoreError::Conflict | StoreError::TooLong { .. }) => Severity::Notice,
-            Self::Store(_) | Self::Crypto(_) => Severity::Alarm,
+            Self::Store(StoreError::Busy | StoreError::Conflict | StoreError::TooLong { .. })
+            | Self::Provider(ProviderError::Busy { .. } | ProviderError::Unavailable(_)) => Severity::Notice,
+            Self::Store(_) | Self::Crypto(_) | Self::Provider(ProviderError::Misconfigured(_)) => Severity::Alarm,
             _ => Severity::Quiet,
         }
     }
@@ -325,10 +336,24 @@ impl Error {
                 let related = match refusal {
                     Refusal::AlreadyInLine(id) => Some(id.to_string()),
                     Refusal::ProposalPending(id) => Some(id.to_string()),
-                    Refusal::SecondFactorNeeded(challenge) => Some(challenge.0.clone()),
+                    Refusal::SecondFactorNeeded(challenge) | Refusal::NotLinked(challenge) => Some(challenge.0.clone()),
                     _ => None,
                 };
                 PublicError { related, ..error(code, status, &message) }
+            }
+            Self::Provider(e) => {
+                let unavailable = |after| PublicError {
+                    retry_after_s: Some(after),
+                    detail: "the identity provider cannot be asked now; the log has more under this request id".into(),
+                    ..error("access.provider_unavailable", 503, "登录服务暂时没有响应，请稍后再试")
+                };
+                match e {
+                    ProviderError::Spent => error("access.proof_spent", 401, "登录凭证已失效，请返回重新登录"),
+                    ProviderError::AccountRefused => error("access.account_refused", 403, "您的账号暂时无法登录，请按平台提示处理后再试"),
+                    ProviderError::NotOffered => error("access.provider_not_offered", 404, "暂未开通这种登录方式"),
+                    ProviderError::Busy { retry_after_s } => unavailable(*retry_after_s),
+                    ProviderError::Unavailable(_) | ProviderError::Misconfigured(_) => unavailable(limits::PROVIDER_RETRY_S),
+                }
             }
             Self::KeyReused => error("idempotency.key_reused", 409, "请求标识已被使用，请刷新后重试"),
             Self::Store(StoreError::Busy | StoreError::Conflict | StoreError::TooLong { .. } | StoreError::Closed) => {
@@ -372,6 +397,11 @@ pub const CODES: &[(&str, u32)] = &[
     ("access.password_change_needed", 110),
     ("access.second_factor_required", 111),
     ("access.bootstrapped", 112),
+    ("access.not_linked", 113),
+    ("access.proof_spent", 114),
+    ("access.account_refused", 115),
+    ("access.provider_unavailable", 116),
+    ("access.provider_not_offered", 117),
     ("interaction.line_closed", 200),
     ("interaction.already_in_line", 201),
     ("interaction.nobody_waiting", 202),
@@ -445,6 +475,7 @@ mod tests {
             Refusal::NoSecondFactor,
             Refusal::PasswordChangeNeeded,
             Refusal::SecondFactorRequired,
+            Refusal::NotLinked(Challenged(String::new())),
             Refusal::Bootstrapped,
             Refusal::LineClosed,
             Refusal::AlreadyInLine(ConversationId::from_uuid(uuid::Uuid::nil())),

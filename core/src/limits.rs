@@ -34,15 +34,6 @@ pub const BACKUP_PAGES_PER_STEP: i32 = 256;
 pub const PREPARED_STATEMENTS_MAX: usize = 256;
 /// PostgreSQL connections per host that work: more are slower on the same cores. Two more listen and hint.
 pub const POSTGRES_CONNECTIONS: usize = 8;
-/// Longest PostgreSQL statement of a read.
-pub const POSTGRES_READ_STATEMENT_MAX: Duration = Duration::from_secs(5);
-/// Longest PostgreSQL statement of a write, all its waits for locks in it: a statement that queues for a row waits for one
-/// holder after another, each wait anew.
-pub const POSTGRES_WRITE_STATEMENT_MAX: Duration = Duration::from_secs(2);
-/// Longest wait of a PostgreSQL statement for one lock.
-pub const POSTGRES_LOCK_WAIT_MAX: Duration = Duration::from_secs(1);
-/// Longest time a PostgreSQL server keeps a transaction whose host says nothing.
-pub const POSTGRES_IDLE_MAX: Duration = Duration::from_secs(5);
 /// A PostgreSQL server whose machine has said nothing for so long is taken for gone.
 pub const POSTGRES_SILENCE_MAX: Duration = Duration::from_secs(10);
 /// Bytes of a note that is told to other hosts without touching a disk (PostgreSQL refuses 8000).
@@ -108,8 +99,21 @@ pub const NAME_CHARS_MAX: usize = 100;
 /// Depth of the authority tree below its root. Nothing stores a fixed number of levels; this stops loops.
 pub const AUTHORITY_DEPTH_MAX: usize = 32;
 
+/// Characters of what a client brings from an identity provider.
+pub const PROOF_CHARS_MAX: usize = 4096;
+/// Seconds after which a sign-in through a provider that did not answer may be tried again.
+pub const PROVIDER_RETRY_S: u32 = 5;
+/// An account that is linked to nobody must be verified within this long, or signs in anew.
+pub const LINK_TICKET_AGE_MAX: Duration = Duration::from_secs(15 * 60);
+/// Accounts at providers that are linked to one person; the oldest is unlinked when one more comes.
+pub const LINKED_IDENTITIES_MAX: usize = 10;
+/// Longest time a ticket of the portal may say it is good.
+pub const PORTAL_TICKET_AGE_MAX: Duration = Duration::from_secs(5 * 60);
+
 // Identity
 
+/// Relations of one person that an identity provider may tell at once.
+pub const RELATIONS_ASSERTED_MAX: usize = 200;
 /// How far another system's clock may be ahead of ours before its times are refused.
 pub const CLOCK_SKEW_MAX: Duration = Duration::from_secs(300);
 /// Relations of one enterprise, ended ones too.

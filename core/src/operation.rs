@@ -131,6 +131,12 @@ operations! {
         "登录" "Begin a session with login and password.";
     CONFIRM_SIGN_IN = "access.confirm_sign_in" Command [Anonymous] reach [] Serializable repeats false per_minute 300
         "两步验证" "Finish a sign-in with a code of the second factor, or with a recovery code.";
+    SIGN_IN_WITH_PROVIDER = "access.sign_in_with_provider" Command [Anonymous] reach [] Serializable repeats false per_minute 300
+        "统一身份登录" "Begin a session through an identity provider: WeChat, the provincial portal, the e-tax bureau.";
+    LINKED_IDENTITIES = "access.linked_identities" Query [Taxpayer] reach [] Serializable repeats false per_minute 60
+        "已绑定账号" "The caller's accounts at identity providers.";
+    UNLINK_IDENTITY = "access.unlink_identity" Command [Taxpayer] reach [] Serializable repeats false per_minute 20
+        "解除绑定" "Unlink the caller's accounts at an identity provider; all sessions of the caller end.";
     SIGN_OUT = "access.sign_out" Command [Taxpayer, Officer] reach [] Serializable repeats false per_minute 20
         "退出" "End the session that calls.";
     ME = "access.me" Query [Taxpayer, Officer] reach [] Serializable repeats false per_minute 120
@@ -165,6 +171,8 @@ operations! {
         "登记纳税人" "Enrol taxpayers; personal data is sealed on the way in.";
     VIEW_TAXPAYER = "identity.view_taxpayer" Query [Taxpayer, Officer] needs ServeTaxpayers reach [Participant, Subtree] Serializable repeats false per_minute 240
         "查看纳税人" "A taxpayer's card, personal data masked.";
+    TAKE_PHONE = "identity.take_phone" Command [Taxpayer] reach [Participant] Serializable repeats false per_minute 10
+        "更新联系电话" "Take over the phone that the caller lets WeChat tell us.";
     REVEAL_TAXPAYER = "identity.reveal_taxpayer" AuditedQuery [Officer] needs RevealPersonalData reach [Subtree] Serializable repeats false per_minute 30
         "查看完整信息" "One field of a taxpayer unmasked, with a reason; leaves an audit record.";
     RECORD_FORMER_NUMBERS = "identity.record_former_numbers" Bulk [System] reach [] Serializable repeats false per_minute 60

@@ -6,4 +6,6 @@
 pub mod faults;
 pub mod fixture;
 pub mod postgres;
+pub mod provider;
+pub mod stand_in;
 pub mod world;

@@ -4,12 +4,13 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::Engine;
 use crate::clock::Timestamp;
 use crate::ctx::Ctx;
 use crate::error::{self, Error, Problem};
 use crate::identity::AuthorityCode;
 use crate::limits;
-use crate::store::{Field, Kind, ReadTx, Reads, Tx, Value, Writes};
+use crate::store::{Field, Kind, ReadTx, Reads, Tx, Value, Writes, stretch};
 
 impl Field for AuthorityCode {
     const KIND: Kind = Kind::Text;
@@ -156,4 +157,12 @@ pub fn add_authorities(tx: &mut dyn Tx, _: &Ctx, rows: &[NewAuthority]) -> Resul
 pub fn path_of(tx: &mut dyn ReadTx, code: AuthorityCode) -> Result<AuthorityPath, Error> {
     let authority = tx.find::<Authority>((code,))?.ok_or(Error::NotFound { what: "authority" })?;
     Ok(authority.trust("the tree of authorities is public").into_inner().path)
+}
+
+/// The root of the tree.
+pub(crate) fn root_of(tx: &mut dyn ReadTx) -> Result<AuthorityCode, Error> {
+    let why = Engine::work("the tree of authorities is public");
+    let any: Vec<Authority> = tx.scan(why, stretch(None, ()).limit(1))?;
+    let root = any.first().and_then(|authority| authority.path.codes().first()).copied();
+    root.ok_or(Error::NotFound { what: "authority" })
 }

@@ -11,12 +11,14 @@ mod duty;
 mod officer;
 mod password;
 mod post;
+mod provider;
 mod scope;
 mod second_factor;
 mod session;
 mod sign_in;
 
 pub use actor::{Actor, ActorKind, ActorRef, HeldPost, OfficerActor, Permission, admit};
+pub(crate) use authority::root_of;
 pub use authority::{Authority, AuthorityKind, AuthorityPath, NewAuthority, add_authorities, path_of};
 pub use bootstrap::{ADMINISTRATOR_POST, Bootstrap, Bootstrapped, bootstrap};
 pub use duty::Duty;
@@ -26,6 +28,12 @@ pub(crate) use password::own_passwords;
 pub use password::{ChangePassword, GivePassword, PasswordChange, PastPassword, change_password, give_password};
 pub(crate) use post::find_post;
 pub use post::{AddPost, Grant, GrantPost, Granted, Permissions, Post, PostAdded, add_post, grant_post};
+pub use provider::{
+    Account, AssertedRelation, Assertion, IdentityProvider, LinkTicket, LinkedIdentity, LinkedProvider, Once, PhoneProvider, PortalTickets,
+    Proof, Provider, ProviderError, ProviderOutcome, ProviderSignIn, SignInWithProvider, TicketKeyError, UnlinkIdentity, Unlinked,
+    UsedProof, VerifiedPerson, linked_identities, sign_in_with_provider, unlink_identity,
+};
+pub(crate) use provider::{link_ticket_stands, within_a_proof};
 pub use scope::{Checked, Engine, Scope, Term, Unchecked, check};
 pub(crate) use second_factor::within_a_code;
 pub use second_factor::{

@@ -3,8 +3,8 @@
 use super::{BulkDone, EventPage, Session, live};
 use crate::access::{
     self, Actor, ActorRef, AddOfficer, AddPost, Authenticated, FactorCode, FactorConfirmed, FactorEnrolled, FactorReset, GrantPost,
-    Granted, IssueTicket, Me, NewAuthority, OfficerAdded, PasswordChange, PostAdded, SetPassword, SignOut, SignedIn, SignedOut,
-    TicketIssued,
+    Granted, IssueTicket, LinkedProvider, Me, NewAuthority, OfficerAdded, PasswordChange, PhoneProvider, PostAdded, Provider, SetPassword,
+    SignOut, SignedIn, SignedOut, TicketIssued, UnlinkIdentity, Unlinked,
 };
 use crate::audit::{self, AuditEntry};
 use crate::calendar::{self, Approve, AskDue, CalendarYear, Decided, Draft, DueView, FilingYear, ProposalView, Proposed, Reject};
@@ -14,7 +14,8 @@ use crate::error::{Error, Problem};
 use crate::id::{ConversationId, LineId, OfficerId, PostId, ProposalId, TaxpayerId};
 use crate::identity::{
     self, BeginImport, ImportBegun, ImportRow, NewFormerNumber, NewRealName, NewRelation, NewRosterEntry, NewTaxpayer, OfficerCard,
-    RelationReleased, RelationView, ReleaseRelation, RevealOnCard, RevealTaxpayer, Revealed, RowVerdict, TakeBack, TaxpayerCard,
+    PhoneTaken, RelationReleased, RelationView, ReleaseRelation, RevealOnCard, RevealTaxpayer, Revealed, RowVerdict, TakeBack, TakePhone,
+    TaxpayerCard,
 };
 use crate::interaction::{
     self, Claim, Claimed, Close, CloseIdle, Closed, ConversationView, Enter, Entered, Leave, Left, LineOpened, LineView, MarkRead,
@@ -33,6 +34,9 @@ impl Command for access::EnrolFactor {}
 impl Command for FactorCode {}
 impl Command for access::ResetFactor {}
 impl Command for access::Bootstrap {}
+impl Command for access::SignInWithProvider {}
+impl Command for access::UnlinkIdentity {}
+impl Command for identity::TakePhone {}
 impl Command for SignOut {}
 impl Command for IssueTicket {}
 impl Command for AddPost {}
@@ -323,6 +327,16 @@ impl Access<'_> {
         self.0.command(&operation::CHANGE_PASSWORD, cmd, access::change_password).wait()?.into_result()
     }
 
+    /// The caller's accounts at identity providers, newest first.
+    pub fn linked_identities(&self) -> Result<Vec<LinkedProvider>, Error> {
+        self.0.query(&operation::LINKED_IDENTITIES, access::linked_identities)
+    }
+
+    /// Unlinks the caller's accounts at a provider.
+    pub fn unlink_identity(&self, provider: Provider) -> Ticket<Unlinked> {
+        self.0.command(&operation::UNLINK_IDENTITY, UnlinkIdentity { provider }, access::unlink_identity)
+    }
+
     /// Makes a new second factor for the caller; it counts once [`Access::confirm_factor`] has confirmed it.
     pub fn enrol_factor(&self) -> Ticket<FactorEnrolled> {
         self.0.command(&operation::ENROL_FACTOR, access::EnrolFactor {}, access::enrol_factor)
@@ -383,6 +397,17 @@ impl Identity<'_> {
     /// A taxpayer's card, personal data masked.
     pub fn view(&self, id: TaxpayerId) -> Result<TaxpayerCard, Error> {
         self.0.query(&operation::VIEW_TAXPAYER, move |tx, ctx| identity::view(tx, ctx, id))
+    }
+
+    /// Takes over the phone that the caller lets a provider tell us. Blocks, for some seconds at most.
+    ///
+    /// # Errors
+    /// `Provider`; `Invalid` for a code that is none.
+    pub fn take_phone(&self, provider: &dyn PhoneProvider, code: &str) -> Result<PhoneTaken, Error> {
+        access::admit(&operation::TAKE_PHONE, self.0.actor())?;
+        access::within_a_proof("code", code)?;
+        let phone = provider.phone_of(code, self.0.core.now())?;
+        self.0.command(&operation::TAKE_PHONE, TakePhone { phone }, identity::take_phone).wait()
     }
 
     /// Begins an import, or goes on with one.

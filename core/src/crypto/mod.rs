@@ -27,6 +27,7 @@ pub use password::{
     verify_nothing, verify_password,
 };
 pub use seal::{Place, SEAL_OVERHEAD_BYTES, SubjectKey, Suite};
+pub(crate) use sign::is_public_key;
 pub use sign::verify;
 pub use token::Token;
 #[cfg(feature = "testing")]

@@ -29,6 +29,11 @@ pub(super) fn sign(scalar: &[u8; 32], message: &[u8]) -> Option<Vec<u8>> {
     Some(signature.to_bytes().to_vec())
 }
 
+/// Whether the bytes are a public key that [`verify`] takes.
+pub(crate) fn is_public_key(bytes: &[u8]) -> bool {
+    VerifyingKey::from_sec1_bytes(SIGNER_IDENTITY, bytes).is_ok()
+}
+
 /// Whether `signature` (64 bytes `r | s`) was made over `message` by the owner of `public_key` (SEC1, 65 bytes
 /// uncompressed or 33 compressed). Anything malformed is `false`, never an error.
 ///

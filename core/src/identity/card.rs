@@ -189,12 +189,12 @@ fn taxpayer(tx: &mut dyn ReadTx, id: TaxpayerId) -> Result<Taxpayer, Error> {
 
 fn holder(tx: &mut dyn ReadTx, ctx: &Ctx, taxpayer: &Taxpayer) -> Result<CardHolder, Error> {
     let key = subject::key_of(tx, ctx, taxpayer.id.uuid())?;
-    let source = if taxpayer.external_id.is_some() { CaptureChannel::Migration } else { CaptureChannel::Register };
     let fact = |field| -> Result<Fact, Error> {
         let Some(text) = taxpayer.open(&key, field)? else { return Ok(Fact::unknown(Unknown::NotCaptured)) };
         let shown = taxpayer.masked(field, &text);
         let masked = shown != text;
-        Ok(Fact::known(ctx.now(), shown, masked, source, taxpayer.enrolled_at))
+        let (source, since) = taxpayer.source_of(field);
+        Ok(Fact::known(ctx.now(), shown, masked, source, since))
     };
     Ok(CardHolder {
         taxpayer: Some(taxpayer.id),

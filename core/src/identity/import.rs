@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::taxpayer::{Applicant, NewTaxpayer, PersonalField, Taxpayer, TaxpayerKind, enrol_one, examine, find_by_number};
-use super::{AuthorityCode, FormerNumber, NumberKind, RealName, Relation, RosterEntry, SubjectKeyRow, subject};
+use super::{AuthorityCode, CaptureChannel, FormerNumber, NumberKind, RealName, Relation, RosterEntry, SubjectKeyRow, subject};
 use crate::access::{ActorKind, ActorRef, Credential, Engine, path_of};
 use crate::clock::Timestamp;
 use crate::ctx::Ctx;
@@ -326,6 +326,10 @@ struct Before {
     authority: Option<AuthorityCode>,
     registration_seq: Option<String>,
     external_id: Option<String>,
+    #[serde(default)]
+    name_told: Option<(CaptureChannel, Timestamp)>,
+    #[serde(default)]
+    phone_told: Option<(CaptureChannel, Timestamp)>,
 }
 
 /// Applies rows. A row that was applied already is left as it is, so that an import goes on where it stopped. Returns how many
@@ -407,6 +411,8 @@ pub fn import_taxpayers(tx: &mut dyn Tx, ctx: &Ctx, rows: &[ImportRow]) -> Resul
                     authority: known.authority.own(),
                     registration_seq: known.registration_seq.clone(),
                     external_id: known.external_id.clone(),
+                    name_told: known.name_channel.zip(known.name_at),
+                    phone_told: known.phone_channel.zip(known.phone_at),
                 };
                 let now = change(tx, ctx, &known, &applicant)?;
                 let before = serde_json::to_string(&before).map_err(|e| StoreError::Backend(format!("what was before: {e}")))?;
@@ -445,24 +451,19 @@ fn said_already(tx: &mut dyn ReadTx, of: ImportBegun, id: TaxpayerId) -> Result<
 }
 
 fn change(tx: &mut dyn Tx, ctx: &Ctx, known: &Taxpayer, applicant: &Applicant<'_>) -> Result<Taxpayer, Error> {
-    let key = subject::key_of(tx, ctx, known.id.uuid())?;
-    let seal = |field, text: &str| Taxpayer::seal(ctx, &key, known.id, field, text);
-    let (phone, phone_index) = match &applicant.phone {
-        Some(phone) => {
-            (Some(seal(PersonalField::Phone, phone.as_str())), Some(ctx.keys().blind("taxpayer.phone", phone.as_str()).to_vec()))
-        }
-        None => (known.phone.clone(), known.phone_index.clone()),
-    };
     let or = |new: &Option<String>, known: &Option<String>| new.clone().or_else(|| known.clone());
-    let changed = Taxpayer {
-        name: seal(PersonalField::Name, &applicant.name),
-        phone,
-        phone_index,
+    let external_id = or(&applicant.new.external_id, &known.external_id);
+    let source = if external_id.is_some() { CaptureChannel::Migration } else { CaptureChannel::Register };
+    let mut changed = Taxpayer {
         authority: applicant.authority.clone(),
         registration_seq: or(&applicant.new.registration_seq, &known.registration_seq),
-        external_id: or(&applicant.new.external_id, &known.external_id),
+        external_id,
         ..known.clone()
     };
+    changed.take_name(tx, ctx, source, &applicant.name)?;
+    if let Some(phone) = &applicant.phone {
+        changed.take_phone(tx, ctx, source, phone)?;
+    }
     Ok(tx.replace(known, changed)?)
 }
 
@@ -537,7 +538,9 @@ pub fn take_back(tx: &mut dyn Tx, _: &Ctx, rows: &[TakeBack]) -> Result<u64, Err
                     None => taxpayer.authority.clone(),
                 };
                 let Before { name, phone, phone_index, registration_seq, external_id, .. } = before;
+                let ((name_channel, name_at), (phone_channel, phone_at)) = (before.name_told.unzip(), before.phone_told.unzip());
                 let was = Taxpayer { name, phone, phone_index, authority, registration_seq, external_id, ..taxpayer.clone() };
+                let was = Taxpayer { name_channel, name_at, phone_channel, phone_at, ..was };
                 let restored = tx.replace(&taxpayer, was)?;
                 hand_on(tx, &row, restored.version)?;
             }

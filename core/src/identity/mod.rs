@@ -14,6 +14,7 @@ mod mask;
 mod number;
 mod phone;
 mod real_name;
+mod recognise;
 mod relation;
 pub(crate) mod resident_id;
 mod roster;
@@ -34,6 +35,7 @@ pub(crate) use number::mask_number;
 pub use number::{Number, NumberKind};
 pub use phone::MobilePhone;
 pub use real_name::{CaptureChannel, NewRealName, RealName, RealNameLevel, RealNameState, record_real_names};
+pub(crate) use recognise::{is_verified, recognise};
 pub(crate) use relation::either;
 pub use relation::{
     NewRelation, Relation, RelationReleased, RelationView, ReleaseRelation, Role, record_relations, relations, release_relation,
@@ -41,7 +43,10 @@ pub use relation::{
 pub use resident_id::ResidentId;
 pub use roster::{NewRosterEntry, Roster, RosterEntry, record_roster};
 pub use subject::SubjectKeyRow;
-pub use taxpayer::{NewTaxpayer, PersonalField, RevealTaxpayer, Revealed, Taxpayer, TaxpayerCard, TaxpayerKind, enrol, reveal, view};
+pub use taxpayer::{
+    NewTaxpayer, PersonalField, PhoneTaken, RevealTaxpayer, Revealed, TakePhone, Taxpayer, TaxpayerCard, TaxpayerKind, enrol, reveal,
+    take_phone, view,
+};
 pub(crate) use taxpayer::{find_by_number, indexes_of, masked_name};
 pub use uscc::Uscc;
 

@@ -75,6 +75,13 @@ words! {
     }
 }
 
+impl RealNameLevel {
+    /// Whether it shows more than that somebody has read the paper: whoever has, knows its name and number.
+    pub const fn proves_possession(self) -> bool {
+        !matches!(self, Self::NameAndNumber)
+    }
+}
+
 record! {
     /// One finding about a person's real name.
     pub struct RealName in "real_name" {
@@ -134,25 +141,33 @@ pub fn record_real_names(tx: &mut dyn Tx, ctx: &Ctx, rows: &[NewRealName]) -> Re
         if row.found_at > ctx.now().plus(limits::CLOCK_SKEW_MAX) {
             return Err(at("found_at", Problem::Malformed("is in the future".into())));
         }
-        let newest = findings(tx, person, 1)?.into_iter().next();
-        if newest.as_ref().is_some_and(|known| row.found_at <= known.found_at) {
-            continue;
-        }
-        tx.add(&RealName {
-            person,
-            number: newest.as_ref().map_or(1, |known| known.number + 1),
-            state: row.state,
-            level: row.level,
-            channel: row.channel,
-            found_at: row.found_at,
-            recorded_at: ctx.now(),
-        })?;
-        if row.state == RealNameState::Verified && newest.is_none_or(|known| known.state != RealNameState::Verified) {
-            end_sessions(tx, ctx, ActorRef { kind: ActorKind::Taxpayer, id: person.uuid() })?;
-        }
-        fresh += 1;
+        let finding = Finding { state: row.state, level: row.level, channel: row.channel, found_at: row.found_at };
+        fresh += u64::from(note(tx, ctx, person, &finding)?);
     }
     Ok(fresh)
+}
+
+/// What was found about a person.
+pub(super) struct Finding {
+    pub(super) state: RealNameState,
+    pub(super) level: Option<RealNameLevel>,
+    pub(super) channel: CaptureChannel,
+    pub(super) found_at: Timestamp,
+}
+
+/// Writes a finding down, if it is newer than the newest known; says whether it was.
+pub(super) fn note(tx: &mut dyn Tx, ctx: &Ctx, person: TaxpayerId, finding: &Finding) -> Result<bool, Error> {
+    let newest = findings(tx, person, 1)?.into_iter().next();
+    if newest.as_ref().is_some_and(|known| finding.found_at <= known.found_at) {
+        return Ok(false);
+    }
+    let &Finding { state, level, channel, found_at } = finding;
+    let number = newest.as_ref().map_or(1, |known| known.number + 1);
+    tx.add(&RealName { person, number, state, level, channel, found_at, recorded_at: ctx.now() })?;
+    if state == RealNameState::Verified && newest.is_none_or(|known| known.state != RealNameState::Verified) {
+        end_sessions(tx, ctx, ActorRef { kind: ActorKind::Taxpayer, id: person.uuid() })?;
+    }
+    Ok(true)
 }
 
 /// The findings about a person, newest first. The caller has opened the person.

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AuthorityCode, Mask, MobilePhone, Number, NumberKind, PersonName, subject};
+use super::{AuthorityCode, CaptureChannel, Mask, MobilePhone, Number, NumberKind, PersonName, subject};
 use crate::access::{AuthorityPath, Term, Unchecked, check, path_of};
 use crate::clock::Timestamp;
 use crate::crypto::{KeyRing, Place, SubjectKey};
@@ -80,6 +80,14 @@ record! {
         version: i64,
         /// Which register the number is from; absent where it is the usual one: the resident id, the unified code.
         number_kind: Option<NumberKind>,
+        /// Who told the name, where that is not whoever enrolled them.
+        name_channel: Option<CaptureChannel>,
+        /// When.
+        name_at: Option<Timestamp>,
+        /// Who told the phone, where that is not whoever enrolled them.
+        phone_channel: Option<CaptureChannel>,
+        /// When.
+        phone_at: Option<Timestamp>,
     }
     key(id);
     version version;
@@ -109,6 +117,39 @@ impl Taxpayer {
             (PersonalField::Number, kind) => super::mask_number(self.number_kind.unwrap_or(kind.usual_number()), text),
             (PersonalField::Phone, _) => MobilePhone::parse(text).map_or_else(|_| "***".into(), |p| p.masked()),
         }
+    }
+
+    /// Takes a name in its place, if it is another.
+    pub(super) fn take_name(&mut self, tx: &mut dyn ReadTx, ctx: &Ctx, channel: CaptureChannel, name: &str) -> Result<(), Error> {
+        let key = subject::key_of(tx, ctx, self.id.uuid())?;
+        if self.open(&key, PersonalField::Name)?.as_deref() != Some(name) {
+            self.name = Self::seal(ctx, &key, self.id, PersonalField::Name, name);
+            (self.name_channel, self.name_at) = (Some(channel), Some(ctx.now()));
+        }
+        Ok(())
+    }
+
+    /// Takes a phone in its place, if it is another.
+    pub(super) fn take_phone(&mut self, tx: &mut dyn ReadTx, ctx: &Ctx, channel: CaptureChannel, phone: &MobilePhone) -> Result<(), Error> {
+        let key = subject::key_of(tx, ctx, self.id.uuid())?;
+        if self.open(&key, PersonalField::Phone)?.as_deref() == Some(phone.as_str()) {
+            return Ok(());
+        }
+        self.phone = Some(Self::seal(ctx, &key, self.id, PersonalField::Phone, phone.as_str()));
+        self.phone_index = Some(ctx.keys().blind("taxpayer.phone", phone.as_str()).to_vec());
+        (self.phone_channel, self.phone_at) = (Some(channel), Some(ctx.now()));
+        Ok(())
+    }
+
+    /// Who told a field, and when.
+    pub(super) fn source_of(&self, field: PersonalField) -> (CaptureChannel, Timestamp) {
+        let enrolment = if self.external_id.is_some() { CaptureChannel::Migration } else { CaptureChannel::Register };
+        let told = match field {
+            PersonalField::Name => self.name_channel.zip(self.name_at),
+            PersonalField::Number => None,
+            PersonalField::Phone => self.phone_channel.zip(self.phone_at),
+        };
+        told.unwrap_or((enrolment, self.enrolled_at))
     }
 
     pub(super) fn open(&self, key: &SubjectKey, field: PersonalField) -> Result<Option<String>, Error> {
@@ -258,6 +299,10 @@ pub(super) fn enrol_one(tx: &mut dyn Tx, ctx: &Ctx, applicant: &Applicant<'_>, o
         external_id: new.external_id.clone(),
         version: 0,
         number_kind: Some(number.kind()).filter(|kind| *kind != new.kind.usual_number()),
+        name_channel: None,
+        name_at: None,
+        phone_channel: None,
+        phone_at: None,
     })?;
     Ok(id)
 }
@@ -361,6 +406,40 @@ pub(crate) fn masked_name(tx: &mut dyn ReadTx, ctx: &Ctx, id: TaxpayerId) -> Res
         found.ok_or(Error::NotFound { what: "taxpayer" })?.trust("whoever may see the conversation may see the masked name").into_inner();
     let key = subject::key_of(tx, ctx, id.uuid())?;
     Ok(taxpayer.open(&key, PersonalField::Name)?.map(|name| taxpayer.masked(PersonalField::Name, &name)).unwrap_or_default())
+}
+
+/// A phone that the caller lets WeChat tell us.
+#[derive(Clone, Serialize)]
+pub struct TakePhone {
+    /// The phone.
+    pub phone: MobilePhone,
+}
+
+/// The phone is theirs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct PhoneTaken {
+    /// Whose.
+    pub taxpayer: TaxpayerId,
+}
+
+impl crate::core::Answer for PhoneTaken {
+    fn subject(&self) -> String {
+        format!("taxpayer/{}/phone", self.taxpayer)
+    }
+}
+
+/// Takes the caller's phone over. It is for calling back; nobody is found or signed in by it.
+pub fn take_phone(tx: &mut dyn Tx, ctx: &Ctx, cmd: TakePhone) -> Result<PhoneTaken, Error> {
+    let id = ctx.actor().taxpayer()?;
+    let found = tx.find::<Taxpayer>((id,))?;
+    let known = check(ctx, found)?.into_inner();
+    let mut now = known.clone();
+    now.take_phone(tx, ctx, CaptureChannel::MiniProgram, &cmd.phone)?;
+    if now != known {
+        tx.replace(&known, now)?;
+    }
+    Ok(PhoneTaken { taxpayer: id })
 }
 
 /// Asks for one field unmasked.

@@ -53,6 +53,12 @@ pub const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../../../migrations/0004_people.sql"),
         postgres: include_str!("../../../migrations/0004_people.sql"),
     },
+    Migration {
+        version: 5,
+        name: "identity_providers",
+        sqlite: include_str!("../../../migrations/0005_identity_providers.sql"),
+        postgres: include_str!("../../../migrations/0005_identity_providers.sql"),
+    },
 ];
 
 /// The newest schema version this program knows.

@@ -369,8 +369,7 @@ fn attempt_write(inner: &Inner, slot: &mut Option<PgConn>, spec: Spec, body: &mu
         Isolation::Serializable if planted(Bug::SerializableDowngraded) => "BEGIN ISOLATION LEVEL READ COMMITTED",
         Isolation::Serializable => "BEGIN ISOLATION LEVEL SERIALIZABLE",
     };
-    let begin = format!("{begin}; SET LOCAL statement_timeout = {}", limits::POSTGRES_WRITE_STATEMENT_MAX.as_millis());
-    conn.client.batch_execute(&begin).map_err(|e| error(&e, "begin"))?;
+    conn.client.batch_execute(begin).map_err(|e| error(&e, "begin"))?;
     let mut tx = SqlTx::new(conn, Some(Deadline::after(limits::TX_TIME_MAX)), Projected::Absent);
     let result = catch_unwind(AssertUnwindSafe(|| body(&mut tx))).unwrap_or(Err(StoreError::Panicked.into()));
     let poison = tx.finish().poison;
@@ -512,13 +511,9 @@ impl PgConn {
         }
         config.application_name("zhengna");
         let mut client = config.connect(NoTls).map_err(|e| error(&e, "connect"))?;
-        let session = format!(
-            "SET statement_timeout = {}; SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {}; SET client_min_messages = 'warning'",
-            limits::POSTGRES_READ_STATEMENT_MAX.as_millis(),
-            limits::POSTGRES_LOCK_WAIT_MAX.as_millis(),
-            limits::POSTGRES_IDLE_MAX.as_millis()
-        );
-        client.batch_execute(&session).map_err(|e| error(&e, "connect"))?;
+        client
+            .batch_execute("SET statement_timeout = '5s'; SET lock_timeout = '2s'; SET idle_in_transaction_session_timeout = '5s'; SET client_min_messages = 'warning'")
+            .map_err(|e| error(&e, "connect"))?;
         Ok(Self { client, statements: HashMap::new() })
     }
 
@@ -599,7 +594,7 @@ fn error(e: &postgres::Error, table: &'static str) -> StoreError {
         &SqlState::UNIQUE_VIOLATION => StoreError::Duplicate { table },
         &SqlState::DISK_FULL => StoreError::Full(db.message().into()),
         &SqlState::TOO_MANY_CONNECTIONS => StoreError::Busy,
-        &SqlState::QUERY_CANCELED => StoreError::TooLong { limit_ms: limits::POSTGRES_WRITE_STATEMENT_MAX.as_millis() as u64 },
+        &SqlState::QUERY_CANCELED => StoreError::TooLong { limit_ms: 5000 },
         &SqlState::DATA_CORRUPTED | &SqlState::INDEX_CORRUPTED => StoreError::Corrupt(db.message().into()),
         code => StoreError::Backend(format!("{} ({})", db.message(), code.code())),
     }

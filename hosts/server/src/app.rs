@@ -15,11 +15,15 @@ use crate::listener::Lifecycle;
 use crate::live::Hub;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
+use crate::provider::Providers;
 use crate::rate::{Rate, RateLimiter, Slots};
 use crate::{api, stack};
 
 /// Password hashing takes 19 MiB and a core for tens of milliseconds: this many at once.
 const SIGN_INS_AT_ONCE: usize = 2;
+
+/// Sign-ins that wait for an identity provider at once: one that does not answer holds up neither passwords nor reads.
+const OUTSIDE_AT_ONCE: usize = 32;
 
 /// Readers that are taken without a slot: by the keeper, and by the hub, which reads events and looks at sessions.
 const READERS_ELSEWHERE: usize = 3;
@@ -43,6 +47,8 @@ struct Inner {
     lifecycle: Lifecycle,
     reads: Arc<Semaphore>,
     sign_ins: Arc<Semaphore>,
+    outside: Arc<Semaphore>,
+    providers: Providers,
     operations: Mutex<RateLimiter<&'static str, Counted>>,
     people: Mutex<RateLimiter<(), Counted>>,
     sockets: Slots<ActorRef>,
@@ -57,6 +63,8 @@ pub struct Held {
     pub reads: usize,
     /// Sign-ins that run.
     pub sign_ins: usize,
+    /// Identity providers that are asked.
+    pub outside: usize,
     /// People with live sockets or streams.
     pub sockets: usize,
     /// Places in the hub of live events.
@@ -68,16 +76,18 @@ pub struct Held {
 }
 
 /// The router of a whole host, with the hub of live events running. Call inside a tokio runtime.
-pub fn start(core: Core, config: &Config, lifecycle: Lifecycle) -> Router {
-    App::new(core, config, lifecycle).served()
+pub fn start(core: Core, config: &Config, providers: Providers, lifecycle: Lifecycle) -> Router {
+    App::new(core, config, providers, lifecycle).served()
 }
 
 impl App {
     /// What handlers share, with the hub of live events running. Call inside a tokio runtime.
-    pub fn new(core: Core, config: &Config, lifecycle: Lifecycle) -> App {
+    pub fn new(core: Core, config: &Config, providers: Providers, lifecycle: Lifecycle) -> App {
         App(Arc::new(Inner {
             reads: Arc::new(Semaphore::new(limits::READERS_MAX)),
             sign_ins: Arc::new(Semaphore::new(SIGN_INS_AT_ONCE)),
+            outside: Arc::new(Semaphore::new(OUTSIDE_AT_ONCE)),
+            providers,
             operations: Mutex::new(RateLimiter::new(config.limits.rate_keys)),
             people: Mutex::new(RateLimiter::new(config.limits.rate_keys)),
             sockets: Slots::new(config.limits.connections_per_person),
@@ -101,6 +111,7 @@ impl App {
         Held {
             reads: limits::READERS_MAX - self.0.reads.available_permits(),
             sign_ins: SIGN_INS_AT_ONCE - self.0.sign_ins.available_permits(),
+            outside: OUTSIDE_AT_ONCE - self.0.outside.available_permits(),
             sockets: self.0.sockets.keys(),
             feeds: self.0.hub.feeds(),
             live: self.0.metrics.live.load(std::sync::atomic::Ordering::Relaxed),
@@ -158,6 +169,19 @@ impl App {
     /// Sign-ins: slow on purpose, few at once.
     pub async fn sign_in<R: Send + 'static>(&self, run: impl FnOnce(&Core) -> Result<R, Error> + Send + 'static) -> Result<R, Problem> {
         self.blocking(&self.0.sign_ins, run).await
+    }
+
+    /// The identity providers.
+    pub fn providers(&self) -> &Providers {
+        &self.0.providers
+    }
+
+    /// What asks an identity provider: takes as long as that one does. Refused at once where so many wait already.
+    pub async fn outside<R: Send + 'static>(&self, run: impl FnOnce(&Core) -> Result<R, Error> + Send + 'static) -> Result<R, Problem> {
+        if self.0.outside.available_permits() == 0 {
+            return Err(Problem::of_status(StatusCode::SERVICE_UNAVAILABLE).with_retry_after_s(limits::PROVIDER_RETRY_S));
+        }
+        self.blocking(&self.0.outside, run).await
     }
 
     async fn blocking<R: Send + 'static>(
@@ -220,7 +244,7 @@ mod tests {
     #[tokio::test]
     async fn a_read_whose_caller_left_keeps_its_slot_until_it_ends() {
         let config = crate::config::Effective::from_parts(&crate::config::Flags::default(), []).unwrap().config;
-        let app = App::new(World::new(Engine::Memory).core.clone(), &config, Lifecycle::new());
+        let app = App::new(World::new(Engine::Memory).core.clone(), &config, Providers::default(), Lifecycle::new());
         let (go, wait) = mpsc::channel::<()>();
         let mut read = Box::pin(app.read(move |_| Ok(wait.recv().is_err())));
         assert!(std::future::poll_fn(|cx| std::task::Poll::Ready(read.as_mut().poll(cx).is_pending())).await);

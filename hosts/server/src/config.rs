@@ -24,6 +24,8 @@ use crate::rate::Rate;
 pub const FILE_VARIABLE: &str = "ZHENGNA_CONFIG";
 const PREFIX: &str = "ZHENGNA_";
 const HEADING: &str = "Configuration";
+/// Characters of a name, an id, a public key.
+const WORD_CHARS_MAX: usize = 200;
 /// Keys that `-h` shows; `--help` shows all.
 const SHORT_HELP: [&str; 4] = ["database", "listen", "key_file", "checkpoint_file"];
 
@@ -37,6 +39,8 @@ enum Kind {
     LogFilter,
     Url,
     Networks,
+    /// A name, an id, a public key.
+    Word,
     /// A whole number within bounds, both included.
     Number(u64, u64),
 }
@@ -65,6 +69,10 @@ impl Key {
 
 const fn key(name: &'static str, kind: Kind, default: &'static str, help: &'static str) -> Key {
     Key { name, kind, default: Some(default), help }
+}
+
+const fn optional(name: &'static str, kind: Kind, help: &'static str) -> Key {
+    Key { name, kind, default: None, help }
 }
 
 const KEYS: &[Key] = &[
@@ -101,6 +109,17 @@ const KEYS: &[Key] = &[
     key("limits.rate_keys", Kind::Number(1, 10_000_000), "100000", "people the rate limit remembers"),
     Key { name: "webhook.url", kind: Kind::Url, default: None, help: "where events are sent, http:// or https://" },
     Key { name: "webhook.secret_file", kind: Kind::File, default: None, help: "file with the secret that signs them" },
+    key("wechat.url", Kind::Url, "https://api.weixin.qq.com", "WeChat's server API"),
+    optional("mini_program.app_id", Kind::Word, "the WeChat mini-program's AppID; with its secret, people sign in with it"),
+    optional("mini_program.secret_file", Kind::File, "file with the mini-program's AppSecret"),
+    optional("official_account.app_id", Kind::Word, "the WeChat official account's AppID, for H5 pages in it"),
+    optional("official_account.secret_file", Kind::File, "file with the official account's AppSecret"),
+    optional("portal.issuer", Kind::Word, "the provincial portal as its tickets name it (iss)"),
+    optional("portal.audience", Kind::Word, "this service as the portal's tickets name it (aud)"),
+    optional("portal.public_key", Kind::Word, "the SM2 key that checks the portal's tickets: 04 x y, 130 hexadecimal digits"),
+    optional("tax_bureau.url", Kind::Url, "the identity service of the electronic tax bureau"),
+    optional("tax_bureau.client_id", Kind::Word, "this service as that one knows it"),
+    optional("tax_bureau.secret_file", Kind::File, "file with the client secret of that one"),
 ];
 
 /// Limits as configured.
@@ -147,6 +166,52 @@ impl fmt::Debug for Webhook {
     }
 }
 
+/// An app of ours at WeChat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WeChatApp {
+    /// AppID.
+    pub app_id: String,
+    /// File with the AppSecret.
+    pub secret_file: PathBuf,
+}
+
+/// The provincial portal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Portal {
+    /// The portal as its tickets name it.
+    pub issuer: String,
+    /// This service as its tickets name it.
+    pub audience: String,
+    /// The SM2 key that checks them, hexadecimal.
+    pub public_key: String,
+}
+
+/// The identity service of the electronic tax bureau.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaxBureau {
+    /// Where it is.
+    pub url: String,
+    /// This service as it knows it.
+    pub client_id: String,
+    /// File with the client secret.
+    pub secret_file: PathBuf,
+}
+
+/// Outside systems that say who somebody is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Providers {
+    /// WeChat's server API.
+    pub wechat_url: String,
+    /// The mini-program.
+    pub mini_program: Option<WeChatApp>,
+    /// The official account.
+    pub official_account: Option<WeChatApp>,
+    /// The provincial portal.
+    pub portal: Option<Portal>,
+    /// The electronic tax bureau.
+    pub tax_bureau: Option<TaxBureau>,
+}
+
 /// The checked configuration. `Debug` masks secrets.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Config {
@@ -172,6 +237,8 @@ pub struct Config {
     pub limits: Limits,
     /// Where events are sent, if anywhere.
     pub webhook: Option<Webhook>,
+    /// Outside systems that say who somebody is.
+    pub providers: Providers,
 }
 
 impl fmt::Debug for Config {
@@ -188,6 +255,7 @@ impl fmt::Debug for Config {
             .field("drain_seconds", &self.drain_seconds)
             .field("limits", &self.limits)
             .field("webhook", &self.webhook)
+            .field("providers", &self.providers)
             .finish()
     }
 }
@@ -568,7 +636,10 @@ fn check(kind: Kind, raw: Raw) -> Result<Value, String> {
         }
         Kind::Url => url(&text)?,
         Kind::Networks => drop(Networks::parse(&text)?),
-        Kind::File | Kind::Number(..) => {}
+        Kind::Word if text.len() > WORD_CHARS_MAX || !text.bytes().all(|b| b.is_ascii_graphic()) => {
+            return Err(format!("must be at most {WORD_CHARS_MAX} visible ASCII characters"));
+        }
+        Kind::File | Kind::Word | Kind::Number(..) => {}
     }
     Ok(Value::Text(text))
 }
@@ -605,7 +676,7 @@ fn url(text: &str) -> Result<(), String> {
     };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     if authority.contains('@') {
-        return Err("must not hold credentials; requests are signed with webhook.secret_file".into());
+        return Err("must not hold credentials; they belong into a secret_file".into());
     }
     if authority.is_empty() || authority.starts_with(':') || text.contains(char::is_whitespace) {
         return Err("must name a host".into());
@@ -733,21 +804,23 @@ impl Config {
             Some((Value::Text(s), source)) => Some((s, source)),
             _ => None,
         };
-        let (url, secret_file) = (text("webhook.url"), text("webhook.secret_file"));
-        let webhook = match (url, secret_file) {
-            (Some((url, _)), Some((file, _))) => Some(Webhook { url, secret_file: file.into() }),
-            (None, None) => None,
-            (Some((_, source_)), None) => {
-                return Err(ConfigError::Missing { missing: "webhook.secret_file", because: "webhook.url", source_ });
-            }
-            (None, Some((_, source_))) => {
-                return Err(ConfigError::Missing { missing: "webhook.url", because: "webhook.secret_file", source_ });
-            }
-        };
+        let webhook = all_or_none(["webhook.url", "webhook.secret_file"], &mut text)?;
+        let mini_program = all_or_none(["mini_program.app_id", "mini_program.secret_file"], &mut text)?;
+        let official_account = all_or_none(["official_account.app_id", "official_account.secret_file"], &mut text)?;
+        let portal = all_or_none(["portal.issuer", "portal.audience", "portal.public_key"], &mut text)?;
+        let tax_bureau = all_or_none(["tax_bureau.url", "tax_bureau.client_id", "tax_bureau.secret_file"], &mut text)?;
+        let app = |[app_id, file]: [String; 2]| WeChatApp { app_id, secret_file: file.into() };
         // Unset, or checked above: without a network nobody is trusted.
         let mut networks = |key| text(key).and_then(|(s, _)| Networks::parse(&s).ok()).unwrap_or_default();
         let (administration_networks, trusted_proxies) = (networks("administration_networks"), networks("trusted_proxies"));
         let mut plain = |key| text(key).map(|(s, _)| s).unwrap_or_default();
+        let providers = Providers {
+            wechat_url: plain("wechat.url"),
+            mini_program: mini_program.map(app),
+            official_account: official_account.map(app),
+            portal: portal.map(|[issuer, audience, public_key]| Portal { issuer, audience, public_key }),
+            tax_bureau: tax_bureau.map(|[url, client_id, file]| TaxBureau { url, client_id, secret_file: file.into() }),
+        };
         Ok(Config {
             database: plain("database"),
             listen: plain("listen").parse().unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0))),
@@ -759,9 +832,24 @@ impl Config {
             trusted_proxies,
             drain_seconds,
             limits,
-            webhook,
+            webhook: webhook.map(|[url, file]| Webhook { url, secret_file: file.into() }),
+            providers,
         })
     }
+}
+
+/// The values of keys that belong together: all of them, or nothing where none is set.
+fn all_or_none<const N: usize>(
+    keys: [&'static str; N],
+    text: &mut impl FnMut(&'static str) -> Option<(String, Source)>,
+) -> Result<Option<[String; N]>, ConfigError> {
+    let found = keys.map(|key| (key, text(key)));
+    let first = found.iter().find_map(|(key, value)| value.as_ref().map(|(_, source)| (*key, source.clone())));
+    let Some((because, source_)) = first else { return Ok(None) };
+    if let Some((missing, _)) = found.iter().find(|(_, value)| value.is_none()) {
+        return Err(ConfigError::Missing { missing, because, source_ });
+    }
+    Ok(Some(found.map(|(_, value)| value.map(|(text, _)| text).unwrap_or_default()))) // none is missing
 }
 
 #[cfg(test)]
@@ -829,20 +917,19 @@ mod tests {
                 Kind::LogFilter => format!("a{n}=info"),
                 Kind::Url => format!("https://h{n}/"),
                 Kind::Networks => format!("10.{n}.0.0/16"),
+                Kind::Word => format!("w{n}"),
                 Kind::Number(least, _) => (least + n).to_string(),
             };
-            // a webhook needs both of its keys
-            let partner = match key.name {
-                "webhook.url" => "[webhook]\nsecret_file = 's'\n",
-                "webhook.secret_file" => "[webhook]\nurl = 'https://h'\n",
-                _ => "",
-            };
             let (section, last) = key.name.rsplit_once('.').unwrap_or(("", key.name));
-            let section = if section.is_empty() || !partner.is_empty() { String::new() } else { format!("[{section}]\n") };
+            let section = if section.is_empty() { String::new() } else { format!("[{section}]\n") };
+            // What may be absent is absent or set with the rest of its section.
+            let partners = KEYS.iter().filter(|k| k.default.is_none() && key.default.is_none() && k.name != key.name);
+            let partners = partners.filter_map(|k| k.name.rsplit_once('.')).filter(|(of, _)| format!("[{of}]\n") == section);
+            let partners: String = partners.map(|(_, last)| format!("{last} = 'https://h'\n")).collect();
             let value = |n| {
                 if matches!(key.kind, Kind::Number(..)) { sample(n) } else { format!("'{}'", sample(n)) }
             };
-            let text = format!("{partner}{section}{last} = {}\n", value(1));
+            let text = format!("{section}{partners}{last} = {}\n", value(1));
             let (variable, flag) = (key.variable(), format!("--{}", key.flag()));
             let (two, three) = (sample(2), sample(3));
             for (args, env, want, from) in [
@@ -904,7 +991,7 @@ mod tests {
 
     #[test]
     fn every_kind_of_bad_value_names_its_key_and_source() {
-        let long = "9".repeat(40);
+        let (long, word) = ("9".repeat(40), "w".repeat(WORD_CHARS_MAX + 1));
         for key in KEYS {
             let bad: Vec<&str> = match key.kind {
                 Kind::Database => {
@@ -916,6 +1003,7 @@ mod tests {
                 Kind::LogFilter => vec!["", "x=loud"],
                 Kind::Url => vec!["", "ftp://h", "https://", "https://u:p@h/", "https:///x", "https://:80", "https://a b", "javascript:x"],
                 Kind::Networks => vec!["", "10.0.0.0", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/8,", "localhost", "*"],
+                Kind::Word => vec!["", "a b", "中", "a\tb", &word],
                 Kind::Number(..) => vec!["", "x", "-1", "+20", "1.5", "1e3", " 30", "30 ", &long],
             };
             for value in bad {

@@ -17,16 +17,15 @@ use zhengna_core::delivery::{DeliveryState, LeasedDelivery, SettleDelivery};
 use zhengna_core::error::Refusal;
 use zhengna_core::{Core, Error, Timestamp, limits};
 
-use crate::config;
 use crate::secret_file::{self, SecretFileError};
 use crate::stop::Stop;
+use crate::{config, outbound};
 
 const SECRET_PREFIX: &str = "whsec_";
 /// Bytes of a secret, from and to; the bounds of Standard Webhooks.
 const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 /// One attempt, all of it.
 const ATTEMPT_MAX: Duration = Duration::from_secs(10);
-const CONNECT_MAX: Duration = Duration::from_secs(3);
 /// Deliveries leased at once: even if each takes as long as it may, the last is settled within the lease.
 const LEASED_AT_ONCE: u32 = 4;
 const _: () = assert!(ATTEMPT_MAX.as_secs() * (LEASED_AT_ONCE as u64) < limits::OUTBOX_LEASE.as_secs());
@@ -64,17 +63,7 @@ impl Webhook {
     }
 
     fn new(url: String, secret: Zeroizing<Vec<u8>>, attempt_max: Duration) -> Webhook {
-        let agent = ureq::Agent::config_builder()
-            .timeout_global(Some(attempt_max))
-            .timeout_connect(Some(CONNECT_MAX))
-            .max_redirects(0)
-            .http_status_as_error(false)
-            .proxy(None)
-            .max_response_header_size(16 * 1024)
-            .user_agent(concat!("zhengna/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .new_agent();
-        Webhook { url, secret, agent }
+        Webhook { url, secret, agent: outbound::agent(attempt_max) }
     }
 
     /// One attempt.
@@ -101,7 +90,7 @@ impl Webhook {
                 status @ 300..=399 => Err(format!("status {status}: redirects are not followed")),
                 status => Err(format!("status {status}")),
             },
-            Err(e) => Err(class(&e)),
+            Err(e) => Err(outbound::class(&e)),
         }
     }
 
@@ -151,20 +140,6 @@ fn sign(secret: &[u8], id: &str, at: &str, body: &str) -> String {
         mac.update(part.as_bytes());
     }
     format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
-}
-
-fn class(error: &ureq::Error) -> String {
-    match error {
-        ureq::Error::Timeout(_) => "timed out".into(),
-        ureq::Error::HostNotFound => "host not found".into(),
-        ureq::Error::ConnectionFailed => "connection failed".into(),
-        ureq::Error::Io(e) if e.kind() == std::io::ErrorKind::TimedOut => "timed out".into(),
-        ureq::Error::Io(e) => format!("connection: {}", e.kind()),
-        ureq::Error::Tls(_) | ureq::Error::Rustls(_) => "TLS: the certificate or the handshake is not good".into(),
-        ureq::Error::Http(_) | ureq::Error::BadUri(_) => "the URL cannot be called".into(),
-        ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) => "the answer is not HTTP".into(),
-        _ => "failed".into(),
-    }
 }
 
 #[cfg(test)]

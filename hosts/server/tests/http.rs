@@ -88,6 +88,7 @@ fn every_documented_operation_is_served_as_documented() {
         let again = host.post(&format!("{of}/release"), &boss, &end);
         assert_eq!((again.status, &again.body["code"]), (409, &json!("identity.relation_over")), "{again:?}");
         drive_staff(&host, &mut drive, &boss);
+        drive_providers(&mut drive);
         host.world.core.seal_audit().unwrap();
         let trail = drive.ok("audit.read", "POST", "/api/v1/audit-reads", &boss, Some(json!({ "after": 0, "limit": 200 })));
         let reveal = trail["items"]
@@ -208,6 +209,17 @@ fn a_calendar_changes_when_another_officer_approves_exactly_what_was_proposed() 
     }
 }
 
+/// A taxpayer comes through a provider, looks at what is linked, tells a phone, and unlinks.
+fn drive_providers(drive: &mut Drive) {
+    let sessions = "/api/v1/providers/electronic_tax_bureau/sessions";
+    let begun = drive.ok("access.sign_in_with_provider", "POST", sessions, "", Some(json!({ "proof": "user=7" })));
+    let token = begun["token"].as_str().unwrap();
+    let linked = drive.ok("access.linked_identities", "GET", "/api/v1/me/identities", token, None);
+    assert_eq!(linked["items"][0]["provider"], "electronic_tax_bureau");
+    drive.ok("identity.take_phone", "POST", "/api/v1/me/phone", token, Some(json!({ "code": "13900001234" })));
+    drive.ok("access.unlink_identity", "DELETE", "/api/v1/me/identities/electronic_tax_bureau", token, None);
+}
+
 /// An officer changes the given password, takes a second factor on, signs in with it, and loses it twice.
 fn drive_staff(host: &Host, drive: &mut Drive, boss: &str) {
     let officer = host.world.officers[2];
@@ -318,8 +330,9 @@ fn bad_input_is_refused_with_a_code_and_a_field_and_nothing_is_written() {
     host.post(&format!("/api/v1/lines/{line}/claims"), &officer, &json!({}));
     let person = host.world.taxpayers[0].to_string();
     let sample = |name: &str| match name {
-        "login" | "password" | "current" | "challenge" | "code" | "topic" | "text" | "name" | "reason" | "note" | "document" | "title"
-        | "digest" => json!("好"),
+        "login" | "password" | "current" | "challenge" | "code" | "link" | "topic" | "text" | "name" | "reason" | "note" | "document"
+        | "title" | "digest" => json!("好"),
+        "proof" => json!("好=好"), // spent
         "source" => json!("https://www.gov.cn/"),
         "change" => notice(2027)["change"].clone(),
         "channel" => json!("web"),
@@ -340,6 +353,7 @@ fn bad_input_is_refused_with_a_code_and_a_field_and_nothing_is_written() {
             .map(|p| p.keys().cloned().collect())
             .unwrap_or_default();
         let real = path.replace("{line}", &line.to_string()).replace("{conversation}", &conversation).replace("{taxpayer}", &person);
+        let real = real.replace("{provider}", "electronic_tax_bureau");
         let real =
             real.replace("{proposal}", "019a0000-0000-7000-8000-00000000ffff").replace("{officer}", &host.world.officers[1].to_string());
         let callers: Vec<String> = operation["x-callers"].as_array().unwrap().iter().map(|c| c.as_str().unwrap().to_owned()).collect();
@@ -380,7 +394,7 @@ fn bad_input_is_refused_with_a_code_and_a_field_and_nothing_is_written() {
             tried += 1;
         };
         for field in &fields {
-            let optional = field == "note" || field == "limit";
+            let optional = field == "note" || field == "limit" || field == "link";
             for (what, value) in [
                 ("null", Value::Null),
                 ("an object", json!({})),
@@ -473,17 +487,22 @@ fn whoever_may_not_learns_nothing() {
         "reject" => json!({ "digest": "00", "reason": "好" }),
         "password" if path.contains("/officers/") => json!({ "password": support::PASSWORD }),
         "password" => json!({ "current": support::PASSWORD, "password": "Ming-Tian-2026" }),
-        "confirm" | "remove" => json!({ "code": "000000" }),
+        "confirm" | "remove" | "phone" => json!({ "code": "000000" }),
         _ => json!({}),
     };
     let before = host.dump();
     let mut cells = 0;
     for (path, method, operation) in drive.operations() {
         let id = operation["operationId"].as_str().unwrap().to_owned();
-        if id == "access.sign_in" || id == "access.confirm_sign_in" || id == "access.sign_out" || id == "access.issue_ticket" {
+        if id == "access.sign_in"
+            || id == "access.confirm_sign_in"
+            || id == "access.sign_out"
+            || id == "access.issue_ticket"
+            || id == "access.sign_in_with_provider"
+        {
             continue; // about the caller only; tested on their own
         }
-        let path = path.replace("{proposal}", nobody).replace("{year}", "2026");
+        let path = path.replace("{proposal}", nobody).replace("{year}", "2026").replace("{provider}", "portal");
         let with = |ids: [&str; 3]| {
             let officer = if ids[0] == nobody { nobody.to_owned() } else { host.world.officers[1].to_string() };
             let path = path.replace("{line}", ids[0]).replace("{conversation}", ids[1]).replace("{taxpayer}", ids[2]);

@@ -21,6 +21,7 @@ use zhengna_server::app::App;
 use zhengna_server::config::{Effective, Flags};
 use zhengna_server::listener::Lifecycle;
 use zhengna_server::live::{self, Ended, Feed, Frame};
+use zhengna_server::provider::Providers;
 use zhengna_tests::fixture::FILE;
 use zhengna_tests::world::{self, Keep, World};
 
@@ -80,7 +81,7 @@ async fn attack(plan: &Plan) -> Outcome {
     let world = Arc::new(open().map_err(|e| format!("furnishing: {e}"))?);
     let config = Effective::from_parts(&Flags::default(), []).map_err(|e| e.to_string())?.config;
     let lifecycle = Lifecycle::new();
-    let app = App::new(world.core.clone(), &config, lifecycle.clone());
+    let app = App::new(world.core.clone(), &config, Providers::default(), lifecycle.clone());
     let callers = callers(&world).map_err(|e| format!("signing in: {e}"))?;
     let begin = world.core.journal_end().map_err(|e| e.to_string())?;
     // Nobody has a cursor: each begins at the end of the journal, at some moment while people talk.

@@ -10,6 +10,7 @@ mod identity;
 mod interaction;
 mod pages;
 mod probe;
+mod provider;
 mod route;
 
 use axum::Router;
@@ -23,6 +24,7 @@ use crate::app::App;
 pub fn routes() -> Routes {
     let mut routes = Routes::default();
     access::routes(&mut routes);
+    provider::routes(&mut routes);
     identity::routes(&mut routes);
     interaction::routes(&mut routes);
     calendar::routes(&mut routes);

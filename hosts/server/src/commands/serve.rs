@@ -12,6 +12,7 @@ use crate::keeper::{Keeper, Kept};
 use crate::listener::{self, Lifecycle, Signals, Stopped};
 use crate::open::{self, Mode, Opened};
 use crate::output::{note, say};
+use crate::provider::Providers;
 use crate::webhook::Webhook;
 use crate::{app, logs};
 
@@ -69,6 +70,7 @@ pub(super) struct Host {
     pub(super) opened: Opened,
     checkpoints: CheckpointFile,
     webhook: Option<Webhook>,
+    providers: Providers,
 }
 
 impl Host {
@@ -79,9 +81,13 @@ impl Host {
                 "Make one: (umask 077; printf 'whsec_%s\\n' \"$(openssl rand -base64 32)\" > FILE), and give the receiver the same.",
             )
         })?;
+        let providers = Providers::open(&config.providers).map_err(|e| {
+            Failure::new(Exit::Keys, e)
+                .advise("Write the secret that the vendor gave out into the file, readable for this user only (chmod 600).")
+        })?;
         let opened = open::open(config, mode)?;
         let checkpoints = CheckpointFile::open(&config.checkpoint_file).map_err(sink_failed)?;
-        Ok(Host { opened, checkpoints, webhook })
+        Ok(Host { opened, checkpoints, webhook, providers })
     }
 
     /// Serves until a signal; `announce` hears the address once it listens.
@@ -97,7 +103,7 @@ impl Host {
         let keeper = Keeper::start(core.clone(), self.checkpoints, self.webhook).map_err(io)?;
         let lifecycle = Lifecycle::new();
         let stopped = runtime.block_on(async {
-            let router = app::start(core, config, lifecycle.clone());
+            let router = app::start(core, config, self.providers, lifecycle.clone());
             // Heard before the address is told: whoever reads it may stop us at once.
             match Signals::listen() {
                 Ok(signals) => drop(tokio::spawn(stop_on_signal(signals, lifecycle.clone()))),

@@ -1,14 +1,17 @@
 //! A running host with a small world in it, and a client that speaks to it as anybody would.
 #![allow(dead_code, unreachable_pub, clippy::expect_used, clippy::unwrap_used, reason = "each test uses its own part")]
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
-use zhengna_core::access::{ActorKind, ActorRef, Permission};
+use zhengna_core::access::{ActorKind, ActorRef, Permission, Provider};
 use zhengna_core::crypto::{secret_of_uri, totp_code, totp_step};
 use zhengna_server::config::{Config, Effective, Flags};
 use zhengna_server::listener::{Lifecycle, serve};
+use zhengna_server::provider::Providers;
+use zhengna_tests::provider::{Believes, believing};
 use zhengna_tests::world::{Engine, PROVINCE, World};
 
 pub const PASSWORD: &str = "Tax-Payer-2026";
@@ -45,13 +48,23 @@ impl Host {
         )
     }
 
+    /// With the providers that the configuration names; where it names none, with those that believe their client.
     pub fn over(world: World, config: &Config) -> Self {
+        let named = Providers::open(&config.providers).expect("secrets that can be read");
+        Self::with(
+            world,
+            config,
+            if named.is_empty() { Providers::of(believing(), Arc::new(Believes(Provider::MiniProgram))) } else { named },
+        )
+    }
+
+    pub fn with(world: World, config: &Config, providers: Providers) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
         let lifecycle = Lifecycle::new();
         let (core, stop, limits) = (world.core.clone(), lifecycle.clone(), config.listener_limits());
         let config = config.clone();
         let base = runtime.block_on(async move {
-            let router = zhengna_server::app::start(core, &config, stop.clone());
+            let router = zhengna_server::app::start(core, &config, providers, stop.clone());
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
             let address = listener.local_addr().expect("bound");
             tokio::spawn(serve(listener, router, limits, stop));

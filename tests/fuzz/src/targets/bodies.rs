@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zhengna_core::access::{
-    AddOfficer, AddPost, Credentials, FactorCode, GrantPost, NewAuthority, PasswordChange, ResetFactor, SecondStep,
+    AddOfficer, AddPost, Credentials, FactorCode, GrantPost, NewAuthority, PasswordChange, Proof, ResetFactor, SecondStep, UnlinkIdentity,
 };
 use zhengna_core::calendar::Draft;
 use zhengna_core::identity::{
@@ -91,6 +91,8 @@ pub(super) fn body(data: &[u8]) {
             refusals::<Credentials>(body);
             refusals::<PasswordChange>(body);
             refusals::<SecondStep>(body);
+            refusals::<Proof>(body);
+            reads_and_writes::<UnlinkIdentity>(body);
             reads_and_writes::<FactorCode>(body);
             reads_and_writes::<ResetFactor>(body);
         }

@@ -4,6 +4,7 @@ mod bodies;
 mod calendar;
 mod host;
 mod identifiers;
+mod providers;
 mod requests;
 mod secrets;
 mod stored;
@@ -48,6 +49,8 @@ pub const TARGETS: &[Target] = &[
     of("sealed", secrets::sealed, 12, &[]),
     of("wrapped_key", secrets::wrapped_key, 12, &[]),
     of("signature", secrets::signature, 400, &[]),
+    of("portal_ticket", providers::portal_ticket, 400, providers::TICKET_WORDS),
+    of("tax_bureau", providers::tax_bureau, 3, providers::BUREAU_WORDS),
     of("password_hash", secrets::password_hash, 40_000, secrets::PASSWORD_HASH_WORDS),
     of("password_rules", secrets::password_rules, 1, &["aA1-", "zhangsan", "İ", "ß"]),
     of("row", stored::row, 1, &[]),

@@ -22,7 +22,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::{Request, header};
 use tower::ServiceExt as _;
-use zhengna_core::access::{ActorKind, ActorRef};
+use zhengna_core::access::{ActorKind, ActorRef, Provider};
 use zhengna_core::core::PROJECTIONS;
 use zhengna_core::error::CODES;
 use zhengna_core::interaction::{Claim, SendMessage};
@@ -31,6 +31,8 @@ use zhengna_core::store::memory::MemoryStore;
 use zhengna_server::app;
 use zhengna_server::config::{Config, Effective, Flags};
 use zhengna_server::listener::Lifecycle;
+use zhengna_server::provider::Providers;
+use zhengna_tests::provider::{Believes, believing};
 use zhengna_tests::world::{Engine, World, core_over, person, signed_in};
 
 use super::lossy;
@@ -280,7 +282,12 @@ pub(super) fn request(data: &[u8]) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let lifecycle = Lifecycle::new();
-        let router = app::start(core.clone(), &beginning().config, lifecycle.clone());
+        let router = app::start(
+            core.clone(),
+            &beginning().config,
+            Providers::of(believing(), Arc::new(Believes(Provider::MiniProgram))),
+            lifecycle.clone(),
+        );
         for typed in requests {
             clock.advance(Duration::from_millis(100));
             ask(&router, typed).await;

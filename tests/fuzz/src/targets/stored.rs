@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex, OnceLock};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zhengna_core::access::{
-    Bootstrapped, FactorConfirmed, FactorEnrolled, FactorReset, Granted, OfficerAdded, PasswordSet, PostAdded, SignInOutcome, SignedIn,
-    SignedOut, TicketIssued,
+    Bootstrapped, FactorConfirmed, FactorEnrolled, FactorReset, Granted, OfficerAdded, PasswordSet, PostAdded, ProviderOutcome,
+    SignInOutcome, SignedIn, SignedOut, TicketIssued, Unlinked,
 };
 use zhengna_core::audit::{Checkpoint, Checkpointed, Sealed};
 use zhengna_core::calendar::{Decided, Proposed};
 use zhengna_core::core::PROJECTIONS;
 use zhengna_core::delivery::Settled;
-use zhengna_core::identity::{ImportBegun, RelationReleased};
+use zhengna_core::identity::{ImportBegun, PhoneTaken, RelationReleased};
 use zhengna_core::interaction::{Claimed, Closed, Entered, Left, LineOpened, Prioritised, Sent, Typing};
 use zhengna_core::store::memory::MemoryStore;
 use zhengna_core::store::{Kind, Store, StoreError, Value, dump as dumps, reread, tables};
@@ -189,7 +189,7 @@ pub(super) fn remembered(data: &[u8]) {
     }
     answers! {
         Claimed, Closed, Decided, Entered, Left, LineOpened, Prioritised, Sent, Granted, OfficerAdded, PasswordSet, PostAdded, Proposed,
-        SignInOutcome, SignedIn, SignedOut, TicketIssued, Bootstrapped, FactorConfirmed, FactorEnrolled, FactorReset, RelationReleased, ImportBegun, Checkpointed, Sealed, Settled, bool, u64
+        SignInOutcome, SignedIn, SignedOut, TicketIssued, ProviderOutcome, Unlinked, PhoneTaken, Bootstrapped, FactorConfirmed, FactorEnrolled, FactorReset, RelationReleased, ImportBegun, Checkpointed, Sealed, Settled, bool, u64
     }
 }
 

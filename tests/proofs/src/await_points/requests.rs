@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{Method, Request, header};
 use serde_json::{Value, json};
+use zhengna_core::access::Provider;
 use zhengna_core::operation::Class;
 use zhengna_server::api::Documented;
 
@@ -70,6 +71,9 @@ pub(super) fn requests(route: &Documented, scene: &Scene) -> Vec<Case> {
         "access.remove_factor" => ("", "", Some(supervisor), json!({ "code": scene.supervisor_code })),
         "access.give_password" => ("", "", Some(supervisor), json!({ "password": "Gei-Ni-Yong-2026" })),
         "access.reset_factor" => ("", "", Some(supervisor), Value::Null),
+        "access.sign_in_with_provider" => ("", "", None, json!({ "proof": "openid-9=0" })),
+        "access.linked_identities" | "access.unlink_identity" => ("", "", Some(free), Value::Null),
+        "identity.take_phone" => ("", "", Some(taxpayer), json!({ "code": "13900009999" })),
         "access.sign_out" | "access.me" | "access.issue_ticket" | "interaction.lines" => ("", "", Some(taxpayer), Value::Null),
         "identity.view_taxpayer" => ("", "", Some(officer), Value::Null),
         "identity.reveal_taxpayer" => ("", "", Some(supervisor), json!({ "field": "name", "reason": "核对身份" })),
@@ -115,7 +119,7 @@ pub(super) fn requests(route: &Documented, scene: &Scene) -> Vec<Case> {
     let whose = if route.id == "identity.release_relation" { scene.company } else { scene.person };
     let path = path.replace("{taxpayer}", &whose.to_string()).replace("{year}", "2026");
     let path = path.replace("{proposal}", &scene.proposed.proposal.to_string());
-    let path = path.replace("{officer}", &scene.factored.to_string());
+    let path = path.replace("{officer}", &scene.factored.to_string()).replace("{provider}", Provider::ElectronicTaxBureau.as_str());
     let case = |how: &str, query: &str, token: Option<&String>, writes, answer| Case {
         name: format!("{}{how}", route.id),
         method: route.method.clone(),

@@ -1,9 +1,11 @@
 //! The scene every request is driven in: a database prepared once, copied for each attempt.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Handle;
-use zhengna_core::access::{ActorKind, ActorRef, Credentials, Permission};
+use zhengna_core::access::{ActorKind, ActorRef, Credentials, Permission, Proof, Provider};
 use zhengna_core::calendar::{self, Arrangement, Date, Draft, NoticeDay, Proposed};
 use zhengna_core::core::PROJECTIONS;
 use zhengna_core::crypto::{secret_of_uri, totp_code, totp_step};
@@ -16,7 +18,9 @@ use zhengna_core::{Core, Error};
 use zhengna_server::app::{App, Held};
 use zhengna_server::config::{Config, Effective, Flags};
 use zhengna_server::listener::Lifecycle;
+use zhengna_server::provider::Providers;
 use zhengna_tests::fixture::FILE;
+use zhengna_tests::provider::{Believes, believing};
 use zhengna_tests::world::{self, Keep, World};
 
 pub(super) const PASSWORD: &str = "Tax-Payer-2026";
@@ -80,6 +84,8 @@ impl Scene {
             core.as_system().access().set_password(whose, &login, PASSWORD)?;
             core.sign_in(&Credentials { login, password: PASSWORD.into() }, "prepare").map(|s| s.token)
         };
+        let linking = Proof { proof: "user-2=2".into(), link: None };
+        core.sign_in_with(&Believes(Provider::ElectronicTaxBureau), &linking, "prepare")?;
         let taxpayer = |n: usize| sign_in(ActorRef { kind: ActorKind::Taxpayer, id: world.taxpayers[n].uuid() });
         let officer = |id: OfficerId| sign_in(ActorRef { kind: ActorKind::Officer, id: id.uuid() });
         let active = world.taxpayer(0).interaction().enter(world.enter()).wait()?.conversation;
@@ -143,7 +149,8 @@ impl Scene {
         std::fs::write(&path, &self.file).expect("room for a small file");
         let core = world::core_over(SqliteStore::open(&path, world::start(), PROJECTIONS)?, 11).0;
         let lifecycle = Lifecycle::new();
-        let app = App::new(core.clone(), &self.config, lifecycle.clone());
+        let app =
+            App::new(core.clone(), &self.config, Providers::of(believing(), Arc::new(Believes(Provider::MiniProgram))), lifecycle.clone());
         let tasks = Handle::current().metrics().num_alive_tasks();
         let mut stage = Stage { app, core, config: self.config.clone(), lifecycle, tasks, before: Vec::new(), _dir: dir };
         stage.before = stage.rows();

@@ -2,16 +2,19 @@
 
 use std::time::Duration;
 
-use zhengna_core::access::{ActorKind, ActorRef, AddOfficer, Authenticated, Credentials, FactorCode, PasswordChange, SecondStep};
+use zhengna_core::access::{
+    ActorKind, ActorRef, AddOfficer, Authenticated, Credentials, FactorCode, PasswordChange, Proof, Provider, SecondStep,
+};
 use zhengna_core::crypto::{TOTP_STEP, secret_of_uri, totp_code, totp_step};
 use zhengna_core::error::Refusal;
 use zhengna_core::id::{OfficerId, TaxpayerId};
 use zhengna_core::operation::{
     CHANGE_PASSWORD, CONFIRM_FACTOR, CONFIRM_SIGN_IN, ENROL_FACTOR, GIVE_PASSWORD, ISSUE_TICKET, POSITION, REMOVE_FACTOR, RESET_FACTOR,
-    SET_PASSWORD, SIGN_IN, SIGN_OUT, TOUCH_SESSIONS,
+    SET_PASSWORD, SIGN_IN, SIGN_IN_WITH_PROVIDER, SIGN_OUT, TAKE_PHONE, TOUCH_SESSIONS, UNLINK_IDENTITY,
 };
 use zhengna_core::{Error, limits};
-use zhengna_tests::world::{NANGUAN, code};
+use zhengna_tests::provider::Believes;
+use zhengna_tests::world::{self, NANGUAN, code};
 
 use super::History;
 use super::hosts::{Hosts, RIVALS, ensure, insist, taxpayer_on};
@@ -22,6 +25,9 @@ pub(super) const ALL: &[History] = &[
     (&[&SIGN_IN], failures_are_counted_one_by_one),
     (&[&SIGN_IN], so_many_sessions_and_no_more),
     (&[&ISSUE_TICKET], a_ticket_is_good_once),
+    (&[&SIGN_IN_WITH_PROVIDER], a_person_whom_all_verify_is_one),
+    (&[&SIGN_IN_WITH_PROVIDER, &UNLINK_IDENTITY], an_account_has_one_holder),
+    (&[&TAKE_PHONE], the_last_phone_is_whole),
     (&[&CONFIRM_SIGN_IN, &ENROL_FACTOR, &CONFIRM_FACTOR], a_code_lets_one_in),
     (&[&REMOVE_FACTOR, &RESET_FACTOR], a_factor_goes_once),
     (&[&CHANGE_PASSWORD, &GIVE_PASSWORD], one_password_follows_another),
@@ -86,6 +92,69 @@ fn a_ticket_is_good_once(hosts: &mut Hosts) -> Result<(), String> {
         ensure(won == 1 && redeemed.iter().filter_map(|r| r.as_ref().err()).all(used), || format!("redeemed {won} times: {redeemed:?}"))?;
     }
     Ok(())
+}
+
+/// Nobody is known by the number yet: rivals enrol them once. One link ticket links once.
+fn a_person_whom_all_verify_is_one(hosts: &mut Hosts) -> Result<(), String> {
+    let n = 20_000 + hosts.fresh();
+    let refused = insist(|| match hosts.world.core.sign_in_with(&Believes(Provider::MiniProgram), &account(&format!("open{n}")), "-") {
+        Err(Error::Refused(Refusal::NotLinked(ticket))) => Ok(ticket.0),
+        Err(e) => Err(e),
+        Ok(_) => Ok(String::new()),
+    });
+    let link = refused.map_err(|e| format!("no link ticket: {e}"))?;
+    let answers = hosts.race(|rival, host| {
+        let proof = Proof { proof: format!("u{n}-{rival}={n}"), link: (rival < 2).then(|| link.clone()) };
+        host.sign_in_with(&Believes(Provider::ElectronicTaxBureau), &proof, "-").map(drop)
+    });
+    let linked = answers[..2].iter().filter(|a| a.is_ok()).count();
+    let over = |e: &Error| *e == Error::Refused(Refusal::ChallengeOver);
+    ensure(linked == 1 && answers[..2].iter().filter_map(|a| a.as_ref().err()).all(over), || {
+        format!("linked {linked} times: {answers:?}")
+    })?;
+    ensure(answers[2..].iter().all(Result::is_ok), || format!("{answers:?}"))?;
+    let found = hosts.world.core.as_system().identity().find_by_number(&world::person(n).number).map_err(|e| e.to_string())?;
+    let account = hosts.world.core.sign_in_with(&Believes(Provider::MiniProgram), &account(&format!("open{n}")), "-");
+    let token = account.map_err(|e| format!("the account is not linked: {e}"))?.token;
+    let caller = hosts.world.core.authenticate(&token).map_err(|e| e.to_string())?;
+    let holder = TaxpayerId::from_uuid(caller.actor.as_ref().id);
+    ensure(found == Some(holder), || format!("{found:?} has the number, {holder} the account"))
+}
+
+fn account(user: &str) -> Proof {
+    Proof { proof: user.into(), link: None }
+}
+
+/// Verified as several people at once, or let go of meanwhile, an account is one person's or nobody's.
+fn an_account_has_one_holder(hosts: &mut Hosts) -> Result<(), String> {
+    let n = 20_000 + hosts.fresh();
+    let bureau = Believes(Provider::ElectronicTaxBureau);
+    insist(|| hosts.world.core.sign_in_with(&bureau, &account(&format!("u{n}={n}")), "-")).map_err(|e| format!("signing in: {e}"))?;
+    let first = hosts.world.core.as_system().identity().find_by_number(&world::person(n).number).map_err(|e| e.to_string())?;
+    let first = first.ok_or("nobody was enrolled")?;
+    let answers = hosts.race(|rival, host| match rival {
+        0 | 1 => taxpayer_on(host, first).access().unlink_identity(Provider::ElectronicTaxBureau).wait().map(drop),
+        _ => host.sign_in_with(&bureau, &account(&format!("u{n}={}", n + 1 + rival)), "-").map(drop),
+    });
+    ensure(answers[2..].iter().all(Result::is_ok), || format!("{answers:?}"))?;
+    let unknown = |e: &Error| matches!(e, Error::NotFound { .. });
+    ensure(answers[..2].iter().filter_map(|a| a.as_ref().err()).all(unknown), || format!("{answers:?}"))?;
+    // Whoever holds it now is one of the rivals: the link was made or moved by each, one behind the other.
+    let token = hosts.world.core.sign_in_with(&bureau, &account(&format!("u{n}")), "-").map_err(|e| format!("nobody holds it: {e}"))?.token;
+    let holder = hosts.world.core.authenticate(&token).map_err(|e| e.to_string())?.actor.as_ref().id;
+    ensure(holder != first.uuid(), || "the first holder has it back".into())
+}
+
+fn the_last_phone_is_whole(hosts: &mut Hosts) -> Result<(), String> {
+    let taxpayer = hosts.taxpayers(1)?[0];
+    let phone = |rival: usize| format!("1390000{rival:04}");
+    let take = |rival: usize, host: &zhengna_core::Core| {
+        taxpayer_on(host, taxpayer).identity().take_phone(&Believes(Provider::MiniProgram), &phone(rival)).map(drop)
+    };
+    let answers = hosts.race(take);
+    ensure(answers.iter().all(Result::is_ok), || format!("{answers:?}"))?;
+    let shown = taxpayer_on(&hosts.world.core, taxpayer).identity().view(taxpayer).map_err(|e| e.to_string())?.phone.unwrap_or_default();
+    ensure((0..RIVALS).any(|rival| shown == zhengna_core::identity::mask_phone(&phone(rival))), || format!("the phone is {shown}"))
 }
 
 fn the_latest_use_wins_and_an_ended_session_stays_ended(hosts: &mut Hosts) -> Result<(), String> {

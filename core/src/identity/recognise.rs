@@ -1,0 +1,138 @@
+//! Recognising a person whom an outside system verified: somebody already known by that number, or somebody new.
+
+use super::real_name::{Finding, findings, note};
+use super::relation::{NewRelation, Relation, record_relations};
+use super::taxpayer::{Applicant, NewTaxpayer, Taxpayer, TaxpayerKind, enrol_one, enterprise_of, examine, index_of};
+use super::{CaptureChannel, Number, RealNameState, find_by_number};
+use crate::access::{Engine, ProviderError, VerifiedPerson, root_of};
+use crate::ctx::Ctx;
+use crate::error::Error;
+use crate::id::TaxpayerId;
+use crate::limits;
+use crate::series;
+use crate::store::{ReadTx, Reads, Tx, Writes, stretch};
+
+/// The person whom a provider verified; enrolled, where nobody is known by the number. Name and phone become what the provider
+/// says, the finding is kept, relations to enterprises that are known here are written down.
+///
+/// # Errors
+/// `Provider` where what was said cannot be: a number, name or phone that is not well formed, a time that has not come.
+pub(crate) fn recognise(tx: &mut dyn Tx, ctx: &Ctx, channel: CaptureChannel, said: &VerifiedPerson) -> Result<TaxpayerId, Error> {
+    if said.verified_at > ctx.now().plus(limits::CLOCK_SKEW_MAX) || said.relations.len() > limits::RELATIONS_ASSERTED_MAX {
+        return Err(incredible("verified_at or relations"));
+    }
+    let number = Number::parse(said.number_kind, &said.number).map_err(|_| incredible("number"))?;
+    let new = NewTaxpayer { number_kind: Some(said.number_kind), phone: said.phone.clone(), ..authority_of(tx, said)? };
+    let applicant = examine(tx, ctx, 0, &new).map_err(|e| if let Error::Invalid { field, .. } = &e { incredible(field) } else { e })?;
+    let known = find_by_number(tx, &[index_of(ctx.keys(), &number)])?;
+    let id = match known {
+        Some(id) => {
+            update(tx, ctx, channel, id, &applicant)?;
+            id
+        }
+        None => {
+            let ordinal = series::take(tx, "person_no", 1)?;
+            let id = enrol_one(tx, ctx, &applicant, ordinal)?;
+            told(tx, ctx, channel, id)?;
+            id
+        }
+    };
+    let finding = Finding { state: RealNameState::Verified, level: Some(said.level), channel, found_at: said.verified_at };
+    note(tx, ctx, id, &finding)?;
+    let relations = asserted(tx, ctx, channel, id, said)?;
+    record_relations(tx, ctx, &relations)?;
+    Ok(id)
+}
+
+fn incredible(field: &str) -> Error {
+    Error::Provider(ProviderError::Misconfigured(format!("{field} cannot be")))
+}
+
+/// The person as somebody to enrol: at the authority the provider names, else at the root of the tree until somebody knows better.
+fn authority_of(tx: &mut dyn ReadTx, said: &VerifiedPerson) -> Result<NewTaxpayer, Error> {
+    let named = match said.authority {
+        Some(code) => match crate::access::path_of(tx, code) {
+            Ok(path) => path.own(),
+            Err(Error::NotFound { .. }) => None,
+            Err(e) => return Err(e),
+        },
+        None => None,
+    };
+    let authority = match named {
+        Some(code) => code,
+        None => root_of(tx)?,
+    };
+    Ok(NewTaxpayer::person(&said.name, &said.number, authority))
+}
+
+fn open(tx: &mut dyn ReadTx, id: TaxpayerId) -> Result<Taxpayer, Error> {
+    let found = tx.find::<Taxpayer>((id,))?.ok_or(Error::NotFound { what: "taxpayer" })?;
+    Ok(found.trust("an outside system verified that it is them").into_inner())
+}
+
+/// Who told name and phone of somebody just enrolled.
+fn told(tx: &mut dyn Tx, ctx: &Ctx, channel: CaptureChannel, id: TaxpayerId) -> Result<(), Error> {
+    let new = open(tx, id)?;
+    let (name, phone) = (Some(channel), new.phone.is_some().then_some(channel));
+    let at = Some(ctx.now());
+    let fresh = Taxpayer { name_channel: name, name_at: at, phone_channel: phone, phone_at: at.filter(|_| phone.is_some()), ..new.clone() };
+    tx.replace(&new, fresh)?;
+    Ok(())
+}
+
+/// Takes over what the provider says of somebody known. What is the same stays as it is.
+fn update(tx: &mut dyn Tx, ctx: &Ctx, channel: CaptureChannel, id: TaxpayerId, said: &Applicant<'_>) -> Result<(), Error> {
+    let known = open(tx, id)?;
+    if known.kind != TaxpayerKind::Person {
+        return Err(incredible("number: it is an enterprise's here, and"));
+    }
+    let mut now = known.clone();
+    now.take_name(tx, ctx, channel, &said.name)?;
+    if let Some(phone) = &said.phone {
+        now.take_phone(tx, ctx, channel, phone)?;
+    }
+    if now != known {
+        tx.replace(&known, now)?;
+    }
+    Ok(())
+}
+
+/// The relations as rows to write down: those to enterprises that are not known here are left out, and of those known here the one
+/// that overlaps in time is meant, whatever start the provider knows.
+fn asserted(
+    tx: &mut dyn ReadTx,
+    ctx: &Ctx,
+    channel: CaptureChannel,
+    person: TaxpayerId,
+    said: &VerifiedPerson,
+) -> Result<Vec<NewRelation>, Error> {
+    let mut rows = Vec::new();
+    for relation in &said.relations {
+        let Some(enterprise) = enterprise_of(tx, ctx, &relation.enterprise)? else { continue };
+        if relation.ends_at.is_some_and(|end| end <= relation.starts_at) || relation.released && relation.ends_at.is_none() {
+            return Err(incredible("relations"));
+        }
+        let why = Engine::work("relations of a person whom an outside system verified");
+        let known: Vec<Relation> = tx.scan(why, stretch(None, (enterprise, relation.role, person)).newest_first())?;
+        let meant = known
+            .iter()
+            .find(|k| relation.ends_at.is_none_or(|end| k.starts_at < end) && k.ends_at.is_none_or(|end| relation.starts_at < end));
+        let starts_at = meant.map_or(relation.starts_at, |k| k.starts_at);
+        rows.push(NewRelation {
+            enterprise: relation.enterprise.clone(),
+            role: relation.role,
+            person: said.number.clone(),
+            starts_at,
+            ends_at: relation.ends_at,
+            released: relation.released,
+            channel,
+            external_id: None,
+        });
+    }
+    Ok(rows)
+}
+
+/// Whether the newest finding about a person is a verification.
+pub(crate) fn is_verified(tx: &mut dyn ReadTx, person: TaxpayerId) -> Result<bool, Error> {
+    Ok(findings(tx, person, 1)?.first().is_some_and(|newest| newest.state == RealNameState::Verified))
+}

@@ -1,0 +1,205 @@
+//! The identity service of the electronic tax bureau: a one-time code, given when a person has signed in and been verified there, is
+//! exchanged for who they are and for whom they act. `docs/outside-systems.md` has the interface as we assume it.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+use zhengna_core::Timestamp;
+use zhengna_core::access::{Account, AssertedRelation, Assertion, IdentityProvider, Provider, ProviderError, VerifiedPerson};
+use zhengna_core::identity::{AuthorityCode, NumberKind, RealNameLevel, Role};
+
+use super::tokens::{Fetched, Tokens};
+use super::{CALL_MAX, patiently};
+use crate::outbound;
+
+/// "Too many" lasts so long, where the service does not say.
+const BUSY_S: u32 = 60;
+
+/// See the [module](self).
+pub(super) struct TaxBureau {
+    agent: ureq::Agent,
+    url: String,
+    client_id: String,
+    secret: Zeroizing<String>,
+    tokens: Tokens,
+}
+
+/// What the service says of a person. Names are those of the bureau's own interfaces.
+#[derive(Deserialize)]
+struct Said {
+    /// 用户标识.
+    yhid: String,
+    /// 姓名.
+    xm: String,
+    /// 身份证件类型代码.
+    sfzjlx_dm: String,
+    /// 身份证件号码.
+    sfzjhm: String,
+    /// 手机号码.
+    sjhm: Option<String>,
+    /// 认证级别.
+    rzjb: String,
+    /// 认证时间.
+    rzsj: String,
+    /// 主管税务机关代码.
+    zgswj_dm: Option<String>,
+    /// 关联关系.
+    #[serde(default)]
+    glgx: Vec<SaidRelation>,
+}
+
+#[derive(Deserialize)]
+struct SaidRelation {
+    /// 纳税人识别号.
+    nsrsbh: String,
+    /// 关联身份代码.
+    glsf_dm: String,
+    /// 关联起始时间.
+    glqssj: String,
+    /// 关联终止时间.
+    glzzsj: Option<String>,
+    /// 解除标志, Y or N.
+    jcbz: String,
+}
+
+impl TaxBureau {
+    pub(super) fn new(url: &str, client_id: &str, secret: Zeroizing<String>) -> Self {
+        let (url, client_id) = (url.trim_end_matches('/').to_owned(), client_id.to_owned());
+        Self { agent: outbound::agent(CALL_MAX), url, client_id, secret, tokens: Tokens::default() }
+    }
+
+    fn post(&self, path: &str, token: Option<&str>, body: &Value) -> Result<Value, ProviderError> {
+        patiently(|| {
+            let mut request = self.agent.post(format!("{}{path}", self.url)).header("content-type", "application/json");
+            if let Some(token) = token {
+                request = request.header("authorization", format!("Bearer {token}"));
+            }
+            let (status, answer) = outbound::json_of(request.send(body.to_string())).map_err(ProviderError::Unavailable)?;
+            if status >= 500 {
+                return Err(ProviderError::Unavailable(format!("status {status}")));
+            }
+            match answer["code"].as_str() {
+                Some("0000") => Ok(Some(answer)),
+                Some("9998") => Ok(None),
+                Some("1001") => Err(ProviderError::Spent),
+                Some("1002" | "1003") => Err(ProviderError::AccountRefused),
+                Some("3001") => Err(ProviderError::Busy { retry_after_s: BUSY_S }),
+                Some(code) => Err(ProviderError::Misconfigured(format!("code {code}"))),
+                None => Err(ProviderError::Unavailable(format!("status {status}, and no code"))),
+            }
+        })
+    }
+
+    fn token(&self, now: Timestamp, refused: Option<&str>) -> Result<Zeroizing<String>, ProviderError> {
+        self.tokens.get(now, refused, || {
+            let body = json!({ "grant_type": "client_credentials", "client_id": self.client_id, "client_secret": self.secret.as_str() });
+            let answer = self.post("/oauth2/token", None, &body)?;
+            let text = answer["access_token"].as_str().filter(|t| !t.is_empty()).ok_or_else(|| strange("access_token"))?;
+            let good_for = Duration::from_secs(answer["expires_in"].as_u64().unwrap_or(0).min(24 * 3600));
+            Ok(Fetched { text: Zeroizing::new(text.to_owned()), good_for })
+        })
+    }
+}
+
+fn strange(what: &str) -> ProviderError {
+    ProviderError::Misconfigured(format!("{what} cannot be understood"))
+}
+
+/// `2026-11-27 10:00:00` or `2026-11-27`, in Beijing.
+fn instant(text: &str, what: &str) -> Result<Timestamp, ProviderError> {
+    let (day, time) = text.split_once(' ').unwrap_or((text, "00:00:00"));
+    Timestamp::parse(&format!("{day}T{time}+08:00")).ok_or_else(|| strange(what))
+}
+
+fn number_kind(code: &str) -> Result<NumberKind, ProviderError> {
+    Ok(match code {
+        "201" => NumberKind::ResidentId,
+        "208" | "227" => NumberKind::Passport,
+        "210" => NumberKind::HongKongMacaoPermit,
+        "213" => NumberKind::TaiwanPermit,
+        "233" => NumberKind::ForeignResidence,
+        _ => return Err(strange("sfzjlx_dm")),
+    })
+}
+
+fn level(code: &str) -> Result<RealNameLevel, ProviderError> {
+    Ok(match code {
+        "2" => RealNameLevel::NameAndNumber,
+        "3" => RealNameLevel::NameNumberAndPhone,
+        "4" => RealNameLevel::Face,
+        "5" => RealNameLevel::InPerson,
+        _ => return Err(strange("rzjb")),
+    })
+}
+
+/// Kinds of relations that are not ours are left out: the service has more than we ask for.
+fn role(code: &str) -> Option<Role> {
+    Some(match code {
+        "01" => Role::LegalRepresentative,
+        "02" => Role::FinanceOfficer,
+        "03" => Role::TaxHandler,
+        "04" => Role::InvoiceIssuer,
+        "05" => Role::InvoiceCollector,
+        "06" => Role::TaxAgent,
+        _ => return None,
+    })
+}
+
+impl Said {
+    fn relations(&self) -> Result<Vec<AssertedRelation>, ProviderError> {
+        let mut relations = Vec::with_capacity(self.glgx.len());
+        for said in &self.glgx {
+            let Some(role) = role(&said.glsf_dm) else { continue };
+            let ends_at = said.glzzsj.as_deref().map(|text| instant(text, "glzzsj")).transpose()?;
+            let released = match said.jcbz.as_str() {
+                "Y" => true,
+                "N" => false,
+                _ => return Err(strange("jcbz")),
+            };
+            let starts_at = instant(&said.glqssj, "glqssj")?;
+            relations.push(AssertedRelation { enterprise: said.nsrsbh.clone(), role, starts_at, ends_at, released });
+        }
+        Ok(relations)
+    }
+}
+
+impl IdentityProvider for TaxBureau {
+    fn provider(&self) -> Provider {
+        Provider::ElectronicTaxBureau
+    }
+
+    fn exchange(&self, proof: &str, now: Timestamp) -> Result<Assertion, ProviderError> {
+        let body = json!({ "code": proof });
+        let token = self.token(now, None)?;
+        let answer = match self.post("/identity/v1/exchange", Some(&token), &body) {
+            Err(ProviderError::Misconfigured(why)) if why == "code 2001" => {
+                let token = self.token(now, Some(&token))?;
+                self.post("/identity/v1/exchange", Some(&token), &body)?
+            }
+            other => other?,
+        };
+        read(&self.client_id, &answer["data"])
+    }
+}
+
+/// What the service says of a person, given to the client `client_id`.
+///
+/// # Errors
+/// `Misconfigured` with the field that cannot be understood: nothing is guessed.
+pub fn read(client_id: &str, data: &Value) -> Result<Assertion, ProviderError> {
+    let said = Said::deserialize(data).map_err(|_| strange("data"))?;
+    let person = VerifiedPerson {
+        number_kind: number_kind(&said.sfzjlx_dm)?,
+        level: level(&said.rzjb)?,
+        verified_at: instant(&said.rzsj, "rzsj")?,
+        authority: said.zgswj_dm.as_deref().and_then(|code| AuthorityCode::parse(code).ok()),
+        relations: said.relations()?,
+        name: said.xm,
+        number: said.sfzjhm,
+        phone: said.sjhm.filter(|phone| !phone.is_empty()),
+    };
+    let account = Account { app_id: client_id.to_owned(), user_id: said.yhid };
+    Ok(Assertion { account, once: None, person: Some(person) })
+}
