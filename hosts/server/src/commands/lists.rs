@@ -118,9 +118,9 @@ impl List {
         self.columns().iter().position(called)
     }
 
-    /// Reads a value for rows that have none: `FIELD=VALUE`.
+    /// Reads a value for rows that have none: `COLUMN=VALUE`.
     pub(super) fn value(self, text: &str) -> Result<Given, String> {
-        let (name, value) = text.split_once('=').ok_or_else(|| format!("--set {text}: expected FIELD=VALUE"))?;
+        let (name, value) = text.split_once('=').ok_or_else(|| format!("--set {text}: expected COLUMN=VALUE"))?;
         let at = self.position(name.trim()).ok_or_else(|| format!("--set {text}: this list has no column {}", name.trim()))?;
         Ok((self.columns()[at].field, value.trim().to_owned()))
     }
