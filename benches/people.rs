@@ -12,21 +12,23 @@ use std::time::{Duration, Instant};
 use zhengna_benches::figures::{Plan, Table, Times, head};
 use zhengna_benches::place;
 use zhengna_core::core::PROJECTIONS;
-use zhengna_core::identity::{BeginImport, ImportRow, Listed, NewTaxpayer, Role};
+use zhengna_core::identity::{BeginImport, ImportRow, Listed, ListedTaxpayer, NewTaxpayer, Role};
 use zhengna_core::interaction::{Claim, SendMessage};
 use zhengna_core::limits;
 use zhengna_core::store::sqlite::SqliteStore;
 use zhengna_tests::world::{Keep, World, company, core_over, listed, person, relation, start};
 
 /// Person `n` of a list: nobody of the world, born on one of many days.
-fn row(n: usize) -> Listed {
+fn row(n: usize) -> ListedTaxpayer {
     let (day, of_day) = (n / 999, 1 + n % 999);
     let (year, month, day) = (1950 + day / 336, 1 + day / 28 % 12, 1 + day % 28);
     let base = format!("220103{year:04}{month:02}{day:02}{of_day:03}");
     let weights = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
     let sum: usize = base.bytes().zip(weights).map(|(c, w)| usize::from(c - b'0') * w).sum();
     let number = format!("{base}{}", char::from(b"10X98765432"[sum % 11]));
-    listed(&NewTaxpayer { name: format!("某人{n}"), number, phone: Some(format!("139{:08}", n % 100_000_000)), ..person(0) })
+    let new = NewTaxpayer { name: format!("某人{n}"), number, phone: Some(format!("139{:08}", n % 100_000_000)), ..person(0) };
+    let Listed::Taxpayer(listed) = listed(&new) else { unreachable!("a taxpayer is listed as one") };
+    listed
 }
 
 fn main() {
@@ -36,7 +38,7 @@ fn main() {
     let mut look = Table::new("One at a time, by one caller", &["find by number us", "card us", "card p99 us"]);
     for size in plan.choose(vec![2_000], vec![10_000, 100_000, 1_000_000]) {
         for round in 0..if size == 1_000_000 { 1 } else { plan.rounds } {
-            let rows: Vec<Listed> = (0..size).map(row).collect();
+            let rows: Vec<ListedTaxpayer> = (0..size).map(row).collect();
             let dir = place::directory();
             let store = SqliteStore::open(&dir.path().join("zhengna.db"), start(), PROJECTIONS).expect("opens");
             let (core, clock) = core_over(store, 7 + round as u64);
@@ -106,11 +108,11 @@ impl<'a> Chat<'a> {
     }
 }
 
-fn imported(world: &World, chat: &Chat<'_>, rows: &[Listed]) -> (f64, Times) {
+fn imported(world: &World, chat: &Chat<'_>, rows: &[ListedTaxpayer]) -> (f64, Times) {
     let system = world.core.as_system();
     let begin = BeginImport { batch: [1; 32], name: "名单".into(), rows: rows.len() as i64 };
     let of = system.identity().begin_import(begin).wait().expect("begins");
-    let rows: Vec<ImportRow> = (2..).zip(rows).map(|(line, taxpayer)| ImportRow { of, line, taxpayer: taxpayer.clone() }).collect();
+    let rows: Vec<ImportRow> = (2..).zip(rows).map(|(line, row)| ImportRow { of, line, said: Listed::Taxpayer(row.clone()) }).collect();
     let mut rate = 0.0;
     let times = chat.while_(|| {
         let began = Instant::now();
@@ -121,7 +123,7 @@ fn imported(world: &World, chat: &Chat<'_>, rows: &[Listed]) -> (f64, Times) {
     (rate, times)
 }
 
-fn by_hand(path: &std::path::Path, rows: &[Listed]) -> f64 {
+fn by_hand(path: &std::path::Path, rows: &[ListedTaxpayer]) -> f64 {
     let mut conn = rusqlite::Connection::open(path).expect("opens");
     conn.execute_batch("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE person (id INTEGER PRIMARY KEY, number TEXT NOT NULL UNIQUE, name TEXT, phone TEXT, authority TEXT)").expect("makes");
     let began = Instant::now();
@@ -137,7 +139,7 @@ fn by_hand(path: &std::path::Path, rows: &[Listed]) -> f64 {
     rows.len() as f64 / began.elapsed().as_secs_f64()
 }
 
-fn found(world: &World, rows: &[Listed]) -> Times {
+fn found(world: &World, rows: &[ListedTaxpayer]) -> Times {
     let system = world.core.as_system();
     Times::of((0..5_000).map(|n| {
         let number = &rows[n * 7919 % rows.len()].number;

@@ -14,8 +14,8 @@ use zhengna_core::delivery::SettleDelivery;
 use zhengna_core::error::Refusal;
 use zhengna_core::id::{ConversationId, OfficerId, ProposalId, TaxpayerId};
 use zhengna_core::identity::{
-    BeginImport, CaptureChannel, ImportRow, NewFormerNumber, NewRealName, NewRosterEntry, NewTaxpayer, NumberKind, PersonalField,
-    RealNameLevel, RealNameState, ReleaseRelation, RevealOnCard, RevealTaxpayer, Role, Roster,
+    BeginImport, CaptureChannel, ImportRow, Listed, ListedRelation, NewFormerNumber, NewRealName, NewRosterEntry, NewTaxpayer, NumberKind,
+    PersonalField, RealNameLevel, RealNameState, ReleaseRelation, RevealOnCard, RevealTaxpayer, Role, Roster,
 };
 use zhengna_core::interaction::{Claim, Close, Leave, MarkRead, OpenLine, Outcome, Prioritise, Review, SendMessage};
 use zhengna_core::operation::{self, Class, OPERATIONS, Operation};
@@ -161,8 +161,28 @@ impl Cast {
         let list = BeginImport { batch: sm3(&[&n.to_be_bytes()]), name: "名单".into(), rows: 2 };
         let of = self.system().identity().begin_import(list).wait().unwrap();
         let other = NewTaxpayer { name: "改名".into(), ..person(1000 + n as usize) };
-        let row = |(line, new)| ImportRow { of, line, taxpayer: listed(&new) };
+        let row = |(line, new)| ImportRow { of, line, said: listed(&new) };
         (2..).zip([person(5000 + n as usize), other]).map(row).collect()
+    }
+
+    /// A list of a relation that is new and one that has ended.
+    fn said(&self, n: u64) -> Vec<ImportRow> {
+        self.employer(n);
+        let list = BeginImport { batch: sm3(&[&n.to_be_bytes()]), name: "名单".into(), rows: 2 };
+        let of = self.system().identity().begin_import(list).wait().unwrap();
+        let row = |(line, role, ends_at): (i64, Role, &str)| {
+            let said = ListedRelation {
+                enterprise: company(n as usize).number,
+                role: role.as_str().into(),
+                person: person(1000 + n as usize).number,
+                starts_at: start().rfc3339(),
+                ends_at: ends_at.into(),
+                channel: "税务登记".into(),
+                ..ListedRelation::default()
+            };
+            ImportRow { of, line, said: Listed::Relation(said) }
+        };
+        [(2, Role::TaxAgent, ""), (3, Role::TaxHandler, "2026-12-31")].map(row).into()
     }
 
     fn waiting(&self, n: u64) -> (Session, ConversationId) {
@@ -334,12 +354,21 @@ const DRIVEN: &[Driven] = &[
         let list = BeginImport { batch: sm3(&[&n.to_be_bytes()]), name: "名单".into(), rows: 1 };
         Box::new(move || done(cast.system().identity().begin_import(list.clone()).wait()))
     } },
-    Driven { operation: &operation::IMPORT_TAXPAYERS, again: Again::Harmless, prepare: |cast, n| {
+    Driven { operation: &operation::IMPORT_ROWS, again: Again::Harmless, prepare: |cast, n| {
         let rows = cast.list(n);
         Box::new(move || done(cast.system().identity().import(&rows, &mut |_| {})))
     } },
     Driven { operation: &operation::TAKE_BACK_IMPORT, again: Again::Harmless, prepare: |cast, n| {
         let rows = cast.list(n);
+        cast.system().identity().import(&rows, &mut |_| {}).unwrap();
+        Box::new(move || done(cast.system().identity().take_back_import(rows[0].of, &mut |_| {})))
+    } },
+    Driven { operation: &operation::IMPORT_ROWS, again: Again::Harmless, prepare: |cast, n| {
+        let rows = cast.said(n);
+        Box::new(move || done(cast.system().identity().import(&rows, &mut |_| {})))
+    } },
+    Driven { operation: &operation::TAKE_BACK_IMPORT, again: Again::Harmless, prepare: |cast, n| {
+        let rows = cast.said(n);
         cast.system().identity().import(&rows, &mut |_| {}).unwrap();
         Box::new(move || done(cast.system().identity().take_back_import(rows[0].of, &mut |_| {})))
     } },

@@ -6,9 +6,9 @@ use zhengna_core::access::{Actor, ActorKind, ActorRef, Credentials};
 use zhengna_core::error::{Problem, Refusal};
 use zhengna_core::id::TaxpayerId;
 use zhengna_core::identity::{
-    BeginImport, CaptureChannel, CardHolder, Fact, ImportBegun, ImportRow, NewFormerNumber, NewRealName, NewRelation, NewRosterEntry,
-    NewTaxpayer, NumberKind, OfficerCard, PersonalField, RealNameLevel, RealNameState, ReleaseRelation, RevealOnCard, Role, Roster,
-    RowVerdict, Unknown, Verdict,
+    BeginImport, CaptureChannel, CardHolder, Fact, ImportBegun, ImportRow, Listed, ListedFormerNumber, ListedRealName, ListedRelation,
+    ListedRosterEntry, NewFormerNumber, NewRealName, NewRelation, NewRosterEntry, NewTaxpayer, NumberKind, OfficerCard, PersonalField,
+    RealNameLevel, RealNameState, ReleaseRelation, RevealOnCard, Role, Roster, RowVerdict, Unknown, Verdict,
 };
 use zhengna_core::interaction::{Claim, Enter, SourceChannel};
 use zhengna_core::{Error, Timestamp, limits};
@@ -416,7 +416,7 @@ fn begun(world: &World, rows: i64) -> ImportBegun {
 }
 
 fn rows_of(of: ImportBegun, people: &[NewTaxpayer]) -> Vec<ImportRow> {
-    (2..).zip(people).map(|(line, new)| ImportRow { of, line, taxpayer: listed(new) }).collect()
+    (2..).zip(people).map(|(line, new)| ImportRow { of, line, said: listed(new) }).collect()
 }
 
 /// Somebody new, somebody with another phone, somebody known just so, five who are broken, and an enterprise.
@@ -532,6 +532,201 @@ fn a_list_that_says_two_things_of_one_taxpayer_is_told_so_and_one_that_is_over_t
         let unknown = ImportBegun { batch: [9; 32], attempt: 1 };
         let never = identity.import(&rows_of(unknown, &[person(2)]), &mut |_| {}).unwrap_err();
         assert_eq!(never, Error::NotFound { what: "import_batch" }, "{engine:?}");
+    }
+}
+
+/// A list, and what becomes of each row when it is looked at, and when it is imported: the verdict, and the field of a broken one.
+type Told = (Verdict, Option<&'static str>);
+type SaidOfPeople = (Vec<Listed>, Vec<Told>, Vec<Told>);
+
+fn relation_row(role: &str, person_no: usize, starts_at: &str, ends_at: &str) -> ListedRelation {
+    ListedRelation {
+        enterprise: company(1).number,
+        role: role.into(),
+        person: person(person_no).number,
+        starts_at: starts_at.into(),
+        ends_at: ends_at.into(),
+        channel: "税务登记".into(),
+        ..ListedRelation::default()
+    }
+}
+
+/// What is known before: company 1 with a finance officer since 2025, and a legal representative who was released.
+fn known_before(world: &World) {
+    let midnight = |day: &str| Timestamp::parse(&format!("{day}T00:00:00+08:00")).unwrap();
+    let system = world.core.as_system();
+    let identity = system.identity();
+    let one = company(1);
+    identity.enrol(std::slice::from_ref(&one), &mut |_| {}).unwrap();
+    let since = |role, n: usize| NewRelation { starts_at: midnight("2025-01-01"), ..relation(&one.number, role, &person(n).number) };
+    let gone = NewRelation { ends_at: Some(midnight("2026-01-01")), released: true, ..since(Role::LegalRepresentative, 2) };
+    identity.record_relations(&[since(Role::FinanceOfficer, 1), gone], &mut |_| {}).unwrap();
+    identity.record_real_names(&[verified(2, day(-10))], &mut |_| {}).unwrap();
+    let document = "吉税发〔2025〕1号".to_owned();
+    let (roster, starts_at) = (Roster::DesignatedSmallMicro, midnight("2026-01-01"));
+    let entry = NewRosterEntry { enterprise: one.number, roster, starts_at, ends_at: None, document };
+    identity.record_roster(&[entry], &mut |_| {}).unwrap();
+}
+
+fn said_of_people() -> [SaidOfPeople; 4] {
+    use Verdict::{Broken, Changed, Duplicate, New};
+    let ok = |verdict| (verdict, None);
+    let broken = |field| (Broken, Some(field));
+    let handler = relation_row("办税员", 0, "2026-01-01", "长期");
+    let released = ListedRelation { released: "是".into(), ..relation_row("财务负责人", 1, "2025/1/1", "2025-12-31") };
+    let relations = vec![
+        handler.clone(),
+        released,
+        relation_row("legal_representative", 2, "20250101", ""),
+        handler.clone(),
+        relation_row("经理", 0, "2026-01-01", ""),
+        relation_row("办税员", 999, "2026-01-01", ""),
+        ListedRelation { ends_at: "2026-06-30".into(), ..handler },
+        relation_row("开票员", 0, "2026-01-01", "2025-01-01"),
+        ListedRelation { enterprise: person(0).number, ..relation_row("开票员", 0, "2026-01-01", "") },
+        ListedRelation { external_id: "长".repeat(limits::EXTERNAL_ID_CHARS_MAX + 1), ..relation_row("开票员", 0, "2026-01-01", "") },
+    ];
+    let ends = [broken("ends_at"), broken("enterprise"), broken("external_id")];
+    let looked = [ok(New), ok(Changed), broken("ends_at"), ok(New), broken("role"), broken("person"), ok(New)];
+    let became = [ok(New), ok(Changed), broken("ends_at"), ok(Duplicate), broken("role"), broken("person"), broken("starts_at")];
+
+    let finding = |n: usize, state: &str, level: &str, found_at: &str| {
+        let [state, level, channel, found_at] = [state, level, "办税服务厅", found_at].map(String::from);
+        Listed::RealName(ListedRealName { person: person(n).number, state, level, channel, found_at })
+    };
+    // The newest first, as systems list them.
+    let findings = vec![
+        finding(0, "已认证", "人脸核验", "2026-03-02 10:00:00"),
+        finding(0, "已采集", "", "2026年3月1日"),
+        finding(1, "已认证", "", "2026-03-01"),
+        finding(2, "已采集", "", "2026-03-01"),
+        finding(3, "verified", "in_person", "2027-01-01"),
+        finding(3, "verified", "in_person", "昨天"),
+    ];
+    let found = vec![ok(New), ok(New), broken("level"), broken("found_at"), broken("found_at"), broken("found_at")];
+
+    let on = |roster: &str, document: &str| {
+        let [roster, document, starts_at, ends_at] = [roster, document, "2026-01-01", "9999-12-31"].map(String::from);
+        Listed::RosterEntry(ListedRosterEntry { enterprise: company(1).number, roster, starts_at, ends_at, document })
+    };
+    let long = "长".repeat(limits::DOCUMENT_CHARS_MAX + 1);
+    let roster = vec![on("大企业", "吉税发〔2026〕2号"), on("小微企业", "吉税发〔2026〕2号"), on("小微企业", &long), on("中企业", "文")];
+    let named = vec![ok(New), ok(Changed), broken("document"), broken("roster")];
+
+    let former = |n: usize, kind: &str, number: &str| {
+        let (taxpayer, number_kind, number) = (person(n).number, kind.into(), number.into());
+        Listed::FormerNumber(ListedFormerNumber { taxpayer, number_kind, number })
+    };
+    let own = person(2).number;
+    let numbers = vec![
+        former(0, "护照", "E12345678"),
+        former(1, "护照", "E12345678"),
+        former(2, "居民身份证", &own),
+        former(2, "护照", "?"),
+        former(999, "护照", "E7654321"),
+    ];
+    let tail = [ok(Duplicate), broken("number"), broken("taxpayer")];
+    [
+        (relations.into_iter().map(Listed::Relation).collect(), [&looked[..], &ends].concat(), [&became[..], &ends].concat()),
+        (findings, found.clone(), found),
+        (roster, named.clone(), named),
+        (numbers, [&[ok(New), ok(New)][..], &tail].concat(), [&[ok(New), broken("number")][..], &tail].concat()),
+    ]
+}
+
+#[test]
+fn what_lists_say_of_people_is_looked_at_applied_row_by_row_and_taken_back_whole() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        known_before(&world);
+        let system = world.core.as_system();
+        let identity = system.identity();
+        let told = |verdicts: &[RowVerdict]| {
+            assert!(verdicts.iter().all(|v| v.field.is_some() == (v.why.is_some() && v.mend.is_some())), "{verdicts:?}");
+            verdicts.iter().map(|v| (v.verdict, v.field.clone())).collect::<Vec<_>>()
+        };
+        let expected = |told: &[Told]| told.iter().map(|(v, f)| (*v, f.map(String::from))).collect::<Vec<_>>();
+        let known = |world: &World| {
+            let card = |n: usize| world.taxpayer(n).identity().relations(world.taxpayers[n]).unwrap();
+            let ends = |n: usize| card(n).iter().map(|r| (r.role, r.ends_at, r.released)).collect::<Vec<_>>();
+            (ends(0), ends(1), ends(2), identity.find_by_number("E12345678").unwrap())
+        };
+        let before = known(&world);
+        let tables = |lines: Vec<String>| -> Vec<String> {
+            let said = ["\"relation\"", "\"real_name\"", "\"roster_entry\"", "\"former_number\""];
+            lines.into_iter().filter(|line| said.iter().any(|table| line.contains(table))).collect()
+        };
+        let nothing = dump(&world);
+        let mut begun = Vec::new();
+        for (n, (list, looked, became)) in said_of_people().into_iter().enumerate() {
+            let begin = BeginImport { batch: [n as u8; 32], name: "名单".into(), rows: list.len() as i64 };
+            let rows = |of| (2..).zip(&list).map(|(line, said)| ImportRow { of, line, said: said.clone() }).collect::<Vec<_>>();
+            let (at, dry) = (dump(&world), rows(ImportBegun { batch: begin.batch, attempt: 0 }));
+            assert_eq!(told(&identity.examine_import(&dry, &mut |_| {}).unwrap()), expected(&looked), "{engine:?} {n}");
+            assert_eq!(dump(&world), at, "{engine:?}: a look writes nothing");
+            let of = identity.begin_import(begin.clone()).wait().unwrap();
+            let changed = became.iter().filter(|(v, _)| matches!(v, Verdict::New | Verdict::Changed)).count() as u64;
+            assert_eq!(identity.import(&rows(of), &mut |_| {}).unwrap().changed, changed, "{engine:?} {n}");
+            assert_eq!(told(&identity.imported_rows(of, i64::MIN, 200).unwrap()), expected(&became), "{engine:?} {n}");
+            let said = format!("{:?}", identity.imported_rows(of, i64::MIN, 200).unwrap());
+            assert!(!said.contains(&person(0).number) && !said.contains("E1234"), "verdicts repeat nothing of the rows: {said}");
+            // The same list again, as after a cut.
+            assert_eq!(identity.begin_import(begin).wait().unwrap(), of);
+            assert_eq!(identity.import(&rows(of), &mut |_| {}).unwrap().changed, changed, "{engine:?} {n}: told as before");
+            let again = identity.examine_import(&rows(of), &mut |_| {}).unwrap();
+            let good = again.iter().zip(&became).filter(|(_, (became, _))| *became != Verdict::Broken);
+            let all_there = good.into_iter().all(|(again, _)| again.verdict == Verdict::Duplicate);
+            assert!(all_there, "{engine:?} {n}: all good rows are there as in the list: {again:?}");
+            begun.push(of);
+        }
+        let last_of_2025 = Some(Timestamp::parse("2026-01-01T00:00:00+08:00").unwrap());
+        let (of_0, of_1, of_2, holder) = known(&world);
+        assert_eq!(of_0, [(Role::TaxHandler, None, false)], "{engine:?}");
+        assert_eq!(of_1, [(Role::FinanceOfficer, last_of_2025, true)], "{engine:?}: the last day is part of it");
+        assert_eq!(of_2, [(Role::LegalRepresentative, last_of_2025, true)], "{engine:?}: what has ended stays ended");
+        assert_eq!(holder, Some(world.taxpayers[0]), "{engine:?}");
+        let card = card_through(&world, world.taxpayers[0], SourceChannel::ALL[0]);
+        assert_eq!(value(&card.enterprise.name), company(1).name, "{engine:?}: an officer sees what was imported");
+
+        for of in begun.iter().rev() {
+            identity.take_back_import(*of, &mut |_| {}).unwrap();
+        }
+        assert_eq!(known(&world), before, "{engine:?}");
+        // As before, but for the versions of rows that were changed and changed back.
+        assert_eq!(tables(dump(&world)).len(), tables(nothing).len(), "{engine:?}");
+        assert_eq!(world.recount(), Vec::<String>::new());
+        assert_eq!(world.seal().finding, None, "{engine:?}");
+        let anew = identity.begin_import(BeginImport { batch: [0; 32], name: "名单".into(), rows: 1 }).wait().unwrap();
+        let said = Listed::Relation(relation_row("办税员", 0, "2026-01-01", ""));
+        assert_eq!(identity.import(&[ImportRow { of: anew, line: 2, said }], &mut |_| {}).unwrap().changed, 1, "{engine:?}");
+    }
+}
+
+#[test]
+fn what_was_said_anew_since_is_not_taken_back_nor_people_of_whom_something_is_said() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        known_before(&world);
+        let system = world.core.as_system();
+        let identity = system.identity();
+        let begin = |batch: u8| identity.begin_import(BeginImport { batch: [batch; 32], name: "名单".into(), rows: 1 }).wait().unwrap();
+        let one = |of, said| identity.import(&[ImportRow { of, line: 2, said }], &mut |_| {}).unwrap();
+        let (people, relations, later) = (begin(1), begin(2), begin(3));
+        one(people, listed(&person(700)));
+        let of = |ends_at: &str| Listed::Relation(relation_row("办税员", 700, "2026-01-01", ends_at));
+        one(relations, of(""));
+        let refused = identity.take_back_import(people, &mut |_| {}).unwrap_err();
+        assert_eq!(refused, Error::Refused(Refusal::ImportInUse(2)), "{engine:?}: they act for somebody");
+        // Another list ends it: that one is taken back first.
+        one(later, of("2026-06-30"));
+        let before = dump(&world);
+        let refused = identity.take_back_import(relations, &mut |_| {}).unwrap_err();
+        assert_eq!(refused, Error::Refused(Refusal::ImportInUse(2)), "{engine:?}");
+        assert_eq!(dump(&world), before, "{engine:?}");
+        for of in [later, relations, people] {
+            assert_eq!(identity.take_back_import(of, &mut |_| {}).unwrap().changed, 1, "{engine:?}");
+        }
+        assert_eq!(identity.find_by_number(&person(700).number).unwrap(), None, "{engine:?}");
     }
 }
 

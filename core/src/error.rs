@@ -248,7 +248,7 @@ impl Refusal {
                 let since = since.map_or_else(String::new, |at| format!("（{}）", &at.rfc3339()[..10]));
                 ("identity.relation_over", 409, format!("该关联关系已解除{since}，无需重复操作"))
             }
-            Self::ImportInUse(line) => ("identity.import_in_use", 409, format!("第 {line} 行的纳税人已有业务往来或已被修改，不能撤回")),
+            Self::ImportInUse(line) => ("identity.import_in_use", 409, format!("第 {line} 行登记的内容已被使用或已被修改，不能撤回")),
             Self::ImportTakenBack => ("identity.import_taken_back", 409, "该名单正在撤回，请先完成撤回".into()),
             Self::NoSlot => ("slot.none_left", 409, "已约满，请选择其他时段".into()),
             Self::ProposalPending(_) => ("calendar.proposal_pending", 409, "同一事项已有方案待审批，请先处理该方案".into()),
@@ -295,6 +295,14 @@ impl Error {
     /// The field `field` is wrong.
     pub fn invalid(field: impl Into<String>, problem: Problem) -> Self {
         Self::Invalid { field: field.into(), problem }
+    }
+
+    /// The same of a row of a list, from 0.
+    pub(crate) fn in_row(self, row: usize) -> Self {
+        match self {
+            Self::Invalid { field, problem } => Self::Invalid { field: format!("rows[{row}].{field}"), problem },
+            other => other,
+        }
     }
 
     /// Whether it speaks of what was looked at, rather than of storage as a whole: others can still be looked at.

@@ -184,11 +184,11 @@ operations! {
     RECORD_ROSTER = "identity.record_roster" Bulk [System] reach [] Serializable repeats false per_minute 60
         "登记名册" "Write down which enterprises a document names as large, or as small and micro.";
     BEGIN_IMPORT = "identity.begin_import" Command [System] reach [] Serializable repeats false per_minute 60
-        "开始导入" "Name a list of taxpayers before its rows come.";
+        "开始导入" "Name a list before its rows come.";
     EXAMINE_IMPORT = "identity.examine_import" Query [System] reach [] Serializable repeats false per_minute 6000
         "试导入" "What an import would make of each row; nothing is written.";
-    IMPORT_TAXPAYERS = "identity.import_taxpayers" Bulk [System] reach [] Serializable repeats false per_minute 60
-        "导入纳税人" "Apply the rows of a list, each with its verdict.";
+    IMPORT_ROWS = "identity.import_rows" Bulk [System] reach [] Serializable repeats false per_minute 60
+        "导入名单" "Apply the rows of a list, each with its verdict.";
     IMPORTED_ROWS = "identity.imported_rows" Query [System] reach [] Serializable repeats false per_minute 6000
         "导入结果" "What became of each row of a list.";
     TAKE_BACK_IMPORT = "identity.take_back_import" Bulk [System] reach [] Serializable repeats false per_minute 60

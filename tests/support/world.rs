@@ -10,7 +10,7 @@ use zhengna_core::audit::Verdict;
 use zhengna_core::core::PROJECTIONS;
 use zhengna_core::crypto::{KeyRing, Rng, secret_of_uri, totp_code, totp_step};
 use zhengna_core::id::{LineId, OfficerId, TaxpayerId};
-use zhengna_core::identity::{AuthorityCode, CaptureChannel, Listed, NewRelation, NewTaxpayer, Role, TaxpayerKind};
+use zhengna_core::identity::{AuthorityCode, CaptureChannel, Listed, ListedTaxpayer, NewRelation, NewTaxpayer, Role, TaxpayerKind};
 use zhengna_core::interaction::{Enter, Entered, OpenLine, SourceChannel};
 use zhengna_core::store::Store;
 use zhengna_core::store::memory::MemoryStore;
@@ -320,7 +320,7 @@ pub fn settle<T>(core: &Core, ask: impl Fn(&Core) -> T, good: impl Fn(&T) -> boo
 /// The taxpayer as a list has them.
 pub fn listed(new: &NewTaxpayer) -> Listed {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    Listed {
+    Listed::Taxpayer(ListedTaxpayer {
         kind: new.kind.as_str().into(),
         name: new.name.clone(),
         number: new.number.clone(),
@@ -329,7 +329,7 @@ pub fn listed(new: &NewTaxpayer) -> Listed {
         authority: new.authority.as_str().into(),
         registration_seq: text(&new.registration_seq),
         external_id: text(&new.external_id),
-    }
+    })
 }
 
 /// An enterprise of 南关区 with a valid credit code that nobody was issued.

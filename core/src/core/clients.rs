@@ -426,9 +426,9 @@ impl Identity<'_> {
         Ok(verdicts)
     }
 
-    /// Applies the rows of a list. Blocks.
+    /// Applies the rows of a list, findings about real names in the order of their time. Blocks.
     pub fn import(&self, rows: &[ImportRow], progress: &mut dyn FnMut(u64)) -> Result<BulkDone, Error> {
-        self.0.bulk(&operation::IMPORT_TAXPAYERS, rows, identity::import_taxpayers, progress)
+        self.0.bulk(&operation::IMPORT_ROWS, &identity::in_order(rows), identity::import_rows, progress)
     }
 
     /// The attempt that an import of this list is at; nothing for a list that was never imported.

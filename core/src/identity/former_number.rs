@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::entry::{self, Entry, EntryKind, Weighed};
 use super::taxpayer::{find_by_number, holder_of, index_of};
 use super::{Number, NumberKind, subject};
 use crate::clock::Timestamp;
@@ -10,10 +11,11 @@ use crate::crypto::Place;
 use crate::ctx::Ctx;
 use crate::error::{Error, Problem};
 use crate::id::TaxpayerId;
-use crate::store::{ReadTx, Reads, Record, Tx, Writes};
+use crate::store::{ReadTx, Reads, Record, Tx};
 
 record! {
     /// A number a taxpayer had before.
+    #[derive(Serialize, Deserialize)]
     pub struct FormerNumber in "former_number" {
         /// Blind index of the number.
         number_index: [u8; 16],
@@ -47,24 +49,33 @@ pub struct NewFormerNumber {
 /// # Errors
 /// `Invalid` with the row and field: not well formed, nobody known by the number, or a number of somebody else.
 pub fn record_former_numbers(tx: &mut dyn Tx, ctx: &Ctx, rows: &[NewFormerNumber]) -> Result<u64, Error> {
-    let mut fresh = 0;
-    for (i, row) in rows.iter().enumerate() {
-        let at = |field: &str, problem| Error::invalid(format!("rows[{i}].{field}"), problem);
-        let taxpayer = holder_of(tx, ctx, &row.taxpayer)?.ok_or_else(|| at("taxpayer", Problem::Unknown("taxpayer")))?;
-        let number = Number::parse(row.kind, &row.number).map_err(|e| at("number", Problem::Malformed(e.to_string())))?;
+    entry::record::<FormerNumber>(tx, ctx, rows)
+}
+
+impl Entry for FormerNumber {
+    const KIND: EntryKind = EntryKind::FormerNumber;
+    type Row = NewFormerNumber;
+
+    fn weigh(tx: &mut dyn ReadTx, ctx: &Ctx, row: &NewFormerNumber) -> Result<Weighed<Self>, Error> {
+        let unknown = || Error::invalid("taxpayer", Problem::Unknown("taxpayer"));
+        let taxpayer = holder_of(tx, ctx, &row.taxpayer)?.ok_or_else(unknown)?;
+        let malformed = |e: super::IdentifierError| Error::invalid("number", Problem::Malformed(e.to_string()));
+        let number = Number::parse(row.kind, &row.number).map_err(malformed)?;
         let number_index = index_of(ctx.keys(), &number);
         match find_by_number(tx, &[number_index])? {
-            Some(same) if same == taxpayer => continue,
-            Some(_) => return Err(at("number", Problem::Taken)),
+            Some(same) if same == taxpayer => return Ok(Weighed::Known(taxpayer)),
+            Some(_) => return Err(Error::invalid("number", Problem::Taken)),
             None => {}
         }
         let key = subject::key_of(tx, ctx, taxpayer.uuid())?;
         let place = Place { table: FormerNumber::TABLE.name, column: "number", row: &number_index };
         let sealed = ctx.with_rng(|rng| key.seal(ctx.keys().suite(), rng, place, number.as_str().as_bytes()));
-        tx.add(&FormerNumber { number_index, taxpayer, kind: number.kind(), number: sealed, recorded_at: ctx.now() })?;
-        fresh += 1;
+        Ok(Weighed::New(FormerNumber { number_index, taxpayer, kind: number.kind(), number: sealed, recorded_at: ctx.now() }))
     }
-    Ok(fresh)
+
+    fn about(&self) -> TaxpayerId {
+        self.taxpayer
+    }
 }
 
 /// Who had the number with this blind index.

@@ -1,13 +1,19 @@
-//! Importing people and enterprises (迁移、导入) from a list, such as the platform in service before this one: looked at first, row by
-//! row; applied in chunks that go on where they stopped; every row with its verdict; taken back whole.
+//! Importing lists (迁移、导入): people and enterprises, and what is said of them, such as of the platform in service before this
+//! one: looked at first, row by row; applied in chunks that go on where they stopped; every row with its verdict; taken back
+//! whole. A list is of one kind.
 //!
-//! Whoever has the same number is the same taxpayer: while both platforms run side by side a person stays one. What a row
-//! leaves out is left as it is.
+//! Whoever has the same number, in use or from before, is the same taxpayer: while both platforms run side by side a person
+//! stays one. What a row leaves out of a taxpayer is left as it is.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::entry;
+use super::listed::{Listed, Read};
 use super::taxpayer::{Applicant, NewTaxpayer, PersonalField, Taxpayer, TaxpayerKind, enrol_one, examine, find_by_number};
-use super::{AuthorityCode, CaptureChannel, FormerNumber, NumberKind, RealName, Relation, RosterEntry, SubjectKeyRow, subject};
+use super::{AuthorityCode, CaptureChannel, FormerNumber, RealName, Relation, RosterEntry, SubjectKeyRow, subject};
 use crate::access::{ActorKind, ActorRef, Credential, Engine, path_of};
 use crate::clock::Timestamp;
 use crate::ctx::Ctx;
@@ -21,11 +27,11 @@ use crate::store::{ReadTx, Reads, StoreError, Tx, Writes, stretch};
 words! {
     /// What becomes of a row of an import.
     pub enum Verdict {
-        /// 新增: nobody has the number yet.
+        /// 新增: nobody has the number, or this is not known of them.
         New = "new",
-        /// 变更: the taxpayer is known, and something differs.
+        /// 变更: known, and something differs.
         Changed = "changed",
-        /// 重复: the taxpayer is known just so.
+        /// 重复: known just so.
         Duplicate = "duplicate",
         /// 有误: the row is left out; its field and the reason are told.
         Broken = "broken",
@@ -69,7 +75,8 @@ record! {
         taxpayer: Option<TaxpayerId>,
         /// Version of the taxpayer's row behind the change: another one later means that somebody else changed it since.
         made_version: Option<i64>,
-        /// What was there before a change, as JSON; personal values as they were sealed.
+        /// What was there before a change, as JSON; personal values as they were sealed. Where no taxpayer but something of
+        /// them was written: that, and what was there before.
         before: Option<String>,
         /// The field that is broken.
         field: Option<String>,
@@ -142,56 +149,13 @@ pub fn begin_import(tx: &mut dyn Tx, ctx: &Ctx, cmd: BeginImport) -> Result<Impo
     Ok(ImportBegun { batch: cmd.batch, attempt })
 }
 
-/// A taxpayer as a list has them: text. An empty cell says nothing.
-#[derive(Clone, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Listed {
-    /// `person` or 自然人, `enterprise` or 企业.
-    pub kind: String,
-    /// Name.
-    pub name: String,
-    /// Number.
-    pub number: String,
-    /// Which register the number is from, as a word or its name in Chinese; empty for the usual one.
-    pub number_kind: String,
-    /// Mobile phone.
-    pub phone: String,
-    /// Code of the authority in charge.
-    pub authority: String,
-    /// Golden-tax registration sequence.
-    pub registration_seq: String,
-    /// Id in the platform in service before this one.
-    pub external_id: String,
-}
-
-impl Listed {
-    /// The taxpayer the text means, or the first field that means nothing, and why.
-    fn read(&self) -> Result<NewTaxpayer, (&'static str, Problem)> {
-        let said = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
-        let kind = match self.kind.trim() {
-            "自然人" => TaxpayerKind::Person,
-            "企业" => TaxpayerKind::Enterprise,
-            word => TaxpayerKind::parse(word).ok_or(("kind", Problem::Unknown("kind")))?,
-        };
-        let number_kind = match said(&self.number_kind) {
-            None => None,
-            Some(word) => {
-                let named = NumberKind::ALL.iter().copied().find(|kind| kind.title() == word || kind.as_str() == word);
-                Some(named.ok_or(("number_kind", Problem::Unknown("kind of number")))?)
-            }
-        };
-        Ok(NewTaxpayer {
-            kind,
-            name: self.name.trim().to_owned(),
-            number: self.number.trim().to_owned(),
-            number_kind,
-            phone: said(&self.phone),
-            authority: AuthorityCode::parse(self.authority.trim()).map_err(|e| ("authority", Problem::Malformed(e.to_string())))?,
-            synthetic: false,
-            registration_seq: said(&self.registration_seq),
-            external_id: said(&self.external_id),
-        })
+/// The rows in the order in which they are applied: findings about real names by their time, whichever way the list goes.
+pub fn in_order(rows: &[ImportRow]) -> Cow<'_, [ImportRow]> {
+    let mut rows = Cow::Borrowed(rows);
+    if !rows.is_sorted_by_key(|row| row.said.found_at()) {
+        rows.to_mut().sort_by_key(|row| row.said.found_at());
     }
+    rows
 }
 
 /// One row of an import.
@@ -202,8 +166,8 @@ pub struct ImportRow {
     pub of: ImportBegun,
     /// Line of the list, as its reader counts.
     pub line: i64,
-    /// The taxpayer.
-    pub taxpayer: Listed,
+    /// What it says.
+    pub said: Listed,
 }
 
 /// What becomes, or became, of one row.
@@ -226,7 +190,6 @@ enum Weighed<'a> {
     New(Box<Applicant<'a>>),
     Changed(Box<Taxpayer>, Box<Applicant<'a>>),
     Duplicate(TaxpayerId, Box<Applicant<'a>>),
-    Broken { field: String, problem: Problem },
 }
 
 impl Weighed<'_> {
@@ -235,42 +198,27 @@ impl Weighed<'_> {
             Self::New(_) => Verdict::New,
             Self::Changed(..) => Verdict::Changed,
             Self::Duplicate(..) => Verdict::Duplicate,
-            Self::Broken { .. } => Verdict::Broken,
         }
     }
 }
 
-fn broken<'a>(field: &str, problem: Problem) -> Weighed<'a> {
-    Weighed::Broken { field: field.to_owned(), problem }
-}
-
-type Read = Result<NewTaxpayer, (&'static str, Problem)>;
-
-fn weigh<'a>(tx: &mut dyn ReadTx, ctx: &Ctx, read: &'a Read) -> Result<Weighed<'a>, Error> {
-    let new = match read {
-        Ok(new) => new,
-        Err((field, problem)) => return Ok(broken(field, problem.clone())),
-    };
-    let applicant = match examine(tx, ctx, 0, new) {
-        Ok(applicant) => applicant,
-        Err(Error::Invalid { field, problem }) => return Ok(broken(field.trim_start_matches("rows[0]."), problem)),
-        Err(other) => return Err(other),
-    };
+fn weigh<'a>(tx: &mut dyn ReadTx, ctx: &Ctx, new: &'a NewTaxpayer) -> Result<Weighed<'a>, Error> {
+    let applicant = examine(tx, ctx, new)?;
     let holder = find_by_number(tx, &[applicant.number_index])?;
     if let Some(external_id) = &new.external_id
         && let Some(other) = tx.find_by::<Taxpayer>(Taxpayer::BY_EXTERNAL_ID, (external_id.clone(),))?
         && Some(other.trust("an import compares what it was given").into_inner().id) != holder
     {
-        return Ok(broken("external_id", Problem::Taken));
+        return Err(Error::invalid("external_id", Problem::Taken));
     }
     let Some(id) = holder else { return Ok(Weighed::New(Box::new(applicant))) };
     let known = tx.find::<Taxpayer>((id,))?.ok_or(Error::NotFound { what: "taxpayer" })?;
     let known = known.trust("an import compares what it was given").into_inner();
     if known.kind != new.kind {
-        return Ok(broken("kind", Problem::Taken));
+        return Err(Error::invalid("kind", Problem::Taken));
     }
     if known.external_id.is_some() && new.external_id.is_some() && known.external_id != new.external_id {
-        return Ok(broken("external_id", Problem::Taken));
+        return Err(Error::invalid("external_id", Problem::Taken));
     }
     let key = subject::key_of(tx, ctx, id.uuid())?;
     let same_name = known.open(&key, PersonalField::Name)?.as_deref() == Some(applicant.name.as_str());
@@ -288,30 +236,58 @@ fn weigh<'a>(tx: &mut dyn ReadTx, ctx: &Ctx, read: &'a Read) -> Result<Weighed<'
     Ok(if same { Weighed::Duplicate(id, applicant) } else { Weighed::Changed(Box::new(known), applicant) })
 }
 
-/// What an import of these rows would make of each: nothing is written. A row is weighed against what is known now; a number
-/// that comes twice in the list is told as new at both places, and found broken at the second by the import.
+/// What an import of these rows would make of each: nothing is written. A row is weighed against what is known now; what comes
+/// twice in the list is told as new at both places, and found a duplicate, or broken, at the second by the import.
 pub fn examine_import(tx: &mut dyn ReadTx, ctx: &Ctx, rows: &[ImportRow]) -> Result<Vec<RowVerdict>, Error> {
-    let mut weigh_row = |row: &ImportRow| {
-        let read = row.taxpayer.read();
-        let weighed = weigh(tx, ctx, &read)?;
-        let (field, why) = match &weighed {
-            Weighed::Broken { field, problem } => (Some(field.clone()), Some(problem.to_string())),
-            _ => (None, None),
-        };
-        Ok(shown(row.line, weighed.verdict(), field, why))
+    let mut verdict = |said: &Listed| -> Result<Verdict, Error> {
+        match said.read()? {
+            Read::Taxpayer(new) => Ok(weigh(tx, ctx, &new)?.verdict()),
+            Read::Relation(new) => entry::examine::<Relation>(tx, ctx, &new),
+            Read::RealName(new) => entry::examine::<RealName>(tx, ctx, &new),
+            Read::RosterEntry(new) => entry::examine::<RosterEntry>(tx, ctx, &new),
+            Read::FormerNumber(new) => entry::examine::<FormerNumber>(tx, ctx, &new),
+        }
     };
-    rows.iter().map(&mut weigh_row).collect()
+    let told = |row: &ImportRow| {
+        Ok(match fault(verdict(&row.said))? {
+            Ok(verdict) => shown(row.line, verdict, None, None),
+            Err((field, problem)) => shown(row.line, Verdict::Broken, Some(field), Some(problem.to_string())),
+        })
+    };
+    rows.iter().map(told).collect()
+}
+
+/// What is wrong with a row, apart from what is wrong with anything else.
+fn fault<T>(result: Result<T, Error>) -> Result<Result<T, (String, Problem)>, Error> {
+    match result {
+        Ok(good) => Ok(Ok(good)),
+        Err(Error::Invalid { field, problem }) => Ok(Err((field, problem))),
+        Err(other) => Err(other),
+    }
 }
 
 fn shown(line: i64, verdict: Verdict, field: Option<String>, why: Option<String>) -> RowVerdict {
     let mend = field.as_deref().map(|field| match field {
         "name" => "请核对姓名或名称：不能为空，不能含控制字符",
-        "number" => "请核对证件号码或统一社会信用代码的每一位",
+        "number" => "请核对号码的每一位；已属于另一纳税人的号码不能再登记",
         "number_kind" => "请核对证件类型：自然人与企业的证件不同",
-        "kind" => "同一号码在系统中登记为另一类纳税人，请核对类型",
+        "kind" => "请填写自然人或企业；同一号码已登记为另一类纳税人的，请核对类型",
         "phone" => "请填写 11 位手机号，没有可留空",
         "authority" => "请核对主管税务机关代码，必要时先导入机构",
-        "external_id" => "同一原平台编号或号码已对应另一纳税人，请核对；换过证件的请先登记曾用号码",
+        "external_id" => "同一原平台编号或号码在系统中已对应另一条记录，请核对；换过证件的请先登记曾用号码",
+        "enterprise" => "请核对企业的号码；系统中没有该企业的，请先导入企业",
+        "person" => "请核对人员的证件号码；系统中没有该人员的，请先导入自然人",
+        "taxpayer" => "请核对现用号码；系统中没有该纳税人的，请先导入",
+        "role" => "请填写法定代表人、财务负责人、办税员、开票员、领票人或税务代理人",
+        "starts_at" => "请核对开始日期，写成 2026-01-31；同一对象的同一开始日期只能有一行",
+        "ends_at" => "请核对结束日期，写成 2026-01-31，须晚于开始日期；已解除的须填写，已终止的须以新的开始日期重新登记",
+        "released" => "请填写是或否",
+        "channel" => "请填写采集渠道：办税服务厅、电子税务局、吉事办、微信小程序、自助办税终端、税务登记或原平台迁移",
+        "state" => "请填写已采集、已认证、未通过或已失效",
+        "level" => "已认证的请填写两要素、三要素、人脸核验或现场核验，已采集、未通过的请留空",
+        "found_at" => "请核对日期，写成 2026-01-31，不能晚于今天；系统中已有更新结果的，不必再导",
+        "roster" => "请填写大企业或小微企业",
+        "document" => "请填写列名依据的文件名称或文号，最多 100 字",
         _ => "请核对该列内容",
     });
     RowVerdict { line, verdict, field, why, mend }
@@ -332,12 +308,20 @@ struct Before {
     phone_told: Option<(CaptureChannel, Timestamp)>,
 }
 
+/// What a row of an import did.
+pub(super) struct Wrote {
+    pub(super) verdict: Verdict,
+    pub(super) taxpayer: TaxpayerId,
+    pub(super) made_version: Option<i64>,
+    pub(super) before: Option<String>,
+}
+
 /// Applies rows. A row that was applied already is left as it is, so that an import goes on where it stopped. Returns how many
 /// changed something; a broken row is kept with its reason and changes nothing.
 ///
 /// # Errors
 /// `NotFound` for a list that was not begun; `import_taken_back` where the attempt is over, or is being taken back.
-pub fn import_taxpayers(tx: &mut dyn Tx, ctx: &Ctx, rows: &[ImportRow]) -> Result<u64, Error> {
+pub fn import_rows(tx: &mut dyn Tx, ctx: &Ctx, rows: &[ImportRow]) -> Result<u64, Error> {
     let mut attempts: Vec<ImportBegun> = rows.iter().map(|row| row.of).collect();
     attempts.dedup();
     for of in attempts {
@@ -347,61 +331,95 @@ pub fn import_taxpayers(tx: &mut dyn Tx, ctx: &Ctx, rows: &[ImportRow]) -> Resul
             return Err(Error::Refused(Refusal::ImportTakenBack));
         }
     }
-    let read: Vec<Read> = rows.iter().map(|row| row.taxpayer.read()).collect();
-    let mut weighed = Vec::with_capacity(rows.len());
-    let mut fresh = [0_i64; 2];
-    let mut numbers = std::collections::HashSet::new();
-    for read in &read {
-        let first = weigh(tx, ctx, read)?;
-        if let Weighed::New(applicant) = &first
-            && numbers.insert(applicant.number_index)
-        {
-            fresh[usize::from(applicant.new.kind == TaxpayerKind::Person)] += 1;
-        }
-        weighed.push(first);
-    }
-    // All at once, and in the order in which rows are locked: by name.
-    let mut next = [0; 2];
-    for (at, name) in ["enterprise_no", "person_no"].into_iter().enumerate() {
-        if fresh[at] > 0 {
-            next[at] = series::take(tx, name, fresh[at])?;
-        }
-    }
-    let (mut changed, mut said) = (0, Said::default());
-    for ((row, read), first) in rows.iter().zip(&read).zip(weighed) {
+    let read: Vec<Result<Read, Error>> = rows.iter().map(|row| row.said.read()).collect();
+    let mut people = People::weighed(tx, ctx, &read)?;
+    let mut changed = 0;
+    for (i, (row, read)) in rows.iter().zip(&read).enumerate() {
         let ImportBegun { batch, attempt } = row.of;
-        let done = ImportedRow {
-            batch,
-            attempt,
-            line: row.line,
-            verdict: Verdict::Duplicate,
-            taxpayer: None,
-            made_version: None,
-            before: None,
-            field: None,
-            why: None,
-            taken_back: false,
-            version: 0,
-        };
         // Somebody else who imports the same list was here first.
         if tx.find::<ImportedRow>((batch, attempt, row.line))?.is_some() {
             continue;
         }
-        // Weighed again where an earlier row of the chunk said something about the same taxpayer.
-        let mut weighed = if said.about(&first) { weigh(tx, ctx, read)? } else { first };
-        if let Weighed::Changed(known, _) = &weighed
-            && said_already(tx, row.of, known.id)?
-        {
-            weighed = broken("number", Problem::Malformed("is on an earlier line too, with other values".into()));
-        }
-        let verdict = weighed.verdict();
+        let wrote = match read {
+            Ok(Read::Taxpayer(new)) => people.import(tx, ctx, row.of, (i, new)),
+            Ok(Read::Relation(new)) => entry::import::<Relation>(tx, ctx, row.of, new),
+            Ok(Read::RealName(new)) => entry::import::<RealName>(tx, ctx, row.of, new),
+            Ok(Read::RosterEntry(new)) => entry::import::<RosterEntry>(tx, ctx, row.of, new),
+            Ok(Read::FormerNumber(new)) => entry::import::<FormerNumber>(tx, ctx, row.of, new),
+            Err(e) => Err(e.clone()),
+        };
+        let (wrote, (field, why)) = match fault(wrote)? {
+            Ok(wrote) => (Some(wrote), (None, None)),
+            Err((field, problem)) => (None, (Some(field), Some(problem.to_string()))),
+        };
+        let verdict = wrote.as_ref().map_or(Verdict::Broken, |wrote| wrote.verdict);
         changed += u64::from(matches!(verdict, Verdict::New | Verdict::Changed));
-        let done = match weighed {
+        tx.add(&ImportedRow {
+            batch,
+            attempt,
+            line: row.line,
+            verdict,
+            taxpayer: wrote.as_ref().map(|wrote| wrote.taxpayer),
+            made_version: wrote.as_ref().and_then(|wrote| wrote.made_version),
+            before: wrote.and_then(|wrote| wrote.before),
+            field,
+            why,
+            taken_back: false,
+            version: 0,
+        })?;
+    }
+    Ok(changed)
+}
+
+/// The taxpayers of a chunk.
+struct People<'a> {
+    /// Those who were good at first sight, by their place in the chunk.
+    first: HashMap<usize, Weighed<'a>>,
+    /// The next numbers of enterprises and persons.
+    next: [i64; 2],
+    said: Said,
+}
+
+impl<'a> People<'a> {
+    /// Weighs all, to take as many numbers as there are new ones.
+    fn weighed(tx: &mut dyn Tx, ctx: &Ctx, read: &'a [Result<Read, Error>]) -> Result<Self, Error> {
+        let (mut first, mut fresh, mut numbers) = (HashMap::new(), [0_i64; 2], HashSet::new());
+        for (i, read) in read.iter().enumerate() {
+            let Ok(Read::Taxpayer(new)) = read else { continue };
+            let Ok(weighed) = fault(weigh(tx, ctx, new))? else { continue };
+            if let Weighed::New(applicant) = &weighed
+                && numbers.insert(applicant.number_index)
+            {
+                fresh[usize::from(new.kind == TaxpayerKind::Person)] += 1;
+            }
+            first.insert(i, weighed);
+        }
+        // All at once, and in the order in which rows are locked: by name.
+        let mut next = [0; 2];
+        for (at, name) in ["enterprise_no", "person_no"].into_iter().enumerate() {
+            if fresh[at] > 0 {
+                next[at] = series::take(tx, name, fresh[at])?;
+            }
+        }
+        Ok(Self { first, next, said: Said::default() })
+    }
+
+    fn import(&mut self, tx: &mut dyn Tx, ctx: &Ctx, of: ImportBegun, (i, new): (usize, &'a NewTaxpayer)) -> Result<Wrote, Error> {
+        // Weighed again where an earlier row of the chunk said something about the same taxpayer.
+        let weighed = match self.first.remove(&i) {
+            Some(first) if !self.said.about(&first) => first,
+            _ => weigh(tx, ctx, new)?,
+        };
+        let verdict = weighed.verdict();
+        Ok(match weighed {
             Weighed::New(applicant) => {
-                let ordinal = &mut next[usize::from(applicant.new.kind == TaxpayerKind::Person)];
-                let id = enrol_one(tx, ctx, &applicant, *ordinal)?;
+                let ordinal = &mut self.next[usize::from(new.kind == TaxpayerKind::Person)];
+                let taxpayer = enrol_one(tx, ctx, &applicant, *ordinal)?;
                 *ordinal += 1;
-                ImportedRow { taxpayer: Some(id), made_version: Some(0), ..done }
+                Wrote { verdict, taxpayer, made_version: Some(0), before: None }
+            }
+            Weighed::Changed(known, _) if said_already(tx, of, known.id)? => {
+                return Err(Error::invalid("number", Problem::Malformed("is on an earlier line too, with other values".into())));
             }
             Weighed::Changed(known, applicant) => {
                 let before = Before {
@@ -414,29 +432,26 @@ pub fn import_taxpayers(tx: &mut dyn Tx, ctx: &Ctx, rows: &[ImportRow]) -> Resul
                     name_told: known.name_channel.zip(known.name_at),
                     phone_told: known.phone_channel.zip(known.phone_at),
                 };
-                let now = change(tx, ctx, &known, &applicant)?;
+                let made_version = Some(change(tx, ctx, &known, &applicant)?.version);
                 let before = serde_json::to_string(&before).map_err(|e| StoreError::Backend(format!("what was before: {e}")))?;
-                ImportedRow { taxpayer: Some(known.id), made_version: Some(now.version), before: Some(before), ..done }
+                Wrote { verdict, taxpayer: known.id, made_version, before: Some(before) }
             }
-            Weighed::Duplicate(id, _) => ImportedRow { taxpayer: Some(id), ..done },
-            Weighed::Broken { field, problem } => ImportedRow { field: Some(field), why: Some(problem.to_string()), ..done },
-        };
-        tx.add(&ImportedRow { verdict, ..done })?;
+            Weighed::Duplicate(taxpayer, _) => Wrote { verdict, taxpayer, made_version: None, before: None },
+        })
     }
-    Ok(changed)
 }
 
 /// What the rows of a chunk have said so far.
 #[derive(Default)]
 struct Said {
-    numbers: std::collections::HashSet<[u8; 16]>,
-    external_ids: std::collections::HashSet<String>,
+    numbers: HashSet<[u8; 16]>,
+    external_ids: HashSet<String>,
 }
 
 impl Said {
     /// Whether an earlier row named the same number or external id; from now on this one has.
     fn about(&mut self, row: &Weighed<'_>) -> bool {
-        let (Weighed::New(applicant) | Weighed::Changed(_, applicant) | Weighed::Duplicate(_, applicant)) = row else { return false };
+        let (Weighed::New(applicant) | Weighed::Changed(_, applicant) | Weighed::Duplicate(_, applicant)) = row;
         let number = !self.numbers.insert(applicant.number_index);
         let external_id = applicant.new.external_id.as_ref().is_some_and(|id| !self.external_ids.insert(id.clone()));
         number || external_id
@@ -504,14 +519,18 @@ pub fn lines_to_take_back(tx: &mut dyn ReadTx, of: ImportBegun, after: i64) -> R
     let Some(last) = rows.last().map(|row| row.line) else { return Ok(None) };
     let mut lines = Vec::new();
     for row in rows.iter().filter(|row| !row.taken_back && matches!(row.verdict, Verdict::New | Verdict::Changed)) {
-        untouched(tx, row)?;
+        match entry_of(row) {
+            Some(deed) if !entry::untouched(tx, deed)? => return Err(in_use(row)),
+            Some(_) => {}
+            None => drop(untouched(tx, row)?),
+        }
         lines.push(row.line);
     }
     Ok(Some((lines, last)))
 }
 
-/// Takes rows back, last line first: a taxpayer who was new is gone with their key, one who was changed is as before. Returns how
-/// many were taken back.
+/// Takes rows back, last line first: a taxpayer who was new is gone with their key, one who was changed is as before, and so is what
+/// was said of one. Sessions that a verification ended stay ended. Returns how many were taken back.
 ///
 /// # Errors
 /// `import_in_use`, with the line, where a taxpayer of the import has been used or changed since.
@@ -524,31 +543,51 @@ pub fn take_back(tx: &mut dyn Tx, _: &Ctx, rows: &[TakeBack]) -> Result<u64, Err
         if row.taken_back || !matches!(row.verdict, Verdict::New | Verdict::Changed) {
             continue;
         }
-        let taxpayer = untouched(tx, &row)?;
-        match &row.before {
-            None => {
-                tx.remove(&taxpayer)?;
-                let key = tx.find::<SubjectKeyRow>((*taxpayer.id.as_bytes(),))?.ok_or(Error::NotFound { what: "subject" })?;
-                tx.remove(&key.trust("an import takes back what it wrote").into_inner())?;
+        if let Some(deed) = entry_of(&row) {
+            if !entry::take_back(tx, deed)? {
+                return Err(in_use(&row));
             }
-            Some(before) => {
-                let before: Before = serde_json::from_str(before).map_err(|e| StoreError::Corrupt(format!("imported_row.before: {e}")))?;
-                let authority = match before.authority {
-                    Some(code) => path_of(tx, code)?,
-                    None => taxpayer.authority.clone(),
-                };
-                let Before { name, phone, phone_index, registration_seq, external_id, .. } = before;
-                let ((name_channel, name_at), (phone_channel, phone_at)) = (before.name_told.unzip(), before.phone_told.unzip());
-                let was = Taxpayer { name, phone, phone_index, authority, registration_seq, external_id, ..taxpayer.clone() };
-                let was = Taxpayer { name_channel, name_at, phone_channel, phone_at, ..was };
-                let restored = tx.replace(&taxpayer, was)?;
-                hand_on(tx, &row, restored.version)?;
-            }
+        } else {
+            take_taxpayer_back(tx, &row)?;
         }
         tx.replace(&row, ImportedRow { taken_back: true, ..row.clone() })?;
         gone += 1;
     }
     Ok(gone)
+}
+
+/// What a row wrote that is no taxpayer: its taxpayer is of no version of its.
+fn entry_of(row: &ImportedRow) -> Option<&str> {
+    row.before.as_deref().filter(|_| row.made_version.is_none())
+}
+
+fn in_use(row: &ImportedRow) -> Error {
+    Error::Refused(Refusal::ImportInUse(row.line))
+}
+
+fn take_taxpayer_back(tx: &mut dyn Tx, row: &ImportedRow) -> Result<(), Error> {
+    let taxpayer = untouched(tx, row)?;
+    match &row.before {
+        None => {
+            tx.remove(&taxpayer)?;
+            let key = tx.find::<SubjectKeyRow>((*taxpayer.id.as_bytes(),))?.ok_or(Error::NotFound { what: "subject" })?;
+            tx.remove(&key.trust("an import takes back what it wrote").into_inner())?;
+        }
+        Some(before) => {
+            let before: Before = serde_json::from_str(before).map_err(|e| StoreError::Corrupt(format!("imported_row.before: {e}")))?;
+            let authority = match before.authority {
+                Some(code) => path_of(tx, code)?,
+                None => taxpayer.authority.clone(),
+            };
+            let Before { name, phone, phone_index, registration_seq, external_id, .. } = before;
+            let ((name_channel, name_at), (phone_channel, phone_at)) = (before.name_told.unzip(), before.phone_told.unzip());
+            let was = Taxpayer { name, phone, phone_index, authority, registration_seq, external_id, ..taxpayer.clone() };
+            let was = Taxpayer { name_channel, name_at, phone_channel, phone_at, ..was };
+            let restored = tx.replace(&taxpayer, was)?;
+            hand_on(tx, row, restored.version)?;
+        }
+    }
+    Ok(())
 }
 
 /// What an earlier import made is there again, by a later version: it may be taken back in its turn.
@@ -575,11 +614,11 @@ fn mark(tx: &mut dyn Tx, of: ImportBegun, last: bool) -> Result<(), Error> {
 
 /// The taxpayer as an import left them; refuses where somebody changed them since, or depends on one whom it made.
 fn untouched(tx: &mut dyn ReadTx, row: &ImportedRow) -> Result<Taxpayer, Error> {
-    let in_use = || Error::Refused(Refusal::ImportInUse(row.line));
-    let id = row.taxpayer.ok_or_else(in_use)?;
-    let taxpayer = tx.find::<Taxpayer>((id,))?.ok_or_else(in_use)?.trust("an import takes back what it wrote").into_inner();
+    let id = row.taxpayer.ok_or_else(|| in_use(row))?;
+    let found = tx.find::<Taxpayer>((id,))?.ok_or_else(|| in_use(row))?;
+    let taxpayer = found.trust("an import takes back what it wrote").into_inner();
     if Some(taxpayer.version) != row.made_version {
-        return Err(in_use());
+        return Err(in_use(row));
     }
     if row.verdict == Verdict::Changed {
         return Ok(taxpayer);
@@ -593,5 +632,5 @@ fn untouched(tx: &mut dyn ReadTx, row: &ImportedRow) -> Result<Taxpayer, Error> 
         || !tx.scan::<RealName>(why, one(stretch(None, (id,))))?.is_empty()
         || !tx.scan::<FormerNumber>(why, one(stretch(Some(FormerNumber::BY_TAXPAYER), (id,))))?.is_empty()
         || tx.find_by::<Credential>(Credential::BY_ACTOR, (ActorRef { kind: ActorKind::Taxpayer, id: id.uuid() },))?.is_some();
-    if used { Err(in_use()) } else { Ok(taxpayer) }
+    if used { Err(in_use(row)) } else { Ok(taxpayer) }
 }

@@ -8,8 +8,10 @@
 
 mod authority_code;
 mod card;
+mod entry;
 mod former_number;
 mod import;
+mod listed;
 mod mask;
 mod number;
 mod phone;
@@ -26,9 +28,10 @@ pub use authority_code::AuthorityCode;
 pub use card::{CardHolder, CardOfficer, CardRealName, CardRoster, Fact, OfficerCard, RevealOnCard, Unknown, card_of, reveal_on_card};
 pub use former_number::{FormerNumber, NewFormerNumber, record_former_numbers};
 pub use import::{
-    BeginImport, ImportBatch, ImportBegun, ImportRow, ImportedRow, Listed, RowVerdict, TakeBack, Verdict, attempt_of, begin_import,
-    examine_import, import_taxpayers, imported_rows, lines_to_take_back, take_back,
+    BeginImport, ImportBatch, ImportBegun, ImportRow, ImportedRow, RowVerdict, TakeBack, Verdict, attempt_of, begin_import, examine_import,
+    import_rows, imported_rows, in_order, lines_to_take_back, take_back,
 };
+pub use listed::{Listed, ListedFormerNumber, ListedRealName, ListedRelation, ListedRosterEntry, ListedTaxpayer};
 use mask::ends;
 pub use mask::{Mask, Masked, PersonName, mask_name, mask_phone, mask_resident_id};
 pub(crate) use number::mask_number;

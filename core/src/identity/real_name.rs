@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::entry::{self, Entry, EntryKind, Weighed};
 use super::taxpayer::person_of;
 use crate::access::{ActorKind, ActorRef, end_sessions};
 use crate::clock::Timestamp;
@@ -61,6 +62,18 @@ words! {
     }
 }
 
+impl RealNameState {
+    /// Its name in Chinese.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Captured => "已采集",
+            Self::Verified => "已认证",
+            Self::Failed => "未通过",
+            Self::Lapsed => "已失效",
+        }
+    }
+}
+
 words! {
     /// How strong a verification was, weakest first.
     pub enum RealNameLevel {
@@ -80,10 +93,21 @@ impl RealNameLevel {
     pub const fn proves_possession(self) -> bool {
         !matches!(self, Self::NameAndNumber)
     }
+
+    /// Its name in Chinese.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::NameAndNumber => "两要素",
+            Self::NameNumberAndPhone => "三要素",
+            Self::Face => "人脸核验",
+            Self::InPerson => "现场核验",
+        }
+    }
 }
 
 record! {
     /// One finding about a person's real name.
+    #[derive(Serialize, Deserialize)]
     pub struct RealName in "real_name" {
         /// Whose.
         person: TaxpayerId,
@@ -127,47 +151,74 @@ pub struct NewRealName {
 /// `Invalid` with the row and field: nobody known by the number, not a person, a level without verification or the reverse, a
 /// time that has not come.
 pub fn record_real_names(tx: &mut dyn Tx, ctx: &Ctx, rows: &[NewRealName]) -> Result<u64, Error> {
-    let mut fresh = 0;
-    for (i, row) in rows.iter().enumerate() {
-        let at = |field: &str, problem| Error::invalid(format!("rows[{i}].{field}"), problem);
-        let person = person_of(tx, ctx, &row.person)?.ok_or_else(|| at("person", Problem::Unknown("person")))?;
+    entry::record::<RealName>(tx, ctx, rows)
+}
+
+impl Entry for RealName {
+    const KIND: EntryKind = EntryKind::RealName;
+    type Row = NewRealName;
+
+    fn weigh(tx: &mut dyn ReadTx, ctx: &Ctx, row: &NewRealName) -> Result<Weighed<Self>, Error> {
+        let unknown = || Error::invalid("person", Problem::Unknown("person"));
+        let person = person_of(tx, ctx, &row.person)?.ok_or_else(unknown)?;
         match (row.state, row.level) {
-            (RealNameState::Verified, None) => return Err(at("level", Problem::Empty)),
+            (RealNameState::Verified, None) => return Err(Error::invalid("level", Problem::Empty)),
             (RealNameState::Captured | RealNameState::Failed, Some(_)) => {
-                return Err(at("level", Problem::Malformed("only a verification has a level".into())));
+                return Err(Error::invalid("level", Problem::Malformed("only a verification has a level".into())));
             }
             _ => {}
         }
         if row.found_at > ctx.now().plus(limits::CLOCK_SKEW_MAX) {
-            return Err(at("found_at", Problem::Malformed("is in the future".into())));
+            return Err(Error::invalid("found_at", Problem::Malformed("is in the future".into())));
         }
-        let finding = Finding { state: row.state, level: row.level, channel: row.channel, found_at: row.found_at };
-        fresh += u64::from(note(tx, ctx, person, &finding)?);
+        let newest = findings(tx, person, 1)?.into_iter().next();
+        if newest.as_ref().is_some_and(|known| row.found_at <= known.found_at) {
+            let said = (row.found_at, row.state, row.level, row.channel);
+            let known = findings(tx, person, limits::PAGE_ROWS_MAX)?;
+            let same = known.iter().any(|known| (known.found_at, known.state, known.level, known.channel) == said);
+            return Ok(if same { Weighed::Known(person) } else { Weighed::Overtaken("found_at", "something newer is known") });
+        }
+        Ok(Weighed::New(RealName {
+            person,
+            number: newest.map_or(1, |known| known.number + 1),
+            state: row.state,
+            level: row.level,
+            channel: row.channel,
+            found_at: row.found_at,
+            recorded_at: ctx.now(),
+        }))
     }
-    Ok(fresh)
+
+    fn about(&self) -> TaxpayerId {
+        self.person
+    }
+
+    fn enter(&self, tx: &mut dyn Tx, ctx: &Ctx) -> Result<(), Error> {
+        let newest = findings(tx, self.person, 1)?.into_iter().next();
+        tx.add(self)?;
+        if self.state == RealNameState::Verified && newest.is_none_or(|known| known.state != RealNameState::Verified) {
+            end_sessions(tx, ctx, ActorRef { kind: ActorKind::Taxpayer, id: self.person.uuid() })?;
+        }
+        Ok(())
+    }
 }
 
-/// What was found about a person.
-pub(super) struct Finding {
-    pub(super) state: RealNameState,
-    pub(super) level: Option<RealNameLevel>,
-    pub(super) channel: CaptureChannel,
-    pub(super) found_at: Timestamp,
-}
-
-/// Writes a finding down, if it is newer than the newest known; says whether it was.
-pub(super) fn note(tx: &mut dyn Tx, ctx: &Ctx, person: TaxpayerId, finding: &Finding) -> Result<bool, Error> {
+/// Writes a verification down, if it is newer than what is known.
+pub(super) fn verify(
+    tx: &mut dyn Tx,
+    ctx: &Ctx,
+    person: TaxpayerId,
+    level: RealNameLevel,
+    channel: CaptureChannel,
+    found_at: Timestamp,
+) -> Result<(), Error> {
     let newest = findings(tx, person, 1)?.into_iter().next();
-    if newest.as_ref().is_some_and(|known| finding.found_at <= known.found_at) {
-        return Ok(false);
+    if newest.as_ref().is_some_and(|known| found_at <= known.found_at) {
+        return Ok(());
     }
-    let &Finding { state, level, channel, found_at } = finding;
-    let number = newest.as_ref().map_or(1, |known| known.number + 1);
-    tx.add(&RealName { person, number, state, level, channel, found_at, recorded_at: ctx.now() })?;
-    if state == RealNameState::Verified && newest.is_none_or(|known| known.state != RealNameState::Verified) {
-        end_sessions(tx, ctx, ActorRef { kind: ActorKind::Taxpayer, id: person.uuid() })?;
-    }
-    Ok(true)
+    let number = newest.map_or(1, |known| known.number + 1);
+    let state = RealNameState::Verified;
+    RealName { person, number, state, level: Some(level), channel, found_at, recorded_at: ctx.now() }.enter(tx, ctx)
 }
 
 /// The findings about a person, newest first. The caller has opened the person.

@@ -1,7 +1,7 @@
 //! Recognising a person whom an outside system verified: somebody already known by that number, or somebody new.
 
-use super::real_name::{Finding, findings, note};
-use super::relation::{NewRelation, Relation, record_relations};
+use super::real_name::{findings, verify};
+use super::relation::{NewRelation, Relation, record_between};
 use super::taxpayer::{Applicant, NewTaxpayer, Taxpayer, TaxpayerKind, enrol_one, enterprise_of, examine, index_of};
 use super::{CaptureChannel, Number, RealNameState, find_by_number};
 use crate::access::{Engine, ProviderError, VerifiedPerson, root_of};
@@ -23,7 +23,7 @@ pub(crate) fn recognise(tx: &mut dyn Tx, ctx: &Ctx, channel: CaptureChannel, sai
     }
     let number = Number::parse(said.number_kind, &said.number).map_err(|_| incredible("number"))?;
     let new = NewTaxpayer { number_kind: Some(said.number_kind), phone: said.phone.clone(), ..authority_of(tx, said)? };
-    let applicant = examine(tx, ctx, 0, &new).map_err(|e| if let Error::Invalid { field, .. } = &e { incredible(field) } else { e })?;
+    let applicant = examine(tx, ctx, &new).map_err(|e| if let Error::Invalid { field, .. } = &e { incredible(field) } else { e })?;
     let known = find_by_number(tx, &[index_of(ctx.keys(), &number)])?;
     let id = match known {
         Some(id) => {
@@ -37,10 +37,10 @@ pub(crate) fn recognise(tx: &mut dyn Tx, ctx: &Ctx, channel: CaptureChannel, sai
             id
         }
     };
-    let finding = Finding { state: RealNameState::Verified, level: Some(said.level), channel, found_at: said.verified_at };
-    note(tx, ctx, id, &finding)?;
-    let relations = asserted(tx, ctx, channel, id, said)?;
-    record_relations(tx, ctx, &relations)?;
+    verify(tx, ctx, id, said.level, channel, said.verified_at)?;
+    for (enterprise, relation) in asserted(tx, ctx, channel, id, said)? {
+        record_between(tx, ctx, enterprise, id, &relation)?;
+    }
     Ok(id)
 }
 
@@ -105,7 +105,7 @@ fn asserted(
     channel: CaptureChannel,
     person: TaxpayerId,
     said: &VerifiedPerson,
-) -> Result<Vec<NewRelation>, Error> {
+) -> Result<Vec<(TaxpayerId, NewRelation)>, Error> {
     let mut rows = Vec::new();
     for relation in &said.relations {
         let Some(enterprise) = enterprise_of(tx, ctx, &relation.enterprise)? else { continue };
@@ -118,7 +118,7 @@ fn asserted(
             .iter()
             .find(|k| relation.ends_at.is_none_or(|end| k.starts_at < end) && k.ends_at.is_none_or(|end| relation.starts_at < end));
         let starts_at = meant.map_or(relation.starts_at, |k| k.starts_at);
-        rows.push(NewRelation {
+        let row = NewRelation {
             enterprise: relation.enterprise.clone(),
             role: relation.role,
             person: said.number.clone(),
@@ -127,7 +127,8 @@ fn asserted(
             released: relation.released,
             channel,
             external_id: None,
-        });
+        };
+        rows.push((enterprise, row));
     }
     Ok(rows)
 }

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::CaptureChannel;
+use super::entry::{self, Entry, EntryKind, Weighed};
 use super::taxpayer::{Taxpayer, TaxpayerKind, enterprise_of, person_of};
 use crate::access::{Checked, Engine, check};
 use crate::clock::Timestamp;
@@ -50,6 +51,7 @@ impl Role {
 
 record! {
     /// A person acts for an enterprise.
+    #[derive(Serialize, Deserialize)]
     pub struct Relation in "relation" {
         /// For which enterprise.
         enterprise: TaxpayerId,
@@ -113,46 +115,90 @@ pub struct NewRelation {
 /// `Invalid` with the row and field: nobody known by a number, an end that is not behind the start, more relations than an
 /// enterprise may have.
 pub fn record_relations(tx: &mut dyn Tx, ctx: &Ctx, rows: &[NewRelation]) -> Result<u64, Error> {
-    let mut changed = 0;
-    for (i, row) in rows.iter().enumerate() {
-        let at = |field: &str, problem| Error::invalid(format!("rows[{i}].{field}"), problem);
-        let enterprise = enterprise_of(tx, ctx, &row.enterprise)?.ok_or_else(|| at("enterprise", Problem::Unknown("enterprise")))?;
-        let person = person_of(tx, ctx, &row.person)?.ok_or_else(|| at("person", Problem::Unknown("person")))?;
+    entry::record::<Relation>(tx, ctx, rows)
+}
+
+impl Entry for Relation {
+    const KIND: EntryKind = EntryKind::Relation;
+    type Row = NewRelation;
+
+    fn weigh(tx: &mut dyn ReadTx, ctx: &Ctx, row: &NewRelation) -> Result<Weighed<Self>, Error> {
+        let nobody = |field| move || Error::invalid(field, Problem::Unknown(field));
+        let enterprise = enterprise_of(tx, ctx, &row.enterprise)?.ok_or_else(nobody("enterprise"))?;
+        let person = person_of(tx, ctx, &row.person)?.ok_or_else(nobody("person"))?;
+        Self::between(tx, ctx, enterprise, person, row)
+    }
+
+    fn about(&self) -> TaxpayerId {
+        self.enterprise
+    }
+}
+
+impl Relation {
+    /// Weighs a row about two who are known; the numbers in it are not looked at.
+    fn between(
+        tx: &mut dyn ReadTx,
+        ctx: &Ctx,
+        enterprise: TaxpayerId,
+        person: TaxpayerId,
+        row: &NewRelation,
+    ) -> Result<Weighed<Self>, Error> {
         if row.ends_at.is_some_and(|end| end <= row.starts_at) {
-            return Err(at("ends_at", Problem::Malformed("must be behind starts_at".into())));
+            return Err(Error::invalid("ends_at", Problem::Malformed("must be behind starts_at".into())));
         }
         if row.released && row.ends_at.is_none() {
-            return Err(at("ends_at", Problem::Empty));
+            return Err(Error::invalid("ends_at", Problem::Empty));
         }
-        let known = tx.find::<Relation>((enterprise, row.role, person, row.starts_at))?;
-        match known.map(|k| k.trust("a relation is replaced by its successor").into_inner()) {
-            Some(known) if known.ends_at == row.ends_at && known.released == row.released => continue,
-            Some(_) if row.ends_at.is_none() => continue,
-            Some(known) => {
-                let ended = Relation { ends_at: row.ends_at, released: row.released, channel: row.channel, ..known.clone() };
-                tx.replace(&known, Relation { recorded_at: ctx.now(), ..ended })?;
+        let external_id = row.external_id.as_deref().map(|id| error::text("external_id", id, limits::EXTERNAL_ID_CHARS_MAX)).transpose()?;
+        let said = Relation {
+            enterprise,
+            role: row.role,
+            person,
+            starts_at: row.starts_at,
+            ends_at: row.ends_at,
+            released: row.released,
+            channel: row.channel,
+            recorded_at: ctx.now(),
+            external_id,
+            version: 0,
+        };
+        let Some(known) = tx.find::<Relation>((enterprise, row.role, person, row.starts_at))? else {
+            if of_enterprise(tx, enterprise)?.len() >= limits::RELATIONS_PER_ENTERPRISE_MAX as usize {
+                return Err(Error::invalid("enterprise", Problem::TooMany { max: limits::RELATIONS_PER_ENTERPRISE_MAX as usize }));
             }
-            None => {
-                if of_enterprise(tx, enterprise)?.len() >= limits::RELATIONS_PER_ENTERPRISE_MAX as usize {
-                    return Err(at("enterprise", Problem::TooMany { max: limits::RELATIONS_PER_ENTERPRISE_MAX as usize }));
-                }
-                tx.add(&Relation {
-                    enterprise,
-                    role: row.role,
-                    person,
-                    starts_at: row.starts_at,
-                    ends_at: row.ends_at,
-                    released: row.released,
-                    channel: row.channel,
-                    recorded_at: ctx.now(),
-                    external_id: row.external_id.clone(),
-                    version: 0,
-                })?;
-            }
+            return Ok(Weighed::New(said));
+        };
+        let known = known.trust("a relation is replaced by its successor").into_inner();
+        if said.external_id.is_some() && known.external_id.is_some() && said.external_id != known.external_id {
+            return Ok(Weighed::Overtaken("external_id", "is known by another id"));
         }
-        changed += 1;
+        let same_end = known.ends_at == said.ends_at && known.released == said.released;
+        if !same_end && said.ends_at.is_none() {
+            return Ok(Weighed::Overtaken("ends_at", "has ended; begins anew with a new start only"));
+        }
+        if same_end && (said.external_id.is_none() || known.external_id.is_some()) {
+            return Ok(Weighed::Known(enterprise));
+        }
+        let external_id = said.external_id.or_else(|| known.external_id.clone());
+        Ok(Weighed::Changed(known, Relation { external_id, ..said }))
     }
-    Ok(changed)
+}
+
+/// Writes down what an outside system says of two who are known. What is overtaken is left out, and so is one relation too many:
+/// nobody is kept from signing in by it.
+pub(super) fn record_between(
+    tx: &mut dyn Tx,
+    ctx: &Ctx,
+    enterprise: TaxpayerId,
+    person: TaxpayerId,
+    said: &NewRelation,
+) -> Result<(), Error> {
+    match Relation::between(tx, ctx, enterprise, person, said) {
+        Ok(Weighed::New(relation)) => relation.enter(tx, ctx),
+        Ok(Weighed::Changed(known, now)) => Ok(drop(tx.replace(&known, now)?)),
+        Ok(Weighed::Known(_) | Weighed::Overtaken(..)) | Err(Error::Invalid { problem: Problem::TooMany { .. }, .. }) => Ok(()),
+        Err(e) => Err(e),
+    }
 }
 
 /// Releases whoever acts for an enterprise in a role (关联关系解除).

@@ -2,13 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::entry::{self, Entry, EntryKind, Weighed};
 use super::taxpayer::enterprise_of;
 use crate::clock::Timestamp;
 use crate::ctx::Ctx;
 use crate::error::{self, Error, Problem};
 use crate::id::TaxpayerId;
 use crate::limits;
-use crate::store::{ReadTx, Reads, Tx, Writes, stretch};
+use crate::store::{ReadTx, Reads, Tx, stretch};
 
 words! {
     /// Which roster.
@@ -32,6 +33,7 @@ impl Roster {
 
 record! {
     /// An enterprise on a roster for a time.
+    #[derive(Serialize, Deserialize)]
     pub struct RosterEntry in "roster_entry" {
         /// Which enterprise.
         enterprise: TaxpayerId,
@@ -80,20 +82,25 @@ pub struct NewRosterEntry {
 /// # Errors
 /// `Invalid` with the row and field: no such enterprise, an end that is not behind the start, a document too long.
 pub fn record_roster(tx: &mut dyn Tx, ctx: &Ctx, rows: &[NewRosterEntry]) -> Result<u64, Error> {
-    let mut changed = 0;
-    for (i, row) in rows.iter().enumerate() {
-        let at = |field: &str, problem| Error::invalid(format!("rows[{i}].{field}"), problem);
-        let enterprise = enterprise_of(tx, ctx, &row.enterprise)?.ok_or_else(|| at("enterprise", Problem::Unknown("enterprise")))?;
+    entry::record::<RosterEntry>(tx, ctx, rows)
+}
+
+impl Entry for RosterEntry {
+    const KIND: EntryKind = EntryKind::RosterEntry;
+    type Row = NewRosterEntry;
+
+    fn weigh(tx: &mut dyn ReadTx, ctx: &Ctx, row: &NewRosterEntry) -> Result<Weighed<Self>, Error> {
+        let unknown = || Error::invalid("enterprise", Problem::Unknown("enterprise"));
+        let enterprise = enterprise_of(tx, ctx, &row.enterprise)?.ok_or_else(unknown)?;
         if row.ends_at.is_some_and(|end| end <= row.starts_at) {
-            return Err(at("ends_at", Problem::Malformed("must be behind starts_at".into())));
+            return Err(Error::invalid("ends_at", Problem::Malformed("must be behind starts_at".into())));
         }
-        let document = error::text("document", &row.document, limits::DOCUMENT_CHARS_MAX)
-            .map_err(|e| if let Error::Invalid { problem, .. } = e { at("document", problem) } else { e })?;
-        let known = tx.find::<RosterEntry>((enterprise, row.roster, row.starts_at))?;
-        match known.map(|k| k.trust("an entry is replaced by its successor").into_inner()) {
-            Some(known) if known.ends_at == row.ends_at && known.document == document => continue,
-            Some(known) => drop(tx.replace(&known, RosterEntry { ends_at: row.ends_at, document, ..known.clone() })?),
-            None => tx.add(&RosterEntry {
+        let document = error::text("document", &row.document, limits::DOCUMENT_CHARS_MAX)?;
+        let found = tx.find::<RosterEntry>((enterprise, row.roster, row.starts_at))?;
+        Ok(match found.map(|k| k.trust("an entry is replaced by its successor").into_inner()) {
+            Some(known) if known.ends_at == row.ends_at && known.document == document => Weighed::Known(enterprise),
+            Some(known) => Weighed::Changed(known.clone(), RosterEntry { ends_at: row.ends_at, document, ..known }),
+            None => Weighed::New(RosterEntry {
                 enterprise,
                 roster: row.roster,
                 starts_at: row.starts_at,
@@ -101,11 +108,13 @@ pub fn record_roster(tx: &mut dyn Tx, ctx: &Ctx, rows: &[NewRosterEntry]) -> Res
                 document,
                 recorded_at: ctx.now(),
                 version: 0,
-            })?,
-        }
-        changed += 1;
+            }),
+        })
     }
-    Ok(changed)
+
+    fn about(&self) -> TaxpayerId {
+        self.enterprise
+    }
 }
 
 /// The entries of an enterprise, by roster and start. The caller has opened the enterprise.

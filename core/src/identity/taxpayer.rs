@@ -227,7 +227,7 @@ pub fn enrol(tx: &mut dyn Tx, ctx: &Ctx, rows: &[NewTaxpayer]) -> Result<u64, Er
     let mut fresh = Vec::with_capacity(rows.len());
     let mut numbers = std::collections::HashSet::new();
     for (i, new) in rows.iter().enumerate() {
-        let applicant = examine(tx, ctx, i, new)?;
+        let applicant = examine(tx, ctx, new).map_err(|e| e.in_row(i))?;
         if find_by_number(tx, &[applicant.number_index])?.is_none() && numbers.insert(applicant.number_index) {
             fresh.push(applicant);
         }
@@ -255,9 +255,8 @@ pub(super) struct Applicant<'a> {
     pub(super) authority: AuthorityPath,
 }
 
-pub(super) fn examine<'a>(tx: &mut dyn ReadTx, ctx: &Ctx, i: usize, new: &'a NewTaxpayer) -> Result<Applicant<'a>, Error> {
-    let at = |field: &str, problem: Problem| Error::invalid(format!("rows[{i}].{field}"), problem);
-    let malformed = |field: &str, e: super::IdentifierError| at(field, Problem::Malformed(e.to_string()));
+pub(super) fn examine<'a>(tx: &mut dyn ReadTx, ctx: &Ctx, new: &'a NewTaxpayer) -> Result<Applicant<'a>, Error> {
+    let malformed = |field: &str, e: super::IdentifierError| Error::invalid(field, Problem::Malformed(e.to_string()));
     let name = match new.kind {
         TaxpayerKind::Person => PersonName::parse(&new.name).map_err(|e| malformed("name", e))?.as_str().to_owned(),
         TaxpayerKind::Enterprise => error::text("name", &new.name, limits::NAME_CHARS_MAX)?,
@@ -266,15 +265,14 @@ pub(super) fn examine<'a>(tx: &mut dyn ReadTx, ctx: &Ctx, i: usize, new: &'a New
     let number = Number::parse(number_kind, &new.number).map_err(|e| malformed("number", e))?;
     if !new.kind.may_have(number.kind()) {
         let kind = number.kind().as_str();
-        return Err(at("number_kind", Problem::Malformed(format!("a {} has no {kind}", new.kind.as_str()))));
+        return Err(Error::invalid("number_kind", Problem::Malformed(format!("a {} has no {kind}", new.kind.as_str()))));
     }
     let phone = new.phone.as_deref().map(MobilePhone::parse).transpose().map_err(|e| malformed("phone", e))?;
     for (field, id) in [("registration_seq", &new.registration_seq), ("external_id", &new.external_id)] {
-        let checked = id.as_deref().map(|id| error::text("id", id, limits::EXTERNAL_ID_CHARS_MAX)).transpose();
-        checked.map_err(|e| if let Error::Invalid { problem, .. } = e { at(field, problem) } else { e })?;
+        id.as_deref().map(|id| error::text(field, id, limits::EXTERNAL_ID_CHARS_MAX)).transpose()?;
     }
     let number_index = index_of(ctx.keys(), &number);
-    let authority = path_of(tx, new.authority).map_err(|_| at("authority", Problem::Unknown("authority")))?;
+    let authority = path_of(tx, new.authority).map_err(|_| Error::invalid("authority", Problem::Unknown("authority")))?;
     Ok(Applicant { new, name, number, number_index, phone, authority })
 }
 

@@ -21,6 +21,13 @@ impl Key for () {
     }
 }
 
+/// The key of a record, whichever it is.
+impl Key for Row {
+    fn values(&self) -> Row {
+        self.clone()
+    }
+}
+
 macro_rules! tuple_keys {
     ($($($T:ident $i:tt),+;)*) => {$(
         impl<$($T: Field),+> Key for ($($T,)+) {

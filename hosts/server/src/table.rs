@@ -157,6 +157,10 @@ fn workbook(bytes: Vec<u8>) -> Result<Vec<Row>, TableError> {
         Data::Empty => String::new(),
         // Numbers of people have more digits than a float keeps: what Excel made a number of is refused later, not mended.
         Data::Float(f) if f.fract() == 0.0 && f.abs() < 1e15 => format!("{f:.0}"),
+        Data::DateTime(at) if at.is_datetime() => {
+            let (year, month, day, hour, minute, second, _) = at.to_ymd_hms_milli();
+            format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
+        }
         other => other.to_string().trim().to_owned(),
     };
     (0_i64..).zip(sheet.rows()).map(|(n, cells)| row(first + n + 1, cells.iter().map(cell).collect())).collect()

@@ -670,6 +670,98 @@ fn people_are_imported_from_the_tables_that_offices_send_and_taken_back() {
     assert!(import(&["other.csv", "--take-back"]).exits(2).err.contains("never imported"));
 }
 
+/// After the people, what lists say of them: each kind from a table as an office sends it, looked at, imported, taken back.
+#[test]
+fn what_lists_say_of_people_is_imported_from_tables_and_taken_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path();
+    let files = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/files");
+    run(at, &["keys", "new"]).exits(0);
+    run(at, &["authority", "import", concat!(env!("CARGO_MANIFEST_DIR"), "/../../core/data/jilin_authorities.csv")]).exits(0);
+    let import = |args: &[&str]| run(at, &[&["people", "import"], args].concat());
+    let counts = |args: &[&str]| {
+        let told = import(&[args, &["--json"]].concat()).exits(0).json();
+        let of = ["new", "changed", "duplicate", "broken"].map(|verdict| told["verdicts"][verdict].as_u64().unwrap());
+        assert_eq!(told["rows"].as_u64(), Some(of.iter().sum()));
+        of
+    };
+    let twice = |args: &[&str], once: [u64; 4], again: [u64; 4]| {
+        assert_eq!(counts(&[args, &["--dry-run"]].concat()), once, "{args:?}");
+        assert_eq!(counts(args), once, "{args:?}");
+        assert_eq!(counts(args), once, "{args:?}: told as before");
+        assert_eq!(counts(&[args, &["--dry-run"]].concat()), again, "{args:?}");
+    };
+    let back = |args: &[&str]| import(&[args, &["--take-back", "--json"]].concat()).exits(0).json()["taken_back"].as_u64().unwrap();
+    let (people, book) = (format!("{files}/people.xlsx"), format!("{files}/relations.xlsx"));
+    assert_eq!(counts(&[&people]), [3, 0, 0, 0]);
+
+    // A workbook whose dates are Excel's.
+    let relations = [&*book, "--list", "relations"];
+    let said = import(&[&relations[..], &["--dry-run"]].concat()).exits(0);
+    assert!(said.out.starts_with("5 rows: 3 would be new, 0 changed, 0 duplicate, 2 broken."), "{}", said.out);
+    assert!(
+        said.out.contains("line 5: role: no such role. 请填写法定代表人") && said.out.contains("line 6: person: no such person"),
+        "{}",
+        said.out
+    );
+    let sm3 = zhengna_core::crypto::hex(&zhengna_core::crypto::sm3(&[&fs::read(&book).unwrap()]));
+    assert!(said.out.contains(&format!("source: relations.xlsx, SM3 {sm3}")) && said.err.contains("Nothing was written"), "{}", said.out);
+    twice(&relations, [3, 0, 0, 2], [0, 0, 3, 2]);
+
+    // GB18030, the newest finding first.
+    let lines = "证件号码,实名状态,认证级别,认证时间,采集渠道\n11010519491231002X,已认证,人脸核验,2026/3/2 10:00,\n\
+                 11010519491231002X,已采集,,2026年3月1日,办税服务厅\nE12345678,已认证,,2026-03-01,\n";
+    fs::write(at.join("names.csv"), encoding_rs::GB18030.encode(lines).0).unwrap();
+    twice(&["names.csv", "--list", "real-names", "--set", "采集渠道=电子税务局"], [2, 0, 0, 1], [0, 0, 2, 1]);
+
+    // One file of enterprises, two rosters.
+    fs::write(at.join("list.csv"), "NSRSBH\tYXQQ\n91350100M000100Y43\t2026-01-01\n").unwrap();
+    let roster = |name: &'static str| ["list.csv", "--list", "rosters", "--set", name, "--set", "文号=吉税发〔2026〕1号"];
+    twice(&roster("名册=大企业"), [1, 0, 0, 0], [0, 0, 1, 0]);
+    twice(&roster("名册=小微企业"), [1, 0, 0, 0], [0, 0, 1, 0]);
+    assert_eq!(counts(&["list.csv", "--list", "rosters", "--set", "名册=大企业", "--set", "文号=吉税发〔2026〕2号"]), [0, 1, 0, 0]);
+
+    // While both platforms run side by side: who is known there by an old number is nobody new here.
+    fs::write(at.join("old.csv"), "现用号码,曾用号码类型,曾用号码\n11010519491231002X,纳税人识别号,110105491231002\n").unwrap();
+    let old = ["old.csv", "--list", "former-numbers"];
+    twice(&old, [1, 0, 0, 0], [0, 0, 1, 0]);
+    let lines = "纳税人识别号,人员身份,身份证号,开始日期,结束日期,渠道,原平台编号\n\
+                 91350100M000100Y43,办税员,110105491231002,2026-01-01,,原平台迁移,吉-1\n";
+    fs::write(at.join("later.csv"), lines).unwrap();
+    let later = ["later.csv", "--list", "relations"];
+    assert_eq!(counts(&[&later[..], &["--dry-run"]].concat()), [0, 1, 0, 0], "the same relation, and its id there");
+    assert_eq!(counts(&later), [0, 1, 0, 0]);
+
+    let refused = import(&[&relations[..], &["--take-back"]].concat()).exits(1);
+    assert!(refused.err.contains('2'), "{}", refused.err);
+    assert_eq!(back(&later), 1);
+    assert_eq!(back(&relations), 3);
+    assert_eq!(counts(&[&relations[..], &["--dry-run"]].concat()), [3, 0, 0, 2]);
+    import(&[&people, "--take-back"]).exits(1);
+    assert!(import(&["list.csv", "--list", "rosters", "--take-back"]).exits(2).err.contains("the same --list and --set"));
+    assert_eq!(back(&["list.csv", "--list", "rosters", "--set", "名册=大企业", "--set", "文号=吉税发〔2026〕2号"]), 1);
+    assert_eq!((back(&roster("名册=大企业")), back(&roster("名册=小微企业")), back(&old)), (1, 1, 1));
+    assert_eq!(back(&["names.csv", "--list", "real-names", "--set", "采集渠道=电子税务局"]), 2);
+    assert_eq!(back(&[&people]), 3, "nothing is said of them any more");
+
+    for (args, said) in [
+        (&["list.csv", "--list", "rosters"][..], "no column is called roster or 名册"),
+        (&["list.csv", "--list", "rosters", "--set", "名册"], "expected COLUMN=VALUE"),
+        (&["list.csv", "--list", "rosters", "--kind", "企业"], "this list has no column kind"),
+        (&["none.csv", "--list", "relations"], "none.csv"),
+    ] {
+        let failed = import(args).exits(2);
+        assert!(failed.err.contains(said), "{args:?}: {}", failed.err);
+    }
+    let help = import(&["--help"]).exits(0).out;
+    assert!(help.contains("--list former-numbers") && help.contains("*found_at") && help.contains("stop the host before"), "{help}");
+    let mut host = Host::start(at, &["serve", "--listen", "127.0.0.1:0"]);
+    host.address();
+    let locked = import(&relations).exits(3);
+    assert!(locked.err.contains("Stop the other one (a running `zhengna serve`"), "{}", locked.err);
+    assert_eq!(host.stop().0, Some(0));
+}
+
 /// Two officers, each with their own password, change the calendar from the command line; one alone cannot.
 #[test]
 fn the_calendar_changes_by_two_officers_at_the_command_line() {

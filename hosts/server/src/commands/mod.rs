@@ -8,6 +8,7 @@ mod calendar;
 mod config;
 mod demo;
 mod keys;
+mod lists;
 mod migrate;
 mod openapi;
 mod operations;

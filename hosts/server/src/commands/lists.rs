@@ -1,0 +1,190 @@
+//! Lists of people that offices send: which there are, and what their columns are called.
+
+use std::fmt::Write as _;
+
+use clap::ValueEnum;
+use serde_json::{Map, Value};
+use zhengna_core::identity::Listed;
+
+use crate::table::{Row, Table};
+
+/// What a list says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum List {
+    /// 自然人、企业: who they are.
+    People,
+    /// 关联关系: who acts for which enterprise.
+    Relations,
+    /// 实名信息: how far it is known that persons are who they say.
+    RealNames,
+    /// 名册: large enterprises, small and micro enterprises.
+    Rosters,
+    /// 曾用号码: numbers from before the one in use.
+    FormerNumbers,
+}
+
+/// A field, and the value of rows that have none.
+pub(super) type Given = (&'static str, String);
+
+/// A column.
+struct Column {
+    /// The field, as core calls it.
+    field: &'static str,
+    /// What else it may be called: by people, then by Golden-tax.
+    names: &'static [&'static str],
+    /// Whether a list is none without it.
+    needed: bool,
+}
+
+const fn needed(field: &'static str, names: &'static [&'static str]) -> Column {
+    Column { field, names, needed: true }
+}
+
+const fn optional(field: &'static str, names: &'static [&'static str]) -> Column {
+    Column { field, names, needed: false }
+}
+
+const EXTERNAL_ID: Column = optional("external_id", &["原平台编号"]);
+const CHANNEL: Column = needed("channel", &["采集渠道", "渠道", "来源"]);
+const ENTERPRISE: Column = needed("enterprise", &["企业号码", "纳税人识别号", "统一社会信用代码", "NSRSBH", "SHXYDM"]);
+const PERSON: Column = needed("person", &["人员号码", "证件号码", "身份证号", "身份证号码", "身份证件号码", "SFZJHM"]);
+const STARTS_AT: Column = needed("starts_at", &["开始日期", "起始日期", "有效期起", "YXQQ"]);
+const ENDS_AT: Column = optional("ends_at", &["结束日期", "终止日期", "有效期止", "YXQZ"]);
+
+const PEOPLE: &[Column] = &[
+    needed("kind", &["类型", "纳税人类型"]),
+    needed("name", &["名称", "姓名", "纳税人名称", "NSRMC"]),
+    needed("number", &["证件号码", "号码", "纳税人识别号", "统一社会信用代码", "身份证号", "身份证号码", "NSRSBH", "SHXYDM"]),
+    optional("number_kind", &["证件类型"]),
+    optional("phone", &["手机", "手机号", "手机号码", "联系电话"]),
+    needed("authority", &["主管税务机关代码", "主管税务机关", "ZGSWJ_DM"]),
+    optional("registration_seq", &["登记序号", "DJXH"]),
+    EXTERNAL_ID,
+];
+
+const RELATIONS: &[Column] = &[
+    ENTERPRISE,
+    needed("role", &["人员身份", "关联身份", "身份类型", "角色"]),
+    PERSON,
+    STARTS_AT,
+    ENDS_AT,
+    optional("released", &["是否解除", "解除标志"]),
+    CHANNEL,
+    EXTERNAL_ID,
+];
+
+const REAL_NAMES: &[Column] = &[
+    PERSON,
+    needed("state", &["实名状态", "认证状态", "状态"]),
+    optional("level", &["认证级别", "认证方式", "核验方式"]),
+    CHANNEL,
+    needed("found_at", &["认证时间", "采集时间", "采集日期", "日期"]),
+];
+
+const ROSTERS: &[Column] =
+    &[ENTERPRISE, needed("roster", &["名册", "名册类型"]), STARTS_AT, ENDS_AT, needed("document", &["依据文件", "文件", "文号"])];
+
+const FORMER_NUMBERS: &[Column] = &[
+    needed("taxpayer", &["现用号码", "证件号码", "纳税人识别号", "统一社会信用代码", "NSRSBH", "SHXYDM"]),
+    needed("number_kind", &["曾用号码类型", "曾用证件类型"]),
+    needed("number", &["曾用号码", "原号码", "原纳税人识别号", "原证件号码"]),
+];
+
+impl List {
+    const fn columns(self) -> &'static [Column] {
+        match self {
+            Self::People => PEOPLE,
+            Self::Relations => RELATIONS,
+            Self::RealNames => REAL_NAMES,
+            Self::Rosters => ROSTERS,
+            Self::FormerNumbers => FORMER_NUMBERS,
+        }
+    }
+
+    /// What a row of it is, as core calls it.
+    pub(super) const fn row(self) -> &'static str {
+        match self {
+            Self::People => "taxpayer",
+            Self::Relations => "relation",
+            Self::RealNames => "real_name",
+            Self::Rosters => "roster_entry",
+            Self::FormerNumbers => "former_number",
+        }
+    }
+
+    /// The field that is called so.
+    fn position(self, name: &str) -> Option<usize> {
+        let called = |column: &Column| column.field == name || column.names.iter().any(|other| other.eq_ignore_ascii_case(name));
+        self.columns().iter().position(called)
+    }
+
+    /// Reads a value for rows that have none: `COLUMN=VALUE`.
+    pub(super) fn value(self, text: &str) -> Result<Given, String> {
+        let (name, value) = text.split_once('=').ok_or_else(|| format!("--set {text}: expected COLUMN=VALUE"))?;
+        let at = self.position(name.trim()).ok_or_else(|| format!("--set {text}: this list has no column {}", name.trim()))?;
+        Ok((self.columns()[at].field, value.trim().to_owned()))
+    }
+
+    /// The rows of a table; an empty cell takes the value that was given for it.
+    pub(super) fn rows(self, table: &Table, given: &[Given]) -> Result<Vec<(i64, Listed)>, String> {
+        let columns = self.columns();
+        let mut places: Vec<Option<usize>> = vec![None; columns.len()];
+        for (at, title) in table.header.iter().enumerate() {
+            let Some(field) = self.position(title) else { continue };
+            if let Some(before) = places[field].replace(at) {
+                return Err(format!("columns {} and {} are both {}", before + 1, at + 1, columns[field].field));
+            }
+        }
+        let given = |field: &str| given.iter().rev().find(|(of, _)| *of == field).map(|(_, value)| value);
+        for (field, column) in columns.iter().enumerate() {
+            if column.needed && places[field].is_none() && given(column.field).is_none() {
+                let (word, names) = (column.field, column.names.join(" or "));
+                return Err(format!("no column is called {word} or {names}; the first line is: {}", table.header.join(" | ")));
+            }
+        }
+        let row = |row: &Row| {
+            let cell = |(field, column): (usize, &Column)| {
+                let cell = places[field].and_then(|at| row.cells.get(at)).filter(|cell| !cell.is_empty());
+                Some((column.field.to_owned(), Value::String(cell.or(given(column.field))?.clone())))
+            };
+            let cells: Map<String, Value> = columns.iter().enumerate().filter_map(cell).collect();
+            let said = Map::from_iter([(self.row().to_owned(), Value::Object(cells))]);
+            serde_json::from_value(Value::Object(said)).map(|said| (row.line, said)).map_err(|e| format!("line {}: {e}", row.line))
+        };
+        table.rows.iter().map(row).collect()
+    }
+}
+
+/// Every list with its columns, for the help.
+pub(super) fn columns_in_words() -> String {
+    let mut text = String::from("Columns, by their names in the first line, in any order; * must be there, in the table or by --set:\n");
+    for list in List::value_variants() {
+        let name = list.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+        let _ = writeln!(text, "  --list {name}"); // a String takes everything
+        for Column { field, names, needed } in list.columns() {
+            let _ = writeln!(text, "    {}{field:<17} {}", if *needed { "*" } else { " " }, names.join("、"));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_column_of_every_list_is_a_field_of_its_row_and_called_by_no_name_twice() {
+        for list in List::value_variants() {
+            let header: Vec<String> = list.columns().iter().map(|column| column.field.to_owned()).collect();
+            let table = Table { rows: vec![Row { line: 2, cells: header.clone() }], header };
+            assert_eq!(list.rows(&table, &[]).unwrap().len(), 1, "{list:?}");
+            let mut names: Vec<&str> =
+                list.columns().iter().flat_map(|column| column.names.iter().chain([&column.field])).copied().collect();
+            let all = names.len();
+            names.sort_unstable();
+            names.dedup();
+            assert_eq!(names.len(), all, "{list:?}");
+        }
+        assert!(columns_in_words().lines().count() > 30);
+    }
+}
