@@ -10,6 +10,7 @@ use crate::ctx::Ctx;
 use crate::error::{Error, Problem};
 use crate::id::TaxpayerId;
 use crate::limits;
+use crate::planted::{Bug, planted};
 use crate::store::{ReadTx, Reads, Tx, Writes, stretch};
 
 words! {
@@ -164,7 +165,8 @@ pub(super) fn note(tx: &mut dyn Tx, ctx: &Ctx, person: TaxpayerId, finding: &Fin
     let &Finding { state, level, channel, found_at } = finding;
     let number = newest.as_ref().map_or(1, |known| known.number + 1);
     tx.add(&RealName { person, number, state, level, channel, found_at, recorded_at: ctx.now() })?;
-    if state == RealNameState::Verified && newest.is_none_or(|known| known.state != RealNameState::Verified) {
+    let newly = state == RealNameState::Verified && newest.is_none_or(|known| known.state != RealNameState::Verified);
+    if newly && !planted(Bug::VerificationKeepsSessions) {
         end_sessions(tx, ctx, ActorRef { kind: ActorKind::Taxpayer, id: person.uuid() })?;
     }
     Ok(true)
