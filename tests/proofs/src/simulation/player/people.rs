@@ -188,17 +188,19 @@ impl Player {
 
     /// Gets to know whom a list enrolled.
     pub(super) fn acquainted(&mut self, deed: &Deed) -> Checked<()> {
-        let Deed::People { affair: Affair::Enrol { newcomer, .. }, .. } = *deed else { return Ok(()) };
-        if !self.model.people.is_enrolled(newcomer) || self.newcomers.contains_key(&newcomer) {
-            return Ok(());
+        let Deed::People { affair: Affair::Enrol { newcomer, known }, .. } = *deed else { return Ok(()) };
+        for n in [newcomer, known] {
+            if !self.model.people.is_enrolled(n) || !self.who_is(n).uuid().is_nil() {
+                continue;
+            }
+            let number = self.typed(Number::Own(n));
+            let found = patiently(|| self.core().as_system().identity().find_by_number(&number)).map_err(|e| e.to_string())?;
+            let id = found.ok_or_else(|| format!("person {n} was enrolled and is not found"))?;
+            if self.taxpayers.insert(id, n).is_some() {
+                return Err(format!("person {n} was enrolled and is somebody else too"));
+            }
+            self.newcomers.insert(n, id);
         }
-        let number = self.typed(Number::Own(newcomer));
-        let found = patiently(|| self.core().as_system().identity().find_by_number(&number)).map_err(|e| e.to_string())?;
-        let id = found.ok_or_else(|| format!("person {newcomer} was enrolled and is not found"))?;
-        if self.taxpayers.insert(id, newcomer).is_some() {
-            return Err(format!("person {newcomer} was enrolled and is somebody else too"));
-        }
-        self.newcomers.insert(newcomer, id);
         Ok(())
     }
 
