@@ -1,6 +1,7 @@
 //! People and enterprises as they should be: whose a number is, what was found of real names, who acts for whom, and what
 //! officers are shown of all that.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{INVALID, LINES, Model, NOT_FOUND, Subject, Told};
@@ -143,11 +144,11 @@ impl People {
         (text, kind.as_str())
     }
 
-    /// Whether somebody new was enrolled: a number is one taxpayer's, whether in use or from before.
+    /// A number is one taxpayer's, whether in use or from before: whoever comes with it again is known.
     fn enrol(&mut self, n: u16, now: i64) {
         let number = self.text(Number::Own(n));
-        if !self.numbers.contains_key(&number) {
-            self.numbers.insert(number, n);
+        if let Entry::Vacant(free) = self.numbers.entry(number) {
+            free.insert(n);
             self.enrolled.insert(n, now);
         }
     }
