@@ -105,7 +105,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     collection::vec(step(), STEPS)
 }
 
-/// Mostly people, who also talk, so that there are cards; two enterprises are known from the start.
+/// Mostly people, who also talk, so that there are cards; two enterprises are known and somebody is signed in from the start.
 fn people() -> impl Strategy<Value = Vec<Step>> {
     let enters = prop_oneof![4 => (0..4usize).prop_map(Who::Taxpayer), 2 => (6..9usize).prop_map(Who::Enterprise)];
     let step = prop_oneof![
@@ -114,7 +114,8 @@ fn people() -> impl Strategy<Value = Vec<Step>> {
         1 => (0..2usize).prop_map(|n| Step::Claim(Who::Officer(n), 0)),
         1 => step(),
     ];
-    after(vec![Step::People(people::Affair::Enrol(6, 7))], collection::vec(step, STEPS))
+    let first = [people::Affair::Enrol(6, 7), people::Affair::SignUp, people::Affair::SignIn];
+    after(first.map(Step::People).to_vec(), collection::vec(step, STEPS))
 }
 
 /// Mostly officers and what they decide; two have passwords from the start.
@@ -177,6 +178,7 @@ struct Play {
     outsider: OfficerId,
     /// Of the officers who sign in.
     desks: [staff::Desk; 2],
+    taxpayers_token: Option<String>,
     proposals: Vec<Proposed>,
 }
 
@@ -207,7 +209,7 @@ impl Play {
         ];
         let outsider = world.appoint("22020001", JILIN_CITY, &may);
         let (owners, holders, proposals) = (Vec::new(), Vec::new(), Vec::new());
-        Self { world, conversations: Vec::new(), owners, holders, outsider, desks: Default::default(), proposals }
+        Self { world, conversations: Vec::new(), owners, holders, outsider, desks: Default::default(), taxpayers_token: None, proposals }
     }
 
     fn as_(&self, who: Who, key: u8) -> Session {
@@ -499,6 +501,7 @@ fn the_steps_about_people_are_not_all_refused() {
         "former number",
         "number of somebody else",
         "verified",
+        "session ended by a verification",
         "older than known",
         "related",
         "nobody known by a number",

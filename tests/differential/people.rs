@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use zhengna_core::Timestamp;
-use zhengna_core::access::Actor;
+use zhengna_core::access::{Actor, Credentials};
 use zhengna_core::id::TaxpayerId;
 use zhengna_core::identity::{
     BeginImport, CaptureChannel, ImportBegun, ImportRow, NewFormerNumber, NewRealName, NewRelation, NewRosterEntry, NewTaxpayer,
@@ -47,7 +47,13 @@ pub(crate) enum Affair {
     Import(u8, i64),
     Imported(u8, i64),
     TakeBack(u8, i64),
+    /// The first taxpayer gets a password.
+    SignUp,
+    SignIn,
 }
+
+const LOGIN: &str = "13800000000";
+const PASSWORD: &str = "Xiang-Kan-2026";
 
 fn typed() -> impl Strategy<Value = Typed> {
     prop_oneof![
@@ -105,6 +111,7 @@ pub(crate) fn affair() -> impl Strategy<Value = Affair> {
         6 => (list(), attempt()).prop_map(|(l, a)| Affair::Import(l, a)),
         1 => (list(), attempt()).prop_map(|(l, a)| Affair::Imported(l, a)),
         8 => (list(), attempt()).prop_map(|(l, a)| Affair::TakeBack(l, a)),
+        1 => Just(Affair::SignIn),
     ]
 }
 
@@ -179,7 +186,23 @@ impl Play {
         found.unwrap_or_else(|| TaxpayerId::from_uuid(uuid::Uuid::from_u128(party as u128)))
     }
 
-    pub(crate) fn affair(&self, affair: &Affair) -> String {
+    fn stands(&self) -> bool {
+        self.taxpayers_token.as_ref().is_some_and(|token| self.world.core.authenticate(token).is_ok())
+    }
+
+    pub(crate) fn affair(&mut self, affair: &Affair) -> String {
+        let signed_in = self.stands();
+        if let Affair::SignIn = affair {
+            let typed = Credentials { login: LOGIN.into(), password: PASSWORD.into() };
+            let answer = self.world.core.sign_in(&typed, "r");
+            self.taxpayers_token = answer.as_ref().ok().map(|session| session.token.clone());
+            return written(answer);
+        }
+        let answer = self.asked(affair);
+        if signed_in && !self.stands() { format!("{answer}, and a session ended") } else { answer }
+    }
+
+    fn asked(&self, affair: &Affair) -> String {
         let as_ = |who: &Who, key: u8| self.as_(*who, key);
         let system = self.as_(Who::System, 0);
         let lists = system.identity();
@@ -254,6 +277,8 @@ impl Play {
             Affair::Imported(n, attempt) => {
                 format!("{} {}", told(lists.imported_rows(of(*n, *attempt), 2, 3)), told(lists.import_attempt([*n; 32])))
             }
+            Affair::SignUp => told(system.access().set_password(self.world.taxpayer(0).actor().as_ref(), LOGIN, PASSWORD)),
+            Affair::SignIn => String::new(),
             Affair::TakeBack(n, attempt) => told(lists.take_back_import(of(*n, *attempt), &mut |_| {})),
         }
     }
@@ -267,6 +292,7 @@ impl Play {
             Affair::Enrol(..) if answer.starts_with("Ok") => Some("known already"),
             Affair::FormerNumber(..) if changed => Some("former number"),
             Affair::FormerNumber(..) if refused("Taken") => Some("number of somebody else"),
+            Affair::RealName(..) if refused("a session ended") => Some("session ended by a verification"),
             Affair::RealName(_, RealNameState::Verified, ..) if changed => Some("verified"),
             Affair::RealName(..) if answer.starts_with("Ok") => Some("older than known"),
             Affair::Relate(..) if changed => Some("related"),

@@ -13,6 +13,7 @@ use people::{Card, Face, Line, People};
 const MINUTE: i64 = 60 * SECOND;
 const SECOND: i64 = 1_000_000;
 const IDLE: i64 = 30 * MINUTE;
+const SESSION_AGE: i64 = 12 * 60 * MINUTE;
 const LEASE: i64 = MINUTE;
 const PRESENCE: i64 = 45 * SECOND;
 const FORGET_EVERY: i64 = 60 * MINUTE;
@@ -883,7 +884,7 @@ impl Model {
 
     fn is_open(who: Who, s: &Session, seen: i64, now: i64) -> bool {
         let idle = if matches!(who, Who::Officer(_)) { 15 * MINUTE } else { 30 * MINUTE };
-        !s.ended && now < s.started + 12 * 60 * MINUTE && now < seen + idle
+        !s.ended && now < s.started + SESSION_AGE && now < seen + idle
     }
 
     /// A session begins; an officer's others end, of a taxpayer's all but two.

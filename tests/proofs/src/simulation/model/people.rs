@@ -4,7 +4,7 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{INVALID, LINES, Model, NOT_FOUND, Subject, Told};
+use super::{INVALID, LINES, Model, NOT_FOUND, SESSION_AGE, Subject, Told};
 use crate::simulation::directory::Directory;
 use crate::simulation::step::{Affair, Number, Who};
 
@@ -517,8 +517,9 @@ impl Model {
         let Some(changed) = self.people.apply(affair, now, &mut out) else { return INVALID };
         self.people.lists.insert(written, changed);
         if let Some(verified) = out {
-            // Whoever was signed in before may have been somebody else.
-            self.sessions.get_mut(&Who::Taxpayer(verified)).into_iter().flatten().for_each(|s| s.ended = true);
+            // Whoever was signed in before may have been somebody else. What nobody can use any more stays as it is.
+            let all = self.sessions.get_mut(&Who::Taxpayer(verified)).into_iter().flatten();
+            all.filter(|s| now < s.started + SESSION_AGE).for_each(|s| s.ended = true);
         }
         self.record(operation(affair), Who::System, Subject::List, now);
         Told::List(changed)
