@@ -11,6 +11,8 @@ use crate::simulation::step::{Affair, Number, Who};
 const DAY: i64 = 24 * 3600 * 1_000_000;
 /// How far the clocks of other systems may be ahead.
 const AHEAD: i64 = 300 * 1_000_000;
+/// Relations that a card shows, and that are read of a person.
+const SHOWN: usize = 50;
 pub(crate) const STATES: [&str; 4] = ["captured", "verified", "failed", "lapsed"];
 pub(crate) const LEVELS: [&str; 4] = ["name_and_number", "name_number_and_phone", "face", "in_person"];
 pub(crate) const CHANNELS: [(&str, &str); 5] = [
@@ -281,10 +283,13 @@ impl People {
         bond.3 <= now && self.relations[bond].ends_at.is_none_or(|end| now < end)
     }
 
-    /// The relations of a person or an enterprise, newest first.
+    /// The relations of an enterprise, or the newest of a person, newest first.
     fn bonds(&self, n: u16) -> Vec<Bond> {
         let mut all: Vec<Bond> = self.relations.keys().filter(|(company, _, person, _)| *company == n || *person == n).copied().collect();
         all.sort_by_key(|(company, role, person, starts)| (std::cmp::Reverse(*starts), *company, *role, *person));
+        if !self.directory.is_company(n) {
+            all.truncate(SHOWN);
+        }
         all
     }
 
@@ -405,7 +410,7 @@ impl People {
             enterprise: enterprise.map_or_else(|| nobody(none), |n| self.on_card(n, now)),
             officers,
             rosters,
-            relations: self.lines(n, now),
+            relations: self.lines(n, now).into_iter().take(SHOWN).collect(),
         }
     }
 
