@@ -11,7 +11,7 @@ use zhengna_core::identity::{
     RealNameLevel, RealNameState, ReleaseRelation, RevealOnCard, Role, Roster, RowVerdict, Unknown, Verdict,
 };
 use zhengna_core::interaction::{Claim, Enter, SourceChannel};
-use zhengna_core::{Error, Timestamp, limits};
+use zhengna_core::{Error, Timestamp, limits, operation};
 use zhengna_tests::world::{ENGINES, Engine, World, company, listed, person, relation, start};
 
 fn day(n: i64) -> Timestamp {
@@ -355,6 +355,28 @@ fn t16_verification_ends_sessions_begun_before() {
         assert_eq!(record(no_newer).unwrap(), 0, "{engine:?}");
         assert_eq!(record(verified(0, day(-7))).unwrap(), 1, "{engine:?}: verified once more");
         world.core.authenticate(&after).expect("whoever signed in verified stays");
+    }
+}
+
+/// A use that is not written down yet would bring a session back to life that was only idle.
+#[test]
+fn t16_verification_ends_sessions_that_were_used_but_not_written_down() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let whose = ActorRef { kind: ActorKind::Taxpayer, id: world.taxpayers[0].uuid() };
+        world.core.as_system().access().set_password(whose, "13800000000", "Xiang-Kan-2026").unwrap();
+        let credentials = Credentials { login: "13800000000".into(), password: "Xiang-Kan-2026".into() };
+        let token = world.core.sign_in(&credentials, "-").unwrap().token;
+        let second = std::time::Duration::from_secs(1);
+        world.clock.advance(limits::TAXPAYER_IDLE - second);
+        world.core.touch(&world.core.authenticate(&token).unwrap(), &operation::LINES);
+        world.clock.advance(2 * second);
+        world.core.authenticate(&token).expect("used a moment ago");
+        let found = verified(0, world.core.now());
+        assert_eq!(world.core.as_system().identity().record_real_names(&[found], &mut |_| {}).unwrap().changed, 1);
+        assert!(matches!(world.core.authenticate(&token), Err(Error::SignInRequired)), "{engine:?}");
+        world.core.write_down_touches().unwrap();
+        assert!(matches!(world.core.authenticate(&token), Err(Error::SignInRequired)), "{engine:?}");
     }
 }
 

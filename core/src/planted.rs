@@ -75,6 +75,14 @@ words! {
         DeliveryForgotten = "delivery_forgotten",
         /// A socket ticket opens a socket as often as it is shown.
         SocketTicketReusable = "socket_ticket_reusable",
+        /// A person newly verified stays signed in where they, or somebody else, were before.
+        VerificationKeepsSessions = "verification_keeps_sessions",
+        /// Releasing a relation is answered, and the relation holds on.
+        ReleaseForgotten = "release_forgotten",
+        /// Nobody is found by a number from before: whoever comes with it is enrolled once more.
+        FormerNumberLost = "former_number_lost",
+        /// Whoever holds a conversation reveals anybody, on its card or not.
+        RevealOffCard = "reveal_off_card",
         /// The check digit of a resident's number is not compared: a slip of typing enrols another person.
         CheckDigitUnread = "check_digit_unread",
         /// A cursor may be negative: a client made up a place before the beginning.

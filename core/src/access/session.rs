@@ -69,9 +69,12 @@ fn idle_limit(kind: ActorKind) -> std::time::Duration {
 impl SessionRow {
     /// Whether the session may be used at `now`.
     fn is_open(&self, now: Timestamp) -> bool {
-        self.ended_at.is_none()
-            && now < self.started_at.plus(limits::SESSION_AGE_MAX)
-            && now < self.seen_at.plus(idle_limit(self.actor.kind))
+        self.may_be_used(now) && now < self.seen_at.plus(idle_limit(self.actor.kind))
+    }
+
+    /// Whether it may be used at `now` if it was used lately.
+    fn may_be_used(&self, now: Timestamp) -> bool {
+        self.ended_at.is_none() && now < self.started_at.plus(limits::SESSION_AGE_MAX)
     }
 }
 
@@ -138,7 +141,8 @@ pub(super) fn begin(tx: &mut dyn Tx, ctx: &Ctx, actor: ActorRef) -> Result<Token
 pub(crate) fn end_sessions(tx: &mut dyn Tx, ctx: &Ctx, actor: ActorRef) -> Result<(), Error> {
     let why = Engine::work("a person's own sessions, when their sign-in changes");
     let sessions: Vec<SessionRow> = tx.scan(why, stretch(Some(SessionRow::BY_ACTOR), (actor,)).newest_first())?;
-    for old in sessions.iter().filter(|s| s.is_open(ctx.now())) {
+    // One that seems idle may have been used a moment ago, which is not written down yet.
+    for old in sessions.iter().filter(|s| s.may_be_used(ctx.now())) {
         tx.replace(old, SessionRow { ended_at: Some(ctx.now()), ..old.clone() })?;
     }
     Ok(())

@@ -11,6 +11,7 @@ use crate::ctx::Ctx;
 use crate::error::{Error, Problem};
 use crate::id::TaxpayerId;
 use crate::limits;
+use crate::planted::{Bug, planted};
 use crate::store::{ReadTx, Reads, Tx, Writes, stretch};
 
 words! {
@@ -196,7 +197,8 @@ impl Entry for RealName {
     fn enter(&self, tx: &mut dyn Tx, ctx: &Ctx) -> Result<(), Error> {
         let newest = findings(tx, self.person, 1)?.into_iter().next();
         tx.add(self)?;
-        if self.state == RealNameState::Verified && newest.is_none_or(|known| known.state != RealNameState::Verified) {
+        let newly = self.state == RealNameState::Verified && newest.is_none_or(|known| known.state != RealNameState::Verified);
+        if newly && !planted(Bug::VerificationKeepsSessions) {
             end_sessions(tx, ctx, ActorRef { kind: ActorKind::Taxpayer, id: self.person.uuid() })?;
         }
         Ok(())

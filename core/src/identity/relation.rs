@@ -12,6 +12,7 @@ use crate::ctx::Ctx;
 use crate::error::{self, Error, Problem, Refusal};
 use crate::id::TaxpayerId;
 use crate::limits;
+use crate::planted::{Bug, planted};
 use crate::store::{ReadTx, Reads, Tx, Writes, stretch};
 
 words! {
@@ -248,7 +249,9 @@ pub fn release_relation(tx: &mut dyn Tx, ctx: &Ctx, cmd: ReleaseRelation) -> Res
     let newest = all.first().ok_or(Error::NotFound { what: "relation" })?;
     let now = ctx.now();
     let relation = all.iter().find(|r| r.holds(now)).ok_or(Error::Refused(Refusal::RelationOver(newest.ends_at)))?;
-    tx.replace(relation, Relation { ends_at: Some(now), released: true, recorded_at: now, ..relation.clone() })?;
+    if !planted(Bug::ReleaseForgotten) {
+        tx.replace(relation, Relation { ends_at: Some(now), released: true, recorded_at: now, ..relation.clone() })?;
+    }
     Ok(RelationReleased { enterprise: cmd.enterprise, role: cmd.role, person: cmd.person, ends_at: now })
 }
 

@@ -37,7 +37,11 @@ fn proof_of(bug: Bug) -> &'static str {
         | Bug::PostingNotMoved
         | Bug::SavepointNotRolledBack
         | Bug::DeliveryForgotten
-        | Bug::SocketTicketReusable => "simulation",
+        | Bug::SocketTicketReusable
+        | Bug::VerificationKeepsSessions
+        | Bug::ReleaseForgotten
+        | Bug::FormerNumberLost
+        | Bug::RevealOffCard => "simulation",
         Bug::CheckDigitUnread
         | Bug::CursorNegative
         | Bug::SealUnbound
@@ -80,6 +84,7 @@ fn words_of(bug: Bug) -> &'static [&'static str] {
         Bug::TimerNotRearmed => &["is due and did not ring"],
         Bug::DeliveryForgotten => &["deliveries are due"],
         Bug::SocketTicketReusable => &["a socket ticket opened"],
+        Bug::VerificationKeepsSessions => &["stands: true, should: false"],
         Bug::LineOrderReversed
         | Bug::IdempotencyByKeyOnly
         | Bug::KeyBodyIgnored
@@ -89,7 +94,10 @@ fn words_of(bug: Bug) -> &'static [&'static str] {
         | Bug::AuditMissing
         | Bug::TimeGoesBack
         | Bug::PostingNotMoved
-        | Bug::SavepointNotRolledBack => &["should be"],
+        | Bug::SavepointNotRolledBack
+        | Bug::ReleaseForgotten
+        | Bug::RevealOffCard => &["should be"],
+        Bug::FormerNumberLost => &["should be", "a row of former_number with this key exists already"],
         Bug::CheckDigitUnread => &["the check digit fits"],
         Bug::CursorNegative => &["no place is negative"],
         Bug::SealUnbound => &["was opened in another place"],

@@ -1,15 +1,17 @@
 //! The people of a world and what befalls them: who comes when, what they write, who is interrupted, which storage
 //! call fails. Decides the next step; the player takes it.
 
+mod people;
+
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use zhengna_core::store::fault::{FAULTS, Fault, Repeat};
 
-use super::model::Told;
+use super::model::{Told, audited};
 use super::player::{Came, Counts, Player};
 use super::stage::{LINES, SIGNED_IN, Setting};
-use super::step::{Deed, Dice, Step, Strike, Who};
+use super::step::{Affair, Deed, Dice, Step, Strike, Who};
 
 const SECOND: i64 = 1_000_000;
 const MINUTE: i64 = 60 * SECOND;
@@ -66,6 +68,7 @@ enum Intent {
         nth: u32,
     },
     Probe,
+    Affair,
     Drop,
     Back {
         officer: u8,
@@ -89,6 +92,9 @@ struct Crowd {
     faults: u64,
     labels: u32,
     keys: u32,
+    /// People enrolled, and numbers from before that were written down, so far.
+    newcomers: u16,
+    formers: u16,
     away: Vec<bool>,
     /// What will be tried again, with its key.
     retries: Vec<(Deed, Option<u32>)>,
@@ -111,6 +117,8 @@ pub(crate) fn play(plot: &Plot) -> Result<Played, Broken> {
         faults: plot.faults,
         labels: 0,
         keys: 0,
+        newcomers: 0,
+        formers: 0,
         away: vec![false; usize::from(plot.setting.officers) + 1],
         retries: Vec::new(),
         recent: Vec::new(),
@@ -224,12 +232,14 @@ impl Crowd {
         (0..self.away.len() as u8).for_each(|officer| self.after(2 * SECOND, Intent::Poll { officer }));
         self.after(MINUTE, Intent::Tick { nth: 1 });
         self.after(30 * SECOND, Intent::Probe);
+        self.after(40 * SECOND, Intent::Affair);
         self.after(20 * MINUTE, Intent::Drop);
         let often = if self.faults > 0 { 20 * MINUTE } else { HOUR };
         let wait = self.dice.between(often / 4, often);
         self.after(wait, Intent::Restart);
         let wait = self.dice.between(MINUTE, 20 * MINUTE);
         self.after(wait, Intent::TurnClock);
+        self.relations_first()?;
         while let Some(Reverse((at, _, intent))) = self.queue.pop() {
             self.now = self.now.max(at);
             self.act(intent)?;
@@ -265,6 +275,7 @@ impl Crowd {
                 self.after(wait, Intent::Probe);
                 self.probe()
             }
+            Intent::Affair => self.affair(),
             Intent::Drop => {
                 let officer = self.dice.below(self.away.len() as u64) as u8;
                 self.away[usize::from(officer)] = true;
@@ -315,7 +326,7 @@ impl Crowd {
     }
 
     fn taxpayer(&mut self) -> Who {
-        Who::Taxpayer(self.dice.below(u64::from(self.plot.setting.taxpayers)) as u16)
+        Who::Taxpayer(self.dice.below(u64::from(self.player.model.people.directory.everybody().end)) as u16)
     }
 
     fn arrive(&mut self) -> Result<(), String> {
@@ -442,6 +453,9 @@ impl Crowd {
         if self.dice.chance(again) {
             self.take(Deed::SignIn { who }, None)?;
         }
+        if self.dice.chance(100) {
+            self.verify_signed_in()?;
+        }
         if nth.is_multiple_of(2) {
             self.take(Deed::WriteTouches, None)?;
         }
@@ -517,6 +531,10 @@ impl Crowd {
                 let who = Who::Officer(self.dice.below(self.away.len() as u64) as u8);
                 Deed::Claim { who, line }
             }
+            (Deed::People { affair, .. }, 1) => Deed::People { who: self.taxpayer(), affair },
+            (Deed::People { who, affair: Affair::Release { company, person, .. } }, 2) => {
+                Deed::People { who, affair: Affair::Release { company, role: 1, person } }
+            }
             (Deed::Close { who, conversation, outcome }, _) => Deed::Close { who, conversation, outcome: outcome + 1 },
             (other, _) => other,
         };
@@ -579,16 +597,17 @@ impl Crowd {
 
 /// Whether the client tries again what failed.
 fn retried(deed: &Deed) -> bool {
-    matches!(
-        deed,
+    match deed {
+        Deed::People { .. } => audited(deed),
         Deed::Enter { .. }
-            | Deed::Leave { .. }
-            | Deed::Claim { .. }
-            | Deed::Send { .. }
-            | Deed::Read { .. }
-            | Deed::Close { .. }
-            | Deed::Prioritise { .. }
-    )
+        | Deed::Leave { .. }
+        | Deed::Claim { .. }
+        | Deed::Send { .. }
+        | Deed::Read { .. }
+        | Deed::Close { .. }
+        | Deed::Prioritise { .. } => true,
+        _ => false,
+    }
 }
 
 /// Takes recorded steps again in a fresh world. `Err` says which one broke what.

@@ -3,6 +3,7 @@
 //! what should be answered and kept; in the end everything must heal. The same seed gives the same trace.
 
 mod crowd;
+mod directory;
 mod model;
 mod player;
 mod shrink;
@@ -242,6 +243,8 @@ fn figures(sums: &Sums, took: Duration) -> Figures {
     figures.add("host restarts", all.restarts);
     figures.add("times an event reader went on", all.resumed);
     figures.add("sign-ins", all.sign_ins);
+    let [lists, released, cards, revealed] = all.people;
+    figures.add("lists about people, relations released, cards, values revealed", format!("{lists}, {released}, {cards}, {revealed}"));
     figures.add("longest line", all.backlog);
     figures.add("journal events compared", all.events);
     figures.add("audit records compared", all.records);

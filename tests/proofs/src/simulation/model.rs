@@ -1,14 +1,19 @@
 //! What should happen: the rules of human interaction once more, as plainly as they can be said. No code of the core
 //! is used here. Each deed is told what it should be answered, and what the journal and the audit trail should hold.
 
+pub(crate) mod people;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::directory::Directory;
 use super::stage::{CAPACITY, LINES, text};
-use super::step::{Deed, Step, Who};
+use super::step::{Affair, Deed, Step, Who};
+use people::{Card, Face, Line, People};
 
 const MINUTE: i64 = 60 * SECOND;
 const SECOND: i64 = 1_000_000;
 const IDLE: i64 = 30 * MINUTE;
+const SESSION_AGE: i64 = 12 * 60 * MINUTE;
 const LEASE: i64 = MINUTE;
 const PRESENCE: i64 = 45 * SECOND;
 const FORGET_EVERY: i64 = 60 * MINUTE;
@@ -28,20 +33,48 @@ pub(crate) enum State {
 #[derive(Clone, Debug, PartialEq, Hash)]
 pub(crate) enum Told {
     Refused(&'static str, i64),
-    Entered { ticket: i64 },
-    Claimed { conversation: u32, ticket: i64 },
-    Sent { number: i64, at: i64 },
+    Entered {
+        ticket: i64,
+    },
+    Claimed {
+        conversation: u32,
+        ticket: i64,
+    },
+    Sent {
+        number: i64,
+        at: i64,
+    },
     Moved(u64),
     Done(u32),
-    Closed { conversation: u32, outcome: Option<&'static str> },
+    Closed {
+        conversation: u32,
+        outcome: Option<&'static str>,
+    },
     View(Box<View>),
     Views(Vec<View>),
     Messages(Vec<Words>),
-    Place { state: State, wait: Option<Wait> },
-    Line { total: u32, first: Vec<u32> },
+    Place {
+        state: State,
+        wait: Option<Wait>,
+    },
+    Line {
+        total: u32,
+        first: Vec<u32>,
+    },
     Transcript(Box<View>, Vec<Words>, Vec<(&'static str, i64, Who, Option<i64>)>),
-    Events { shown: Vec<(usize, Option<String>)>, more: bool },
+    Events {
+        shown: Vec<(usize, Option<String>)>,
+        more: bool,
+    },
     Session(bool),
+    /// How many rows of a list changed something.
+    List(u64),
+    Released(i64),
+    Whose(Option<u16>),
+    Face(Box<Face>),
+    Relations(Vec<Line>),
+    Card(Box<Card>),
+    Revealed(Option<String>),
 }
 
 /// A conversation as somebody sees it.
@@ -109,6 +142,9 @@ pub(crate) enum Subject {
     Session,
     SocketTicket,
     Trail,
+    List,
+    Relation(u16, u8, u16),
+    Field(u16, u8),
 }
 
 /// A record the audit trail should hold.
@@ -196,8 +232,8 @@ pub(crate) struct Model {
     sessions: BTreeMap<Who, Vec<Session>>,
     touched: BTreeMap<(Who, usize), i64>,
     ticket: Option<(Who, usize, i64)>,
+    pub(crate) people: People,
     pub(crate) journal: Vec<Event>,
-    /// How many of the journal's first events have their place.
     pub(crate) records: Vec<Record>,
 }
 
@@ -230,6 +266,7 @@ fn operation(deed: &Deed) -> &'static str {
         Deed::SignIn { .. } => "access.sign_in",
         Deed::SignOut { .. } => "access.sign_out",
         Deed::IssueTicket { .. } => "access.issue_ticket",
+        Deed::People { affair, .. } => people::operation(affair),
         _ => "",
     }
 }
@@ -244,9 +281,9 @@ const INVALID: Told = Told::Refused("invalid", 0);
 const OVER: Told = Told::Refused("interaction.closed", 0);
 
 impl Model {
-    pub(crate) fn new(officers: u8, told_outside: bool, now: i64) -> Self {
-        let at = Due { low: now, high: now };
-        Self { officers, told_outside, latest: Some(now), tickets: [1; LINES.len()], forget: Some(at), ..Self::default() }
+    pub(crate) fn new(officers: u8, told_outside: bool, directory: Directory, now: i64) -> Self {
+        let (at, people) = (Due { low: now, high: now }, People::of(directory, now));
+        Self { officers, told_outside, people, latest: Some(now), tickets: [1; LINES.len()], forget: Some(at), ..Self::default() }
     }
 
     /// The host's time: never earlier than what it has seen.
@@ -307,13 +344,16 @@ impl Model {
                 | Deed::Present { .. }
                 | Deed::Follow { .. }
         );
-        let may = match who {
-            Who::Taxpayer(_) => by_taxpayer,
-            Who::Officer(_) => by_officer,
-            Who::Supervisor => matches!(deed, Deed::Prioritise { .. } | Deed::List { .. } | Deed::Review { .. } | Deed::Follow { .. }),
-            Who::IdleHand => matches!(deed, Deed::Follow { .. }),
-            Who::System => false,
-            Who::Nobody => return Some(Told::Refused("access.sign_in_required", 0)),
+        let may = match (who, deed) {
+            (Who::Nobody, _) => return Some(Told::Refused("access.sign_in_required", 0)),
+            (_, Deed::People { affair, .. }) => people::may(who, affair),
+            (Who::Taxpayer(_), _) => by_taxpayer,
+            (Who::Officer(_), _) => by_officer,
+            (Who::Supervisor, _) => {
+                matches!(deed, Deed::Prioritise { .. } | Deed::List { .. } | Deed::Review { .. } | Deed::Follow { .. })
+            }
+            (Who::IdleHand, _) => matches!(deed, Deed::Follow { .. }),
+            (Who::System | Who::Outsider, _) => false,
         };
         (!may).then_some(Told::Refused("access.denied", 0))
     }
@@ -365,6 +405,7 @@ impl Model {
             | Deed::Mine { who, .. }
             | Deed::List { who, .. }
             | Deed::Follow { who, .. }
+            | Deed::People { who, .. }
             | Deed::Present { who } => (who, None),
             _ => return Told::Done(0), // sessions and the host have calls of their own
         };
@@ -373,13 +414,19 @@ impl Model {
         }
         let label = conversation.unwrap_or(0);
         let operation = operation(deed);
-        let key = step.key.filter(|_| audited(deed) && !matches!(deed, Deed::Transcript { .. } | Deed::Review { .. }));
+        let repeats = match deed {
+            Deed::Transcript { .. } | Deed::Review { .. } => false,
+            Deed::People { affair, .. } => matches!(affair, Affair::Release { .. }),
+            _ => audited(deed),
+        };
+        let key = step.key.filter(|_| repeats);
         if let Some((first, told)) = key.and_then(|key| self.remembered.get(&(who, operation, key))) {
             if first != deed {
                 return Told::Refused("idempotency.key_reused", 0);
             }
             let still = match deed {
                 Deed::Enter { .. } => true,
+                Deed::People { affair, .. } => self.reaches_either(who, affair),
                 Deed::Claim { line, .. } => matches!(who, Who::Officer(n) if self.county(n) == LINES[usize::from(*line)]),
                 _ => self.seen(who, deed, label).is_some(),
             };
@@ -397,6 +444,7 @@ impl Model {
     fn rule(&mut self, who: Who, step: &Step, now: i64, label: u32, id: Option<[u8; 16]>) -> Told {
         let deed = &step.deed;
         match *deed {
+            Deed::People { ref affair, .. } => self.affair(who, affair, now),
             Deed::Enter { line, .. } => self.enter(who, now, line, label, id),
             Deed::Claim { line, .. } => self.claim(who, now, line),
             Deed::Waiting { line, .. } => match who {
@@ -836,7 +884,7 @@ impl Model {
 
     fn is_open(who: Who, s: &Session, seen: i64, now: i64) -> bool {
         let idle = if matches!(who, Who::Officer(_)) { 15 * MINUTE } else { 30 * MINUTE };
-        !s.ended && now < s.started + 12 * 60 * MINUTE && now < seen + idle
+        !s.ended && now < s.started + SESSION_AGE && now < seen + idle
     }
 
     /// A session begins; an officer's others end, of a taxpayer's all but two.

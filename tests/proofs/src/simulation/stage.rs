@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use zhengna_core::access::Actor;
+use zhengna_core::access::{Actor, AddOfficer, AddPost, GrantPost, Permission, Permissions};
 use zhengna_core::ctx::Entropy;
 use zhengna_core::id::{LineId, OfficerId, TaxpayerId};
 use zhengna_core::interaction::OpenLine;
@@ -13,6 +13,7 @@ use zhengna_core::store::{Store, StoreError};
 use zhengna_core::{Core, Error, ManualClock, Parts, Session, Settings, Timestamp};
 use zhengna_tests::world::{self, Engine, JILIN_CITY, KUANCHENG, Keep, NANGUAN, World, code};
 
+use super::directory::Directory;
 use super::step::{Who, mixed};
 
 /// How a world is set up.
@@ -69,9 +70,11 @@ pub(crate) struct Stage {
     keep: Keep,
     pub(crate) lines: Vec<LineId>,
     pub(crate) officers: Vec<OfficerId>,
+    /// Persons, then enterprises.
     pub(crate) taxpayers: Vec<TaxpayerId>,
     supervisor: OfficerId,
     idle_hand: OfficerId,
+    outsider: OfficerId,
     /// The officers with their posts, as the host last looked them up.
     actors: Vec<Actor>,
 }
@@ -106,7 +109,7 @@ impl Stage {
         let faults = FaultStore::over(keep.open());
         let core = Self::core(faults.clone(), &clock, &entropy, setting.told);
         let world = World::furnish(core, clock.clone(), keep, usize::from(setting.officers), usize::from(setting.taxpayers))?;
-        let World { core, line, mut officers, stranger, supervisor, idle_hand, taxpayers, keep, .. } = world;
+        let World { core, line, mut officers, stranger, supervisor, idle_hand, mut taxpayers, keep, .. } = world;
         let mut lines = vec![line];
         for (n, county) in LINES.iter().enumerate().skip(1) {
             let opened = core.as_system().interaction().open_line(OpenLine { name: format!("队列{n}"), authority: code(county) });
@@ -114,8 +117,11 @@ impl Stage {
         }
         core.ensure_timers()?;
         officers.push(stranger);
+        let outsider = Self::outsider(&core)?;
+        taxpayers.extend(Self::enterprises(&core, Directory::of(&setting))?);
+        let actors = Vec::new();
         let mut stage =
-            Self { core, faults, setting, clock, entropy, keep, lines, officers, taxpayers, supervisor, idle_hand, actors: Vec::new() };
+            Self { core, faults, setting, clock, entropy, keep, lines, officers, taxpayers, supervisor, idle_hand, outsider, actors };
         stage.look_up()?;
         if setting.sessions {
             for who in SIGNED_IN {
@@ -125,12 +131,33 @@ impl Stage {
         Ok(stage)
     }
 
+    /// An officer of another prefecture who may there what officers and supervisors may with people.
+    fn outsider(core: &Core) -> Result<OfficerId, Error> {
+        let system = core.as_system();
+        let officer = AddOfficer { staff_no: "22020001".into(), name: "外市人员".into(), authority: code(JILIN_CITY), capacity: 1 };
+        let officer = system.access().add_officer(officer).wait()?.officer;
+        let may = vec![Permission::ServeTaxpayers, Permission::RevealPersonalData, Permission::ManageRelations];
+        let post = system.access().add_post(AddPost { name: "外市岗位".into(), permissions: Permissions(may) }).wait()?.post;
+        let grant = GrantPost { officer, post, authority: code(JILIN_CITY), ends_at: None };
+        system.access().grant_post(grant).wait().map(|_| officer)
+    }
+
+    fn enterprises(core: &Core, directory: Directory) -> Result<Vec<TaxpayerId>, Error> {
+        let (system, rows) = (core.as_system(), directory.companies().map(|n| directory.row(n)).collect::<Vec<_>>());
+        system.identity().enrol(&rows, &mut |_| {})?;
+        let id = |row: &zhengna_core::identity::NewTaxpayer| {
+            let found = system.identity().find_by_number(&row.number)?;
+            found.ok_or(Error::NotFound { what: "taxpayer" })
+        };
+        rows.iter().map(id).collect()
+    }
+
     fn core(store: Arc<dyn Store>, clock: &Arc<ManualClock>, entropy: &Arc<StepEntropy>, told: bool) -> Core {
         Core::new(Parts { store, clock: clock.clone(), entropy: entropy.clone(), settings: settings(told) })
     }
 
     fn look_up(&mut self) -> Result<(), Error> {
-        let ids = self.officers.iter().chain([&self.supervisor, &self.idle_hand]);
+        let ids = self.officers.iter().chain([&self.supervisor, &self.idle_hand, &self.outsider]);
         self.actors = ids.map(|id| self.core.officer(*id)).collect::<Result<_, _>>()?;
         Ok(())
     }
@@ -163,6 +190,7 @@ impl Stage {
             Who::Officer(n) => self.actors[usize::from(n)].clone(),
             Who::Supervisor => self.actors[behind].clone(),
             Who::IdleHand => self.actors[behind + 1].clone(),
+            Who::Outsider => self.actors[behind + 2].clone(),
             Who::System => Actor::System,
             Who::Nobody => Actor::Anonymous,
         }

@@ -11,8 +11,38 @@ pub(crate) enum Who {
     Supervisor,
     /// An officer without a post.
     IdleHand,
+    /// Serves, reveals and releases at another prefecture; looks into nothing but people and enterprises.
+    Outsider,
     System,
     Nobody,
+}
+
+/// A number by which somebody is known, as it is typed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Number {
+    /// The one in use.
+    Own(u16),
+    /// One from before, of all that anybody has.
+    Former(u16),
+}
+
+/// What is done about people and enterprises, who are named as in the [directory](super::directory).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Affair {
+    // Lists that outside systems send, a row or two each.
+    Enrol { newcomer: u16, known: u16 },
+    FormerNumber { of: Number, number: Number },
+    RealName { of: Number, state: u8, level: Option<u8>, channel: u8, found_at: i64 },
+    Relate { company: Number, role: u8, person: Number, starts_at: i64, ends_at: Option<i64>, released: bool },
+    Roster { company: Number, roster: u8, starts_at: i64, ends_at: Option<i64>, document: u8 },
+    // What one person asks for.
+    Release { company: u16, role: u8, person: u16 },
+    Find { number: Number },
+    View { of: u16 },
+    Relations { of: u16 },
+    Reveal { of: u16, field: u8 },
+    Card { conversation: u32 },
+    RevealOnCard { conversation: u32, of: u16, field: u8 },
 }
 
 /// One deed. Conversations are named by the order in which they were begun in the whole run.
@@ -49,6 +79,10 @@ pub(crate) enum Deed {
     Prioritise {
         who: Who,
         conversation: u32,
+    },
+    People {
+        who: Who,
+        affair: Affair,
     },
     // Looking.
     Look {

@@ -10,9 +10,11 @@ use zhengna_core::journal::Topic;
 use zhengna_core::store::Page;
 use zhengna_core::{Error, limits};
 
+use super::super::model::people::{FIELDS, ROLES};
 use super::super::model::{About, State, Subject, Told, View};
 use super::super::stage::{CAPACITY, patiently, slow};
 use super::super::step::{Deed, Step, Who};
+use super::people::REASON;
 use super::{Came, Checked, PATIENCE, Player};
 
 impl Player {
@@ -187,9 +189,21 @@ impl Player {
             Subject::Session => "session".into(),
             Subject::SocketTicket => "socket_ticket".into(),
             Subject::Trail => "audit".into(),
+            // Which rows a list had is told by a keyed digest.
+            Subject::List => entry.subject.clone(),
+            Subject::Relation(company, role, person) => {
+                format!("relation/{}/{}/{}", self.who_is(company), ROLES[usize::from(role)], self.who_is(person))
+            }
+            Subject::Field(of, field) => format!("taxpayer/{}/{}", self.who_is(of), FIELDS[usize::from(field)]),
         };
+        let reasoned = !matches!(should.subject, Subject::Relation(..) | Subject::Field(..)) || entry.reason.as_deref() == Some(REASON);
         let actor = self.stage.actor(should.who).as_ref().to_string();
-        if entry.operation != should.operation || entry.subject != subject || entry.actor != actor || entry.at.micros() != should.at {
+        if entry.operation != should.operation
+            || entry.subject != subject
+            || entry.actor != actor
+            || entry.at.micros() != should.at
+            || !reasoned
+        {
             return Err(format!("record {:?} is {entry:?}\n  should be {should:?}", entry.number));
         }
         self.trail_read += 1;
@@ -235,6 +249,7 @@ impl Player {
         self.recount()?;
         self.tail(now)?;
         self.verify()?;
+        self.numbers()?;
         let (mut after, mut seen) = (None, Vec::new());
         let supervisor = self.stage.session(Who::Supervisor, None);
         loop {

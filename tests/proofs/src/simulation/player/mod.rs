@@ -2,9 +2,10 @@
 //! journal, the audit trail. What a fault left unknown is looked up, the way an operator would.
 
 mod checks;
+mod people;
 mod upkeep;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
@@ -22,9 +23,10 @@ use zhengna_core::store::{Page, StoreError};
 use zhengna_core::{Core, Error, Timestamp, limits};
 use zhengna_tests::world::Engine;
 
+use super::directory::Directory;
 use super::model::{Model, OUTCOMES, State, Told, View, Wait, Words, audited};
 use super::stage::{CAPACITY, SLOW_MAX, Setting, Stage, patiently, slow, text};
-use super::step::{Deed, Step, Who};
+use super::step::{Affair, Deed, Step, Who};
 
 /// What came of a step, for whoever decides what to do next.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,6 +57,8 @@ pub(crate) struct Counts {
     pub(crate) records: u64,
     pub(crate) backlog: u64,
     pub(crate) sign_ins: u64,
+    /// Lists about people applied, relations released, cards shown, values revealed.
+    pub(crate) people: [u64; 4],
 }
 
 impl Counts {
@@ -72,6 +76,7 @@ impl Counts {
         self.records += other.records;
         self.backlog = self.backlog.max(other.backlog);
         self.sign_ins += other.sign_ins;
+        self.people = std::array::from_fn(|n| self.people[n] + other.people[n]);
     }
 }
 
@@ -86,6 +91,9 @@ pub(crate) struct Player {
     ids: Vec<Option<ConversationId>>,
     labels: HashMap<ConversationId, u32>,
     taxpayers: HashMap<TaxpayerId, u16>,
+    newcomers: BTreeMap<u16, TaxpayerId>,
+    /// The relations that each enterprise has seen of itself.
+    related: BTreeMap<u16, BTreeSet<(&'static str, u16, i64)>>,
     names: HashMap<String, Who>,
     keys: HashMap<String, u32>,
     /// Where each event of the model stands in the journal.
@@ -132,19 +140,21 @@ fn state_of(state: ConversationState) -> State {
 impl Player {
     pub(crate) fn new(setting: Setting) -> Checked<Self> {
         let stage = Stage::new(setting).map_err(|e| format!("the world cannot be furnished: {e}"))?;
-        let now = stage.core.now().micros();
+        let (now, directory) = (stage.core.now().micros(), Directory::of(&setting));
         let mut names = HashMap::new();
         let officers = (0..stage.officers.len() as u8).map(Who::Officer);
-        let everybody = officers.chain([Who::Supervisor, Who::IdleHand, Who::System, Who::Nobody]);
-        for who in everybody.chain((0..setting.taxpayers).map(Who::Taxpayer)) {
+        let everybody = officers.chain([Who::Supervisor, Who::IdleHand, Who::Outsider, Who::System, Who::Nobody]);
+        for who in everybody.chain(directory.everybody().map(Who::Taxpayer)) {
             names.insert(stage.actor(who).as_ref().to_string(), who);
         }
         let mut player = Self {
-            model: Model::new(setting.officers, setting.told, now),
+            model: Model::new(setting.officers, setting.told, directory, now),
             counts: Counts::default(),
             ids: Vec::new(),
             labels: HashMap::new(),
             taxpayers: stage.taxpayers.iter().copied().zip(0..).collect(),
+            newcomers: BTreeMap::new(),
+            related: BTreeMap::new(),
             names,
             keys: HashMap::new(),
             cursors: Vec::new(),
@@ -205,7 +215,10 @@ impl Player {
             | Deed::Messages { conversation, .. }
             | Deed::Position { conversation, .. }
             | Deed::Transcript { conversation, .. }
-            | Deed::Review { conversation, .. } => self.id(conversation).is_some(),
+            | Deed::Review { conversation, .. }
+            | Deed::People { affair: Affair::Card { conversation } | Affair::RevealOnCard { conversation, .. }, .. } => {
+                self.id(conversation).is_some()
+            }
             Deed::Use { who, .. } | Deed::IssueTicket { who } | Deed::SignOut { who } => self.sessions.contains_key(&who),
             Deed::Redeem => self.ticket.is_some(),
             _ => true,
@@ -237,7 +250,11 @@ impl Player {
             | Deed::IssueTicket { .. }
             | Deed::Redeem
             | Deed::SignOut { .. } => self.session(step)?,
-            _ => self.command(step).and_then(|came| self.touched(step, came).map(|()| came))?,
+            _ => {
+                let came = self.command(step)?;
+                self.touched(step, came)?;
+                came
+            }
         };
         (step.number, came as u8).hash(&mut self.trace);
         self.unread += 1;
@@ -304,6 +321,14 @@ impl Player {
             self.bind(label, id)?;
             id.hash(&mut self.trace);
         }
+        self.acquainted(&step.deed)?;
+        match told {
+            Told::List(_) => self.counts.people[0] += 1,
+            Told::Released(_) => self.counts.people[1] += 1,
+            Told::Card(_) => self.counts.people[2] += 1,
+            Told::Revealed(_) => self.counts.people[3] += 1,
+            _ => {}
+        }
         told.hash(&mut self.trace);
         let came = if matches!(told, Told::Refused(..)) { Came::Refused } else { Came::Done };
         self.last = Some(told);
@@ -312,10 +337,11 @@ impl Player {
 
     /// After each of the first deeds of a world, and some of the later ones: the conversation it was done to is as the model has it, for its taxpayer, and holds what always
     /// holds; whoever took it holds no more than they may.
-    fn touched(&self, step: &Step, came: Came) -> Checked<()> {
+    fn touched(&mut self, step: &Step, came: Came) -> Checked<()> {
         if step.number > TOUCHED_ALL && !step.number.is_multiple_of(TOUCHED_EVERY) {
             return Ok(());
         }
+        self.related(step, came)?;
         let label = match (step.deed, &self.last, came) {
             (Deed::Claim { .. }, Some(Told::Claimed { conversation, .. }), Came::Done) => *conversation,
             (Deed::Enter { label, .. }, _, Came::Done) => label,
@@ -388,6 +414,7 @@ impl Player {
             if let (Deed::Enter { label, .. }, Some(id)) = (step.deed, id) {
                 self.bind(label, id)?;
             }
+            self.acquainted(&step.deed)?;
         } else if matches!(step.deed, Deed::Read { .. }) {
             // Nothing to be seen may be nothing that moved.
         } else if id.is_some() {
@@ -432,7 +459,7 @@ impl Player {
                 | Deed::Transcript { .. }
                 | Deed::Review { .. }
         );
-        if writes {
+        if writes || (matches!(step.deed, Deed::People { .. }) && audited(&step.deed)) {
             self.counts.commands += 1;
         } else {
             self.counts.queries += 1;
@@ -516,6 +543,7 @@ impl Player {
                 Ok(self.transcript(&found))
             }
             Deed::Present { who } => session(self, who).interaction().be_present().map(|()| Told::Done(0)),
+            Deed::People { who, ref affair } => self.ask(who, affair, step.key),
             _ => Ok(Told::Done(0)),
         }
     }
