@@ -91,8 +91,12 @@ fn an_account_is_linked_by_a_verification_and_by_nothing_else() {
         // A provider that only knows accounts vouches for nobody, whatever it says.
         let Says(_, claimed) = bureau("openid-2", verified(1, RealNameLevel::InPerson));
         link_of(enter(&world, &Says(Provider::MiniProgram, claimed), None));
-        // Name and number are known to whoever has read the card.
+        // Name, number and phone are known to whoever has seen a card and a telephone.
         link_of(enter(&world, &bureau("u2", verified(1, RealNameLevel::NameAndNumber)), None));
+        link_of(enter(&world, &bureau("u2", verified(1, RealNameLevel::NameNumberAndPhone)), None));
+        // Who is named too weakly, and is not who was known, opens nobody's session.
+        link_of(enter(&world, &bureau("u1", verified(1, RealNameLevel::NameAndNumber)), None));
+        assert!(enter(&world, &bureau("u1", verified(0, RealNameLevel::NameAndNumber)), None).is_ok(), "{engine:?}");
     }
 }
 
@@ -123,13 +127,19 @@ fn t16_who_is_verified_is_signed_out_everywhere_else() {
         assert_eq!(who(&world, &before), Some(world.taxpayers[0]));
         let own = enter(&world, &bureau("u0", verified(0, RealNameLevel::Face)), None).unwrap();
         assert_eq!((who(&world, &before), who(&world, &own)), (None, Some(world.taxpayers[0])), "{engine:?}");
+        let again = zhengna_tests::world::signed_in(&world.core, "13800000000", "Tax-Payer-2026");
+        assert_eq!(again.unwrap_err(), Error::Refused(Refusal::WrongCredentials), "{engine:?}: the password is gone too");
         // Known at the provider already: other devices stay.
         let second = enter(&world, &bureau("u0", verified(0, RealNameLevel::Face)), None).unwrap();
         assert!(who(&world, &own).is_some() && who(&world, &second).is_some(), "{engine:?}");
-        // Another account at the provider for the same person: what was begun through the first ends.
+        // Another account at the provider for the same person: what was begun through the first ends, and WeChat is linked anew.
+        let wechat_of_before = wechat("wx-app", "of before");
+        let ticket = link_of(enter(&world, &wechat_of_before, None));
+        enter(&world, &bureau("u0", verified(0, RealNameLevel::Face)), Some(ticket)).unwrap();
         let other = enter(&world, &bureau("u0-new", verified(0, RealNameLevel::Face)), None).unwrap();
         assert_eq!((who(&world, &own), who(&world, &second)), (None, None), "{engine:?}");
         assert!(who(&world, &other).is_some());
+        link_of(enter(&world, &wechat_of_before, None));
     }
 }
 
@@ -169,9 +179,31 @@ fn a_lapsed_verification_asks_for_a_new_one() {
         };
         world.core.as_system().identity().record_real_names(&[lapsed], &mut |_| {}).unwrap();
         let ticket = link_of(enter(&world, &mine, None));
+        // What the provider found before is no news.
+        link_of(enter(&world, &bureau("u0", verified(0, RealNameLevel::Face)), None));
         let later = VerifiedPerson { verified_at: start().plus(std::time::Duration::from_secs(120)), ..verified(0, RealNameLevel::Face) };
         enter(&world, &bureau("u0", later), Some(ticket)).unwrap();
         assert!(enter(&world, &mine, None).is_ok(), "{engine:?}");
+    }
+}
+
+/// Migrated people were captured long after the provider verified them: its word counts from now on.
+#[test]
+fn who_was_only_captured_since_is_verified_by_what_the_provider_says_now() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let captured = NewRealName {
+            person: person(0).number,
+            state: RealNameState::Captured,
+            level: None,
+            channel: CaptureChannel::Migration,
+            found_at: start(),
+        };
+        world.core.as_system().identity().record_real_names(&[captured], &mut |_| {}).unwrap();
+        world.clock.advance(std::time::Duration::from_secs(60));
+        let long_ago =
+            VerifiedPerson { verified_at: start().minus(std::time::Duration::from_secs(86_400 * 700)), ..verified(0, RealNameLevel::Face) };
+        assert!(enter(&world, &bureau("u0", long_ago), None).is_ok(), "{engine:?}");
     }
 }
 
@@ -229,6 +261,8 @@ fn what_the_bureau_says_is_on_the_card_with_source_and_age() {
             phone: Some("13900000009".into()),
             authority: Some(code(PROVINCE)),
             relations: vec![
+                // Begun and over at once: left out.
+                said(&two.number, Role::TaxHandler, day(1), Some(day(1))),
                 // Known here with another start, and released there since.
                 said(&one.number, Role::TaxHandler, start().minus(std::time::Duration::from_secs(5)), Some(day(2))),
                 said(&two.number, Role::FinanceOfficer, day(1), None),
@@ -271,22 +305,11 @@ fn what_cannot_be_is_refused_whole_and_somebody_must_look() {
         let world = World::new(engine);
         let before = world.taxpayers.len();
         let good = verified(800, RealNameLevel::Face);
-        let backwards = AssertedRelation {
-            enterprise: company(1).number,
-            role: Role::TaxHandler,
-            starts_at: start(),
-            ends_at: Some(start()),
-            released: true,
-        };
-        world.core.as_system().identity().enrol(&[company(1)], &mut |_| {}).unwrap();
         let tomorrow = start().plus(std::time::Duration::from_secs(24 * 3600));
         for wrong in [
             VerifiedPerson { number: "22010219000101001X".into(), ..good.clone() },
             VerifiedPerson { name: String::new(), ..good.clone() },
-            VerifiedPerson { phone: Some("110".into()), ..good.clone() },
             VerifiedPerson { verified_at: tomorrow, ..good.clone() },
-            VerifiedPerson { relations: vec![backwards.clone()], ..good.clone() },
-            VerifiedPerson { relations: vec![backwards; limits::RELATIONS_ASSERTED_MAX + 1], ..good.clone() },
         ] {
             let refused = enter(&world, &bureau("u800", wrong), None).unwrap_err();
             assert!(matches!(&refused, Error::Provider(ProviderError::Misconfigured(_))), "{engine:?}: {refused:?}");
@@ -295,7 +318,36 @@ fn what_cannot_be_is_refused_whole_and_somebody_must_look() {
         }
         let found = world.core.as_system().identity().find_by_number(&person(800).number).unwrap();
         assert_eq!((found, world.taxpayers.len()), (None, before), "{engine:?}: nothing half-written");
+        // A phone that is none keeps nobody out, and whoever stood at the root goes where the provider says.
+        let odd = VerifiedPerson { phone: Some("0431-12366".into()), ..good.clone() };
+        let id = who(&world, &enter(&world, &bureau("u800", odd), None).unwrap()).unwrap();
+        let view = |id| world.core.as_actor(Actor::Taxpayer(id)).identity().view(id).unwrap();
+        assert_eq!((view(id).phone, view(id).authority), (None, Some(code("10000000000"))), "{engine:?}");
+        enter(&world, &bureau("u800", VerifiedPerson { authority: Some(code(PROVINCE)), ..good }), None).unwrap();
+        assert_eq!(view(id).authority, Some(code(PROVINCE)), "{engine:?}");
     }
+}
+
+#[test]
+fn the_newest_relations_are_taken_over_and_no_more() {
+    let world = World::new(Engine::Memory);
+    let firms: Vec<_> = (1..=limits::RELATIONS_ASSERTED_MAX + 1).map(company).collect();
+    world.core.as_system().identity().enrol(&firms, &mut |_| {}).unwrap();
+    let relations = firms.iter().zip(0..).map(|(firm, n)| AssertedRelation {
+        enterprise: firm.number.clone(),
+        role: Role::TaxAgent,
+        starts_at: start().minus(std::time::Duration::from_secs(n)),
+        ends_at: None,
+        released: false,
+    });
+    let agent = VerifiedPerson { relations: relations.collect(), ..verified(0, RealNameLevel::Face) };
+    enter(&world, &bureau("u0", agent), None).unwrap();
+    let of = |firm: &zhengna_core::identity::NewTaxpayer| {
+        let system = world.core.as_system();
+        let id = system.identity().find_by_number(&firm.number).unwrap().unwrap();
+        world.core.as_actor(Actor::Taxpayer(id)).identity().relations(id).unwrap().len()
+    };
+    assert_eq!((of(&firms[0]), of(&firms[limits::RELATIONS_ASSERTED_MAX - 1]), of(&firms[limits::RELATIONS_ASSERTED_MAX])), (1, 1, 0));
 }
 
 // The portal's tickets

@@ -112,8 +112,9 @@ pub const PORTAL_TICKET_AGE_MAX: Duration = Duration::from_secs(5 * 60);
 
 // Identity
 
-/// Relations of one person that an identity provider may tell at once.
-pub const RELATIONS_ASSERTED_MAX: usize = 200;
+/// Relations of one person that are taken over from an identity provider at a sign-in: the newest. Each costs some reads within the
+/// transaction.
+pub const RELATIONS_ASSERTED_MAX: usize = 50;
 /// How far another system's clock may be ahead of ours before its times are refused.
 pub const CLOCK_SKEW_MAX: Duration = Duration::from_secs(300);
 /// Relations of one enterprise, ended ones too.

@@ -38,7 +38,7 @@ pub(crate) use number::mask_number;
 pub use number::{Number, NumberKind};
 pub use phone::MobilePhone;
 pub use real_name::{CaptureChannel, NewRealName, RealName, RealNameLevel, RealNameState, record_real_names};
-pub(crate) use recognise::{is_verified, recognise};
+pub(crate) use recognise::{is_verified, known_by, recognise};
 pub(crate) use relation::either;
 pub use relation::{
     NewRelation, Relation, RelationReleased, RelationView, ReleaseRelation, Role, record_relations, relations, release_relation,

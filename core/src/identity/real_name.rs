@@ -90,9 +90,10 @@ words! {
 }
 
 impl RealNameLevel {
-    /// Whether it shows more than that somebody has read the paper: whoever has, knows its name and number.
-    pub const fn proves_possession(self) -> bool {
-        !matches!(self, Self::NameAndNumber)
+    /// Whether the person was there, rather than what somebody knows of them compared: whoever has seen a card and a telephone
+    /// knows name, number and phone.
+    pub const fn proves_presence(self) -> bool {
+        matches!(self, Self::Face | Self::InPerson)
     }
 
     /// Its name in Chinese.
@@ -205,7 +206,8 @@ impl Entry for RealName {
     }
 }
 
-/// Writes a verification down, if it is newer than what is known.
+/// Writes down that a provider calls somebody verified since `found_at`. Over what was only captured since it goes as of now: the
+/// provider says it now. What failed or lapsed since stays so, until they are verified anew.
 pub(super) fn verify(
     tx: &mut dyn Tx,
     ctx: &Ctx,
@@ -215,9 +217,12 @@ pub(super) fn verify(
     found_at: Timestamp,
 ) -> Result<(), Error> {
     let newest = findings(tx, person, 1)?.into_iter().next();
-    if newest.as_ref().is_some_and(|known| found_at <= known.found_at) {
-        return Ok(());
-    }
+    let found_at = match &newest {
+        Some(known) if found_at > known.found_at => found_at,
+        Some(known) if known.state == RealNameState::Captured => ctx.now(),
+        Some(_) => return Ok(()),
+        None => found_at,
+    };
     let number = newest.map_or(1, |known| known.number + 1);
     let state = RealNameState::Verified;
     RealName { person, number, state, level: Some(level), channel, found_at, recorded_at: ctx.now() }.enter(tx, ctx)

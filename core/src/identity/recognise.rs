@@ -3,7 +3,7 @@
 use super::real_name::{findings, verify};
 use super::relation::{NewRelation, Relation, record_between};
 use super::taxpayer::{Applicant, NewTaxpayer, Taxpayer, TaxpayerKind, enrol_one, enterprise_of, examine, index_of};
-use super::{CaptureChannel, Number, RealNameState, find_by_number};
+use super::{CaptureChannel, MobilePhone, Number, RealNameState, find_by_number};
 use crate::access::{Engine, ProviderError, VerifiedPerson, root_of};
 use crate::ctx::Ctx;
 use crate::error::Error;
@@ -16,13 +16,18 @@ use crate::store::{ReadTx, Reads, Tx, Writes, stretch};
 /// says, the finding is kept, relations to enterprises that are known here are written down.
 ///
 /// # Errors
-/// `Provider` where what was said cannot be: a number, name or phone that is not well formed, a time that has not come.
+/// `Provider` where who they are cannot be: a number or name that is not well formed, a time that has not come. A phone or a relation
+/// that cannot be is left out: nobody is kept from signing in by it.
 pub(crate) fn recognise(tx: &mut dyn Tx, ctx: &Ctx, channel: CaptureChannel, said: &VerifiedPerson) -> Result<TaxpayerId, Error> {
-    if said.verified_at > ctx.now().plus(limits::CLOCK_SKEW_MAX) || said.relations.len() > limits::RELATIONS_ASSERTED_MAX {
-        return Err(incredible("verified_at or relations"));
+    if said.verified_at > ctx.now().plus(limits::CLOCK_SKEW_MAX) {
+        return Err(incredible("verified_at"));
     }
     let number = Number::parse(said.number_kind, &said.number).map_err(|_| incredible("number"))?;
-    let new = NewTaxpayer { number_kind: Some(said.number_kind), phone: said.phone.clone(), ..authority_of(tx, said)? };
+    let new = NewTaxpayer {
+        number_kind: Some(said.number_kind),
+        phone: said.phone.clone().filter(|phone| MobilePhone::parse(phone).is_ok()),
+        ..authority_of(tx, said)?
+    };
     let applicant = examine(tx, ctx, &new).map_err(|e| if let Error::Invalid { field, .. } = &e { incredible(field) } else { e })?;
     let known = find_by_number(tx, &[index_of(ctx.keys(), &number)])?;
     let id = match known {
@@ -91,6 +96,10 @@ fn update(tx: &mut dyn Tx, ctx: &Ctx, channel: CaptureChannel, id: TaxpayerId, s
     if let Some(phone) = &said.phone {
         now.take_phone(tx, ctx, channel, phone)?;
     }
+    // Who was enrolled at the root for want of a better place goes to the authority in charge.
+    if now.authority.codes().len() == 1 {
+        now.authority = said.authority.clone();
+    }
     if now != known {
         tx.replace(&known, now)?;
     }
@@ -107,11 +116,13 @@ fn asserted(
     said: &VerifiedPerson,
 ) -> Result<Vec<(TaxpayerId, NewRelation)>, Error> {
     let mut rows = Vec::new();
-    for relation in &said.relations {
-        let Some(enterprise) = enterprise_of(tx, ctx, &relation.enterprise)? else { continue };
+    let mut newest: Vec<_> = said.relations.iter().collect();
+    newest.sort_by_key(|relation| std::cmp::Reverse(relation.starts_at));
+    for relation in newest.into_iter().take(limits::RELATIONS_ASSERTED_MAX) {
         if relation.ends_at.is_some_and(|end| end <= relation.starts_at) || relation.released && relation.ends_at.is_none() {
-            return Err(incredible("relations"));
+            continue;
         }
+        let Some(enterprise) = enterprise_of(tx, ctx, &relation.enterprise)? else { continue };
         let why = Engine::work("relations of a person whom an outside system verified");
         let known: Vec<Relation> = tx.scan(why, stretch(None, (enterprise, relation.role, person)).newest_first())?;
         let meant = known
@@ -131,6 +142,12 @@ fn asserted(
         rows.push((enterprise, row));
     }
     Ok(rows)
+}
+
+/// Who is known here by the number a provider names, if anybody.
+pub(crate) fn known_by(tx: &mut dyn ReadTx, ctx: &Ctx, said: &VerifiedPerson) -> Result<Option<TaxpayerId>, Error> {
+    let number = Number::parse(said.number_kind, &said.number).map_err(|_| incredible("number"))?;
+    find_by_number(tx, &[index_of(ctx.keys(), &number)])
 }
 
 /// Whether the newest finding about a person is a verification.

@@ -1,11 +1,12 @@
 //! What handlers share: the core, its one adapter to async, rates, slots, the hub of live events.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::http::StatusCode;
 use tokio::sync::Semaphore;
-use zhengna_core::access::ActorRef;
+use zhengna_core::access::{ActorRef, Provider};
 use zhengna_core::operation::Operation;
 use zhengna_core::planted::{Bug, planted};
 use zhengna_core::{Core, Error, limits};
@@ -22,7 +23,7 @@ use crate::{api, stack};
 /// Password hashing takes 19 MiB and a core for tens of milliseconds: this many at once.
 const SIGN_INS_AT_ONCE: usize = 2;
 
-/// Sign-ins that wait for an identity provider at once: one that does not answer holds up neither passwords nor reads.
+/// Calls that wait for one identity provider at once: one that does not answer holds up neither the others nor passwords nor reads.
 const OUTSIDE_AT_ONCE: usize = 32;
 
 /// Readers that are taken without a slot: by the keeper, and by the hub, which reads events and looks at sessions.
@@ -47,7 +48,7 @@ struct Inner {
     lifecycle: Lifecycle,
     reads: Arc<Semaphore>,
     sign_ins: Arc<Semaphore>,
-    outside: Arc<Semaphore>,
+    outside: BTreeMap<Provider, Arc<Semaphore>>,
     providers: Providers,
     operations: Mutex<RateLimiter<&'static str, Counted>>,
     people: Mutex<RateLimiter<(), Counted>>,
@@ -86,7 +87,7 @@ impl App {
         App(Arc::new(Inner {
             reads: Arc::new(Semaphore::new(limits::READERS_MAX)),
             sign_ins: Arc::new(Semaphore::new(SIGN_INS_AT_ONCE)),
-            outside: Arc::new(Semaphore::new(OUTSIDE_AT_ONCE)),
+            outside: Provider::ALL.iter().map(|provider| (*provider, Arc::new(Semaphore::new(OUTSIDE_AT_ONCE)))).collect(),
             providers,
             operations: Mutex::new(RateLimiter::new(config.limits.rate_keys)),
             people: Mutex::new(RateLimiter::new(config.limits.rate_keys)),
@@ -111,7 +112,7 @@ impl App {
         Held {
             reads: limits::READERS_MAX - self.0.reads.available_permits(),
             sign_ins: SIGN_INS_AT_ONCE - self.0.sign_ins.available_permits(),
-            outside: OUTSIDE_AT_ONCE - self.0.outside.available_permits(),
+            outside: self.0.outside.values().map(|slots| OUTSIDE_AT_ONCE - slots.available_permits()).sum(),
             sockets: self.0.sockets.keys(),
             feeds: self.0.hub.feeds(),
             live: self.0.metrics.live.load(std::sync::atomic::Ordering::Relaxed),
@@ -177,11 +178,14 @@ impl App {
     }
 
     /// What asks an identity provider: takes as long as that one does. Refused at once where so many wait already.
-    pub async fn outside<R: Send + 'static>(&self, run: impl FnOnce(&Core) -> Result<R, Error> + Send + 'static) -> Result<R, Problem> {
-        if self.0.outside.available_permits() == 0 {
-            return Err(Problem::of_status(StatusCode::SERVICE_UNAVAILABLE).with_retry_after_s(limits::PROVIDER_RETRY_S));
-        }
-        self.blocking(&self.0.outside, run).await
+    pub async fn outside<R: Send + 'static>(
+        &self,
+        provider: Provider,
+        run: impl FnOnce(&Core) -> Result<R, Error> + Send + 'static,
+    ) -> Result<R, Problem> {
+        let free = self.0.outside.get(&provider).filter(|slots| slots.available_permits() > 0);
+        let slots = free.ok_or_else(|| Problem::of_status(StatusCode::SERVICE_UNAVAILABLE).with_retry_after_s(limits::PROVIDER_RETRY_S))?;
+        self.blocking(slots, run).await
     }
 
     async fn blocking<R: Send + 'static>(

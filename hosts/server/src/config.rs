@@ -38,6 +38,8 @@ enum Kind {
     LogFormat,
     LogFilter,
     Url,
+    /// An outside system that is given secrets.
+    Service,
     Networks,
     /// A name, an id, a public key.
     Word,
@@ -109,7 +111,7 @@ const KEYS: &[Key] = &[
     key("limits.rate_keys", Kind::Number(1, 10_000_000), "100000", "people the rate limit remembers"),
     Key { name: "webhook.url", kind: Kind::Url, default: None, help: "where events are sent, http:// or https://" },
     Key { name: "webhook.secret_file", kind: Kind::File, default: None, help: "file with the secret that signs them" },
-    key("wechat.url", Kind::Url, "https://api.weixin.qq.com", "WeChat's server API"),
+    key("wechat.url", Kind::Service, "https://api.weixin.qq.com", "WeChat's server API"),
     optional("mini_program.app_id", Kind::Word, "the WeChat mini-program's AppID; with its secret, people sign in with it"),
     optional("mini_program.secret_file", Kind::File, "file with the mini-program's AppSecret"),
     optional("official_account.app_id", Kind::Word, "the WeChat official account's AppID, for H5 pages in it"),
@@ -117,7 +119,7 @@ const KEYS: &[Key] = &[
     optional("portal.issuer", Kind::Word, "the provincial portal as its tickets name it (iss)"),
     optional("portal.audience", Kind::Word, "this service as the portal's tickets name it (aud)"),
     optional("portal.public_key", Kind::Word, "the SM2 key that checks the portal's tickets: 04 x y, 130 hexadecimal digits"),
-    optional("tax_bureau.url", Kind::Url, "the identity service of the electronic tax bureau"),
+    optional("tax_bureau.url", Kind::Service, "the identity service of the electronic tax bureau"),
     optional("tax_bureau.client_id", Kind::Word, "this service as that one knows it"),
     optional("tax_bureau.secret_file", Kind::File, "file with the client secret of that one"),
 ];
@@ -635,6 +637,7 @@ fn check(kind: Kind, raw: Raw) -> Result<Value, String> {
             tracing_subscriber::EnvFilter::try_new(&text).map_err(|_| "must be a log filter, as in info,zhengna_server=debug")?;
         }
         Kind::Url => url(&text)?,
+        Kind::Service => service(&text)?,
         Kind::Networks => drop(Networks::parse(&text)?),
         Kind::Word if text.len() > WORD_CHARS_MAX || !text.bytes().all(|b| b.is_ascii_graphic()) => {
             return Err(format!("must be at most {WORD_CHARS_MAX} visible ASCII characters"));
@@ -682,6 +685,19 @@ fn url(text: &str) -> Result<(), String> {
         return Err("must name a host".into());
     }
     text.parse::<axum::http::Uri>().map(|_| ()).map_err(|_| "must be a URL".into())
+}
+
+/// Where secrets are sent: encrypted, unless it is this machine; paths are added behind it.
+fn service(text: &str) -> Result<(), String> {
+    url(text)?;
+    if text.contains(['?', '#']) {
+        return Err("must have no query".into());
+    }
+    let host = text.strip_prefix("http://").map(|rest| rest.split(['/', ':']).next().unwrap_or_default());
+    match host {
+        Some(host) if !["127.0.0.1", "localhost"].contains(&host) => Err("must begin with https:// where it is not this machine".into()),
+        _ => Ok(()),
+    }
 }
 
 /// libpq's `key=value` pairs, values as written (with quotes). `None` if it is not that.
@@ -915,7 +931,7 @@ mod tests {
                 Kind::File => format!("{n}.file"),
                 Kind::LogFormat => ["json", "text"][(n % 2) as usize].into(),
                 Kind::LogFilter => format!("a{n}=info"),
-                Kind::Url => format!("https://h{n}/"),
+                Kind::Url | Kind::Service => format!("https://h{n}/"),
                 Kind::Networks => format!("10.{n}.0.0/16"),
                 Kind::Word => format!("w{n}"),
                 Kind::Number(least, _) => (least + n).to_string(),
@@ -1002,6 +1018,7 @@ mod tests {
                 Kind::LogFormat => vec!["", "JSON", "yaml"],
                 Kind::LogFilter => vec!["", "x=loud"],
                 Kind::Url => vec!["", "ftp://h", "https://", "https://u:p@h/", "https:///x", "https://:80", "https://a b", "javascript:x"],
+                Kind::Service => vec!["", "http://h", "http://127.0.0.1.evil.example", "https://h?x", "https://u:p@h/", "ftp://h"],
                 Kind::Networks => vec!["", "10.0.0.0", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/8,", "localhost", "*"],
                 Kind::Word => vec!["", "a b", "中", "a\tb", &word],
                 Kind::Number(..) => vec!["", "x", "-1", "+20", "1.5", "1e3", " 30", "30 ", &long],

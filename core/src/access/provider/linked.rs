@@ -63,12 +63,17 @@ record! {
 const SWEPT_AT_ONCE: u32 = 8;
 
 impl UsedProof {
-    /// Uses a proof up; `false` where it was used before.
+    /// Uses a proof up; `false` where it was used before, or is too old by now.
     pub(super) fn take(tx: &mut dyn Tx, ctx: &Ctx, provider: Provider, once: &Once) -> Result<bool, Error> {
         let why = Engine::work("proofs that expired are swept by whoever brings the next");
-        let stale: Vec<Self> = tx.scan(why, stretch(Some(Self::BY_EXPIRY), ()).until(ctx.now()).limit(SWEPT_AT_ONCE))?;
+        // Another host's clock may be behind ours.
+        let long_over = ctx.now().minus(limits::CLOCK_SKEW_MAX);
+        let stale: Vec<Self> = tx.scan(why, stretch(Some(Self::BY_EXPIRY), ()).until(long_over).limit(SWEPT_AT_ONCE))?;
         for old in &stale {
             tx.remove(old)?;
+        }
+        if once.expires_at <= ctx.now() {
+            return Ok(false);
         }
         let proof_index = ctx.keys().blind("used_proof", &joined(&[provider.as_str(), &once.id]));
         if tx.find::<Self>((proof_index,))?.is_some() {
@@ -146,6 +151,16 @@ impl LinkedIdentity {
             tx.remove(old)?;
         }
         Ok(true)
+    }
+}
+
+impl LinkedIdentity {
+    /// Unlinks a person's accounts at some providers.
+    pub(super) fn unlink_accounts(tx: &mut dyn Tx, taxpayer: TaxpayerId, at: impl Fn(Provider) -> bool) -> Result<(), Error> {
+        for old in of_taxpayer(tx, taxpayer)?.iter().filter(|linked| at(linked.provider)) {
+            tx.remove(old)?;
+        }
+        Ok(())
     }
 }
 

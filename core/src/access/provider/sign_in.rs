@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Assertion, LinkTicket, LinkedIdentity, Provider, ProviderError, UsedProof, VerifiedPerson};
-use crate::access::{ActorKind, ActorRef, SignedIn, session};
+use crate::access::{ActorKind, ActorRef, Credential, SignedIn, session};
 use crate::ctx::Ctx;
 use crate::error::{Challenged, Error, Refusal};
 use crate::id::TaxpayerId;
 use crate::identity::{self, CaptureChannel};
-use crate::store::{ReadTx, Tx};
+use crate::store::{ReadTx, Reads, Tx, Writes};
 
 /// What a provider said, to be settled.
 #[derive(Clone, Serialize)]
@@ -64,16 +64,16 @@ impl ProviderOutcome {
     }
 }
 
-/// What the provider vouches for strongly enough: whoever has read an identity card knows name and number of it.
+/// What the provider vouches for strongly enough.
 fn vouched(provider: Provider, person: Option<VerifiedPerson>) -> Option<(CaptureChannel, VerifiedPerson)> {
-    provider.vouches_by().zip(person).filter(|(_, person)| person.level.proves_possession())
+    provider.vouches_by().zip(person).filter(|(_, person)| person.level.proves_presence())
 }
 
 /// Settles what a provider said: begins the session of whom it verified or of whom the account is linked to; else hands out a
 /// ticket for the account, good until a provider says who holds it.
 ///
-/// A person whom a provider verifies for the first time, or whose account there is new to us, is signed out everywhere else: what
-/// was begun before may be somebody else's (CVE-2026-44707).
+/// A person whose account at a verifying provider is new to us is shut out everywhere else: whoever got in as them before may be somebody
+/// else (CVE-2026-44707).
 ///
 /// # Errors
 /// `ChallengeOver` where the account to link waited too long; `Provider` where what was said cannot be.
@@ -85,11 +85,15 @@ pub fn sign_in_with_provider(tx: &mut dyn Tx, ctx: &Ctx, cmd: SignInWithProvider
         return Ok(ProviderOutcome::Spent);
     }
     let own = LinkedIdentity::index_of(ctx, provider, &account);
+    let named = person.as_ref().map(|person| identity::known_by(tx, ctx, person)).transpose()?;
     let holder = match vouched(provider, person) {
         Some((channel, person)) => {
             let taxpayer = identity::recognise(tx, ctx, channel, &person)?;
+            if !identity::is_verified(tx, taxpayer)? {
+                return Ok(ProviderOutcome::NotLinked(LinkTicket::issue(tx, ctx, provider, own)?));
+            }
             if LinkedIdentity::link(tx, ctx, provider, own, taxpayer)? {
-                session::end_sessions(tx, ctx, ActorRef { kind: ActorKind::Taxpayer, id: taxpayer.uuid() })?;
+                shut_out(tx, ctx, taxpayer)?;
             }
             if let Some(hash) = link {
                 let ticket = LinkTicket::redeem(tx, ctx.now(), hash)?.ok_or(Error::Refused(Refusal::ChallengeOver))?;
@@ -97,13 +101,25 @@ pub fn sign_in_with_provider(tx: &mut dyn Tx, ctx: &Ctx, cmd: SignInWithProvider
             }
             Some(taxpayer)
         }
-        None => holder(tx, own)?,
+        // A provider that names somebody else than before, too weakly to believe it, opens nobody's session.
+        None => holder(tx, own)?.filter(|holder| named.is_none_or(|named| named == Some(*holder))),
     };
     let Some(taxpayer) = holder else {
         return Ok(ProviderOutcome::NotLinked(LinkTicket::issue(tx, ctx, provider, own)?));
     };
     let session = SignedIn::begin(tx, ctx, ActorRef { kind: ActorKind::Taxpayer, id: taxpayer.uuid() })?;
     Ok(ProviderOutcome::SignedIn(ProviderSignIn { taxpayer, provider, session }))
+}
+
+/// Whoever got in as this person before may not be them: sessions end, a password somebody gave is gone, and accounts at providers that
+/// vouch for nobody must be linked anew.
+fn shut_out(tx: &mut dyn Tx, ctx: &Ctx, taxpayer: TaxpayerId) -> Result<(), Error> {
+    let whose = ActorRef { kind: ActorKind::Taxpayer, id: taxpayer.uuid() };
+    session::end_sessions(tx, ctx, whose)?;
+    if let Some(credential) = tx.find_by::<Credential>(Credential::BY_ACTOR, (whose,))? {
+        tx.remove(&credential.trust("the verified person's own").into_inner())?;
+    }
+    LinkedIdentity::unlink_accounts(tx, taxpayer, |provider| provider.vouches_by().is_none())
 }
 
 /// Whom an account is linked to, while their verification stands.

@@ -40,8 +40,8 @@ struct PhoneCode {
 
 async fn sign_in(stranger: Stranger, Path(provider): Path<Provider>, Json(typed): Json<Proof>) -> Result<Created<SignedIn>, Problem> {
     let Stranger { app, request } = stranger;
-    let provider = app.providers().find(provider)?;
-    app.outside(move |core| core.sign_in_with(&*provider, &typed, &request)).await.map(Created)
+    let asked = app.providers().find(provider)?;
+    app.outside(provider, move |core| core.sign_in_with(&*asked, &typed, &request)).await.map(Created)
 }
 
 async fn identities(call: Call) -> Result<Json<Identities>, Problem> {
@@ -55,5 +55,5 @@ async fn unlink(call: Call, Path(provider): Path<Provider>) -> Result<Json<Unlin
 
 async fn take_phone(call: Call, Json(typed): Json<PhoneCode>) -> Result<Json<PhoneTaken>, Problem> {
     let (phones, session) = (call.app.providers().phones()?, call.session());
-    call.app.outside(move |_| session.identity().take_phone(&*phones, &typed.code)).await.map(Json)
+    call.app.outside(Provider::MiniProgram, move |_| session.identity().take_phone(&*phones, &typed.code)).await.map(Json)
 }

@@ -86,7 +86,10 @@ impl TaxBureau {
                 Some("1001") => Err(ProviderError::Spent),
                 Some("1002" | "1003") => Err(ProviderError::AccountRefused),
                 Some("3001") => Err(ProviderError::Busy { retry_after_s: BUSY_S }),
-                Some(code) => Err(ProviderError::Misconfigured(format!("code {code}"))),
+                Some(code) if code.len() <= 8 && code.bytes().all(|b| b.is_ascii_alphanumeric()) => {
+                    Err(ProviderError::Misconfigured(format!("code {code}")))
+                }
+                Some(_) => Err(strange("code")),
                 None => Err(ProviderError::Unavailable(format!("status {status}, and no code"))),
             }
         })
@@ -97,7 +100,8 @@ impl TaxBureau {
             let body = json!({ "grant_type": "client_credentials", "client_id": self.client_id, "client_secret": self.secret.as_str() });
             let answer = self.post("/oauth2/token", None, &body)?;
             let text = answer["access_token"].as_str().filter(|t| !t.is_empty()).ok_or_else(|| strange("access_token"))?;
-            let good_for = Duration::from_secs(answer["expires_in"].as_u64().unwrap_or(0).min(24 * 3600));
+            let good_for = answer["expires_in"].as_u64().filter(|s| (1..=24 * 3600).contains(s)).ok_or_else(|| strange("expires_in"))?;
+            let good_for = Duration::from_secs(good_for);
             Ok(Fetched { text: Zeroizing::new(text.to_owned()), good_for })
         })
     }
@@ -147,21 +151,35 @@ fn role(code: &str) -> Option<Role> {
     })
 }
 
+impl SaidRelation {
+    fn read(&self) -> Option<AssertedRelation> {
+        let role = role(&self.glsf_dm)?;
+        let ends_at = match self.glzzsj.as_deref().unwrap_or_default() {
+            "" => None,
+            far if far.starts_with("9999") => None,
+            // A day is the last one, and counts.
+            day if !day.contains(' ') => Some(instant(day, "glzzsj").ok()?.plus(Duration::from_secs(24 * 3600))),
+            time => Some(instant(time, "glzzsj").ok()?),
+        };
+        let released = match self.jcbz.as_str() {
+            "Y" => true,
+            "N" => false,
+            _ => return None,
+        };
+        let starts_at = instant(&self.glqssj, "glqssj").ok()?;
+        Some(AssertedRelation { enterprise: self.nsrsbh.clone(), role, starts_at, ends_at, released })
+    }
+}
+
 impl Said {
-    fn relations(&self) -> Result<Vec<AssertedRelation>, ProviderError> {
-        let mut relations = Vec::with_capacity(self.glgx.len());
-        for said in &self.glgx {
-            let Some(role) = role(&said.glsf_dm) else { continue };
-            let ends_at = said.glzzsj.as_deref().map(|text| instant(text, "glzzsj")).transpose()?;
-            let released = match said.jcbz.as_str() {
-                "Y" => true,
-                "N" => false,
-                _ => return Err(strange("jcbz")),
-            };
-            let starts_at = instant(&said.glqssj, "glqssj")?;
-            relations.push(AssertedRelation { enterprise: said.nsrsbh.clone(), role, starts_at, ends_at, released });
+    /// The relations that can be understood: nobody is kept from signing in by one that cannot.
+    fn relations(&self) -> Vec<AssertedRelation> {
+        let (ours, all) = (self.glgx.iter().filter_map(SaidRelation::read), self.glgx.len());
+        let relations: Vec<_> = ours.collect();
+        if relations.len() < all {
+            tracing::info!(all, taken = relations.len(), "relations that are not ours, or cannot be understood, are left out");
         }
-        Ok(relations)
+        relations
     }
 }
 
@@ -195,7 +213,7 @@ pub fn read(client_id: &str, data: &Value) -> Result<Assertion, ProviderError> {
         level: level(&said.rzjb)?,
         verified_at: instant(&said.rzsj, "rzsj")?,
         authority: said.zgswj_dm.as_deref().and_then(|code| AuthorityCode::parse(code).ok()),
-        relations: said.relations()?,
+        relations: said.relations(),
         name: said.xm,
         number: said.sfzjhm,
         phone: said.sjhm.filter(|phone| !phone.is_empty()),

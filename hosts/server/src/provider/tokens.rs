@@ -1,7 +1,7 @@
 //! The access token of an app, fetched by one caller at a time and shared by all.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 use zhengna_core::Timestamp;
@@ -20,8 +20,14 @@ pub(super) struct Fetched {
 
 #[derive(Default)]
 struct State {
-    token: Option<(Zeroizing<String>, Timestamp)>,
-    failed: Option<(ProviderError, Timestamp)>,
+    token: Option<Known>,
+    failed: Option<(ProviderError, Instant)>,
+}
+
+struct Known {
+    text: Zeroizing<String>,
+    renew_at: Timestamp,
+    ends_at: Timestamp,
 }
 
 /// See the [module](self).
@@ -38,29 +44,36 @@ impl Tokens {
         fetch: impl FnOnce() -> Result<Fetched, ProviderError>,
     ) -> Result<Zeroizing<String>, ProviderError> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner); // a fetch that panicked has changed nothing
-        if let Some((token, renew_at)) = &state.token
-            && now < *renew_at
-            && refused != Some(token.as_str())
-        {
-            return Ok(token.clone());
+        let known = state.token.as_ref().filter(|known| now < known.ends_at && refused != Some(known.text.as_str()));
+        if let Some(known) = known.filter(|known| now < known.renew_at) {
+            return Ok(known.text.clone());
         }
-        if let Some((error, until)) = &state.failed
-            && now < *until
+        // While it is still good, a renewal that fails does no harm.
+        let meanwhile = known.map(|known| known.text.clone());
+        if let Some((error, at)) = &state.failed
+            && at.elapsed() < FAILURE_SHARED
         {
-            return Err(error.clone());
+            return meanwhile.ok_or_else(|| error.clone());
         }
         match fetch() {
             Ok(Fetched { text, good_for }) => {
                 let renew_at = now.plus(good_for.saturating_sub(RENEWED_BEFORE).max(RENEWED_BEFORE.min(good_for) / 2));
-                *state = State { token: Some((text.clone(), renew_at)), failed: None };
+                let known = Known { text: text.clone(), renew_at, ends_at: now.plus(good_for) };
+                *state = State { token: Some(known), failed: None };
                 Ok(text)
             }
             Err(error) => {
-                *state = State { token: None, failed: Some((error.clone(), now.plus(FAILURE_SHARED))) };
-                Err(error)
+                // From its end on: those who waited for it came after its beginning.
+                state.failed = Some((error.clone(), moment()));
+                meanwhile.ok_or(error)
             }
         }
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long a failure is shared is measured, whatever the clock of the core says")]
+fn moment() -> Instant {
+    Instant::now()
 }
 
 #[cfg(test)]
@@ -111,7 +124,13 @@ mod tests {
         let tokens = Tokens::default();
         let failed = || Err(ProviderError::Unavailable("timed out".into()));
         assert!(tokens.get(at(0), None, failed).is_err());
-        assert!(tokens.get(at(0), None, || fetched(1)).is_err());
-        assert!(tokens.get(at(1), None, || fetched(2)).is_ok());
+        assert!(tokens.get(at(3600), None, || panic!("asked again at once")).is_err());
+        let long_ago = moment().checked_sub(FAILURE_SHARED).unwrap();
+        tokens.0.lock().unwrap().failed.as_mut().unwrap().1 = long_ago;
+        assert!(tokens.get(at(0), None, || fetched(2)).is_ok());
+        // An early renewal that fails leaves what is still good, to its end; what was refused is not given again.
+        assert_eq!(tokens.get(at(7000), None, failed).unwrap().as_str(), "token 2");
+        assert!(tokens.get(at(7000), Some("token 2"), failed).is_err());
+        assert!(tokens.get(at(7200), None, failed).is_err());
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! `session_key` and the user's own access token are dropped here: nothing else ever sees them.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -52,19 +53,19 @@ pub(super) struct WeChat {
     app_id: String,
     secret: Zeroizing<String>,
     tokens: Tokens,
-    /// WeChat asked for silence until then.
-    silent_until: Mutex<Option<Timestamp>>,
+    /// Calls whose quota of the day is used up, until when.
+    used_up: Mutex<BTreeMap<&'static str, Timestamp>>,
 }
 
 impl WeChat {
     pub(super) fn new(url: &str, app_id: &str, secret: Zeroizing<String>) -> Self {
         let (url, app_id) = (url.trim_end_matches('/').to_owned(), app_id.to_owned());
-        Self { agent: outbound::agent(CALL_MAX), url, app_id, secret, tokens: Tokens::default(), silent_until: Mutex::new(None) }
+        Self { agent: outbound::agent(CALL_MAX), url, app_id, secret, tokens: Tokens::default(), used_up: Mutex::default() }
     }
 
     /// Exchanges a code for the account that it was given to. Only ids leave this function.
-    fn account_of(&self, path: &str, code: (&str, &str), now: Timestamp) -> Result<Account, ProviderError> {
-        let answer = self.ask(now, || {
+    fn account_of(&self, path: &'static str, code: (&str, &str), now: Timestamp) -> Result<Account, ProviderError> {
+        let answer = self.ask(path, now, || {
             let request = self.agent.get(format!("{}{path}", self.url)).query("appid", &self.app_id).query("secret", self.secret.as_str());
             outbound::json_of(request.query(code.0, code.1).query("grant_type", "authorization_code").call())
         })?;
@@ -73,8 +74,8 @@ impl WeChat {
     }
 
     /// Calls until the answer is good or its class says to stop.
-    fn ask(&self, now: Timestamp, call: impl Fn() -> Result<(u16, Value), String>) -> Result<Value, ProviderError> {
-        self.may_speak(now)?;
+    fn ask(&self, path: &'static str, now: Timestamp, call: impl Fn() -> Result<(u16, Value), String>) -> Result<Value, ProviderError> {
+        self.may_speak(path, now)?;
         patiently(|| {
             let (status, answer) = call().map_err(ProviderError::Unavailable)?;
             if status >= 500 {
@@ -87,10 +88,11 @@ impl WeChat {
             match class_of(errcode) {
                 Class::Good => Ok(Some(answer)),
                 Class::Again => Ok(None),
-                Class::SlowDown => Err(self.be_silent(now, MINUTE)),
+                // Counted for each user of WeChat: others go on.
+                Class::SlowDown => Err(busy(MINUTE)),
                 Class::QuotaUsedUp => {
-                    tracing::error!(app = self.app_id, "WeChat's daily quota is used up");
-                    Err(self.be_silent(now, until_tomorrow(now)))
+                    tracing::error!(app = self.app_id, path, "WeChat's daily quota is used up");
+                    Err(self.be_silent(path, now, until_tomorrow(now)))
                 }
                 Class::NewToken => Err(ProviderError::Misconfigured(format!("{TOKEN_REFUSED}{errcode}"))),
                 Class::Spent => Err(ProviderError::Spent),
@@ -101,16 +103,16 @@ impl WeChat {
     }
 
     /// The same with the app's token, which is replaced once where it is refused.
-    fn ask_with_token(&self, path: &str, body: &Value, now: Timestamp) -> Result<Value, ProviderError> {
+    fn ask_with_token(&self, path: &'static str, body: &Value, now: Timestamp) -> Result<Value, ProviderError> {
         let call = |token: &str| {
             let request = self.agent.post(format!("{}{path}", self.url)).query("access_token", token);
             outbound::json_of(request.header("content-type", "application/json").send(body.to_string()))
         };
         let token = self.token(now, None)?;
-        match self.ask(now, || call(&token)) {
+        match self.ask(path, now, || call(&token)) {
             Err(ProviderError::Misconfigured(why)) if why.starts_with(TOKEN_REFUSED) => {
                 let token = self.token(now, Some(&token))?;
-                self.ask(now, || call(&token))
+                self.ask(path, now, || call(&token))
             }
             other => other,
         }
@@ -121,12 +123,13 @@ impl WeChat {
         let fetch = |force: bool| {
             let body =
                 json!({ "grant_type": "client_credential", "appid": self.app_id, "secret": self.secret.as_str(), "force_refresh": force });
-            let answer = self.ask(now, || {
-                let request = self.agent.post(format!("{}/cgi-bin/stable_token", self.url)).header("content-type", "application/json");
+            let answer = self.ask(TOKEN_PATH, now, || {
+                let request = self.agent.post(format!("{}{TOKEN_PATH}", self.url)).header("content-type", "application/json");
                 outbound::json_of(request.send(body.to_string()))
             })?;
             let text = answer["access_token"].as_str().filter(|t| !t.is_empty()).ok_or_else(|| strange("stable_token"))?;
-            let good_for = Duration::from_secs(answer["expires_in"].as_u64().unwrap_or(0).min(7200));
+            let good_for = answer["expires_in"].as_u64().filter(|s| (1..=7200).contains(s)).ok_or_else(|| strange("expires_in"))?;
+            let good_for = Duration::from_secs(good_for);
             Ok(Fetched { text: Zeroizing::new(text.to_owned()), good_for })
         };
         self.tokens.get(now, refused, || match fetch(false)? {
@@ -135,19 +138,21 @@ impl WeChat {
         })
     }
 
-    fn may_speak(&self, now: Timestamp) -> Result<(), ProviderError> {
-        let silent_until = *self.silent_until.lock().unwrap_or_else(PoisonError::into_inner); // an instant is always whole
+    fn may_speak(&self, path: &'static str, now: Timestamp) -> Result<(), ProviderError> {
+        let silent_until = self.used_up.lock().unwrap_or_else(PoisonError::into_inner).get(path).copied(); // nothing panics while holding it
         match silent_until.filter(|until| now < *until) {
             Some(until) => Err(busy(until.since(now))),
             None => Ok(()),
         }
     }
 
-    fn be_silent(&self, now: Timestamp, long: Duration) -> ProviderError {
-        *self.silent_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(now.plus(long));
+    fn be_silent(&self, path: &'static str, now: Timestamp, long: Duration) -> ProviderError {
+        self.used_up.lock().unwrap_or_else(PoisonError::into_inner).insert(path, now.plus(long));
         busy(long)
     }
 }
+
+const TOKEN_PATH: &str = "/cgi-bin/stable_token";
 
 /// How `ask` marks a refused token for `ask_with_token`.
 const TOKEN_REFUSED: &str = "the token was refused: errcode ";
@@ -188,6 +193,9 @@ impl PhoneProvider for MiniProgram {
         // A phone that was told to another app is not told to us.
         if info["watermark"]["appid"].as_str() != Some(&self.0.app_id) {
             return Err(ProviderError::Spent);
+        }
+        if info["countryCode"].as_str() != Some("86") {
+            return Err(ProviderError::AccountRefused);
         }
         let phone = info["purePhoneNumber"].as_str().ok_or_else(|| strange("getuserphonenumber"))?;
         MobilePhone::parse(phone).map_err(|_| ProviderError::AccountRefused)
