@@ -5,6 +5,7 @@ mod callers;
 mod fault;
 mod ledger;
 mod proxy;
+mod pulse;
 mod reader;
 mod stage;
 
@@ -42,19 +43,27 @@ pub(crate) fn run(plan: &Plan) -> Outcome {
     let budget = Duration::from_secs(210);
     let begun = Instant::now();
     let (mut counts, mut stalls, mut cut_off) = (BTreeMap::<&str, u32>::new(), BTreeMap::<&str, Duration>::new(), Duration::ZERO);
-    let mut ran = 0;
+    let (mut ran, mut idle_commit) = (0, Duration::ZERO);
     for cycle in 0..cycles {
         let fault = Fault::of(plan, cycle);
         let told = |e: String| format!("cycle {cycle} ({}): {e}", fault.name());
         let cycle_begun = Instant::now();
+        stage.pulse.take();
         let stall = one(&stage, fault, plan.seed ^ (cycle as u64) << 32).map_err(told)?;
+        let beat = stage.pulse.take();
         if fault.cuts_a_host_off() {
             cut_off = cut_off.max(stage.ledger.longest());
         }
         if fault.server_stays_up() {
             if stall > stall_bound(fault) + MACHINE {
-                return Err(told(format!("a reader of the journal stalled for {stall:?}; the bound is {:?}", stall_bound(fault))));
+                let (bound, (age, doing)) = (stall_bound(fault), &beat.oldest);
+                return Err(told(format!(
+                    "a reader of the journal stalled for {stall:?}; the bound is {bound:?}. The oldest transaction was {age} ms old: {doing}; \
+                     one that changes nothing took {:?}",
+                    beat.longest
+                )));
             }
+            idle_commit = idle_commit.max(beat.longest);
             let longest = stalls.entry(fault.name()).or_default();
             *longest = stall.max(*longest);
         }
@@ -80,6 +89,7 @@ pub(crate) fn run(plan: &Plan) -> Outcome {
     figures.add("bound of the stall, ms: all hosts there, one host cut off (the proof fails 0.75 s above it)", {
         format!("{}, {}", stall_bound(Fault::Locks).as_millis(), stall_bound(Fault::Apart).as_millis())
     });
+    figures.add("longest transaction that changes nothing, beside those cycles, ms", idle_commit.as_millis());
     figures.add("longest wait of a caller while a host was cut off, ms", cut_off.as_millis());
     Ok(figures)
 }

@@ -5,19 +5,21 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use postgres::error::SqlState;
 use postgres::{Client, NoTls};
-use zhengna_core::Core;
 use zhengna_core::access::Actor;
 use zhengna_core::core::PROJECTIONS;
 use zhengna_core::interaction::{Enter, OpenLine, SourceChannel};
 use zhengna_core::store::Store;
 use zhengna_core::store::postgres::PostgresStore;
+use zhengna_core::{Core, limits};
 use zhengna_tests::postgres::Cluster;
 use zhengna_tests::world::{Keep, NANGUAN, World, code, core_over, settle, start};
 
 use super::callers::Caller;
 use super::ledger::{Ledger, Tally};
 use super::proxy::Proxy;
+use super::pulse::Pulse;
 use super::reader::Reader;
 use crate::plan::Plan;
 
@@ -31,6 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Everything on stage. The fields' order is the order of their end: whoever uses the server before it.
 pub(super) struct Stage {
     readers: [Reader; 2],
+    pub(super) pulse: Pulse,
     pub(super) callers: Vec<Caller>,
     pub(super) hosts: [Core; 2],
     /// Keeps the database, and the officers' posts.
@@ -75,7 +78,8 @@ impl Stage {
         }
         let hosts = [core, second];
         let readers = [Reader::on(hosts[0].clone()), Reader::on(hosts[1].clone())];
-        Ok(Self { readers, callers, hosts, _world: world, proxies, ledger: Ledger::default(), url, cluster })
+        let pulse = Pulse::of(&url);
+        Ok(Self { readers, pulse, callers, hosts, _world: world, proxies, ledger: Ledger::default(), url, cluster })
     }
 
     /// Waits until each host has done `more`.
@@ -107,13 +111,21 @@ impl Stage {
     }
 
     /// Holds the rows of all lines again and again: whoever claims has locked the officer by then, so that their
-    /// transaction is older than those that commit meanwhile.
+    /// transaction is older than those that commit meanwhile. Whoever holds them waits no longer for one than a host may: else the
+    /// reader would stall for a transaction that keeps no limit of ours.
     pub(super) fn hold_lines(&self, times: u32, time: Duration) -> Result<(), String> {
         let hold = || -> Result<(), postgres::Error> {
             let mut outside = Client::connect(&self.url, NoTls)?;
-            for _ in 0..times {
-                outside.batch_execute("BEGIN; SELECT FROM line FOR UPDATE")?;
-                outside.batch_execute(&format!("SELECT pg_sleep({}); ROLLBACK", time.as_secs_f64()))?;
+            let mut held = 0;
+            while held < times {
+                let asked =
+                    format!("BEGIN; SET LOCAL statement_timeout = {}; SELECT FROM line FOR UPDATE", limits::TX_TIME_MAX.as_millis());
+                let sleep = format!("SELECT pg_sleep({}); ROLLBACK", time.as_secs_f64());
+                match outside.batch_execute(&asked).and_then(|()| outside.batch_execute(&sleep)) {
+                    Ok(()) => held += 1,
+                    Err(e) if e.code() == Some(&SqlState::QUERY_CANCELED) => outside.batch_execute("ROLLBACK")?,
+                    Err(e) => return Err(e),
+                }
             }
             Ok(())
         };

@@ -1,0 +1,77 @@
+//! How quick the server is beside the attack: a transaction that changes nothing and must still reach the disk, again and again. What
+//! it takes longer than usual, the machine took. It also notes who kept the oldest transaction open, for the report of a stall.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use postgres::{Client, NoTls};
+
+/// What it saw since it was last asked.
+#[derive(Clone, Default)]
+pub(super) struct Beat {
+    /// The longest of its transactions.
+    pub(super) longest: Duration,
+    /// The oldest transaction of others: its age in ms, and what it did.
+    pub(super) oldest: (i64, String),
+}
+
+/// See the [module](self). Ends when dropped.
+pub(super) struct Pulse {
+    beat: Arc<Mutex<Beat>>,
+    ending: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+const OLDEST: &str = "SELECT CAST(extract(epoch FROM clock_timestamp() - xact_start) * 1000 AS BIGINT), \
+     concat_ws(' ', backend_type, state, wait_event_type, wait_event, left(query, 100)) \
+     FROM pg_stat_activity WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid() ORDER BY xact_start LIMIT 1";
+
+impl Pulse {
+    /// Begins.
+    pub(super) fn of(url: &str) -> Self {
+        let (beat, ending) = (Arc::<Mutex<Beat>>::default(), Arc::new(AtomicBool::new(false)));
+        let (put, end, url) = (beat.clone(), ending.clone(), url.to_owned());
+        let thread = std::thread::spawn(move || {
+            let mut client = None;
+            while !end.load(Ordering::SeqCst) {
+                // While the server is down, nothing is measured.
+                let Some(mut one) = client.take().or_else(|| Client::connect(&url, NoTls).ok()) else {
+                    std::thread::sleep(Duration::from_millis(20));
+                    continue;
+                };
+                let begun = Instant::now();
+                let beats = one.query("SELECT pg_logical_emit_message(true, 'pulse', '')", &[]);
+                let took = begun.elapsed();
+                let oldest = one.query_opt(OLDEST, &[]);
+                let (Ok(_), Ok(oldest)) = (beats, oldest) else { continue };
+                client = Some(one);
+                let mut beat = put.lock().unwrap_or_else(PoisonError::into_inner);
+                beat.longest = beat.longest.max(took);
+                if let Some(row) = oldest
+                    && row.get::<_, i64>(0) > beat.oldest.0
+                {
+                    beat.oldest = (row.get(0), row.get(1));
+                }
+                drop(beat);
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        });
+        Self { beat, ending, thread: Some(thread) }
+    }
+
+    /// What it saw since the last call.
+    pub(super) fn take(&self) -> Beat {
+        std::mem::take(&mut self.beat.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Drop for Pulse {
+    fn drop(&mut self) {
+        self.ending.store(true, Ordering::SeqCst);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join(); // it has nothing to tell
+        }
+    }
+}
