@@ -196,7 +196,10 @@ pub(super) fn record_between(
 ) -> Result<(), Error> {
     match Relation::between(tx, ctx, enterprise, person, said) {
         Ok(Weighed::New(relation)) => relation.enter(tx, ctx),
-        Ok(Weighed::Changed(known, now)) => Ok(drop(tx.replace(&known, now)?)),
+        Ok(Weighed::Changed(known, now)) => {
+            tx.replace(&known, now)?;
+            Ok(())
+        }
         Ok(Weighed::Known(_) | Weighed::Overtaken(..)) | Err(Error::Invalid { problem: Problem::TooMany { .. }, .. }) => Ok(()),
         Err(e) => Err(e),
     }
