@@ -265,8 +265,8 @@ impl Player {
             return Err(format!("{} conversations, should be {}; the first different: {different:?}", seen.len(), should.len()));
         }
         // Of the messages some, others each time.
-        let skip = (self.counts.scans % 7) as usize;
-        for view in seen.iter().skip(skip).step_by(7.max(seen.len() / 64)) {
+        let step = 7.max(seen.len() / 64);
+        for view in seen.iter().skip(self.counts.scans as usize % step).step_by(step) {
             let deed = Deed::Messages { who: Who::Taxpayer(view.taxpayer), conversation: view.conversation, after: 0 };
             let step = Step { number: u32::MAX, at: now, deed, key: None, strike: None };
             let (told, _) = self.perform(&step);
