@@ -3,12 +3,12 @@
 use zhengna_core::access::{
     Account, Actor, AssertedRelation, Assertion, IdentityProvider, Once, PortalTickets, Proof, Provider, ProviderError, VerifiedPerson,
 };
-use zhengna_core::crypto::{KeyRing, Rng, hex};
 use zhengna_core::error::Refusal;
 use zhengna_core::id::TaxpayerId;
-use zhengna_core::identity::{CaptureChannel, Fact, NewRealName, NumberKind, RealNameLevel, RealNameState, Role};
+use zhengna_core::identity::{CaptureChannel, Fact, NewRealName, RealNameLevel, RealNameState, Role};
 use zhengna_core::interaction::Claim;
 use zhengna_core::{Error, Timestamp, limits};
+use zhengna_tests::stand_in::portal::{self, AUDIENCE, ISSUER, Portal, encoded};
 use zhengna_tests::world::{ENGINES, Engine, PROVINCE, World, code, company, person, relation, start};
 
 /// A provider that says what it was told to say.
@@ -30,16 +30,7 @@ fn wechat(app_id: &str, openid: &str) -> Says {
 }
 
 fn verified(n: usize, level: RealNameLevel) -> VerifiedPerson {
-    VerifiedPerson {
-        name: person(n).name,
-        number_kind: NumberKind::ResidentId,
-        number: person(n).number,
-        phone: None,
-        level,
-        verified_at: start(),
-        authority: None,
-        relations: Vec::new(),
-    }
+    VerifiedPerson { level, ..zhengna_tests::provider::verified(n) }
 }
 
 fn bureau(user: &str, person: VerifiedPerson) -> Says {
@@ -352,55 +343,28 @@ fn the_newest_relations_are_taken_over_and_no_more() {
 
 // The portal's tickets
 
-fn portal_key(seed: u64) -> KeyRing {
-    use rand_core::SeedableRng as _;
-    KeyRing::generate(&mut Rng::seed_from_u64(seed))
-}
-
-fn tickets(key: &KeyRing) -> PortalTickets {
-    PortalTickets::new("https://jsb.jl.gov.cn", "zhengna", &hex(&key.public_audit_key())).unwrap()
-}
-
-fn ticket(key: &KeyRing, claims: &serde_json::Value) -> String {
-    let payload = format!("zt1.{}", base64url(claims.to_string().as_bytes()));
-    let signature = key.sign(payload.as_bytes());
-    format!("{payload}.{}", base64url(&signature))
-}
-
-fn base64url(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let digit = |n: u32| char::from(ALPHABET[(n & 63) as usize]);
-    let mut text = String::new();
-    for chunk in bytes.chunks(3) {
-        let [a, b, c] = [0, 1, 2].map(|i| chunk.get(i).copied().map_or(0, u32::from));
-        let all = a << 16 | b << 8 | c;
-        text.extend([digit(all >> 18), digit(all >> 12), digit(all >> 6), digit(all)].iter().take(chunk.len() + 1));
-    }
-    text
+fn tickets(portal: &Portal) -> PortalTickets {
+    PortalTickets::new(ISSUER, AUDIENCE, &portal.public_key()).unwrap()
 }
 
 fn claims(n: usize, id: &str) -> serde_json::Value {
-    let now = start().micros() / 1_000_000;
-    serde_json::json!({
-        "iss": "https://jsb.jl.gov.cn", "aud": "zhengna", "sub": format!("portal-{n}"), "iat": now, "exp": now + 120, "jti": id,
-        "person": { "name": person(n).name, "number_kind": "resident_id", "number": person(n).number, "level": "face", "verified_at": now }
-    })
+    portal::claims(n, id, start())
 }
 
 #[test]
 fn t20_a_ticket_of_the_portal_is_good_once_for_us_and_now() {
     for engine in ENGINES {
         let world = World::new(engine);
-        let key = portal_key(7);
+        let key = Portal::of(7);
         let portal = tickets(&key);
         let bring = |text: &str| world.core.sign_in_with(&portal, &Proof { proof: text.into(), link: None }, "test").map(|s| s.token);
         let with = |change: &dyn Fn(&mut serde_json::Value)| {
             let mut changed = claims(0, "other");
             change(&mut changed);
-            ticket(&key, &changed)
+            key.ticket(&changed)
         };
         let now = start().micros() / 1_000_000;
-        let good = ticket(&key, &claims(0, "one"));
+        let good = key.ticket(&claims(0, "one"));
         let payload = good.split('.').nth(1).unwrap();
         let cases: Vec<(&str, String)> = vec![
             ("another audience", with(&|c| c["aud"] = "others".into())),
@@ -414,14 +378,14 @@ fn t20_a_ticket_of_the_portal_is_good_once_for_us_and_now() {
             ("no subject", with(&|c| c["sub"] = "".into())),
             ("no time", with(&|c| drop(c.as_object_mut().unwrap().remove("exp")))),
             ("times beyond counting", with(&|c| (c["iat"], c["exp"]) = (i64::MAX.into(), i64::MAX.into()))),
-            ("another key", ticket(&portal_key(8), &claims(0, "other"))),
+            ("another key", Portal::of(8).ticket(&claims(0, "other"))),
             ("no signature", format!("zt1.{payload}.")),
             ("no signature at all", format!("zt1.{payload}")),
             ("another version", good.replacen("zt1", "zt2", 1)),
-            ("a JWT without algorithm", format!("{}.{payload}.", base64url(b"{\"alg\":\"none\"}"))),
+            ("a JWT without algorithm", format!("{}.{payload}.", encoded(b"{\"alg\":\"none\"}"))),
             ("another payload under the signature", {
                 let (_, signature) = good.rsplit_once('.').unwrap();
-                format!("zt1.{}.{signature}", base64url(claims(1, "one").to_string().as_bytes()))
+                format!("zt1.{}.{signature}", encoded(claims(1, "one").to_string().as_bytes()))
             }),
             ("nothing like it", "x".repeat(100)),
         ];
@@ -445,12 +409,12 @@ fn t20_a_ticket_of_the_portal_is_good_once_for_us_and_now() {
 #[test]
 fn an_account_at_the_portal_without_a_person_is_linked_like_any_other() {
     let world = World::new(Engine::Memory);
-    let key = portal_key(7);
+    let key = Portal::of(7);
     let portal = tickets(&key);
     let anonymous = |id: &str| {
         let mut some = claims(0, id);
         some.as_object_mut().unwrap().remove("person");
-        Proof { proof: ticket(&key, &some), link: None }
+        Proof { proof: key.ticket(&some), link: None }
     };
     let refused = world.core.sign_in_with(&portal, &anonymous("one"), "test").map(|s| s.token);
     let link = link_of(refused);

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use support::{Answer, Host, config};
 use zhengna_tests::stand_in::Trouble;
+use zhengna_tests::stand_in::portal::{self, AUDIENCE, ISSUER, Portal};
 use zhengna_tests::stand_in::tax_bureau::{self, TaxBureau};
 use zhengna_tests::stand_in::wechat::{SESSION_KEY, WeChat};
 use zhengna_tests::world::{Engine, World, person};
@@ -20,6 +21,7 @@ struct Scene {
     host: Host,
     wechat: WeChat,
     bureau: TaxBureau,
+    portal: Portal,
     _files: tempfile::TempDir,
 }
 
@@ -32,6 +34,7 @@ fn secret_file(dir: &tempfile::TempDir, name: &str, text: &str) -> PathBuf {
 impl Scene {
     fn new() -> Self {
         let (wechat, bureau, files) = (WeChat::default(), TaxBureau::default(), tempfile::tempdir().unwrap());
+        let portal = Portal::of(7);
         wechat.app(MINI, SECRET);
         wechat.app(PUBLIC, SECRET);
         bureau.client("zhengna", SECRET);
@@ -42,13 +45,16 @@ impl Scene {
             ("ZHENGNA_MINI_PROGRAM_SECRET_FILE", &secret),
             ("ZHENGNA_OFFICIAL_ACCOUNT_APP_ID", PUBLIC),
             ("ZHENGNA_OFFICIAL_ACCOUNT_SECRET_FILE", &secret),
+            ("ZHENGNA_PORTAL_ISSUER", ISSUER),
+            ("ZHENGNA_PORTAL_AUDIENCE", AUDIENCE),
+            ("ZHENGNA_PORTAL_PUBLIC_KEY", &portal.public_key()),
             ("ZHENGNA_TAX_BUREAU_URL", &bureau.server.url),
             ("ZHENGNA_TAX_BUREAU_CLIENT_ID", "zhengna"),
             ("ZHENGNA_TAX_BUREAU_SECRET_FILE", &secret),
             ("ZHENGNA_LIMITS_REQUESTS_PER_SECOND_PER_PERSON", "100000"),
             ("ZHENGNA_LIMITS_REQUEST_BURST_PER_PERSON", "100000"),
         ]);
-        Self { host: Host::over(World::new(Engine::Memory), &config), wechat, bureau, _files: files }
+        Self { host: Host::over(World::new(Engine::Memory), &config), wechat, bureau, portal, _files: files }
     }
 
     fn sign_in(&self, provider: &str, proof: &str, link: Option<&str>) -> Answer {
@@ -118,6 +124,21 @@ fn the_official_account_is_a_door_of_its_own() {
     // A code of one app is nothing to another.
     scene.wechat.log_in(PUBLIC, "openid-of-h5", "for the other");
     assert_eq!(code(&scene.sign_in("mini_program", "for the other", None)), (401, "access.proof_spent"));
+}
+
+#[test]
+fn t20_a_ticket_of_the_portal_opens_one_session_and_an_altered_one_none() {
+    let scene = Scene::new();
+    let ticket = scene.portal.ticket(&portal::claims(0, "one", scene.host.world.core.now()));
+    let mut altered = ticket.clone();
+    let last = if altered.pop() == Some('A') { 'B' } else { 'A' };
+    altered.insert(altered.len() - 1, last);
+    assert_eq!(code(&scene.sign_in("portal", &altered, None)), (401, "access.proof_spent"));
+    let opened = token(&scene.sign_in("portal", &ticket, None));
+    assert_eq!(scene.host.get("/api/v1/me", &opened).body["taxpayer"], json!(scene.host.world.taxpayers[0]));
+    assert_eq!(code(&scene.sign_in("portal", &ticket, None)), (401, "access.proof_spent"), "replayed");
+    let others = Portal::of(8).ticket(&portal::claims(0, "two", scene.host.world.core.now()));
+    assert_eq!(code(&scene.sign_in("portal", &others, None)), (401, "access.proof_spent"), "signed by somebody else");
 }
 
 #[test]

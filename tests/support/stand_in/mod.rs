@@ -1,6 +1,7 @@
 //! Stand-ins for outside systems that tests cannot reach, written from the vendor's document: the same paths, names, limits and
 //! error codes (`docs/outside-systems.md`). Each is a real server on a port of its own.
 
+pub mod portal;
 pub mod tax_bureau;
 pub mod wechat;
 
