@@ -99,6 +99,8 @@ pub const NAME_CHARS_MAX: usize = 100;
 /// Depth of the authority tree below its root. Nothing stores a fixed number of levels; this stops loops.
 pub const AUTHORITY_DEPTH_MAX: usize = 32;
 
+/// Tickets whose time is over that are swept by whoever needs the next.
+pub const EXPIRED_SWEPT_AT_ONCE: u32 = 8;
 /// Characters of what a client brings from an identity provider.
 pub const PROOF_CHARS_MAX: usize = 4096;
 /// Seconds after which a sign-in through a provider that did not answer may be tried again.

@@ -208,7 +208,8 @@ pub fn issue_ticket(tx: &mut dyn Tx, ctx: &Ctx, cmd: IssueTicket) -> Result<Tick
         return Err(Error::SignInRequired);
     }
     let why = Engine::work("tickets that expired unused are swept by whoever issues the next");
-    let stale: Vec<SocketTicket> = tx.scan(why, stretch(Some(SocketTicket::BY_EXPIRY), ()).until(ctx.now()).limit(8))?;
+    let stale: Vec<SocketTicket> =
+        tx.scan(why, stretch(Some(SocketTicket::BY_EXPIRY), ()).until(ctx.now()).limit(limits::EXPIRED_SWEPT_AT_ONCE))?;
     for ticket in &stale {
         tx.remove(ticket)?;
     }

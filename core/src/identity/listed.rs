@@ -146,8 +146,8 @@ impl Listed {
                 enterprise: needed("enterprise", &row.enterprise)?,
                 role: named("role", "role", &row.role, Role::ALL, Role::as_str, Role::title)?,
                 person: needed("person", &row.person)?,
-                starts_at: begin("starts_at", &row.starts_at)?,
-                ends_at: end("ends_at", &row.ends_at)?,
+                starts_at: term_begin("starts_at", &row.starts_at)?,
+                ends_at: term_end("ends_at", &row.ends_at)?,
                 released: yes("released", &row.released)?,
                 channel: channel(&row.channel)?,
                 external_id: said(&row.external_id),
@@ -160,13 +160,13 @@ impl Listed {
                     Some(text) => Some(named("level", "level", &text, RealNameLevel::ALL, RealNameLevel::as_str, RealNameLevel::title)?),
                 },
                 channel: channel(&row.channel)?,
-                found_at: begin("found_at", &row.found_at)?,
+                found_at: term_begin("found_at", &row.found_at)?,
             }),
             Self::RosterEntry(row) => Read::RosterEntry(NewRosterEntry {
                 enterprise: needed("enterprise", &row.enterprise)?,
                 roster: named("roster", "roster", &row.roster, Roster::ALL, Roster::as_str, Roster::title)?,
-                starts_at: begin("starts_at", &row.starts_at)?,
-                ends_at: end("ends_at", &row.ends_at)?,
+                starts_at: term_begin("starts_at", &row.starts_at)?,
+                ends_at: term_end("ends_at", &row.ends_at)?,
                 document: row.document.clone(),
             }),
             Self::FormerNumber(row) => Read::FormerNumber(NewFormerNumber {
@@ -179,7 +179,7 @@ impl Listed {
 
     /// When it was found, for what must be applied in the order of time.
     pub(super) fn found_at(&self) -> Option<Timestamp> {
-        if let Self::RealName(row) = self { begin("found_at", &row.found_at).ok() } else { None }
+        if let Self::RealName(row) = self { term_begin("found_at", &row.found_at).ok() } else { None }
     }
 }
 
@@ -268,16 +268,22 @@ fn number(text: &str) -> Option<u32> {
     if digits { text.parse().ok() } else { None }
 }
 
-/// A day begins with its first instant.
-fn begin(field: &'static str, text: &str) -> Result<Timestamp, Error> {
+/// When a term begins that an outside system writes as a date, or as an instant: a day begins with its first instant.
+///
+/// # Errors
+/// `Invalid` with the field, for what is no date.
+pub fn term_begin(field: &'static str, text: &str) -> Result<Timestamp, Error> {
     Ok(match day(field, text)? {
         Day::Whole(date) => midnight(date),
         Day::At(at) => at,
     })
 }
 
-/// A last day is over when the next one begins.
-fn end(field: &'static str, text: &str) -> Result<Option<Timestamp>, Error> {
+/// When such a term ends; absent for none, 长期, and the year 9999. A last day is over when the next one begins.
+///
+/// # Errors
+/// `Invalid` with the field, for what is no date.
+pub fn term_end(field: &'static str, text: &str) -> Result<Option<Timestamp>, Error> {
     if matches!(text.trim(), "" | "长期") {
         return Ok(None);
     }
@@ -299,7 +305,7 @@ mod tests {
         fn arbitrary_text_never_panics_and_what_is_read_is_an_instant_that_can_be_written(
             text in "(\\PC{0,12}|[0-9年月日/.:T -]{4,24}|[0-9]{8})"
         ) {
-            for at in [begin("d", &text).ok(), end("d", &text).ok().flatten()].into_iter().flatten() {
+            for at in [term_begin("d", &text).ok(), term_end("d", &text).ok().flatten()].into_iter().flatten() {
                 prop_assert!(at == Timestamp::parse(&at.rfc3339()).unwrap());
             }
             let _ = (yes("y", &text), channel(&text), number_kind(&text), said(&text), number(&text));
@@ -319,27 +325,27 @@ mod tests {
             "2026-01-31 00:00:00.0",
             "2026-01-31T00:00:00+08:00",
         ] {
-            assert_eq!(begin("d", text).unwrap(), at("2026-01-31T00:00:00+08:00"), "{text}");
+            assert_eq!(term_begin("d", text).unwrap(), at("2026-01-31T00:00:00+08:00"), "{text}");
         }
-        assert_eq!(begin("d", "2026-1-31 9:05").unwrap(), at("2026-01-31T09:05:00+08:00"));
-        assert_eq!(begin("d", "2026-01-31T23:59:59").unwrap(), at("2026-01-31T23:59:59+08:00"));
+        assert_eq!(term_begin("d", "2026-1-31 9:05").unwrap(), at("2026-01-31T09:05:00+08:00"));
+        assert_eq!(term_begin("d", "2026-01-31T23:59:59").unwrap(), at("2026-01-31T23:59:59+08:00"));
         for text in ["2026-02-29", "26-01-31", "31/1/2026", "45688", "2026-01", "2026-01-31 24:00", "2026-01-31 x", "2026-1-1-1", "１", "-"]
         {
-            assert!(matches!(begin("d", text), Err(Error::Invalid { problem: Problem::Malformed(_), .. })), "{text}");
+            assert!(matches!(term_begin("d", text), Err(Error::Invalid { problem: Problem::Malformed(_), .. })), "{text}");
         }
-        assert_eq!(begin("d", " "), Err(Error::invalid("d", Problem::Empty)));
+        assert_eq!(term_begin("d", " "), Err(Error::invalid("d", Problem::Empty)));
     }
 
     #[test]
     fn a_last_day_is_over_when_the_next_begins_and_the_year_9999_never_comes() {
         let at = |text: &str| Some(Timestamp::parse(text).unwrap());
-        assert_eq!(end("d", "2025-12-31").unwrap(), at("2026-01-01T00:00:00+08:00"));
-        assert_eq!(end("d", "2025-12-31 00:00:00").unwrap(), at("2026-01-01T00:00:00+08:00"));
-        assert_eq!(end("d", "2025-12-31 12:00").unwrap(), at("2025-12-31T12:00:00+08:00"));
+        assert_eq!(term_end("d", "2025-12-31").unwrap(), at("2026-01-01T00:00:00+08:00"));
+        assert_eq!(term_end("d", "2025-12-31 00:00:00").unwrap(), at("2026-01-01T00:00:00+08:00"));
+        assert_eq!(term_end("d", "2025-12-31 12:00").unwrap(), at("2025-12-31T12:00:00+08:00"));
         for open in ["", " ", "长期", "9999-12-31", "9999-12-31 00:00:00"] {
-            assert_eq!(end("d", open).unwrap(), None, "{open}");
+            assert_eq!(term_end("d", open).unwrap(), None, "{open}");
         }
-        assert!(end("d", "不定").is_err());
+        assert!(term_end("d", "不定").is_err());
     }
 
     #[test]

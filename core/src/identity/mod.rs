@@ -31,7 +31,7 @@ pub use import::{
     BeginImport, ImportBatch, ImportBegun, ImportRow, ImportedRow, RowVerdict, TakeBack, Verdict, attempt_of, begin_import, examine_import,
     import_rows, imported_rows, in_order, lines_to_take_back, take_back,
 };
-pub use listed::{Listed, ListedFormerNumber, ListedRealName, ListedRelation, ListedRosterEntry, ListedTaxpayer};
+pub use listed::{Listed, ListedFormerNumber, ListedRealName, ListedRelation, ListedRosterEntry, ListedTaxpayer, term_begin, term_end};
 use mask::ends;
 pub use mask::{Mask, Masked, PersonName, mask_name, mask_phone, mask_resident_id};
 pub(crate) use number::mask_number;

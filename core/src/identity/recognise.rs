@@ -22,24 +22,21 @@ pub(crate) fn recognise(tx: &mut dyn Tx, ctx: &Ctx, channel: CaptureChannel, sai
     if said.verified_at > ctx.now().plus(limits::CLOCK_SKEW_MAX) {
         return Err(incredible("verified_at"));
     }
-    let number = Number::parse(said.number_kind, &said.number).map_err(|_| incredible("number"))?;
     let new = NewTaxpayer {
         number_kind: Some(said.number_kind),
         phone: said.phone.clone().filter(|phone| MobilePhone::parse(phone).is_ok()),
         ..authority_of(tx, said)?
     };
-    let applicant = examine(tx, ctx, &new).map_err(|e| if let Error::Invalid { field, .. } = &e { incredible(field) } else { e })?;
-    let known = find_by_number(tx, &[index_of(ctx.keys(), &number)])?;
-    let id = match known {
+    let mut applicant = examine(tx, ctx, &new).map_err(|e| if let Error::Invalid { field, .. } = &e { incredible(field) } else { e })?;
+    let id = match find_by_number(tx, &[applicant.number_index])? {
         Some(id) => {
             update(tx, ctx, channel, id, &applicant)?;
             id
         }
         None => {
             let ordinal = series::take(tx, "person_no", 1)?;
-            let id = enrol_one(tx, ctx, &applicant, ordinal)?;
-            told(tx, ctx, channel, id)?;
-            id
+            applicant.told_by = Some(channel);
+            enrol_one(tx, ctx, &applicant, ordinal)?
         }
     };
     verify(tx, ctx, id, said.level, channel, said.verified_at)?;
@@ -73,16 +70,6 @@ fn authority_of(tx: &mut dyn ReadTx, said: &VerifiedPerson) -> Result<NewTaxpaye
 fn open(tx: &mut dyn ReadTx, id: TaxpayerId) -> Result<Taxpayer, Error> {
     let found = tx.find::<Taxpayer>((id,))?.ok_or(Error::NotFound { what: "taxpayer" })?;
     Ok(found.trust("an outside system verified that it is them").into_inner())
-}
-
-/// Who told name and phone of somebody just enrolled.
-fn told(tx: &mut dyn Tx, ctx: &Ctx, channel: CaptureChannel, id: TaxpayerId) -> Result<(), Error> {
-    let new = open(tx, id)?;
-    let (name, phone) = (Some(channel), new.phone.is_some().then_some(channel));
-    let at = Some(ctx.now());
-    let fresh = Taxpayer { name_channel: name, name_at: at, phone_channel: phone, phone_at: at.filter(|_| phone.is_some()), ..new.clone() };
-    tx.replace(&new, fresh)?;
-    Ok(())
 }
 
 /// Takes over what the provider says of somebody known. What is the same stays as it is.

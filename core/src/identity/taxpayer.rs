@@ -254,6 +254,8 @@ pub(super) struct Applicant<'a> {
     pub(super) number_index: [u8; 16],
     pub(super) phone: Option<MobilePhone>,
     pub(super) authority: AuthorityPath,
+    /// Who tells name and phone, where that is not whoever enrols them.
+    pub(super) told_by: Option<CaptureChannel>,
 }
 
 pub(super) fn examine<'a>(tx: &mut dyn ReadTx, ctx: &Ctx, new: &'a NewTaxpayer) -> Result<Applicant<'a>, Error> {
@@ -274,11 +276,12 @@ pub(super) fn examine<'a>(tx: &mut dyn ReadTx, ctx: &Ctx, new: &'a NewTaxpayer) 
     }
     let number_index = index_of(ctx.keys(), &number);
     let authority = path_of(tx, new.authority).map_err(|_| Error::invalid("authority", Problem::Unknown("authority")))?;
-    Ok(Applicant { new, name, number, number_index, phone, authority })
+    Ok(Applicant { new, name, number, number_index, phone, authority, told_by: None })
 }
 
 pub(super) fn enrol_one(tx: &mut dyn Tx, ctx: &Ctx, applicant: &Applicant<'_>, ordinal: i64) -> Result<TaxpayerId, Error> {
-    let Applicant { new, name, number, number_index, phone, authority } = applicant;
+    let Applicant { new, name, number, number_index, phone, authority, told_by } = applicant;
+    let (told_at, phone_told_by) = (told_by.map(|_| ctx.now()), told_by.filter(|_| phone.is_some()));
     let id = TaxpayerId::from_uuid(ctx.new_uuid());
     let key = subject::create(tx, ctx, id.uuid())?;
     let seal = |field, text: &str| Taxpayer::seal(ctx, &key, id, field, text);
@@ -298,10 +301,10 @@ pub(super) fn enrol_one(tx: &mut dyn Tx, ctx: &Ctx, applicant: &Applicant<'_>, o
         external_id: new.external_id.clone(),
         version: 0,
         number_kind: Some(number.kind()).filter(|kind| *kind != new.kind.usual_number()),
-        name_channel: None,
-        name_at: None,
-        phone_channel: None,
-        phone_at: None,
+        name_channel: *told_by,
+        name_at: told_at,
+        phone_channel: phone_told_by,
+        phone_at: told_at.filter(|_| phone_told_by.is_some()),
     })?;
     Ok(id)
 }

@@ -59,16 +59,13 @@ record! {
     index BY_EXPIRY(expires_at);
 }
 
-/// Rows whose time is over, swept by whoever writes the next.
-const SWEPT_AT_ONCE: u32 = 8;
-
 impl UsedProof {
     /// Uses a proof up; `false` where it was used before, or is too old by now.
     pub(super) fn take(tx: &mut dyn Tx, ctx: &Ctx, provider: Provider, once: &Once) -> Result<bool, Error> {
         let why = Engine::work("proofs that expired are swept by whoever brings the next");
         // Another host's clock may be behind ours.
         let long_over = ctx.now().minus(limits::CLOCK_SKEW_MAX);
-        let stale: Vec<Self> = tx.scan(why, stretch(Some(Self::BY_EXPIRY), ()).until(long_over).limit(SWEPT_AT_ONCE))?;
+        let stale: Vec<Self> = tx.scan(why, stretch(Some(Self::BY_EXPIRY), ()).until(long_over).limit(limits::EXPIRED_SWEPT_AT_ONCE))?;
         for old in &stale {
             tx.remove(old)?;
         }
@@ -88,7 +85,7 @@ impl LinkTicket {
     /// A fresh ticket for an account that nobody is known to hold.
     pub(super) fn issue(tx: &mut dyn Tx, ctx: &Ctx, provider: Provider, identity_index: [u8; 16]) -> Result<String, Error> {
         let why = Engine::work("tickets that expired unused are swept by whoever needs the next");
-        let stale: Vec<Self> = tx.scan(why, stretch(Some(Self::BY_EXPIRY), ()).until(ctx.now()).limit(SWEPT_AT_ONCE))?;
+        let stale: Vec<Self> = tx.scan(why, stretch(Some(Self::BY_EXPIRY), ()).until(ctx.now()).limit(limits::EXPIRED_SWEPT_AT_ONCE))?;
         for ticket in &stale {
             tx.remove(ticket)?;
         }
@@ -152,15 +149,15 @@ impl LinkedIdentity {
         }
         Ok(true)
     }
-}
 
-impl LinkedIdentity {
-    /// Unlinks a person's accounts at some providers.
-    pub(super) fn unlink_accounts(tx: &mut dyn Tx, taxpayer: TaxpayerId, at: impl Fn(Provider) -> bool) -> Result<(), Error> {
-        for old in of_taxpayer(tx, taxpayer)?.iter().filter(|linked| at(linked.provider)) {
+    /// Unlinks a person's accounts at some providers; says how many there were.
+    pub(super) fn unlink(tx: &mut dyn Tx, taxpayer: TaxpayerId, at: impl Fn(Provider) -> bool) -> Result<usize, Error> {
+        let mut linked = of_taxpayer(tx, taxpayer)?;
+        linked.retain(|linked| at(linked.provider));
+        for old in &linked {
             tx.remove(old)?;
         }
-        Ok(())
+        Ok(linked.len())
     }
 }
 
@@ -223,13 +220,8 @@ impl crate::core::Answer for Unlinked {
 /// `NotFound` where none is linked.
 pub fn unlink_identity(tx: &mut dyn Tx, ctx: &Ctx, cmd: UnlinkIdentity) -> Result<Unlinked, Error> {
     let taxpayer = ctx.actor().taxpayer()?;
-    let mut linked = of_taxpayer(tx, taxpayer)?;
-    linked.retain(|l| l.provider == cmd.provider);
-    if linked.is_empty() {
+    if LinkedIdentity::unlink(tx, taxpayer, |provider| provider == cmd.provider)? == 0 {
         return Err(Error::NotFound { what: "linked_identity" });
-    }
-    for old in &linked {
-        tx.remove(old)?;
     }
     session::end_sessions(tx, ctx, ctx.actor().as_ref())?;
     Ok(Unlinked { taxpayer, provider: cmd.provider })

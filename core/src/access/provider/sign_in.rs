@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Assertion, LinkTicket, LinkedIdentity, Provider, ProviderError, UsedProof, VerifiedPerson};
+use super::{Assertion, LinkTicket, LinkedIdentity, Provider, ProviderError, UsedProof};
 use crate::access::{ActorKind, ActorRef, Credential, SignedIn, session};
 use crate::ctx::Ctx;
 use crate::error::{Challenged, Error, Refusal};
 use crate::id::TaxpayerId;
-use crate::identity::{self, CaptureChannel};
+use crate::identity;
 use crate::store::{ReadTx, Reads, Tx, Writes};
 
 /// What a provider said, to be settled.
@@ -64,11 +64,6 @@ impl ProviderOutcome {
     }
 }
 
-/// What the provider vouches for strongly enough.
-fn vouched(provider: Provider, person: Option<VerifiedPerson>) -> Option<(CaptureChannel, VerifiedPerson)> {
-    provider.vouches_by().zip(person).filter(|(_, person)| person.level.proves_presence())
-}
-
 /// Settles what a provider said: begins the session of whom it verified or of whom the account is linked to; else hands out a
 /// ticket for the account, good until a provider says who holds it.
 ///
@@ -85,9 +80,8 @@ pub fn sign_in_with_provider(tx: &mut dyn Tx, ctx: &Ctx, cmd: SignInWithProvider
         return Ok(ProviderOutcome::Spent);
     }
     let own = LinkedIdentity::index_of(ctx, provider, &account);
-    let named = person.as_ref().map(|person| identity::known_by(tx, ctx, person)).transpose()?;
-    let holder = match vouched(provider, person) {
-        Some((channel, person)) => {
+    let holder = match (provider.vouches_by(), person) {
+        (Some(channel), Some(person)) if person.level.proves_presence() => {
             let taxpayer = identity::recognise(tx, ctx, channel, &person)?;
             if !identity::is_verified(tx, taxpayer)? {
                 return Ok(ProviderOutcome::NotLinked(LinkTicket::issue(tx, ctx, provider, own)?));
@@ -102,7 +96,11 @@ pub fn sign_in_with_provider(tx: &mut dyn Tx, ctx: &Ctx, cmd: SignInWithProvider
             Some(taxpayer)
         }
         // A provider that names somebody else than before, too weakly to believe it, opens nobody's session.
-        None => holder(tx, own)?.filter(|holder| named.is_none_or(|named| named == Some(*holder))),
+        (_, Some(person)) => {
+            let named = identity::known_by(tx, ctx, &person)?;
+            holder(tx, own)?.filter(|holder| named == Some(*holder))
+        }
+        (_, None) => holder(tx, own)?,
     };
     let Some(taxpayer) = holder else {
         return Ok(ProviderOutcome::NotLinked(LinkTicket::issue(tx, ctx, provider, own)?));
@@ -119,7 +117,7 @@ fn shut_out(tx: &mut dyn Tx, ctx: &Ctx, taxpayer: TaxpayerId) -> Result<(), Erro
     if let Some(credential) = tx.find_by::<Credential>(Credential::BY_ACTOR, (whose,))? {
         tx.remove(&credential.trust("the verified person's own").into_inner())?;
     }
-    LinkedIdentity::unlink_accounts(tx, taxpayer, |provider| provider.vouches_by().is_none())
+    LinkedIdentity::unlink(tx, taxpayer, |provider| provider.vouches_by().is_none()).map(drop)
 }
 
 /// Whom an account is linked to, while their verification stands.

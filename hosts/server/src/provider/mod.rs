@@ -98,8 +98,43 @@ impl Providers {
     }
 }
 
+/// Why a call was not answered.
+enum Failure {
+    /// The app's token is taken no more.
+    TokenRefused,
+    /// For any other reason.
+    Told(ProviderError),
+}
+
+impl From<ProviderError> for Failure {
+    fn from(error: ProviderError) -> Self {
+        Self::Told(error)
+    }
+}
+
+impl From<Failure> for ProviderError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::TokenRefused => Self::Misconfigured("the app's token is refused".into()),
+            Failure::Told(error) => error,
+        }
+    }
+}
+
+/// Calls with the app's token, which is replaced once where it is refused. `token` is given the refused one.
+fn with_token<R>(
+    token: impl Fn(Option<&str>) -> Result<Zeroizing<String>, ProviderError>,
+    call: impl Fn(&str) -> Result<R, Failure>,
+) -> Result<R, ProviderError> {
+    let first = token(None)?;
+    match call(&first) {
+        Err(Failure::TokenRefused) => Ok(call(&token(Some(&first))?)?),
+        other => Ok(other?),
+    }
+}
+
 /// Calls until there is an answer; `None` is "busy, ask again".
-fn patiently<R>(mut call: impl FnMut() -> Result<Option<R>, ProviderError>) -> Result<R, ProviderError> {
+fn patiently<R>(mut call: impl FnMut() -> Result<Option<R>, Failure>) -> Result<R, Failure> {
     let mut pause = PAUSE;
     for attempt in 1..=ATTEMPTS {
         if let Some(answer) = call()? {
@@ -110,7 +145,7 @@ fn patiently<R>(mut call: impl FnMut() -> Result<Option<R>, ProviderError>) -> R
             pause *= 2;
         }
     }
-    Err(ProviderError::Unavailable(format!("busy {ATTEMPTS} times")))
+    Err(ProviderError::Unavailable(format!("busy {ATTEMPTS} times")).into())
 }
 
 /// A secret that a vendor gave out.

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 use zhengna_core::Timestamp;
 use zhengna_core::access::{Account, AssertedRelation, Assertion, IdentityProvider, Provider, ProviderError, VerifiedPerson};
-use zhengna_core::identity::{AuthorityCode, NumberKind, RealNameLevel, Role};
+use zhengna_core::identity::{AuthorityCode, NumberKind, RealNameLevel, Role, term_begin, term_end};
 
 use super::tokens::{Fetched, Tokens};
-use super::{CALL_MAX, patiently};
+use super::{CALL_MAX, Failure, patiently, with_token};
 use crate::outbound;
 
 /// "Too many" lasts so long, where the service does not say.
@@ -70,7 +70,7 @@ impl TaxBureau {
         Self { agent: outbound::agent(CALL_MAX), url, client_id, secret, tokens: Tokens::default() }
     }
 
-    fn post(&self, path: &str, token: Option<&str>, body: &Value) -> Result<Value, ProviderError> {
+    fn post(&self, path: &str, token: Option<&str>, body: &Value) -> Result<Value, Failure> {
         patiently(|| {
             let mut request = self.agent.post(format!("{}{path}", self.url)).header("content-type", "application/json");
             if let Some(token) = token {
@@ -78,19 +78,20 @@ impl TaxBureau {
             }
             let (status, answer) = outbound::json_of(request.send(body.to_string())).map_err(ProviderError::Unavailable)?;
             if status >= 500 {
-                return Err(ProviderError::Unavailable(format!("status {status}")));
+                return Err(ProviderError::Unavailable(format!("status {status}")).into());
             }
             match answer["code"].as_str() {
                 Some("0000") => Ok(Some(answer)),
                 Some("9998") => Ok(None),
-                Some("1001") => Err(ProviderError::Spent),
-                Some("1002" | "1003") => Err(ProviderError::AccountRefused),
-                Some("3001") => Err(ProviderError::Busy { retry_after_s: BUSY_S }),
+                Some("1001") => Err(ProviderError::Spent.into()),
+                Some("1002" | "1003") => Err(ProviderError::AccountRefused.into()),
+                Some("2001") => Err(Failure::TokenRefused),
+                Some("3001") => Err(ProviderError::Busy { retry_after_s: BUSY_S }.into()),
                 Some(code) if code.len() <= 8 && code.bytes().all(|b| b.is_ascii_alphanumeric()) => {
-                    Err(ProviderError::Misconfigured(format!("code {code}")))
+                    Err(ProviderError::Misconfigured(format!("code {code}")).into())
                 }
-                Some(_) => Err(strange("code")),
-                None => Err(ProviderError::Unavailable(format!("status {status}, and no code"))),
+                Some(_) => Err(strange("code").into()),
+                None => Err(ProviderError::Unavailable(format!("status {status}, and no code")).into()),
             }
         })
     }
@@ -109,12 +110,6 @@ impl TaxBureau {
 
 fn strange(what: &str) -> ProviderError {
     ProviderError::Misconfigured(format!("{what} cannot be understood"))
-}
-
-/// `2026-11-27 10:00:00` or `2026-11-27`, in Beijing.
-fn instant(text: &str, what: &str) -> Result<Timestamp, ProviderError> {
-    let (day, time) = text.split_once(' ').unwrap_or((text, "00:00:00"));
-    Timestamp::parse(&format!("{day}T{time}+08:00")).ok_or_else(|| strange(what))
 }
 
 fn number_kind(code: &str) -> Result<NumberKind, ProviderError> {
@@ -154,19 +149,13 @@ fn role(code: &str) -> Option<Role> {
 impl SaidRelation {
     fn read(&self) -> Option<AssertedRelation> {
         let role = role(&self.glsf_dm)?;
-        let ends_at = match self.glzzsj.as_deref().unwrap_or_default() {
-            "" => None,
-            far if far.starts_with("9999") => None,
-            // A day is the last one, and counts.
-            day if !day.contains(' ') => Some(instant(day, "glzzsj").ok()?.plus(Duration::from_secs(24 * 3600))),
-            time => Some(instant(time, "glzzsj").ok()?),
-        };
+        let ends_at = term_end("glzzsj", self.glzzsj.as_deref().unwrap_or_default()).ok()?;
         let released = match self.jcbz.as_str() {
             "Y" => true,
             "N" => false,
             _ => return None,
         };
-        let starts_at = instant(&self.glqssj, "glqssj").ok()?;
+        let starts_at = term_begin("glqssj", &self.glqssj).ok()?;
         Some(AssertedRelation { enterprise: self.nsrsbh.clone(), role, starts_at, ends_at, released })
     }
 }
@@ -190,14 +179,8 @@ impl IdentityProvider for TaxBureau {
 
     fn exchange(&self, proof: &str, now: Timestamp) -> Result<Assertion, ProviderError> {
         let body = json!({ "code": proof });
-        let token = self.token(now, None)?;
-        let answer = match self.post("/identity/v1/exchange", Some(&token), &body) {
-            Err(ProviderError::Misconfigured(why)) if why == "code 2001" => {
-                let token = self.token(now, Some(&token))?;
-                self.post("/identity/v1/exchange", Some(&token), &body)?
-            }
-            other => other?,
-        };
+        let exchange = |token: &str| self.post("/identity/v1/exchange", Some(token), &body);
+        let answer = with_token(|refused| self.token(now, refused), exchange)?;
         read(&self.client_id, &answer["data"])
     }
 }
@@ -211,7 +194,7 @@ pub fn read(client_id: &str, data: &Value) -> Result<Assertion, ProviderError> {
     let person = VerifiedPerson {
         number_kind: number_kind(&said.sfzjlx_dm)?,
         level: level(&said.rzjb)?,
-        verified_at: instant(&said.rzsj, "rzsj")?,
+        verified_at: term_begin("rzsj", &said.rzsj).map_err(|_| strange("rzsj"))?,
         authority: said.zgswj_dm.as_deref().and_then(|code| AuthorityCode::parse(code).ok()),
         relations: said.relations(),
         name: said.xm,

@@ -14,7 +14,7 @@ use zhengna_core::access::{Account, Assertion, IdentityProvider, PhoneProvider, 
 use zhengna_core::identity::MobilePhone;
 
 use super::tokens::{Fetched, Tokens};
-use super::{CALL_MAX, patiently};
+use super::{CALL_MAX, Failure, patiently, with_token};
 use crate::outbound;
 
 /// "Too many a minute" lasts so long.
@@ -74,30 +74,30 @@ impl WeChat {
     }
 
     /// Calls until the answer is good or its class says to stop.
-    fn ask(&self, path: &'static str, now: Timestamp, call: impl Fn() -> Result<(u16, Value), String>) -> Result<Value, ProviderError> {
+    fn ask(&self, path: &'static str, now: Timestamp, call: impl Fn() -> Result<(u16, Value), String>) -> Result<Value, Failure> {
         self.may_speak(path, now)?;
         patiently(|| {
             let (status, answer) = call().map_err(ProviderError::Unavailable)?;
             if status >= 500 {
-                return Err(ProviderError::Unavailable(format!("status {status}")));
+                return Err(ProviderError::Unavailable(format!("status {status}")).into());
             }
             if !answer.is_object() {
-                return Err(ProviderError::Unavailable(format!("status {status}, and no JSON")));
+                return Err(ProviderError::Unavailable(format!("status {status}, and no JSON")).into());
             }
             let errcode = answer["errcode"].as_i64().unwrap_or(0);
             match class_of(errcode) {
                 Class::Good => Ok(Some(answer)),
                 Class::Again => Ok(None),
                 // Counted for each user of WeChat: others go on.
-                Class::SlowDown => Err(busy(MINUTE)),
+                Class::SlowDown => Err(busy(MINUTE).into()),
                 Class::QuotaUsedUp => {
                     tracing::error!(app = self.app_id, path, "WeChat's daily quota is used up");
-                    Err(self.be_silent(path, now, until_tomorrow(now)))
+                    Err(self.be_silent(path, now, until_tomorrow(now)).into())
                 }
-                Class::NewToken => Err(ProviderError::Misconfigured(format!("{TOKEN_REFUSED}{errcode}"))),
-                Class::Spent => Err(ProviderError::Spent),
-                Class::AccountRefused => Err(ProviderError::AccountRefused),
-                Class::Fail => Err(ProviderError::Misconfigured(format!("errcode {errcode}"))),
+                Class::NewToken => Err(Failure::TokenRefused),
+                Class::Spent => Err(ProviderError::Spent.into()),
+                Class::AccountRefused => Err(ProviderError::AccountRefused.into()),
+                Class::Fail => Err(ProviderError::Misconfigured(format!("errcode {errcode}")).into()),
             }
         })
     }
@@ -108,14 +108,7 @@ impl WeChat {
             let request = self.agent.post(format!("{}{path}", self.url)).query("access_token", token);
             outbound::json_of(request.header("content-type", "application/json").send(body.to_string()))
         };
-        let token = self.token(now, None)?;
-        match self.ask(path, now, || call(&token)) {
-            Err(ProviderError::Misconfigured(why)) if why.starts_with(TOKEN_REFUSED) => {
-                let token = self.token(now, Some(&token))?;
-                self.ask(path, now, || call(&token))
-            }
-            other => other,
-        }
+        with_token(|refused| self.token(now, refused), |token| self.ask(path, now, || call(token)))
     }
 
     /// The app's stable token. Asking again gives the same one while it is good; where that one is refused, another is forced.
@@ -153,9 +146,6 @@ impl WeChat {
 }
 
 const TOKEN_PATH: &str = "/cgi-bin/stable_token";
-
-/// How `ask` marks a refused token for `ask_with_token`.
-const TOKEN_REFUSED: &str = "the token was refused: errcode ";
 
 fn busy(long: Duration) -> ProviderError {
     ProviderError::Busy { retry_after_s: u32::try_from(long.as_micros().div_ceil(1_000_000)).unwrap_or(u32::MAX) }
