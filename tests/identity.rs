@@ -272,13 +272,25 @@ fn a_relation_is_released_by_either_side_once_and_its_history_is_kept() {
         assert_eq!(done.ends_at, start(), "{engine:?}");
         let again = release(world.taxpayer(0), cmd(0, Role::TaxHandler)).unwrap_err();
         assert_eq!(again, Error::Refused(Refusal::RelationOver(Some(done.ends_at))), "{engine:?}");
+        // A relation that lists told of twice, with two beginnings, is over altogether.
+        let twice = [day(-20), day(-10)]
+            .map(|starts_at| NewRelation { starts_at, ..relation(&company(1).number, Role::InvoiceCollector, &person(0).number) });
+        system.identity().record_relations(&twice, &mut |_| {}).unwrap();
+        release(world.taxpayer(0), cmd(0, Role::InvoiceCollector)).unwrap();
+        let held = world.taxpayer(0).identity().relations(world.taxpayers[0]).unwrap();
+        assert!(held.iter().all(|r| !r.holds), "{engine:?}: {held:?}");
         // The enterprise lets go of its legal representative, an officer of a person above.
         release(world.core.as_actor(Actor::Taxpayer(id)), cmd(1, Role::LegalRepresentative)).unwrap();
 
         let mine = world.taxpayer(0).identity().relations(world.taxpayers[0]).unwrap();
         assert_eq!(
             mine.iter().map(|r| (r.role, r.holds, r.released)).collect::<Vec<_>>(),
-            [(Role::TaxHandler, false, true), (Role::InvoiceIssuer, false, true)]
+            [
+                (Role::TaxHandler, false, true),
+                (Role::InvoiceCollector, false, true),
+                (Role::InvoiceCollector, false, true),
+                (Role::InvoiceIssuer, false, true)
+            ]
         );
         // The same list again takes nothing back; who begins anew begins at another time.
         let old = relation(&company(1).number, Role::TaxHandler, &person(0).number);

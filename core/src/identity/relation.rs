@@ -251,8 +251,11 @@ pub fn release_relation(tx: &mut dyn Tx, ctx: &Ctx, cmd: ReleaseRelation) -> Res
     let all: Vec<Relation> = tx.scan(why, stretch(None, (cmd.enterprise, cmd.role, cmd.person)).newest_first())?;
     let newest = all.first().ok_or(Error::NotFound { what: "relation" })?;
     let now = ctx.now();
-    let relation = all.iter().find(|r| r.holds(now)).ok_or(Error::Refused(Refusal::RelationOver(newest.ends_at)))?;
-    if !planted(Bug::ReleaseForgotten) {
+    if !all.iter().any(|r| r.holds(now)) {
+        return Err(Error::Refused(Refusal::RelationOver(newest.ends_at)));
+    }
+    // Lists may have told of one relation with two beginnings.
+    for relation in all.iter().filter(|r| r.holds(now) && !planted(Bug::ReleaseForgotten)) {
         tx.replace(relation, Relation { ends_at: Some(now), released: true, recorded_at: now, ..relation.clone() })?;
     }
     Ok(RelationReleased { enterprise: cmd.enterprise, role: cmd.role, person: cmd.person, ends_at: now })

@@ -329,12 +329,13 @@ impl People {
         self.bonds(n).iter().map(line).collect()
     }
 
-    fn released(&self, company: u16, role: u8, person: u16, now: i64) -> Result<Bond, Told> {
+    fn released(&self, company: u16, role: u8, person: u16, now: i64) -> Result<Vec<Bond>, Told> {
         let mut all = self.relations.keys().filter(|b| (b.0, b.1, b.2) == (company, role, person)).peekable();
         if all.peek().is_none() {
             return Err(NOT_FOUND);
         }
-        all.filter(|b| self.holds(b, now)).max_by_key(|b| b.3).copied().ok_or(Told::Refused("identity.relation_over", 0))
+        let holding: Vec<Bond> = all.filter(|b| self.holds(b, now)).copied().collect();
+        if holding.is_empty() { Err(Told::Refused("identity.relation_over", 0)) } else { Ok(holding) }
     }
 
     fn on_card(&self, n: u16, now: i64) -> Holder {
@@ -488,12 +489,14 @@ impl Model {
                 if !self.reaches_either(who, affair) {
                     return NOT_FOUND;
                 }
-                let bond = match self.people.released(company, role, person, now) {
-                    Ok(bond) => bond,
+                let bonds = match self.people.released(company, role, person, now) {
+                    Ok(bonds) => bonds,
                     Err(refused) => return refused,
                 };
-                if let Some(relation) = self.people.relations.get_mut(&bond) {
-                    *relation = Relation { ends_at: Some(now), released: true, recorded_at: now, ..relation.clone() };
+                for bond in bonds {
+                    if let Some(relation) = self.people.relations.get_mut(&bond) {
+                        *relation = Relation { ends_at: Some(now), released: true, recorded_at: now, ..relation.clone() };
+                    }
                 }
                 self.record(operation(affair), who, Subject::Relation(company, role, person), now);
                 Told::Released(now)
