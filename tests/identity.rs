@@ -299,7 +299,7 @@ fn a_relation_is_released_by_either_side_once_and_its_history_is_kept() {
         assert_eq!(system.identity().record_relations(&[anew], &mut |_| {}).unwrap().changed, 1, "{engine:?}");
         world.clock.advance(std::time::Duration::from_secs(24 * 3600));
         let mine = world.taxpayer(0).identity().relations(world.taxpayers[0]).unwrap();
-        assert_eq!((mine.len(), mine[0].holds), (3, true), "{engine:?}");
+        assert_eq!((mine.len(), mine[0].holds), (5, true), "{engine:?}");
     }
 }
 
