@@ -89,7 +89,6 @@ fn words_of(bug: Bug) -> &'static [&'static str] {
         | Bug::IdempotencyByKeyOnly
         | Bug::KeyBodyIgnored
         | Bug::ReadMarkMovesBack
-        | Bug::ProjectionNotUndone
         | Bug::UnscopedGet
         | Bug::AuditMissing
         | Bug::TimeGoesBack
@@ -97,6 +96,8 @@ fn words_of(bug: Bug) -> &'static [&'static str] {
         | Bug::SavepointNotRolledBack
         | Bug::ReleaseForgotten
         | Bug::RevealOffCard => &["should be"],
+        // Found where it is asked, or where projections are compared with their rows.
+        Bug::ProjectionNotUndone => &["should be", "what is kept in memory is not what the rows say"],
         Bug::FormerNumberLost => &["should be", "a row of former_number with this key exists already"],
         Bug::CheckDigitUnread => &["the check digit fits"],
         Bug::CursorNegative => &["no place is negative"],
