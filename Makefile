@@ -1,5 +1,5 @@
 # The commands. `make run` and `make test` need nothing but Rust, Node, Python and a C compiler.
-.PHONY: help run test proof soak fuzz bench lint
+.PHONY: help run test proof soak fuzz bench lint audit vendored
 
 help: ## What there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -19,9 +19,9 @@ proof: ## Attacks on what we promise, bounded; writes the figures into docs/reli
 soak: ## The same attacks with fresh seeds until one fails or you stop it
 	./tests/prepare
 	cargo build --release --package zhengna-server --package zhengna-proof
-	$${CARGO_TARGET_DIR:-target}/release/zhengna-proof soak
+	$${CARGO_TARGET_DIR:-target}/release/zhengna-proof soak; said=$$?; rm -f $${CARGO_TARGET_DIR:-target}/release/zhengna; exit $$said
 
-fuzz: ## libFuzzer over every parser, SECONDS_EACH=20 seconds each, 43 of them (needs a C++ compiler)
+fuzz: ## libFuzzer over every parser, SECONDS_EACH=20 seconds each, a quarter of an hour in all (needs a C++ compiler)
 	./tests/fuzz/run
 
 bench: ## The short benches beside their peers (needs Node, wrk, redis-server); docs/performance.md has the long ones
@@ -31,3 +31,9 @@ bench: ## The short benches beside their peers (needs Node, wrk, redis-server); 
 
 lint: ## Formatting, lints, purity of the core
 	./tests/lint
+
+audit: ## The evidence of a source audit, into target/audit: SBOM, licences, bans, unsafe code, lints; TESTS=log adds a run
+	TESTS=$(TESTS) ./tests/audit
+
+vendored: ## Build the host from sources in a directory, without a network
+	./tests/vendored

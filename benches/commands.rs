@@ -18,7 +18,7 @@ use zhengna_core::store::sqlite::SqliteStore;
 use zhengna_core::store::{Store, Ticket};
 use zhengna_core::{Clock as _, Core, ManualClock, Parts, Settings};
 use zhengna_server::system::{OsEntropy, SystemClock};
-use zhengna_tests::faults::{Rows, lines};
+use zhengna_tests::faults::Rows;
 use zhengna_tests::postgres::cluster;
 use zhengna_tests::world::{Keep, World, keys, start};
 
@@ -163,7 +163,7 @@ fn key(n: usize, done: usize) -> String {
 
 fn send(world: &World, conversations: &[ConversationId], n: usize, done: usize) -> Ticket<Sent> {
     let session = world.core.as_actor(Actor::Taxpayer(world.taxpayers[n])).with_key(&key(n, done)).expect("a key");
-    session.interaction().send(SendMessage { conversation: conversations[n], text: TEXT.into() })
+    session.interaction().send(SendMessage::new(conversations[n], TEXT))
 }
 
 /// Callers as the host has them: each a task that awaits its answer without holding a thread.
@@ -195,7 +195,7 @@ fn pages() {
     let (world, conversations) = furnished(SqliteStore::open(&path, start(), PROJECTIONS).expect("opens"), 64);
     // A conversation that has been going on for a while, as most have.
     (0..20).for_each(|done| group(&world, &conversations, done));
-    let rows = || Rows(lines(&**world.core.store()));
+    let rows = || Rows::of(&**world.core.store());
     let before = rows();
     send(&world, &conversations, 0, 100).wait().expect("sends");
     println!("\nrows written by one send: {:?}", rows().since(&before));

@@ -8,7 +8,7 @@ use std::time::Duration;
 use zhengna_core::access::Actor;
 use zhengna_core::error::Refusal;
 use zhengna_core::id::{ConversationId, LineId, OfficerId, TaxpayerId};
-use zhengna_core::interaction::{Claim, Close, Enter, Outcome, SourceChannel};
+use zhengna_core::interaction::{Claim, Close, Enter, Outcome};
 use zhengna_core::{Core, Error, Session};
 
 use crate::figures::{Times, together};
@@ -42,7 +42,7 @@ impl Hall {
     /// Somebody who is in no line enters.
     pub fn enter(&self) -> ConversationId {
         let who = self.free.lock().expect("nobody panicked").pop().expect("somebody is free");
-        let enter = Enter { line: self.line, topic: "专项附加扣除怎么填写".into(), channel: SourceChannel::MiniProgram };
+        let enter = Enter::new(self.line, "专项附加扣除怎么填写");
         let entered = self.keyed(Actor::Taxpayer(who)).interaction().enter(enter).wait().expect("enters").conversation;
         self.waiting.lock().expect("nobody panicked").insert(entered, who);
         entered

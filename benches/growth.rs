@@ -20,6 +20,7 @@ use zhengna_core::Core;
 use zhengna_core::access::Actor;
 use zhengna_core::id::{TaxpayerId, uuid_v7};
 use zhengna_core::interaction::{OpenLine, SendMessage};
+use zhengna_core::limits;
 use zhengna_tests::world::{NANGUAN, code};
 
 const CALLERS: usize = 64;
@@ -72,7 +73,8 @@ fn start(program: &Path, installation: &Installation, cold: bool) -> f64 {
 
 /// A line of its own for each round: what it lets in, it serves again, so that nothing but closed conversations stays.
 fn line(core: &Core, province: &Province, people: Vec<TaxpayerId>) -> Hall {
-    let open = OpenLine { name: "个税咨询".into(), authority: code(NANGUAN) };
+    let mut open = OpenLine::new("个税咨询", code(NANGUAN));
+    open.settings.waiting_max = limits::LINE_WAITING_MAX;
     let line = core.as_system().interaction().open_line(open).wait().expect("opens").line;
     Hall::new(core.clone(), line, province.officers(), people)
 }
@@ -92,8 +94,8 @@ fn work(installation: &Installation, province: &Province, plan: &Plan, waiting: 
         let (conversation, who) = talking[pick(n) % talking.len()];
         let key = uuid_v7(core.now(), n as u16, n).to_string();
         let session = core.as_actor(Actor::Taxpayer(who)).with_key(&key).expect("a key");
-        let text = "您好，请问子女教育专项附加扣除怎么填？".into();
-        session.interaction().send(SendMessage { conversation, text }).wait().expect("sends");
+        let text: String = "您好，请问子女教育专项附加扣除怎么填？".into();
+        session.interaction().send(SendMessage::new(conversation, text)).wait().expect("sends");
     });
     hall.drain();
 

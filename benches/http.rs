@@ -100,8 +100,8 @@ fn furnish(ours: &Installation, people: usize) -> (Vec<ConversationView>, Vec<St
     each(&|n| {
         let id = *entered[n].get().expect("entered");
         for _ in 0..MESSAGES {
-            let text = "您好，请问子女教育专项附加扣除怎么填？".into();
-            world.taxpayer(n).interaction().send(SendMessage { conversation: id, text }).wait().expect("sends");
+            let text: String = "您好，请问子女教育专项附加扣除怎么填？".into();
+            world.taxpayer(n).interaction().send(SendMessage::new(id, text)).wait().expect("sends");
         }
     });
     let view = |n: usize| world.taxpayer(n).interaction().conversation(*entered[n].get().expect("entered")).expect("reads");
@@ -140,7 +140,7 @@ fn write_model(path: &Path, views: &[ConversationView]) {
                 v.channel.as_str(),
                 v.topic,
                 v.taxpayer.to_string(),
-                v.taxpayer_name,
+                v.taxpayer_name.as_str(),
                 v.ticket,
                 v.entered_at.rfc3339(),
                 v.last_number,

@@ -181,7 +181,7 @@ impl Ours {
                 None => {
                     let token = self.actors[1 + n / 2 % ACTORS].clone();
                     let path = format!("/api/v1/lines/{}/conversations", self.line);
-                    let answer = http.borrow_mut().post(&path, &token, &key(n), r#"{"topic":"专项附加扣除","channel":"web"}"#);
+                    let answer = http.borrow_mut().post(&path, &token, &key(n), r#"{"topic":"专项附加扣除"}"#);
                     let answer: serde_json::Value = serde_json::from_str(&answer).expect("JSON");
                     *inside = Some((answer["conversation"].as_str().expect("an id").to_owned(), token));
                 }

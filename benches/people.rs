@@ -1,5 +1,6 @@
 //! People: importing them from a list, finding one by number, showing the card of a conversation, at 10,000, 100,000 and
-//! 1,000,000 persons on SQLite at FULL; and what somebody who writes in a chat notices of an import.
+//! 1,000,000 persons on SQLite at FULL; importing 300,000 enterprises; and what somebody who writes in a chat notices of an import,
+//! there and on PostgreSQL.
 //!
 //! Beside the import what a user would write instead: the plain values, batched inserts into one table with a unique number.
 //!
@@ -16,7 +17,7 @@ use zhengna_core::identity::{BeginImport, ImportRow, Listed, ListedTaxpayer, New
 use zhengna_core::interaction::{Claim, SendMessage};
 use zhengna_core::limits;
 use zhengna_core::store::sqlite::SqliteStore;
-use zhengna_tests::world::{Keep, World, company, core_over, listed, person, relation, start};
+use zhengna_tests::world::{Engine, Keep, World, company, core_over, listed, person, relation, start};
 
 /// Person `n` of a list: nobody of the world, born on one of many days.
 fn row(n: usize) -> ListedTaxpayer {
@@ -31,10 +32,17 @@ fn row(n: usize) -> ListedTaxpayer {
     listed
 }
 
+/// A list of enterprises, each once.
+fn enterprises(size: usize) -> Vec<ListedTaxpayer> {
+    let mut numbers = std::collections::HashSet::new();
+    let made = (0..).map(|n| company(1000 + n)).filter(|new| numbers.insert(new.number.clone())).take(size);
+    made.map(|new| if let Listed::Taxpayer(listed) = listed(&new) { listed } else { unreachable!("a taxpayer is listed as one") }).collect()
+}
+
 fn main() {
     let plan = Plan::from_args();
     head("People", "cargo bench -p zhengna-benches --bench people");
-    let mut import = Table::new("Importing persons (chunks of 200 rows, a commit each)", &["rows/s", "chat p50 ms", "chat p99 ms"]);
+    let mut import = Table::new("Importing (chunks of 200 rows, a commit each)", &["rows/s", "chat p50 ms", "chat p99 ms"]);
     let mut look = Table::new("One at a time, by one caller", &["find by number us", "card us", "card p99 us"]);
     for size in plan.choose(vec![2_000], vec![10_000, 100_000, 1_000_000]) {
         for round in 0..if size == 1_000_000 { 1 } else { plan.rounds } {
@@ -52,6 +60,28 @@ fn main() {
             let found = found(&world, &rows);
             let card = chat.card();
             look.add(&format!("{size} persons"), &[found.share(0.5) * 1e3, card.share(0.5) * 1e3, card.share(0.99) * 1e3]);
+        }
+    }
+    let rows = enterprises(plan.choose(2_000, 300_000));
+    for round in 0..plan.rounds {
+        let dir = place::directory();
+        let store = SqliteStore::open(&dir.path().join("zhengna.db"), start(), PROJECTIONS).expect("opens");
+        let (core, clock) = core_over(store, 7 + round as u64);
+        let world = World::furnish(core, clock, Keep::Nothing, 1, 3).expect("furnishes");
+        let (rate, busy) = imported(&world, &Chat::begin(&world), &rows);
+        import.add(&format!("{} enterprises", rows.len()), &[rate, busy.share(0.5), busy.share(0.99)]);
+    }
+    for size in plan.choose(vec![1_000], vec![10_000, 1_000_000]) {
+        let rows: Vec<ListedTaxpayer> = (0..size).map(row).collect();
+        for round in 0..if size == 1_000_000 { 1 } else { plan.rounds } {
+            let keep = Keep::fresh(Engine::Postgres);
+            let (core, clock) = core_over(keep.open(), 7 + round as u64);
+            let world = World::furnish(core, clock, keep, 1, 3).expect("furnishes");
+            let chat = Chat::begin(&world);
+            let quiet = chat.while_(|| std::thread::sleep(Duration::from_secs(1)));
+            let (rate, busy) = imported(&world, &chat, &rows);
+            import.add(&format!("{size} on PostgreSQL"), &[rate, busy.share(0.5), busy.share(0.99)]);
+            import.add(&format!("{size} on PostgreSQL: nobody imports"), &[f64::NAN, quiet.share(0.5), quiet.share(0.99)]);
         }
     }
     import.print();
@@ -83,7 +113,7 @@ impl<'a> Chat<'a> {
                 let mut times = Vec::new();
                 while !over.load(Ordering::Acquire) && (times.len() as i64) < limits::MESSAGES_PER_CONVERSATION_MAX / 4 {
                     let began = Instant::now();
-                    let say = SendMessage { conversation: self.conversation, text: "请问这一项怎么填？".into() };
+                    let say = SendMessage::new(self.conversation, "请问这一项怎么填？");
                     self.world.taxpayer(0).interaction().send(say).wait().expect("sends");
                     times.push(began.elapsed());
                     std::thread::sleep(Duration::from_millis(10));

@@ -224,7 +224,7 @@ fn one_of_each(installation: &Installation) -> (LineId, Vec<OfficerId>, Conversa
     for (n, text) in TEXTS.iter().enumerate() {
         let session = if n == 0 { world.taxpayer(0) } else { world.officer(0) };
         let key = uuid_v7(Timestamp::from_micros(at(1)), 0, n as u64).to_string();
-        let send = SendMessage { conversation: id, text: (*text).into() };
+        let send = SendMessage::new(id, *text);
         session.with_key(&key).expect("a key").interaction().send(send).wait().expect("sends");
     }
     let close = Close { conversation: id, outcome: Outcome::Resolved, note: None };
@@ -239,7 +239,7 @@ fn copy_keys(conn: &Connection, keys: &KeyRing, count: usize, id: impl Fn(usize)
     model.copy(conn, count, |n, row| {
         let key = SubjectKey::generate(rng);
         row.set("subject", id(n).as_bytes().to_vec());
-        row.set("wrapped", keys.wrap(rng, id(n).as_bytes(), &key).bytes);
+        row.set("wrapped", keys.wrap(rng, id(n).as_bytes(), &key).expect("keys of a file").bytes);
         made.push(key);
     });
     made

@@ -23,6 +23,7 @@ use zhengna_tests::world::{Keep, World, core_over, start};
 const FAILURES_EACH: usize = limits::SIGN_IN_FAILURES_MAX as usize - 1;
 
 fn main() {
+    zhengna_core::crypto::hash_as_shipped();
     let plan = Plan::from_args();
     head("Failed sign-ins", "cargo bench -p zhengna-benches --bench sign_in");
     let tries: usize = plan.choose(200, 2_000);

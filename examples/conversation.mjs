@@ -176,10 +176,10 @@ async function main() {
   await Promise.all([taxpayer.follow(), officer.follow()]);
   step(`both follow live events; line “${line.name}”, ${line.waiting} waiting`);
 
-  const entered = await taxpayer.write(`/lines/${line.id}/conversations`, { topic: '子女教育专项附加扣除', channel: 'web' });
+  const entered = await taxpayer.write(`/lines/${line.id}/conversations`, { topic: '子女教育专项附加扣除' });
   const at = `/conversations/${entered.conversation}`;
   step(`the taxpayer entered: ticket ${entered.ticket}`);
-  const again = await refused(taxpayer.write(`/lines/${line.id}/conversations`, { topic: '再来一次', channel: 'web' }), 'interaction.already_in_line');
+  const again = await refused(taxpayer.write(`/lines/${line.id}/conversations`, { topic: '再来一次' }), 'interaction.already_in_line');
   assert.equal(again.related, entered.conversation);
   const position = await taxpayer.call('GET', `${at}/position`);
   assert.deepEqual([position.state, position.ahead], ['waiting', 0], 'somebody else waits in this line: choose another with LINE');

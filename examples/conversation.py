@@ -223,11 +223,11 @@ def main() -> None:
     officer.follow()
     step(f"both follow live events; line “{line['name']}”, {line['waiting']} waiting")
 
-    entered = taxpayer.write(f"/lines/{line['id']}/conversations", {"topic": "子女教育专项附加扣除", "channel": "web"})
+    entered = taxpayer.write(f"/lines/{line['id']}/conversations", {"topic": "子女教育专项附加扣除"})
     mine = entered["conversation"]
     at = f"/conversations/{mine}"
     step(f"the taxpayer entered: ticket {entered['ticket']}")
-    again = refused("interaction.already_in_line", lambda: taxpayer.write(f"/lines/{line['id']}/conversations", {"topic": "再来一次", "channel": "web"}))
+    again = refused("interaction.already_in_line", lambda: taxpayer.write(f"/lines/{line['id']}/conversations", {"topic": "再来一次"}))
     same(again.related, mine)
     position = taxpayer.call("GET", f"{at}/position")
     same((position["state"], position["ahead"]), ("waiting", 0), "somebody else waits in this line, choose another with LINE")

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use zhengna_core::access::{Actor, AddOfficer, AddPost, AuthorityKind, GrantPost, NewAuthority, Permission, Permissions};
 use zhengna_core::identity::{AuthorityCode, NewTaxpayer};
-use zhengna_core::interaction::{Claim, Enter, OpenLine, SendMessage, SourceChannel};
+use zhengna_core::interaction::{Claim, Enter, OpenLine, SendMessage};
 use zhengna_core::{Core, ManualClock, Parts, SeededEntropy, Settings, Timestamp, core, crypto, store::memory::MemoryStore};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -26,12 +26,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let taxpayer = system.identity().find_by_number("11010519491231002X")?.ok_or("enrolled")?;
     let (taxpayer, officer) = (core.as_actor(Actor::Taxpayer(taxpayer)), core.as_actor(core.officer(officer)?));
 
-    let line = system.interaction().open_line(OpenLine { name: "个税咨询".into(), authority }).wait()?.line;
-    let enter = Enter { line, topic: "子女教育".into(), channel: SourceChannel::Web };
+    let line = system.interaction().open_line(OpenLine::new("个税咨询", authority)).wait()?.line;
+    let enter = Enter::new(line, "子女教育");
     let conversation = taxpayer.interaction().enter(enter).wait()?.conversation;
     officer.interaction().claim(Claim { line }).wait()?;
-    taxpayer.interaction().send(SendMessage { conversation, text: "您好，请问怎么填？".into() }).wait()?;
-    officer.interaction().send(SendMessage { conversation, text: "您好，请打开个税应用。".into() }).wait()?;
+    taxpayer.interaction().send(SendMessage::new(conversation, "您好，请问怎么填？")).wait()?;
+    officer.interaction().send(SendMessage::new(conversation, "您好，请打开个税应用。")).wait()?;
     for message in taxpayer.interaction().messages(conversation, 0, 50)? {
         println!("{} {}：{}", message.number, message.sender.as_str(), message.text);
     }

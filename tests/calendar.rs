@@ -1,12 +1,13 @@
 //! The calendar, through the core, on every engine: who may change it, and what it says then.
 
 use zhengna_core::access::Permission;
-use zhengna_core::calendar::{
-    Approve, Arrangement, AskDue, Change, Date, DayHours, Draft, NoticeDay, ProposalState, Proposed, Reject, Span, TermUnit,
-};
+use zhengna_core::approval::{ApprovalState, Opened, Which};
+use zhengna_core::calendar::{Arrangement, AskDue, Change, Date, DayHours, Draft, LegalNumber, NoticeDay, Span, TermUnit};
 use zhengna_core::error::Refusal;
-use zhengna_core::id::ProposalId;
+use zhengna_core::id::ApprovalId;
 use zhengna_core::{Error, Session, Timestamp, limits};
+use zhengna_tests::approval;
+use zhengna_tests::calendar::other_holidays;
 use zhengna_tests::world::{CHANGCHUN, ENGINES, Engine, KUANCHENG, NANGUAN, PROVINCE, World, code};
 
 fn date(text: &str) -> Date {
@@ -33,7 +34,7 @@ fn day(text: &str, arrangement: Arrangement, name: &str) -> NoticeDay {
 /// A notice as nobody has published it.
 fn notice() -> Draft {
     let days = vec![day("2027-01-04", Arrangement::Off, "元旦"), day("2027-01-09", Arrangement::Work, "元旦")];
-    of(Change::WorkingDays { year: 2027, days })
+    of(Change::WorkingDays { year: 2027, days: days.into_iter().chain(other_holidays(2027)).collect() })
 }
 
 /// Five working days from the last one of 2026.
@@ -42,18 +43,16 @@ fn asked() -> AskDue {
 }
 
 fn maker_and_checker(world: &World) -> (Session, Session) {
-    let checker = world.appoint("22019001", PROVINCE, &[Permission::ApproveCalendar, Permission::ProposeCalendar]);
+    let checker = world.appoint("22019001", PROVINCE, &[Permission::ApproveCalendar]);
     (world.session_of(world.supervisor), world.session_of(checker))
 }
 
-fn approve(session: &Session, of: &Proposed) -> Result<Option<i64>, Error> {
-    let cmd = Approve { proposal: of.proposal, digest: of.digest.clone() };
-    session.calendar().approve(cmd).wait().map(|d| d.number)
+fn approve(session: &Session, of: &Opened) -> Result<Option<i64>, Error> {
+    approval::approve(session, of).map(|d| d.number)
 }
 
-fn reject(session: &Session, of: &Proposed) -> Result<Option<i64>, Error> {
-    let cmd = Reject { proposal: of.proposal, digest: of.digest.clone(), reason: "与原文不符".into() };
-    session.calendar().reject(cmd).wait().map(|d| d.number)
+fn reject(session: &Session, of: &Opened) -> Result<Option<i64>, Error> {
+    approval::reject(session, of).map(|d| d.number)
 }
 
 #[test]
@@ -88,13 +87,17 @@ fn what_one_proposed_another_approves_and_the_calendar_says_so() {
         let last = taxpayer.calendar().due(asked()).unwrap();
         assert_eq!((last.at, last.version), (at("2027-01-09T16:30:00"), 2), "{engine:?}: the Saturday that is worked");
 
-        let listed = checker.calendar().proposals(None, 20).unwrap();
+        let listed = checker.approval().list(Which::All, None, 20).unwrap().items;
         assert_eq!(
             listed.iter().map(|p| (p.state, p.number)).collect::<Vec<_>>(),
-            [(ProposalState::Approved, Some(2)), (ProposalState::Approved, Some(1))]
+            [(ApprovalState::Done, Some(2)), (ApprovalState::Done, Some(1))]
         );
-        assert_eq!(listed[1].draft, notice());
-        assert_eq!(checker.calendar().proposals(Some(listed[0].id), 20).unwrap().len(), 1, "{engine:?}: a page behind the first");
+        assert_eq!(listed[1].content, serde_json::to_value(notice()).unwrap());
+        assert_eq!(
+            checker.approval().list(Which::All, Some(listed[0].id), 20).unwrap().items.len(),
+            1,
+            "{engine:?}: a page behind the first"
+        );
         assert_eq!(listed[0].proposed_by, maker.actor().as_ref().to_string());
         assert_eq!(listed[0].decided_by.clone().unwrap(), checker.actor().as_ref().to_string());
         let verdict = world.seal();
@@ -109,11 +112,11 @@ fn nobody_decides_about_what_they_proposed_or_about_something_else_than_they_rea
         let (maker, checker) = maker_and_checker(&world);
         let proposed = maker.calendar().propose(notice()).wait().unwrap();
         let refused = |answer: Result<Option<i64>, Error>, why: Refusal| assert_eq!(answer.unwrap_err(), Error::Refused(why), "{engine:?}");
-        refused(approve(&maker, &proposed), Refusal::OwnProposal);
-        refused(reject(&maker, &proposed), Refusal::OwnProposal);
+        refused(approve(&maker, &proposed), Refusal::OwnApproval);
+        refused(reject(&maker, &proposed), Refusal::OwnApproval);
         let keyed = maker.clone().with_key("again").unwrap();
-        refused(approve(&keyed, &proposed), Refusal::OwnProposal);
-        let other = |digest: &str| Proposed { digest: digest.into(), ..proposed.clone() };
+        refused(approve(&keyed, &proposed), Refusal::OwnApproval);
+        let other = |digest: &str| Opened { digest: digest.into(), ..proposed.clone() };
         for digest in ["", "00", "nonsense", &"0".repeat(64), &proposed.digest[..62]] {
             refused(approve(&checker, &other(digest)), Refusal::OtherContent);
             refused(reject(&checker, &other(digest)), Refusal::OtherContent);
@@ -124,13 +127,13 @@ fn nobody_decides_about_what_they_proposed_or_about_something_else_than_they_rea
             assert!(matches!(reject(&session, &proposed), Err(Error::Denied { .. })));
             assert!(matches!(session.calendar().propose(notice()).wait(), Err(Error::Denied { .. })));
         }
-        assert!(matches!(world.taxpayer(0).calendar().proposals(None, 1), Err(Error::Denied { .. })));
-        let unknown = Proposed { proposal: ProposalId::from_uuid(uuid::Uuid::nil()), ..proposed.clone() };
+        assert!(matches!(world.taxpayer(0).approval().list(Which::All, None, 1), Err(Error::Denied { .. })));
+        let unknown = Opened { approval: ApprovalId::from_uuid(uuid::Uuid::nil()), ..proposed.clone() };
         assert!(matches!(approve(&checker, &unknown), Err(Error::NotFound { .. })));
         assert_eq!(world.taxpayer(0).calendar().year(2027).unwrap().version, 0, "{engine:?}: nothing is in force");
         assert_eq!(approve(&checker, &other(&proposed.digest.to_uppercase())).unwrap(), Some(1), "{engine:?}: the same number");
-        refused(approve(&checker, &proposed), Refusal::ProposalDecided);
-        refused(reject(&checker, &proposed), Refusal::ProposalDecided);
+        refused(approve(&checker, &proposed), Refusal::ApprovalDecided);
+        refused(reject(&checker, &proposed), Refusal::ApprovalDecided);
     }
 }
 
@@ -140,8 +143,8 @@ fn one_proposal_about_the_same_waits_at_a_time_and_a_rejection_is_final() {
         let world = World::new(engine);
         let (maker, checker) = maker_and_checker(&world);
         let proposed = maker.calendar().propose(notice()).wait().unwrap();
-        let again = checker.calendar().propose(notice()).wait().unwrap_err();
-        assert_eq!(again, Error::Refused(Refusal::ProposalPending(proposed.proposal)), "{engine:?}");
+        let again = maker.calendar().propose(notice()).wait().unwrap_err();
+        assert_eq!(again, Error::Refused(Refusal::ApprovalPending(proposed.approval)), "{engine:?}");
         // Another year, and another kind for the same year, are other things.
         let of_2028 = of(Change::WorkingDays { year: 2028, days: vec![day("2028-01-03", Arrangement::Off, "元旦")] });
         maker.calendar().propose(of_2028).wait().unwrap();
@@ -150,14 +153,14 @@ fn one_proposal_about_the_same_waits_at_a_time_and_a_rejection_is_final() {
 
         assert_eq!(reject(&checker, &proposed).unwrap(), None);
         for answer in [approve(&checker, &proposed), reject(&checker, &proposed)] {
-            assert_eq!(answer.unwrap_err(), Error::Refused(Refusal::ProposalDecided), "{engine:?}");
+            assert_eq!(answer.unwrap_err(), Error::Refused(Refusal::ApprovalDecided), "{engine:?}");
         }
-        let listed = maker.calendar().proposals(None, 20).unwrap();
-        let rejected = listed.iter().find(|p| p.id == proposed.proposal).unwrap();
-        assert_eq!((rejected.state, rejected.reason.as_deref()), (ProposalState::Rejected, Some("与原文不符")));
+        let listed = maker.approval().list(Which::All, None, 20).unwrap().items;
+        let rejected = listed.iter().find(|p| p.id == proposed.approval).unwrap();
+        assert_eq!((rejected.state, rejected.reason.as_deref()), (ApprovalState::Rejected, Some("与原文不符")));
         assert_eq!(world.taxpayer(0).calendar().year(2027).unwrap().version, 0);
         let second = maker.calendar().propose(notice()).wait().unwrap();
-        assert_ne!(second.proposal, proposed.proposal, "{engine:?}: the same may be proposed anew");
+        assert_ne!(second.approval, proposed.approval, "{engine:?}: the same may be proposed anew");
 
         let months = || world.taxpayer(0).calendar().filing_periods(2027).unwrap().months;
         assert!(months().iter().all(|m| m.computed && m.document.is_none()));
@@ -182,6 +185,38 @@ fn filing_periods_are_shown_with_what_they_rest_on() {
     let table = include_str!("../core/data/filing_periods.csv").lines().skip(1);
     assert_eq!(shown, table.map(|l| l.split(',').nth(1).unwrap().to_owned()).collect::<Vec<_>>());
     assert_eq!(shown.len(), 36);
+}
+
+/// A law changes a number from a day on: another officer approves it, and what the rule gives from then on follows.
+#[test]
+fn a_legal_number_is_changed_by_two_from_a_day_on_and_what_reads_it_follows() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let (maker, checker) = maker_and_checker(&world);
+        let taxpayer = world.taxpayer(0);
+        let days =
+            || taxpayer.calendar().filing_periods(2027).unwrap().months.into_iter().map(|m| m.last_day.to_string()).collect::<Vec<_>>();
+        let number = |number, from: &str, value| of(Change::LegalNumber { number, from: date(from), value });
+        let before = days();
+        assert_eq!((&*before[5], &*before[6]), ("2027-06-15", "2027-07-15"), "{engine:?}");
+
+        let proposed = maker.calendar().propose(number(LegalNumber::FilingDay, "2027-07-01", 20)).wait().unwrap();
+        assert_eq!(days(), before, "{engine:?}: a proposal changes nothing");
+        let again = maker.calendar().propose(number(LegalNumber::FilingDay, "2028-01-01", 21)).wait().unwrap_err();
+        assert_eq!(again, Error::Refused(Refusal::ApprovalPending(proposed.approval)), "{engine:?}: one at a time of each number");
+        assert!(approve(&maker, &proposed).is_err(), "{engine:?}: nobody approves their own");
+        assert_eq!(approve(&checker, &proposed).unwrap(), Some(1), "{engine:?}");
+
+        let after = days();
+        assert_eq!((&after[..6], &*after[6]), (&before[..6], "2027-07-20"), "{engine:?}: from the day on, and not before");
+        let shown = taxpayer.calendar().legal_numbers().unwrap();
+        let filing_day = shown.numbers.iter().find(|n| n.number == LegalNumber::FilingDay).unwrap();
+        let last = filing_day.values.last().unwrap();
+        assert_eq!((last.from, last.value, last.approved, &*last.document), (date("2027-07-01"), 20, true, "国办发明电〔2026〕9号"));
+        assert!(filing_day.values[0].value == 15 && !filing_day.values[0].approved && shown.version == 1, "{engine:?}: {shown:?}");
+        // What was published stays as it was published.
+        assert!(taxpayer.calendar().filing_periods(2026).unwrap().months.iter().all(|m| !m.computed));
+    }
 }
 
 #[test]
@@ -216,7 +251,7 @@ fn an_authority_has_its_own_hours_and_those_below_have_them_too() {
     assert!(matches!(maker.calendar().propose(hours(PROVINCE, 990)).wait(), Err(Error::Invalid { .. })));
     let local = world.session_of(world.appoint("22019002", KUANCHENG, &[Permission::ApproveCalendar]));
     let proposed = maker.calendar().propose(hours(CHANGCHUN, 1000)).wait().unwrap();
-    assert!(matches!(approve(&local, &proposed), Err(Error::Invalid { .. })), "one of the district decides nothing for the city");
+    assert!(matches!(approve(&local, &proposed), Err(Error::Denied { .. })), "one of the district decides nothing for the city");
     assert_eq!(approve(&checker, &proposed).unwrap(), Some(3));
     assert_eq!(days(KUANCHENG).unwrap().at, at("2026-12-25T16:40:00"), "the new hours replace the old");
 }
@@ -242,6 +277,9 @@ fn drafts_are_held_to_their_limits() {
     assert_eq!(field(of(Change::FilingPeriods { year: 2027, last_days: vec![date("2027-01-15")] })), "change.last_days");
     let wrong_month = (1..=12).map(|m| date(&format!("2027-{:02}-15", if m == 6 { 7 } else { m }))).collect();
     assert_eq!(field(of(Change::FilingPeriods { year: 2027, last_days: wrong_month })), "change.last_days[5]");
+    let number = |from: &str, value| of(Change::LegalNumber { number: LegalNumber::FilingDay, from: date(from), value });
+    assert_eq!([0, 29].map(|value| field(number("2027-01-01", value))), ["change.value"; 2]);
+    assert_eq!(["1999-12-31", "2100-01-01"].map(|from| field(number(from, 15))), ["change.from"; 2]);
     let none = Change::OfficeHours { authority: code(NANGUAN), seasons: vec![], exceptions: vec![] };
     assert_eq!(field(of(none)), "change.seasons");
     let with = |change: fn(&mut Draft)| {
@@ -287,12 +325,12 @@ fn a_damaged_row_is_an_error_and_no_calendar() {
     let proposed = maker.calendar().propose(notice()).wait().unwrap();
     approve(&checker, &proposed).unwrap();
     let raw = rusqlite::Connection::open(world.keep.path().unwrap()).unwrap();
-    raw.execute("UPDATE calendar_proposal SET content = replace(content, '2027-01-04', '2027-01-05')", []).unwrap();
+    raw.execute("UPDATE approval SET content = replace(content, '2027-01-04', '2027-01-05')", []).unwrap();
     let year = world.taxpayer(0).calendar().year(2027);
     assert!(matches!(year, Err(Error::Store(zhengna_core::store::StoreError::Corrupt(_)))), "{year:?}");
     // Even one whose hash was made to fit has to be a draft.
     let hash = zhengna_core::crypto::sm3(&[b"{}"]);
-    raw.execute("UPDATE calendar_proposal SET content = '{}', digest = ?1", [&hash[..]]).unwrap();
+    raw.execute("UPDATE approval SET content = '{}', digest = ?1", [&hash[..]]).unwrap();
     assert!(matches!(world.taxpayer(0).calendar().year(2027), Err(Error::Store(zhengna_core::store::StoreError::Corrupt(_)))));
     assert!(world.core.missing_notice().is_err());
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use zhengna_core::error::Refusal;
-use zhengna_core::interaction::{Claim, Enter, Prioritise, SourceChannel};
+use zhengna_core::interaction::{Claim, Enter, Prioritise};
 use zhengna_core::{Core, Error};
 use zhengna_tests::world::{ENGINES, Engine, Keep, World, core_over};
 
@@ -21,7 +21,7 @@ fn rivals_take_each_conversation_once_first_in_first_out_within_their_capacity()
         let second = if engine == Engine::Postgres { core_over(world.keep.open(), 8).0 } else { world.core.clone() };
         let hosts: [&Core; 2] = [&world.core, &second];
         // They enter all at once, on both hosts: the ticket is the order.
-        let enter = Enter { line: world.line, topic: "问".into(), channel: SourceChannel::Web };
+        let enter = Enter::new(world.line, "问");
         let mut entered: Vec<_> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..TAXPAYERS)
                 .map(|n| {

@@ -2,14 +2,18 @@
 
 use std::time::Duration;
 
+use zhengna_core::access::{Credentials, PortalTickets, Proof, Provider};
 use zhengna_core::core::PROJECTIONS;
+use zhengna_core::error::Refusal;
 use zhengna_core::identity::{NewTaxpayer, TaxpayerKind};
 use zhengna_core::interaction::{Leave, OpenLine};
 use zhengna_core::store::fault::{Fault, Repeat};
 use zhengna_core::store::sqlite::SqliteStore;
 use zhengna_core::store::{StoreExt, dump};
-use zhengna_core::{limits, synthetic};
-use zhengna_tests::faults::Stage;
+use zhengna_core::{Error, limits, synthetic};
+use zhengna_tests::faults::{Rows, Stage};
+use zhengna_tests::provider::Believes;
+use zhengna_tests::stand_in::portal::{self, AUDIENCE, ISSUER, Portal};
 use zhengna_tests::world::{ENGINES, Engine, NANGUAN, World, code, core_over, person};
 
 #[test]
@@ -20,25 +24,79 @@ fn keys_are_forgotten_by_one_timer_however_many_hosts_start() {
             world.core.ensure_timers().unwrap();
         }
         let open = || {
-            let cmd = OpenLine { name: "发票".into(), authority: code(NANGUAN) };
+            let cmd = OpenLine::new("发票", code(NANGUAN));
             world.core.as_system().with_key("k").unwrap().interaction().open_line(cmd).wait().unwrap().line
         };
         let first = open();
-        assert_eq!(world.core.run_due(10).unwrap(), 1, "{engine:?}: three hosts, one timer");
+        assert_eq!(world.core.run_due(10).unwrap(), 2, "{engine:?}: three hosts, and each standing timer once: this one, and screening");
         assert_eq!(world.core.run_due(10).unwrap(), 0, "{engine:?}: not due again at once");
         assert_eq!(open(), first, "{engine:?}: still remembered");
 
         world.clock.advance(limits::IDEMPOTENCY_RETENTION - Duration::from_secs(1));
-        assert_eq!(world.core.run_due(10).unwrap(), 1, "{engine:?}");
+        assert_eq!(world.core.run_due(10).unwrap(), 2, "{engine:?}");
         assert_eq!(open(), first, "{engine:?}: remembered to the end of the retention");
 
         world.clock.advance(limits::IDEMPOTENCY_RETENTION + Duration::from_secs(2));
         world.core.ensure_timers().unwrap();
-        assert_eq!(world.core.run_due(10).unwrap(), 1, "{engine:?}");
+        assert_eq!(world.core.run_due(10).unwrap(), 2, "{engine:?}");
         assert_ne!(open(), first, "{engine:?}: forgotten");
         assert_eq!(world.core.run_due(10).unwrap(), 0, "{engine:?}");
         world.clock.advance(limits::FORGET_KEYS_EVERY);
-        assert_eq!(world.core.run_due(10).unwrap(), 1, "{engine:?}: it always runs");
+        assert_eq!(world.core.run_due(10).unwrap(), 2, "{engine:?}: it always runs");
+    }
+}
+
+/// A login that nobody has is remembered for as long as it must answer as known ones do.
+#[test]
+fn logins_that_nobody_has_are_forgotten_by_the_timer() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let kept = || Rows::of(&**world.core.store()).counts().get("strange_login").copied().unwrap_or(0);
+        let typed = Credentials { login: "nobody-here".into(), password: "Xiang-Kan-2027".into() };
+        for _ in 0..2 {
+            world.core.sign_in(&typed, "-").map(drop).unwrap_err();
+        }
+        world.core.ensure_timers().unwrap();
+        for (later, rows) in [(Duration::ZERO, 1), (limits::SIGN_IN_FAILURES_KEPT, 1), (limits::FORGET_KEYS_EVERY, 0)] {
+            world.clock.advance(later);
+            while world.core.run_due(10).unwrap() > 0 {}
+            assert_eq!(kept(), rows, "{engine:?}: {later:?} later");
+        }
+    }
+}
+
+/// Proofs and tickets whose time is over go with the same timer, a page of each at a time; nobody who signs in does it.
+#[test]
+fn proofs_and_tickets_whose_time_is_over_are_forgotten_by_the_timer_a_page_at_a_time() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let now = || {
+            let counts = Rows::of(&**world.core.store()).counts();
+            ["link_ticket", "socket_ticket", "used_proof"].map(|table| counts.get(table).copied().unwrap_or(0) as usize)
+        };
+        let before = now();
+        let (key, page) = (Portal::of(7), limits::PAGE_ROWS_MAX as usize);
+        let portal = PortalTickets::new(ISSUER, AUDIENCE, &key.public_key()).unwrap();
+        let mut token = String::new();
+        for n in 0..=page {
+            let proof = |proof: String| Proof { proof, link: None };
+            let refused = world.core.sign_in_with(&Believes(Provider::MiniProgram), &proof(format!("open{n}")), "-").err().unwrap();
+            assert!(matches!(refused, Error::Refused(Refusal::NotLinked(_))), "{engine:?}: {refused:?}");
+            let ticket = key.ticket(&portal::claims(0, &n.to_string(), world.core.now()));
+            token = world.core.sign_in_with(&portal, &proof(ticket), "-").unwrap().token;
+        }
+        let caller = world.core.authenticate(&token).unwrap();
+        world.core.as_actor(caller.actor.clone()).access().issue_ticket(&caller).wait().unwrap();
+        let held = |[link, socket, used]: [usize; 3]| [before[0] + link, before[1] + socket, before[2] + used];
+        world.core.ensure_timers().unwrap();
+        assert_eq!(world.core.run_due(10).unwrap(), 2, "{engine:?}: this one, and screening");
+        assert_eq!(now(), held([page + 1, 1, page + 1]), "{engine:?}: nobody's time is over");
+        world.clock.advance(limits::FORGET_KEYS_EVERY);
+        assert_eq!(world.core.run_due(10).unwrap(), 2, "{engine:?}");
+        assert_eq!(now(), held([1, 0, 1]), "{engine:?}: a page of each");
+        assert_eq!(world.core.run_due(10).unwrap(), 1, "{engine:?}: due at once, there are more");
+        assert_eq!(now(), held([0, 0, 0]), "{engine:?}");
+        assert_eq!(world.core.run_due(10).unwrap(), 0, "{engine:?}");
     }
 }
 
@@ -61,7 +119,7 @@ fn a_timer_that_fails_too_often_is_set_aside_until_a_host_starts() {
     core.ensure_timers().unwrap();
     let run_with_fault = |at| {
         faults.arm(Fault::Before, at, Repeat::Sticky);
-        let ran = core.run_due(1);
+        let ran = core.run_due(2);
         assert!(faults.disarm().struck);
         ran
     };
@@ -73,10 +131,10 @@ fn a_timer_that_fails_too_often_is_set_aside_until_a_host_starts() {
     }
     for _ in 0..2 {
         world.clock.advance(limits::TIMER_LEASE);
-        assert_eq!(core.run_due(1), Ok(0), "set aside");
+        assert_eq!(core.run_due(2), Ok(0), "set aside");
     }
     core.ensure_timers().unwrap();
-    assert_eq!(core.run_due(1), Ok(1), "a host that starts gives it another chance");
+    assert_eq!(core.run_due(2), Ok(2), "a host that starts gives it another chance");
 }
 
 #[test]
@@ -86,8 +144,7 @@ fn a_checkpoint_is_signed_after_so_many_records_or_so_long_and_never_twice_at_on
         while world.core.seal_audit().unwrap().more {}
         world.core.checkpoint_audit(now).unwrap().line.is_some()
     };
-    let record =
-        || world.core.as_system().interaction().open_line(OpenLine { name: "发票".into(), authority: code(NANGUAN) }).wait().unwrap();
+    let record = || world.core.as_system().interaction().open_line(OpenLine::new("发票", code(NANGUAN))).wait().unwrap();
     assert!(signed(false), "the first one is due at once");
     assert!(!signed(false) && !signed(true), "nothing new to sign");
     record();
@@ -103,7 +160,7 @@ fn a_checkpoint_is_signed_after_so_many_records_or_so_long_and_never_twice_at_on
     assert!(signed(false), "so many");
     record();
     assert!(!signed(false) && signed(true), "at a stop it is signed at once");
-    let verdict = world.core.verify_audit(world.core.checkpoints_after(0).unwrap()).unwrap();
+    let verdict = world.core.verify_audit(world.core.checkpoints_after(0).unwrap(), |_, _| ()).unwrap();
     assert_eq!((verdict.finding, verdict.unsealed, verdict.checkpoints), (None, 0, 4));
 }
 
@@ -113,15 +170,10 @@ fn sqlite_is_read_beside_the_process_that_writes_it() {
     let path = world.keep.path().unwrap();
     let beside = SqliteStore::open_read_only(&path, PROJECTIONS).unwrap();
     let rows = dump::dump(&*beside, |_| Ok(())).unwrap();
-    let _new = world.core.as_system().interaction().open_line(OpenLine { name: "发票".into(), authority: code(NANGUAN) }).wait().unwrap();
+    let _new = world.core.as_system().interaction().open_line(OpenLine::new("发票", code(NANGUAN))).wait().unwrap();
     assert!(dump::dump(&*beside, |_| Ok(())).unwrap() > rows, "it sees what was committed meanwhile");
 
-    let refused = core_over(beside.clone(), 3)
-        .0
-        .as_system()
-        .interaction()
-        .open_line(OpenLine { name: "发票".into(), authority: code(NANGUAN) })
-        .wait();
+    let refused = core_over(beside.clone(), 3).0.as_system().interaction().open_line(OpenLine::new("发票", code(NANGUAN))).wait();
     assert!(refused.unwrap_err().to_string().contains("reading only"));
     assert!(beside.query("still reads", |_| Ok(())).is_ok());
 

@@ -3,7 +3,7 @@
 use zhengna_core::access::{ActorKind, ActorRef, Credentials};
 use zhengna_core::delivery::{DeliveryState, SettleDelivery};
 use zhengna_core::error::Refusal;
-use zhengna_core::interaction::{Claim, Close, Outcome};
+use zhengna_core::interaction::{Claim, Close, NoEstimate, Outcome};
 use zhengna_core::{Error, limits};
 use zhengna_tests::world::{ENGINES, Engine, World};
 
@@ -11,14 +11,24 @@ use zhengna_tests::world::{ENGINES, Engine, World};
 fn presence_ends_when_it_is_not_renewed() {
     let world = World::new(Engine::Memory);
     let entered = world.entered(0).conversation;
-    let officers = || world.taxpayer(0).interaction().position(entered).unwrap().estimate.unwrap().officers;
+    let officers = || {
+        let position = world.taxpayer(0).interaction().position(entered).unwrap();
+        let nobody = || assert_eq!(position.no_estimate, Some(NoEstimate::NobodyThere));
+        position.estimate.as_ref().map_or_else(
+            || {
+                nobody();
+                0
+            },
+            |e| e.officers,
+        )
+    };
     assert_eq!(officers(), 0);
-    world.officer(0).interaction().be_present().unwrap();
-    world.officer(1).interaction().be_present().unwrap();
-    world.session_of(world.stranger).interaction().be_present().unwrap();
+    world.officer(0).interaction().be_present().wait().unwrap();
+    world.officer(1).interaction().be_present().wait().unwrap();
+    world.session_of(world.stranger).interaction().be_present().wait().unwrap();
     assert_eq!(officers(), 2, "an officer of another county does not serve this line");
     world.clock.advance(limits::PRESENCE_LEASE / 2);
-    world.officer(0).interaction().be_present().unwrap();
+    world.officer(0).interaction().be_present().wait().unwrap();
     world.clock.advance(limits::PRESENCE_LEASE / 2);
     assert_eq!(officers(), 1);
     world.clock.advance(limits::PRESENCE_LEASE);

@@ -1,28 +1,20 @@
 //! Sign-in through identity providers: who is whose, on every engine. The clients of the providers have tests of their own.
 
 use zhengna_core::access::{
-    Account, Actor, AssertedRelation, Assertion, IdentityProvider, Once, PortalTickets, Proof, Provider, ProviderError, VerifiedPerson,
+    Account, Actor, AssertedRelation, Assertion, Once, PortalTickets, Proof, Provider, ProviderError, VerifiedPerson,
 };
 use zhengna_core::error::Refusal;
-use zhengna_core::id::TaxpayerId;
-use zhengna_core::identity::{CaptureChannel, Fact, NewRealName, RealNameLevel, RealNameState, Role};
+use zhengna_core::id::{ConversationId, TaxpayerId};
+use zhengna_core::identity::{
+    BeginImport, CaptureChannel, Fact, ImportBegun, ImportRow, Listed, ListedTaxpayer, NewFormerNumber, NewRealName, NewTaxpayer,
+    NumberKind, RealNameLevel, RealNameState, Role, TaxpayerKind, Verdict,
+};
 use zhengna_core::interaction::Claim;
 use zhengna_core::{Error, Timestamp, limits};
+use zhengna_tests::people::verified as listed_as_verified;
+use zhengna_tests::provider::Says;
 use zhengna_tests::stand_in::portal::{self, AUDIENCE, ISSUER, Portal, encoded};
-use zhengna_tests::world::{ENGINES, Engine, PROVINCE, World, code, company, person, relation, start};
-
-/// A provider that says what it was told to say.
-struct Says(Provider, Assertion);
-
-impl IdentityProvider for Says {
-    fn provider(&self) -> Provider {
-        self.0
-    }
-
-    fn exchange(&self, _: &str, _: Timestamp) -> Result<Assertion, ProviderError> {
-        Ok(self.1.clone())
-    }
-}
+use zhengna_tests::world::{ENGINES, Engine, NANGUAN, PROVINCE, World, code, company, listed, person, relation, start};
 
 fn wechat(app_id: &str, openid: &str) -> Says {
     let account = Account { app_id: app_id.into(), user_id: openid.into() };
@@ -103,7 +95,48 @@ fn t15_a_shared_phone_links_nobody() {
         let found = world.core.as_system().identity().find_by_number(&person(700).number).unwrap();
         assert_eq!(found, Some(id), "{engine:?}");
         let card = world.core.as_actor(Actor::Taxpayer(id)).identity().view(id).unwrap();
-        assert_eq!(card.authority, Some(code("10000000000")), "{engine:?}: until somebody knows better");
+        assert_eq!(card.authority, Some(code(PROVINCE)), "{engine:?}: until somebody knows better");
+    }
+}
+
+/// Somebody comes and is served.
+fn served(world: &World, id: TaxpayerId) -> ConversationId {
+    let entered = world.core.as_actor(Actor::Taxpayer(id)).interaction().enter(world.enter()).wait().unwrap();
+    world.officer(0).interaction().claim(Claim { line: world.line }).wait().unwrap();
+    entered.conversation
+}
+
+/// Who told the number of whoever is served, and when.
+fn number_told(world: &World, conversation: ConversationId) -> (CaptureChannel, Timestamp) {
+    let card = world.officer(0).identity().card(conversation).unwrap();
+    let Fact::Known { source, since, .. } = card.person.number else { panic!("{card:?}") };
+    (source, since)
+}
+
+#[test]
+fn the_number_of_who_came_by_a_provider_is_said_to_come_from_there() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let later = std::time::Duration::from_secs(3600);
+        world.clock.advance(later);
+        let known = |name: &str, phone: Option<&str>| VerifiedPerson {
+            name: name.into(),
+            phone: phone.map(str::to_owned),
+            ..verified(700, RealNameLevel::Face)
+        };
+        let token = enter(&world, &bureau("u700", known("测试甲", Some("13900000001"))), None).unwrap();
+        let id = who(&world, &token).unwrap();
+        let first = (CaptureChannel::ElectronicTaxBureau, start().plus(later));
+        let conversation = served(&world, id);
+        assert_eq!(number_told(&world, conversation), first, "{engine:?}");
+        // Neither another name and phone later nor a list that says the same makes it the register's.
+        world.clock.advance(later);
+        enter(&world, &bureau("u700", known("测试乙", Some("13900000002"))), None).unwrap();
+        world.core.as_system().identity().enrol(&[person(700)], &mut |_| {}).unwrap();
+        assert_eq!(number_told(&world, conversation), first, "{engine:?}");
+        // Who was in the register keeps the register's number, whatever a provider says of them.
+        enter(&world, &bureau("u0", verified(0, RealNameLevel::Face)), None).unwrap();
+        assert_eq!(number_told(&world, served(&world, world.taxpayers[0])), (CaptureChannel::Register, start()), "{engine:?}");
     }
 }
 
@@ -130,6 +163,15 @@ fn t16_who_is_verified_is_signed_out_everywhere_else() {
         let other = enter(&world, &bureau("u0-new", verified(0, RealNameLevel::Face)), None).unwrap();
         assert_eq!((who(&world, &own), who(&world, &second)), (None, None), "{engine:?}");
         assert!(who(&world, &other).is_some());
+        let ticket = link_of(enter(&world, &wechat_of_before, None));
+        // Nor does it outlast that a list tells of them being verified anew.
+        enter(&world, &bureau("u0-new", verified(0, RealNameLevel::Face)), Some(ticket)).unwrap();
+        assert!(enter(&world, &wechat_of_before, None).is_ok(), "{engine:?}");
+        let hour = std::time::Duration::from_secs(3600);
+        world.clock.advance(2 * hour);
+        let found = |state, level, ago| NewRealName { state, level, ..listed_as_verified(0, world.core.now().minus(ago)) };
+        let hall = [found(RealNameState::Lapsed, None, hour), found(RealNameState::Verified, Some(RealNameLevel::InPerson), hour / 2)];
+        assert_eq!(world.core.as_system().identity().record_real_names(&hall, &mut |_| {}).unwrap().changed, 2, "{engine:?}");
         link_of(enter(&world, &wechat_of_before, None));
     }
 }
@@ -290,6 +332,55 @@ fn what_the_bureau_says_is_on_the_card_with_source_and_age() {
     }
 }
 
+/// The bureau says Y, released, and no day: whoever is held to act for the enterprise acts no more from now on.
+#[test]
+fn a_release_without_a_day_ends_what_is_held_now() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let (one, two, system) = (company(1), company(2), world.core.as_system());
+        system.identity().enrol(&[one.clone(), two.clone()], &mut |_| {}).unwrap();
+        let held = [(&one, Role::TaxHandler), (&one, Role::FinanceOfficer)].map(|(of, role)| relation(&of.number, role, &person(0).number));
+        system.identity().record_relations(&held, &mut |_| {}).unwrap();
+        let day = std::time::Duration::from_secs(24 * 3600);
+        world.clock.advance(3 * day);
+        let said = |of: &NewTaxpayer, role, starts_at, released| AssertedRelation {
+            enterprise: of.number.clone(),
+            role,
+            starts_at,
+            ends_at: None,
+            released,
+        };
+        let long_ago = start().minus(700 * day);
+        let told = VerifiedPerson {
+            relations: vec![
+                said(&one, Role::TaxHandler, long_ago, true),
+                // Begun anew there: the one from before is over, and the new one is what is held here.
+                said(&one, Role::FinanceOfficer, long_ago, true),
+                said(&one, Role::FinanceOfficer, start(), false),
+                // Not known here: there is nothing to end.
+                said(&two, Role::TaxHandler, long_ago, true),
+            ],
+            ..verified(0, RealNameLevel::Face)
+        };
+        let relations = |user| {
+            let token = enter(&world, &bureau(user, told.clone()), None).unwrap();
+            let me = world.core.as_actor(world.core.authenticate(&token).unwrap().actor);
+            let mut all = me.identity().relations(world.taxpayers[0]).unwrap();
+            all.sort_by_key(|r| r.role.as_str());
+            all.into_iter().map(|r| (r.role, r.holds, r.released, r.ends_at, r.channel)).collect::<Vec<_>>()
+        };
+        let over = start().plus(3 * day);
+        let expected = [
+            (Role::FinanceOfficer, true, false, None, CaptureChannel::Register),
+            (Role::TaxHandler, false, true, Some(over), CaptureChannel::ElectronicTaxBureau),
+        ];
+        assert_eq!(relations("u0"), expected, "{engine:?}");
+        // Said again later, the end stays where it was.
+        world.clock.advance(day);
+        assert_eq!(relations("u0"), expected, "{engine:?}");
+    }
+}
+
 #[test]
 fn what_cannot_be_is_refused_whole_and_somebody_must_look() {
     for engine in ENGINES {
@@ -309,13 +400,130 @@ fn what_cannot_be_is_refused_whole_and_somebody_must_look() {
         }
         let found = world.core.as_system().identity().find_by_number(&person(800).number).unwrap();
         assert_eq!((found, world.taxpayers.len()), (None, before), "{engine:?}: nothing half-written");
-        // A phone that is none keeps nobody out, and whoever stood at the root goes where the provider says.
+        // A phone that is none keeps nobody out, and whoever stood at the top goes where the provider says.
         let odd = VerifiedPerson { phone: Some("0431-12366".into()), ..good.clone() };
         let id = who(&world, &enter(&world, &bureau("u800", odd), None).unwrap()).unwrap();
         let view = |id| world.core.as_actor(Actor::Taxpayer(id)).identity().view(id).unwrap();
-        assert_eq!((view(id).phone, view(id).authority), (None, Some(code("10000000000"))), "{engine:?}");
-        enter(&world, &bureau("u800", VerifiedPerson { authority: Some(code(PROVINCE)), ..good }), None).unwrap();
-        assert_eq!(view(id).authority, Some(code(PROVINCE)), "{engine:?}");
+        assert_eq!((view(id).phone, view(id).authority), (None, Some(code(PROVINCE))), "{engine:?}");
+        enter(&world, &bureau("u800", VerifiedPerson { authority: Some(code(NANGUAN)), ..good }), None).unwrap();
+        assert_eq!(view(id).authority, Some(code(NANGUAN)), "{engine:?}");
+    }
+}
+
+/// The newer word wins: what a list says of a day before the provider's word is left out, what it says of a day behind it is taken.
+#[test]
+fn a_list_from_before_what_a_provider_told_leaves_name_and_phone_alone() {
+    use Verdict::{Changed, Duplicate, Older};
+    let day = |n: u64| start().plus(std::time::Duration::from_secs(n * 24 * 3600));
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let system = world.core.as_system();
+        let identity = system.identity();
+        world.clock.advance(std::time::Duration::from_secs(10 * 24 * 3600));
+        let phone = |phone: &str| Some(phone.to_owned());
+        // Of 0 the bureau tells another name and phone, of 1 the ones that are known.
+        let told = VerifiedPerson { name: "改名后".into(), phone: phone("13900000009"), ..verified(0, RealNameLevel::Face) };
+        enter(&world, &bureau("u0", told), None).unwrap();
+        let confirmed = VerifiedPerson { phone: person(1).phone, ..verified(1, RealNameLevel::Face) };
+        enter(&world, &bureau("u1", confirmed), None).unwrap();
+        let mut lists = 0;
+        let mut import = |new: NewTaxpayer, as_of: &str| {
+            let Listed::Taxpayer(row) = listed(&new) else { panic!("a taxpayer") };
+            lists += 1;
+            let of = identity.begin_import(BeginImport { batch: [lists; 32], name: "名单".into(), rows: 1 }).wait().unwrap();
+            let rows = [ImportRow { of, line: 2, said: Listed::Taxpayer(ListedTaxpayer { as_of: as_of.into(), ..row }) }];
+            let looked = identity.examine_import(&rows, &mut |_| {}).unwrap();
+            identity.import(&rows, &mut |_| {}).unwrap();
+            let became = identity.imported_rows(of, i64::MIN, 9).unwrap();
+            assert_eq!(looked, became, "{engine:?} {as_of}");
+            let fault = became[0].field.clone().zip(became[0].why.clone());
+            assert_eq!(fault.is_some(), became[0].verdict == Older && became[0].mend.is_some(), "{engine:?}");
+            (of, became[0].verdict, fault.map(|(field, why)| format!("{field} {why}")))
+        };
+        let card = |n: usize| world.taxpayer(n).identity().view(world.taxpayers[n]).unwrap();
+        let stays = |n: usize, name: &str, tail: &str, at: &str| {
+            assert_eq!((card(n).name.as_str(), card(n).phone.as_ref().map(|p| p.as_str())), (name, Some(tail)), "{engine:?} {at}");
+        };
+        // What is older is left out; what else the row says is taken, and taken back.
+        let with_id = NewTaxpayer { external_id: Some("旧-0".into()), ..person(0) };
+        let (of, verdict, why) = import(with_id, "2026-11-24");
+        assert_eq!((verdict, why.as_deref()), (Older, Some("name is older than what is known")), "{engine:?}");
+        stays(0, "改*", "139****0009", "an older list");
+        let (_, verdict, _) = import(NewTaxpayer { external_id: Some("旧-0".into()), name: "改名后".into(), phone: None, ..person(0) }, "");
+        assert_eq!(verdict, Duplicate, "{engine:?}: the id was taken");
+        assert_eq!(identity.take_back_import(of, &mut |_| {}).unwrap().changed, 1, "{engine:?}");
+        stays(0, "改*", "139****0009", "taken back");
+        // Nothing else in it: nothing is written. A list without a date is not newer than a provider's word.
+        let renamed = || NewTaxpayer { name: "改名后".into(), ..person(0) };
+        let phone_is_older = Some("phone is older than what is known".to_owned());
+        for as_of in ["2026-11-24", ""] {
+            let (of, verdict, why) = import(renamed(), as_of);
+            assert_eq!((verdict, &why), (Older, &phone_is_older), "{engine:?} {as_of:?}");
+            assert_eq!(identity.take_back_import(of, &mut |_| {}).unwrap().changed, 0, "{engine:?}");
+        }
+        let other = || NewTaxpayer { phone: phone("13900000001"), ..person(1) };
+        assert_eq!(import(other(), "2026-11-24").1, Older, "{engine:?}: the bureau said the phone again that was known");
+        // The very instant is no older; later is newer.
+        assert_eq!(import(renamed(), &day(10).minus(std::time::Duration::from_micros(1)).rfc3339()).1, Older, "{engine:?}");
+        assert_eq!(import(renamed(), &day(10).rfc3339()).1, Changed, "{engine:?}");
+        stays(0, "改*", "138****0000", "a newer list");
+        // Between lists too the newer one wins, whichever comes first.
+        world.clock.advance(std::time::Duration::from_secs(10 * 24 * 3600));
+        assert_eq!(import(NewTaxpayer { phone: phone("13900000002"), ..person(2) }, "2026-12-10").1, Changed, "{engine:?}");
+        assert_eq!(import(NewTaxpayer { phone: phone("13900000003"), ..person(2) }, "2026-12-09").1, Older, "{engine:?}");
+        assert_eq!(import(NewTaxpayer { phone: phone("13900000003"), ..person(2) }, "").1, Changed, "{engine:?}");
+        // Somebody new has the date of their list.
+        assert_eq!(import(person(500), "2026-12-01").1, Verdict::New, "{engine:?}");
+        assert_eq!(import(NewTaxpayer { phone: phone("13900000004"), ..person(500) }, "2026-11-30").1, Older, "{engine:?}");
+        assert_eq!(import(NewTaxpayer { phone: phone("13900000004"), ..person(500) }, "2026-12-02").1, Changed, "{engine:?}");
+        let of = ImportBegun { batch: [0; 32], attempt: 1 };
+        let Listed::Taxpayer(row) = listed(&person(501)) else { panic!("a taxpayer") };
+        for as_of in ["2026-12-15", "昨天"] {
+            let said = Listed::Taxpayer(ListedTaxpayer { as_of: as_of.into(), ..row.clone() });
+            let told = identity.examine_import(&[ImportRow { of, line: 2, said }], &mut |_| {}).unwrap();
+            assert_eq!((told[0].verdict, told[0].field.as_deref()), (Verdict::Broken, Some("as_of")), "{engine:?} {as_of}");
+        }
+        assert_eq!(world.seal().finding, None, "{engine:?}");
+    }
+}
+
+/// The owner of a sole trader (个体工商户) that is registered under their resident id, or was before it had a unified code.
+#[test]
+fn an_owner_signs_in_as_the_person_and_the_sole_trader_stays_an_enterprise() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let system = world.core.as_system();
+        let trader = |n: usize| NewTaxpayer {
+            kind: TaxpayerKind::Enterprise,
+            number_kind: Some(NumberKind::ResidentId),
+            name: "测试百货店".into(),
+            ..person(n)
+        };
+        let coded = company(1);
+        system.identity().enrol(&[trader(700), coded.clone()], &mut |_| {}).unwrap();
+        let before = NewFormerNumber { taxpayer: coded.number.clone(), kind: NumberKind::TaxpayerNo, number: person(701).number };
+        system.identity().record_former_numbers(&[before], &mut |_| {}).unwrap();
+        let enterprises = [700, 701].map(|n| system.identity().find_by_number(&person(n).number).unwrap().unwrap());
+        for (n, enterprise) in [700, 701].into_iter().zip(enterprises) {
+            let own = AssertedRelation {
+                enterprise: person(n).number,
+                role: Role::LegalRepresentative,
+                starts_at: start(),
+                ends_at: None,
+                released: false,
+            };
+            let owner = VerifiedPerson { relations: vec![own], ..verified(n, RealNameLevel::Face) };
+            let token = enter(&world, &bureau(&format!("u{n}"), owner.clone()), None).unwrap();
+            let id = who(&world, &token).unwrap();
+            assert_eq!(enter(&world, &bureau(&format!("u{n}"), owner), None).map(|t| who(&world, &t)), Ok(Some(id)), "{engine:?}: again");
+            let card = |id| world.core.as_actor(Actor::Taxpayer(id)).identity().view(id).unwrap();
+            assert_eq!((card(id).kind, card(enterprise).kind), (TaxpayerKind::Person, TaxpayerKind::Enterprise), "{engine:?} {n}");
+            let relations = world.core.as_actor(Actor::Taxpayer(id)).identity().relations(id).unwrap();
+            assert_eq!(relations.iter().map(|r| r.enterprise).collect::<Vec<_>>(), [enterprise], "{engine:?} {n}: theirs");
+            // Too weak a word about the owner is about the owner, not about the enterprise.
+            let weak = verified(n, RealNameLevel::NameAndNumber);
+            assert!(enter(&world, &bureau(&format!("u{n}"), weak), None).is_ok(), "{engine:?} {n}");
+        }
     }
 }
 
@@ -333,7 +541,7 @@ fn the_newest_relations_are_taken_over_and_no_more() {
     });
     let agent = VerifiedPerson { relations: relations.collect(), ..verified(0, RealNameLevel::Face) };
     enter(&world, &bureau("u0", agent), None).unwrap();
-    let of = |firm: &zhengna_core::identity::NewTaxpayer| {
+    let of = |firm: &NewTaxpayer| {
         let system = world.core.as_system();
         let id = system.identity().find_by_number(&firm.number).unwrap().unwrap();
         world.core.as_actor(Actor::Taxpayer(id)).identity().relations(id).unwrap().len()

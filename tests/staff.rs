@@ -1,17 +1,19 @@
 //! Sign-in of staff: passwords, their history and age, second factors, challenges, the first administrator. The names
-//! begin with the number of the attack (reliability.md, part 2) that a test is about.
+//! begin with the number of the attack (docs/security/t-tests.md) that a test is about.
 
 use std::time::Duration;
 
 use zhengna_core::access::{
-    ActorKind, ActorRef, AddOfficer, Credentials, Duty, FactorCode, GrantPost, PasswordChange, SecondStep, SignedIn, admit,
+    AccessChange, ActorKind, ActorRef, AddOfficer, Credentials, Duty, FactorCode, GrantPost, PasswordChange, SecondStep, SignedIn, admit,
 };
+use zhengna_core::control::{SetControlRule, Watch};
 use zhengna_core::crypto::{TOTP_STEP, hex, secret_of_uri, totp_code, totp_step};
 use zhengna_core::error::{Problem, Refusal};
 use zhengna_core::id::OfficerId;
 use zhengna_core::operation::{self, OPERATIONS};
 use zhengna_core::store::fault::{Fault, FaultStore, Repeat};
 use zhengna_core::{Core, Error, Session, limits};
+use zhengna_tests::approval::decree;
 use zhengna_tests::faults::lines;
 use zhengna_tests::world::{CHANGCHUN, ENGINES, Engine, Keep, NANGUAN, PROVINCE, World, code, core_over};
 
@@ -279,7 +281,102 @@ fn an_officers_password_ends_at_its_age_and_lets_in_only_to_change_it() {
         only(&session, &[&operation::ME, &operation::SIGN_OUT, &operation::CHANGE_PASSWORD], Refusal::PasswordChangeNeeded);
         let fresh = change(&session, PASSWORD, "Ming-Tian-2026").unwrap();
         assert_eq!(fresh.duty, None);
-        assert!(by(&world.core, &fresh.token).unwrap().interaction().be_present().is_ok(), "{engine:?}");
+        assert!(by(&world.core, &fresh.token).unwrap().interaction().be_present().wait().is_ok(), "{engine:?}");
+    }
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
+const TICK: Duration = Duration::from_micros(1);
+/// As shipped.
+const UNUSED_MAX: u32 = 180;
+
+/// GB/T 22239-2019 8.1.4.2 c): an account that nobody needs any more is no way in.
+#[test]
+fn an_account_that_nobody_used_for_long_is_refused_until_a_new_password_is_given() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let (officer, administrator) = (world.officers[0], world.session_of(world.administrator));
+        sign_up(&world, officer);
+        let token = sign_in(&world, officer).unwrap().token;
+        // It is its last use that counts, not its sign-in.
+        world.clock.advance(limits::STAFF_IDLE / 2);
+        world.core.touch(&world.core.authenticate(&token).unwrap(), &operation::CLAIM);
+        world.core.write_down_touches().unwrap();
+        world.clock.advance(DAY * UNUSED_MAX - TICK);
+        assert_eq!(sign_in(&world, officer).unwrap().duty, Some(Duty::ChangePassword), "{engine:?}: not yet");
+        world.clock.advance(DAY * UNUSED_MAX);
+        // Only whoever has the password learns so, and it is no failure that locks.
+        let wrong = world.core.sign_in(&typed(officer, "Xiang-Kan-2027"), "test");
+        assert_eq!(refusal(wrong), Refusal::WrongCredentials, "{engine:?}");
+        for _ in 0..limits::SIGN_IN_FAILURES_MAX {
+            assert_eq!(refusal(sign_in(&world, officer)), Refusal::Dormant(180), "{engine:?}");
+        }
+        // Somebody tried the account: that is found like a use of it.
+        let tries = lines(&**world.core.store()).iter().filter(|line| line.contains(&format!("officer/{officer}/idle"))).count();
+        assert_eq!(tries, 1 + limits::SIGN_IN_FAILURES_MAX as usize, "{engine:?}");
+        administrator.access().give_password(officer, "Gei-Ni-Yong-2026").unwrap();
+        let given = world.core.sign_in(&typed(officer, "Gei-Ni-Yong-2026"), "test").unwrap();
+        let session = by(&world.core, &given.token).unwrap();
+        assert_eq!(change(&session, "Gei-Ni-Yong-2026", "Ming-Tian-2026").unwrap().duty, None, "{engine:?}");
+        world.clock.advance(DAY);
+        assert!(world.core.sign_in(&typed(officer, "Ming-Tian-2026"), "test").is_ok(), "{engine:?}: it is used again");
+        // One that was never used counts from its password on, and taxpayers come when they need us.
+        sign_up(&world, world.officers[1]);
+        let taxpayer = ActorRef { kind: ActorKind::Taxpayer, id: world.taxpayers[0].uuid() };
+        world.core.as_system().access().set_password(taxpayer, "13900000000", PASSWORD).unwrap();
+        world.clock.advance(DAY * UNUSED_MAX);
+        assert_eq!(refusal(sign_in(&world, world.officers[1])), Refusal::Dormant(180), "{engine:?}");
+        assert!(world.core.sign_in(&Credentials { login: "13900000000".into(), password: PASSWORD.into() }, "test").is_ok(), "{engine:?}");
+    }
+}
+
+#[test]
+fn that_an_account_was_not_used_is_told_behind_the_second_factor_only() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let officer = world.officers[0];
+        let factor = enrol(&world, officer);
+        world.clock.advance(DAY * UNUSED_MAX);
+        let begun = challenge(&world, officer);
+        let wrong = answer(&world.core, &begun, &never_shown(&world, &factor.secret));
+        assert_eq!(refusal(wrong), Refusal::WrongCode, "{engine:?}");
+        let code = now_shown(&world, &factor.secret);
+        assert_eq!(refusal(answer(&world.core, &begun, &code)), Refusal::Dormant(180), "{engine:?}");
+        assert_eq!(refusal(answer(&world.core, &begun, &code)), Refusal::ChallengeOver, "{engine:?}");
+        let next = challenge(&world, officer);
+        assert_eq!(refusal(answer(&world.core, &next, &code)), Refusal::WrongCode, "{engine:?}: the code is used");
+        // A new password opens it again, for whoever still has the factor.
+        world.session_of(world.administrator).access().give_password(officer, "Gei-Ni-Yong-2026").unwrap();
+        let begun = match world.core.sign_in(&typed(officer, "Gei-Ni-Yong-2026"), "test") {
+            Err(Error::Refused(Refusal::SecondFactorNeeded(begun))) => begun.0,
+            other => panic!("{engine:?} {:?}", other.map(|s| s.duty)),
+        };
+        assert!(answer(&world.core, &begun, &factor.recovery[0]).is_ok(), "{engine:?}");
+    }
+}
+
+#[test]
+fn after_how_many_days_an_account_is_refused_is_a_rule_that_can_be_changed_and_switched_off() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let officer = world.officers[0];
+        let rule = |threshold: i64, enabled: bool| {
+            let source = "吉税发〔2026〕8号".into();
+            let set = SetControlRule { rule: Watch::DormantLock, threshold, window_minutes: 1440, enabled, source };
+            decree(&world, AccessChange::ControlRule(set))
+        };
+        sign_up(&world, officer);
+        rule(limits::DORMANT_LOCK_DAYS_MIN, true).unwrap();
+        world.clock.advance(DAY * 30 - TICK);
+        assert!(sign_in(&world, officer).is_ok(), "{engine:?}: one tick before");
+        world.clock.advance(DAY * 30);
+        assert_eq!(refusal(sign_in(&world, officer)), Refusal::Dormant(30), "{engine:?}");
+        rule(31, true).unwrap();
+        assert!(sign_in(&world, officer).is_ok(), "{engine:?}");
+        rule(30, false).unwrap();
+        world.clock.advance(DAY * 1000);
+        assert!(sign_in(&world, officer).is_ok(), "{engine:?}: switched off");
+        assert!(matches!(rule(29, true), Err(Error::Invalid { .. })), "{engine:?}: whoever is on leave");
     }
 }
 
@@ -300,10 +397,10 @@ fn only(session: &Session, allowed: &[&'static operation::Operation], why: Refus
 fn t16_a_password_given_by_an_administrator_ends_what_was_before_and_must_be_changed_first() {
     for engine in ENGINES {
         let world = World::new(engine);
-        let (officer, supervisor) = (world.officers[0], world.session_of(world.supervisor));
+        let (officer, administrator) = (world.officers[0], world.session_of(world.administrator));
         sign_up(&world, officer);
         let before = sign_in(&world, officer).unwrap().token;
-        supervisor.access().give_password(officer, "Gei-Ni-Yong-2026").unwrap();
+        administrator.access().give_password(officer, "Gei-Ni-Yong-2026").unwrap();
         assert!(!stands(&world.core, &before), "{engine:?}");
         assert_eq!(refusal(sign_in(&world, officer)), Refusal::WrongCredentials, "{engine:?}");
         let given = world.core.sign_in(&typed(officer, "Gei-Ni-Yong-2026"), "test").unwrap();
@@ -315,12 +412,56 @@ fn t16_a_password_given_by_an_administrator_ends_what_was_before_and_must_be_cha
     }
 }
 
+/// A password that travelled by paper or message is good for a day (FreeScout, CVE-2026-41902: an invitation without an end).
+#[test]
+fn t21_a_given_password_ends_after_a_day() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let (officer, administrator) = (world.officers[0], world.session_of(world.administrator));
+        sign_up(&world, officer);
+        let given = || world.core.sign_in(&typed(officer, "Gei-Ni-Yong-2026"), "test");
+        administrator.access().give_password(officer, "Gei-Ni-Yong-2026").unwrap();
+        world.clock.advance(limits::GIVEN_PASSWORD_VALID - Duration::from_micros(1));
+        let in_time = given().unwrap();
+        world.clock.advance(Duration::from_micros(1));
+        assert_eq!(refusal(given()), Refusal::GivenPasswordRunOut, "{engine:?}");
+        // Only whoever has it learns so, and it is no failure that locks.
+        let wrong = || world.core.sign_in(&typed(officer, "Xiang-Kan-2027"), "test");
+        assert_eq!(refusal(wrong()), Refusal::WrongCredentials, "{engine:?}");
+        for _ in 0..limits::SIGN_IN_FAILURES_MAX {
+            assert_eq!(refusal(given()), Refusal::GivenPasswordRunOut, "{engine:?}");
+        }
+        // Whoever signed in in time may still choose their own, which ends at its age and not before.
+        let session = by(&world.core, &in_time.token).unwrap();
+        change(&session, "Gei-Ni-Yong-2026", "Ming-Tian-2026").unwrap();
+        world.clock.advance(limits::GIVEN_PASSWORD_VALID);
+        assert!(world.core.sign_in(&typed(officer, "Ming-Tian-2026"), "test").is_ok(), "{engine:?}");
+        // Given anew, another day begins.
+        administrator.access().give_password(officer, "Gei-Ni-Yong-2027").unwrap();
+        let anew = world.core.sign_in(&typed(officer, "Gei-Ni-Yong-2027"), "test").unwrap();
+        assert_eq!(anew.duty, Some(Duty::ChangePassword), "{engine:?}");
+    }
+}
+
+#[test]
+fn t21_the_first_administrators_password_ends_after_a_day_and_the_command_line_gives_another() {
+    let store = Keep::fresh(Engine::Memory).open();
+    let (core, clock) = core_over(store, 1);
+    province(&core);
+    let first = core.as_system().access().bootstrap(administrator(), PASSWORD).unwrap();
+    let typed = |password: &str| Credentials { login: "220000001".into(), password: password.into() };
+    clock.advance(limits::GIVEN_PASSWORD_VALID);
+    assert_eq!(refusal(core.sign_in(&typed(PASSWORD), "test")), Refusal::GivenPasswordRunOut);
+    core.as_system().access().give_password(first, "Gei-Ni-Yong-2026").unwrap();
+    assert!(core.sign_in(&typed("Gei-Ni-Yong-2026"), "test").is_ok());
+}
+
 #[test]
 fn whoever_administers_enrols_a_second_factor_before_anything_else() {
     for engine in ENGINES {
         let world = World::new(engine);
-        sign_up(&world, world.supervisor);
-        let begun = sign_in(&world, world.supervisor).unwrap();
+        sign_up(&world, world.auditor);
+        let begun = sign_in(&world, world.auditor).unwrap();
         assert_eq!(begun.duty, Some(Duty::EnrolSecondFactor), "{engine:?}");
         let session = by(&world.core, &begun.token).unwrap();
         only(
@@ -329,35 +470,38 @@ fn whoever_administers_enrols_a_second_factor_before_anything_else() {
             Refusal::SecondFactorRequired,
         );
         assert_eq!(refusal(session.audit().read(0, 1).wait()), Refusal::SecondFactorRequired, "{engine:?}");
-        let factor = enrol(&world, world.supervisor);
+        let factor = enrol(&world, world.auditor);
         let session = by(&world.core, &factor.token).unwrap();
         assert!(session.audit().read(0, 1).wait().is_ok(), "{engine:?}");
         assert_eq!(refusal(session.access().enrol_factor().wait()), Refusal::SecondFactorEnrolled, "{engine:?}: not over the old one");
 
         // An officer who is given such a post while signed in has to enrol one from that moment on.
-        sign_up(&world, world.officers[0]);
-        let token = sign_in(&world, world.officers[0]).unwrap().token;
+        sign_up(&world, world.idle_hand);
+        let token = sign_in(&world, world.idle_hand).unwrap().token;
         assert_eq!(by(&world.core, &token).unwrap().access().me().unwrap().duty, None, "{engine:?}");
-        let post = world.core.as_system().access().find_post("督导").unwrap().unwrap();
-        let grant = GrantPost { officer: world.officers[0], post, authority: code(NANGUAN), ends_at: None };
+        let post = world.core.as_system().access().find_post("审计管理员").unwrap().unwrap();
+        let grant = GrantPost { officer: world.idle_hand, post, authority: code(NANGUAN), ends_at: None };
         world.core.as_system().access().grant_post(grant).wait().unwrap();
         assert_eq!(by(&world.core, &token).unwrap().access().me().unwrap().duty, Some(Duty::EnrolSecondFactor), "{engine:?}");
     }
 }
 
 #[test]
-fn an_administrator_resets_officers_within_reach_and_neither_those_above_nor_themselves() {
+fn t10_an_administrator_resets_officers_within_reach_and_neither_those_above_nor_themselves() {
     for engine in ENGINES {
         let world = World::new(engine);
         let system = world.core.as_system();
-        let post = system.access().find_post("督导").unwrap().unwrap();
-        let grant =
-            |officer, at| system.access().grant_post(GrantPost { officer, post, authority: code(at), ends_at: None }).wait().unwrap();
-        let county = world.officers[2];
-        grant(county, NANGUAN);
+        let grant = |officer, post, at| {
+            let post = system.access().find_post(post).unwrap().unwrap();
+            system.access().grant_post(GrantPost { officer, post, authority: code(at), ends_at: None }).wait().unwrap()
+        };
+        let county = world.idle_hand;
+        grant(county, "系统管理员", NANGUAN);
         let session = world.session_of(county);
         let reset = |officer| session.access().reset_factor(officer).wait().map(drop);
-        let give = |officer| session.access().give_password(officer, "Gei-Ni-Yong-2026");
+        let give = |officer| session.access().give_password(officer, "Gei-Ni-Yong-2026").map(drop);
+        let with_number = session.access().give_password(world.officers[1], "Gei-22010001-Yong");
+        assert!(matches!(with_number, Err(Error::Invalid { field, problem: Problem::Password(_) }) if field == "password"), "{engine:?}");
         enrol(&world, world.officers[0]);
         assert_eq!((give(world.officers[0]), reset(world.officers[0])), (Ok(()), Ok(())), "{engine:?}: a colleague of the county");
         assert_eq!(refusal(reset(world.officers[0])), Refusal::NoSecondFactor, "{engine:?}: it is gone");
@@ -369,12 +513,25 @@ fn an_administrator_resets_officers_within_reach_and_neither_those_above_nor_the
         assert!(matches!((give(county), reset(county)), (Err(Error::Denied { .. }), Err(Error::Denied { .. }))), "{engine:?}: oneself");
         // Of the county, with a post above it: taking that officer over would be taking the post.
         enrol(&world, world.officers[1]);
-        grant(world.officers[1], CHANGCHUN);
+        grant(world.officers[1], "办税服务坐席", CHANGCHUN);
         assert!(matches!(give(world.officers[1]), Err(Error::Denied { .. })), "{engine:?}");
         assert!(matches!(reset(world.officers[1]), Err(Error::Denied { .. })), "{engine:?}");
-        let above = world.session_of(world.supervisor);
-        assert!(above.access().give_password(world.officers[1], "Gei-Ni-Yong-2026").is_ok(), "{engine:?}");
-        assert!(matches!(world.officer(0).access().give_password(world.idle_hand, PASSWORD), Err(Error::Denied { .. })), "{engine:?}");
+        let above = world.session_of(world.administrator);
+        let given = above.access().give_password(world.officers[1], "Gei-Ni-Yong-2026").unwrap();
+        assert_eq!(given.whose, format!("officer/{}", world.officers[1]), "{engine:?}");
+        // Nor those whose agreement they need, and whose eyes are on them: taking them over would be agreeing to one's own wishes.
+        for apart in [world.security, world.auditor] {
+            enrol(&world, apart);
+            assert!(matches!(above.access().give_password(apart, "Gei-Ni-Yong-2026"), Err(Error::Denied { .. })), "{engine:?}");
+            assert!(matches!(above.access().reset_factor(apart).wait(), Err(Error::Denied { .. })), "{engine:?}");
+            system.access().give_password(apart, "Gei-Ni-Yong-2026").unwrap();
+            system.access().reset_factor(apart).wait().unwrap();
+        }
+        world.seal();
+        let trail = world.session_of(world.auditor).audit().read(0, limits::PAGE_ROWS_MAX).wait().unwrap();
+        let told = format!("credential/officer/{}", world.officers[1]);
+        assert!(trail.iter().any(|record| record.subject == told), "{engine:?}: the trail says whose password was given");
+        assert!(matches!(world.officer(0).access().give_password(world.officers[2], PASSWORD), Err(Error::Denied { .. })), "{engine:?}");
     }
 }
 
@@ -540,10 +697,12 @@ fn t23_a_wrong_password_tells_nothing_of_the_account_or_its_second_factor() {
         sign_up(&world, world.officers[1]);
         world.core.as_system().access().give_password(world.officers[2], "Gei-Ni-Yong-2026").unwrap();
         let logins = [login(world.officers[0]), login(world.officers[1]), "22010002".into(), "nobody-here".into()];
+        // Now at this host, now at another.
+        let hosts = [core_over(world.core.store().clone(), 8).0, world.core.clone()];
         for n in 1..=limits::SIGN_IN_FAILURES_MAX + 1 {
             let said = logins.each_ref().map(|login| {
                 let wrong = Credentials { login: login.clone(), password: "Xiang-Kan-2027".into() };
-                world.core.sign_in(&wrong, "test").map(drop).unwrap_err().public()
+                hosts[n as usize % 2].sign_in(&wrong, "test").map(drop).unwrap_err().public()
             });
             assert!(said.iter().all(|s| *s == said[0]), "{engine:?}: attempt {n}: {said:?}");
             assert_eq!(said[0].code, if n < limits::SIGN_IN_FAILURES_MAX { "access.wrong_credentials" } else { "access.locked" });
@@ -552,7 +711,43 @@ fn t23_a_wrong_password_tells_nothing_of_the_account_or_its_second_factor() {
         let [right, unknown] = [typed(world.officers[1], PASSWORD), Credentials { login: "nobody-here".into(), password: PASSWORD.into() }];
         let said = [right, unknown].map(|t| world.core.sign_in(&t, "test").map(drop).unwrap_err().public());
         assert_eq!(said[0], said[1], "{engine:?}");
+        // Nor does it show how long failures are kept, with the timer that forgets or without it.
+        world.core.as_system().access().give_password(world.officers[2], "Gei-Ni-Yong-2027").unwrap();
+        let told = || {
+            let typed = |login: &str| Credentials { login: login.into(), password: "Xiang-Kan-2027".into() };
+            ["22010002", "nobody-there"].map(|login| world.core.sign_in(&typed(login), "test").map(drop).unwrap_err().public().code)
+        };
+        for (later, locked) in [(limits::SIGN_IN_FAILURES_KEPT - Duration::from_secs(1), true), (limits::SIGN_IN_FAILURES_KEPT, false)] {
+            (1..limits::SIGN_IN_FAILURES_MAX).for_each(|_| assert_eq!(told(), ["access.wrong_credentials"; 2], "{engine:?}"));
+            world.clock.advance(later);
+            assert_eq!(told(), [if locked { "access.locked" } else { "access.wrong_credentials" }; 2], "{engine:?}: {later:?}");
+            world.clock.advance(limits::SIGN_IN_LOCK);
+        }
     }
+}
+
+/// Accounts told apart by how long the answer takes (T-23). The two kinds take turns, so that whatever else the machine does weighs on
+/// both alike; without the same work for both, one takes a hundredth of the other.
+#[test]
+fn t23_an_unknown_login_takes_as_long_as_a_known_one() {
+    zhengna_core::crypto::hash_as_shipped();
+    let world = World::new(Engine::Memory);
+    sign_up(&world, world.officers[0]);
+    let mut took = [Vec::new(), Vec::new()];
+    for n in 0..30 {
+        let unknown = Credentials { login: format!("nobody-{n}"), password: "Xiang-Kan-2027".into() };
+        for (took, typed) in took.iter_mut().zip([typed(world.officers[0], "Xiang-Kan-2027"), unknown]) {
+            let began = std::time::Instant::now();
+            world.core.sign_in(&typed, "test").map(drop).unwrap_err();
+            took.push(began.elapsed());
+        }
+        world.clock.advance(limits::SIGN_IN_LOCK);
+    }
+    let [known, unknown] = took.map(|mut took| {
+        took.sort_unstable();
+        took[took.len() / 2]
+    });
+    assert!(known < unknown * 3 / 2 && unknown < known * 3 / 2, "{known:?} {unknown:?}");
 }
 
 /// The secret of an officer opens with that officer's key only, and a row moved to another officer does not.

@@ -360,8 +360,8 @@ fn stores_may_be_used_and_dropped_inside_a_runtime() {
     for engine in [Engine::Memory, Engine::Sqlite, Engine::Postgres] {
         within(Duration::from_secs(60), move || {
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let keep = fresh(engine); // makes its template with a client that blocks
             runtime.block_on(async {
-                let keep = fresh(engine);
                 let store = open(&keep);
                 let tickets: Vec<_> = (0..5).map(|n| shelve(&*store, n, 1)).collect();
                 for ticket in tickets {

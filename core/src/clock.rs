@@ -37,6 +37,11 @@ impl Timestamp {
         Self(self.0.saturating_sub(micros_of(before)))
     }
 
+    /// How many whole days lie between an earlier instant and this one; none where it is later.
+    pub fn days_since(self, earlier: Self) -> i64 {
+        (self.since(earlier).as_secs() / 86_400) as i64 // some hundred thousand years at most
+    }
+
     /// How long ago `earlier` was; zero when it lies in the future.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))

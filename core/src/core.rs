@@ -6,6 +6,7 @@
 
 mod bulk;
 mod clients;
+mod control;
 mod door;
 mod idempotency;
 mod live;
@@ -15,27 +16,29 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use bulk::{BulkDone, BulkProgress};
-pub use clients::{Access, Audit, Calendar, Identity, Interaction, Journal};
+pub use clients::{Access, Appeals, Approval, Audit, Calendar, Control, Identity, Interaction, Journal};
 pub use door::{Answer, Command, Target};
 pub use idempotency::Answered;
 pub use live::{EventPage, LiveEvent};
 
 use crate::access::{
-    self, Actor, Authenticated, ConfirmSignIn, Credentials, IdentityProvider, Proof, SecondStep, SignInWithProvider, SignedIn, Touch,
+    self, Actor, Authenticated, ConfirmSignIn, Credentials, Distrusted, IdentityProvider, Proof, Rights, RightsTrail, SecondStep,
+    SignInWithProvider, SignedIn, Touch,
 };
 use crate::agenda::{self, TimerKind};
 use crate::audit::{Checkpoint, Checkpointed, SealAudit, Sealed, TakeCheckpoint, Verdict};
 use crate::calendar::{self, Calendars};
 use crate::clock::{Clock, Timestamp};
+use crate::control::{Denials, Screening};
 use crate::crypto::Token;
 use crate::ctx::{Call, Ctx, Entropy, Settings};
 use crate::delivery::{self, LeaseDeliveries, LeasedDelivery, SettleDelivery, Settled};
 use crate::error::{Error, Problem, Refusal};
-use crate::interaction::{self, Presence, ReadyLines};
+use crate::interaction::{self, Presence, ReadyLines, SourceChannel};
 use crate::journal::{Cursor, Event};
 use crate::limits;
 use crate::operation::{self, Class, Operation};
-use crate::store::{Isolation, MakeProjections, Priority, Projection, Projections, ReadTx, Spec, Store, StoreExt, Ticket};
+use crate::store::{Isolation, MakeProjections, Priority, Projection, Projections, ReadTx, Spec, Store, StoreExt, Ticket, Tx};
 
 /// The projections that a store must drive: pass this when opening one.
 pub const PROJECTIONS: MakeProjections = || vec![Box::new(ReadyLines::default()) as Box<dyn Projection>];
@@ -52,9 +55,6 @@ pub struct Parts {
     pub settings: Settings,
 }
 
-/// Failures of a login that does not exist, and until when it is told to be locked.
-type Strange = (i64, Option<Timestamp>);
-
 /// Those who want to know that somebody is typing.
 type TypingListeners = Mutex<Vec<Box<dyn Fn(&interaction::Typing) + Send + Sync>>>;
 
@@ -69,13 +69,17 @@ struct Inner {
     settings: Arc<Settings>,
     /// The latest instant this process has seen: its time never goes back, whatever the clock does.
     latest: AtomicI64,
+    distrusted: Distrusted,
+    rights: Arc<RightsTrail>,
     presence: Arc<Presence>,
     calendars: Arc<Calendars>,
     typing: Arc<TypingListeners>,
-    /// Failed sign-ins of logins that do not exist, so that they answer as known ones do.
-    strange: Mutex<HashMap<[u8; 16], Strange>>,
     /// Sessions used since they were last written down.
     touched: Mutex<HashMap<[u8; 32], Timestamp>>,
+    /// Calls refused for want of permission, not written down yet.
+    denials: Arc<Denials>,
+    /// How far this host has screened the audit trail, and what its windows hold.
+    screening: Mutex<Option<(i64, Screening)>>,
 }
 
 impl Core {
@@ -91,17 +95,20 @@ impl Core {
             entropy: parts.entropy,
             settings: Arc::new(parts.settings),
             latest: AtomicI64::new(i64::MIN),
+            distrusted: Distrusted::default(),
+            rights: Arc::default(),
             presence,
             calendars: Arc::default(),
             typing,
-            strange: Mutex::default(),
             touched: Mutex::default(),
+            denials: Arc::default(),
+            screening: Mutex::default(),
         }))
     }
 
     /// Acts for somebody. The actor comes from [`Core::authenticate`].
     pub fn as_actor(&self, actor: Actor) -> Session {
-        Session { core: self.clone(), actor, request: "-".into(), key: None }
+        Session { core: self.clone(), actor, door: SourceChannel::Web, request: "-".into(), key: None }
     }
 
     /// Acts for the host itself.
@@ -132,8 +139,10 @@ impl Core {
             actor: actor.clone(),
             request: request.clone(),
             key: key.cloned(),
+            door: SourceChannel::Web,
             operation,
             settings: self.0.settings.clone(),
+            distrusted: self.0.distrusted.clone(),
         }
     }
 
@@ -158,9 +167,6 @@ impl Core {
         let (index, credential) = self.0.store.query("access.sign_in", move |tx| access::credential_of(tx, &settings.keys, &login))?;
         let attempt = access::compare(index, credential.as_ref(), &typed.password);
         let session = self.as_actor(Actor::Anonymous).for_request(request);
-        if credential.is_none() {
-            self.count_stranger(index)?;
-        }
         session.command(&operation::SIGN_IN, attempt, access::sign_in).wait()?.into_result()
     }
 
@@ -199,23 +205,6 @@ impl Core {
         session.command(&operation::SIGN_IN_WITH_PROVIDER, cmd, access::sign_in_with_provider).wait()?.into_result()
     }
 
-    /// Counts a failure of a login that does not exist, as `sign_in` counts those of one that does. Kept in memory:
-    /// forgotten at a restart, and when more logins are tried than are remembered.
-    fn count_stranger(&self, index: [u8; 16]) -> Result<(), Error> {
-        let now = self.now();
-        let mut strange = self.0.strange.lock().unwrap_or_else(PoisonError::into_inner);
-        if strange.len() >= limits::STRANGE_LOGINS_MAX {
-            strange.clear();
-        }
-        let (failures, locked) = strange.entry(index).or_default();
-        if let Some(until) = locked.filter(|until| now < *until) {
-            return Err(Error::Refused(Refusal::Locked(until)));
-        }
-        *failures = if locked.is_some() { 1 } else { *failures + 1 };
-        *locked = (*failures >= limits::SIGN_IN_FAILURES_MAX).then(|| now.plus(limits::SIGN_IN_LOCK));
-        locked.map_or(Ok(()), |until| Err(Error::Refused(Refusal::Locked(until))))
-    }
-
     /// Who holds this token.
     ///
     /// # Errors
@@ -237,10 +226,11 @@ impl Core {
         let touched = self.0.touched.lock().unwrap_or_else(PoisonError::into_inner);
         let sessions: Vec<_> = sessions.iter().map(|session| (*session, touched.get(session).copied())).collect();
         drop(touched);
+        let (settings, distrusted) = (self.0.settings.clone(), self.0.distrusted.clone());
         self.0.store.query("access.authenticate", move |tx| {
             let mut standing = Vec::with_capacity(sessions.len());
             for (session, used) in &sessions {
-                standing.push(each(access::authenticate_used(tx, now, *session, *used))?);
+                standing.push(each(access::authenticate_used(tx, rights(&settings, &distrusted), now, *session, *used))?);
             }
             Ok(standing)
         })
@@ -251,8 +241,10 @@ impl Core {
     /// # Errors
     /// `SignInRequired` for an unknown officer or one who has left.
     pub fn officer(&self, id: crate::id::OfficerId) -> Result<Actor, Error> {
-        let now = self.now();
-        self.0.store.query("access.officer", move |tx| access::officer_actor(tx, now, id).map(|o| Actor::Officer(Arc::new(o))))
+        let (now, settings, distrusted) = (self.now(), self.0.settings.clone(), self.0.distrusted.clone());
+        self.0.store.query("access.officer", move |tx| {
+            access::officer_actor(tx, rights(&settings, &distrusted), now, id).map(|o| Actor::Officer(Arc::new(o)))
+        })
     }
 
     /// Notes that a session was used; [`Core::write_down_touches`] makes it last. A page left open is not use of
@@ -294,13 +286,23 @@ impl Core {
     pub fn redeem(&self, ticket: &str) -> Ticket<Authenticated> {
         let (now, hash) = (self.now(), Token::parse(ticket).map(|t| t.digest()));
         let spec = Spec { name: "access.redeem", isolation: Isolation::Serializable, priority: Priority::Interactive };
-        self.0.store.submit_for(spec, move |tx| access::redeem(tx, now, hash.map_err(|_| Error::SignInRequired)?))
+        let (settings, distrusted) = (self.0.settings.clone(), self.0.distrusted.clone());
+        self.0
+            .store
+            .submit_for(spec, move |tx| access::redeem(tx, rights(&settings, &distrusted), now, hash.map_err(|_| Error::SignInRequired)?))
     }
 
     /// Sets the timers that always run where they are missing. Every host calls it when it starts; however many do,
     /// each timer exists once.
     pub fn ensure_timers(&self) -> Result<(), Error> {
-        self.as_system().engine(&operation::RUN_DUE, (), agenda::ensure).wait()
+        self.as_system().engine(&operation::RUN_DUE, None, agenda::ensure).wait()
+    }
+
+    /// The same without screening, for a simulation whose model knows nothing of alerts: what screening finds is the affair of tests
+    /// of its own.
+    #[cfg(feature = "testing")]
+    pub fn ensure_timers_but_screening(&self) -> Result<(), Error> {
+        self.as_system().engine(&operation::RUN_DUE, Some(TimerKind::Screen), agenda::ensure).wait()
     }
 
     /// Runs what is due: at most `max` timers. Returns how many ran. Call it about once a second on every host.
@@ -324,9 +326,45 @@ impl Core {
             Some(TimerKind::ConversationIdle) => {
                 system.command(&operation::CLOSE_IDLE, interaction::CloseIdle { timer, token }, interaction::close_idle).wait().map(drop)
             }
-            Some(TimerKind::ForgetKeys) => system.engine(&operation::FORGET_KEYS, (timer, token), idempotency::forget).wait().map(drop),
+            Some(TimerKind::FollowUpDue) => {
+                let (cmd, calendars) = (interaction::FollowUpDue { timer, token }, self.0.calendars.clone());
+                let rule = move |tx: &mut dyn Tx, ctx: &Ctx, cmd| interaction::follow_up_due(tx, ctx, &calendars, cmd);
+                system.command(&operation::FOLLOW_UP_DUE, cmd, rule).wait().map(drop)
+            }
+            Some(TimerKind::RecomputeDue) => {
+                let (cmd, calendars) = (interaction::RecomputeDue { timer, token }, self.0.calendars.clone());
+                let rule = move |tx: &mut dyn Tx, ctx: &Ctx, cmd| interaction::recompute_due(tx, ctx, &calendars, cmd);
+                system.command(&operation::RECOMPUTE_DUE, cmd, rule).wait().map(drop)
+            }
+            Some(TimerKind::Screen) => self.screen_what_is_new(timer, token),
+            Some(TimerKind::ForgetKeys) => {
+                system.engine(&operation::FORGET_KEYS, (timer, token), crate::retention::forget).wait().map(drop)
+            }
             None => Ok(()),
         }
+    }
+
+    /// Lets what officers held who are gone wait again where it stood. Returns how many conversations went back. Call it about once a
+    /// second on every host: whoever held them may have been on a host that is gone, too.
+    ///
+    /// # Errors
+    /// Where nothing went back and something should have. What failed beside others that did go back is logged, and the next call tries
+    /// it again.
+    pub fn return_held(&self) -> Result<u64, Error> {
+        let now = self.now();
+        let (mut back, mut failed) = (0, None);
+        for officer in self.0.store.query("interaction.gone", move |tx| interaction::gone(tx, now))? {
+            let held = interaction::ReturnHeld { officer };
+            match self.as_system().command(&operation::RETURN_HELD, held, interaction::return_held).wait() {
+                Ok(returned) => back += returned.conversations.len() as u64,
+                // The others' conversations need not wait for it.
+                Err(e) => {
+                    tracing::warn!(%officer, error = %e, "what an officer held who is gone was not given back; it is tried again");
+                    failed = Some(e);
+                }
+            }
+        }
+        failed.filter(|_| back == 0).map_or(Ok(back), Err)
     }
 
     /// Chains audit records that are not chained yet. Call it about once a second on every host.
@@ -344,10 +382,18 @@ impl Core {
         self.0.store.query("audit.checkpoints", move |tx| Ok(crate::audit::checkpoints_after(tx, number)?))
     }
 
-    /// Reads the whole audit trail against checkpoints of the second sink.
-    pub fn verify_audit(&self, checkpoints: Vec<Checkpoint>) -> Result<Verdict, Error> {
+    /// Reads the whole audit trail against checkpoints of the second sink. `told` hears how many records were read, and of how many.
+    pub fn verify_audit(&self, checkpoints: Vec<Checkpoint>, mut told: impl FnMut(u64, u64) + Send + 'static) -> Result<Verdict, Error> {
         let key = self.0.settings.keys.public_audit_key();
-        self.0.store.query("audit.verify", move |tx| crate::audit::verify(tx, &key, &checkpoints))
+        self.0.store.query("audit.verify", move |tx| crate::audit::verify(tx, &key, &checkpoints, &mut told))
+    }
+
+    /// Compares rows that say who may do what with the audit trail, from where the last comparison of this process ended. What it
+    /// speaks against gives nobody anything, in this process, until a later comparison finds it as it was. Call it every few
+    /// seconds; after a start it goes on where [`access::RightsVerdict::complete`] is false.
+    pub fn compare_rights(&self) -> Result<access::RightsVerdict, Error> {
+        let (trail, settings, distrusted) = (self.0.rights.clone(), self.0.settings.clone(), self.0.distrusted.clone());
+        self.0.store.query("access.compare_rights", move |tx| trail.compare(tx, &settings.keys, &distrusted))
     }
 
     /// Takes deliveries that are due.
@@ -420,6 +466,10 @@ impl Core {
     }
 }
 
+fn rights<'a>(settings: &'a Settings, distrusted: &'a Distrusted) -> Rights<'a> {
+    Rights { keys: &settings.keys, distrusted }
+}
+
 /// Keeps what speaks of one thing beside the answers of others; passes on what speaks of storage as a whole.
 fn each<R>(answer: Result<R, Error>) -> Result<Result<R, Error>, Error> {
     match answer {
@@ -438,6 +488,7 @@ fn within_readers(readers: usize) -> Result<(), Error> {
 pub struct Session {
     core: Core,
     actor: Actor,
+    door: SourceChannel,
     request: Arc<str>,
     key: Option<Arc<str>>,
 }
@@ -446,6 +497,12 @@ impl Session {
     /// Correlates what follows with a request: its id goes to audit records and logs.
     pub fn for_request(mut self, request: &str) -> Self {
         self.request = request.chars().take(limits::REQUEST_ID_CHARS_MAX).collect::<String>().into();
+        self
+    }
+
+    /// Says by which door the caller came, as [`Core::authenticate`] found; a page of ours where nothing is said.
+    pub fn through(mut self, door: SourceChannel) -> Self {
+        self.door = door;
         self
     }
 
@@ -482,6 +539,21 @@ impl Session {
     /// Working days, filing periods, terms.
     pub fn calendar(&self) -> Calendar<'_> {
         Calendar(self)
+    }
+
+    /// What taxpayers bring before an authority.
+    pub fn appeals(&self) -> Appeals<'_> {
+        Appeals(self)
+    }
+
+    /// What was put forward for approval.
+    pub fn approval(&self) -> Approval<'_> {
+        Approval(self)
+    }
+
+    /// Built-in control.
+    pub fn control(&self) -> Control<'_> {
+        Control(self)
     }
 
     /// Live events.

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use rand_core::{Rng as _, SeedableRng};
 
-use crate::access::Actor;
+use crate::access::{Actor, Distrusted, Rights};
 use crate::clock::Timestamp;
 use crate::crypto::{KeyRing, Rng};
 use crate::id;
+use crate::interaction::SourceChannel;
 use crate::operation::Operation;
 
 /// Where randomness comes from. The host asks the operating system; tests give a seed.
@@ -54,8 +55,10 @@ pub struct Call {
     pub(crate) actor: Actor,
     pub(crate) request: Arc<str>,
     pub(crate) key: Option<Arc<str>>,
+    pub(crate) door: SourceChannel,
     pub(crate) operation: &'static Operation,
     pub(crate) settings: Arc<Settings>,
+    pub(crate) distrusted: Distrusted,
 }
 
 impl Call {
@@ -93,6 +96,11 @@ impl Ctx {
         self.call.key.as_deref()
     }
 
+    /// The door by which the caller came.
+    pub fn door(&self) -> SourceChannel {
+        self.call.door
+    }
+
     /// The row of the operation table.
     pub fn operation(&self) -> &'static Operation {
         self.call.operation
@@ -106,6 +114,11 @@ impl Ctx {
     /// Keys of this core.
     pub fn keys(&self) -> &KeyRing {
         &self.call.settings.keys
+    }
+
+    /// What rows that say who may do what are checked with.
+    pub(crate) fn rights(&self) -> Rights<'_> {
+        Rights { keys: &self.call.settings.keys, distrusted: &self.call.distrusted }
     }
 
     /// Uses this attempt's randomness.

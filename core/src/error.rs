@@ -1,15 +1,17 @@
 //! Two errors: what rules return inside, and what a person or program outside is told. One table, [`Error::public`],
 //! turns the first into the second and decides what is logged.
 
+mod refusal;
+
 use serde::Serialize;
 
 use crate::access::ProviderError;
-use crate::clock::Timestamp;
 use crate::crypto::{CryptoError, PASSWORD_MAX_CHARS, PASSWORD_MIN_CHARS, PasswordProblem};
-use crate::id::{ConversationId, ProposalId};
+use crate::identity::PersonalDatum;
 use crate::limits;
 use crate::planted::{Bug, planted};
 use crate::store::StoreError;
+pub use refusal::{Challenged, Refusal};
 
 /// Why an operation did not happen.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -66,6 +68,12 @@ pub enum Problem {
         /// The limit.
         max: usize,
     },
+    /// Fewer characters than asked for.
+    #[error("at least {min} characters")]
+    TooShort {
+        /// The limit.
+        min: usize,
+    },
     /// More entries than allowed.
     #[error("at most {max} entries")]
     TooMany {
@@ -89,6 +97,9 @@ pub enum Problem {
     /// Already there.
     #[error("exists already")]
     Taken,
+    /// A number of somebody stands in it.
+    #[error("a number of somebody stands in it")]
+    PersonalData,
     /// A password that breaks a rule.
     #[error("{0}")]
     Password(PasswordProblem),
@@ -105,156 +116,21 @@ impl Problem {
         match self {
             Self::Empty => "不能为空".into(),
             Self::TooLong { max } => format!("最多 {max} 个字"),
+            Self::TooShort { min } => format!("至少 {min} 个字"),
             Self::TooMany { max } => format!("最多 {max} 项"),
             Self::OutOfRange { min, max } => format!("应在 {min} 到 {max} 之间"),
             Self::Malformed(_) => "格式不正确".into(),
             Self::Unknown(_) => "所指的内容不存在".into(),
             Self::Taken => "已经存在".into(),
+            Self::PersonalData => "不能含有身份证号、手机号或银行卡号".into(),
             Self::Password(problem) => match problem {
                 PasswordProblem::TooShort { .. } => format!("至少需要 {PASSWORD_MIN_CHARS} 个字符"),
                 PasswordProblem::TooLong { .. } => format!("最多 {PASSWORD_MAX_CHARS} 个字符"),
                 PasswordProblem::TooFewClasses { .. } => "请包含大写字母、小写字母、数字、其他符号中的至少三种".into(),
                 PasswordProblem::ContainsName => "请不要包含账号、姓名或工号".into(),
+                PasswordProblem::Common => "该密码过于常见，容易被猜到，请换一个".into(),
             },
             Self::UsedBefore { last } => format!("不能与最近 {last} 次用过的相同"),
-        }
-    }
-}
-
-/// Why the present state does not allow it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// Login or password is wrong, or the account does not exist: the three answer alike.
-    #[error("login or password is wrong")]
-    WrongCredentials,
-    /// Too many failed sign-ins.
-    #[error("locked until {0:?}")]
-    Locked(Timestamp),
-    /// The password was right; a code of the second factor is needed.
-    #[error("a second factor is needed")]
-    SecondFactorNeeded(Challenged),
-    /// The sign-in was begun too long ago, was finished, or never begun: they answer alike.
-    #[error("the sign-in must be begun anew")]
-    ChallengeOver,
-    /// The code is wrong, or was used already.
-    #[error("the code is wrong, or was used already")]
-    WrongCode,
-    /// The present password was typed wrongly by somebody who is signed in.
-    #[error("the present password is wrong")]
-    WrongPassword,
-    /// A second factor is there already.
-    #[error("there is a second factor already")]
-    SecondFactorEnrolled,
-    /// There is no second factor.
-    #[error("there is no second factor")]
-    NoSecondFactor,
-    /// The password was given by somebody else, or is too old: it must be changed before anything else.
-    #[error("the password must be changed first")]
-    PasswordChangeNeeded,
-    /// The officer's posts ask for a second factor, and there is none.
-    #[error("a second factor must be enrolled first")]
-    SecondFactorRequired,
-    /// Nobody is known to hold the account at the provider: somebody must verify who does.
-    #[error("the account is linked to nobody who is verified")]
-    NotLinked(Challenged),
-    /// There has been an administrator before.
-    #[error("there has been an administrator before")]
-    Bootstrapped,
-    /// The line takes nobody in at present.
-    #[error("the line is closed")]
-    LineClosed,
-    /// The taxpayer waits or talks in this line already.
-    #[error("already in this line as conversation {0}")]
-    AlreadyInLine(ConversationId),
-    /// Nobody waits.
-    #[error("nobody is waiting")]
-    NobodyWaiting,
-    /// The officer holds as many conversations as they may.
-    #[error("at capacity: {0} conversations")]
-    AtCapacity(i64),
-    /// The conversation is over.
-    #[error("the conversation is closed")]
-    ConversationClosed,
-    /// An officer has taken the conversation already.
-    #[error("an officer has the conversation already")]
-    AlreadyServed,
-    /// The conversation has as many messages as one may have.
-    #[error("the conversation is full")]
-    ConversationFull,
-    /// The lease ended or passed to somebody else.
-    #[error("the lease is no longer held")]
-    LeaseLost,
-    /// The relation holds no more; since when, where it is known.
-    #[error("the relation is over")]
-    RelationOver(Option<Timestamp>),
-    /// A taxpayer of the import has been used or changed since; the line where they stand.
-    #[error("the taxpayer of line {0} has been used or changed since")]
-    ImportInUse(i64),
-    /// The list is being taken back.
-    #[error("the list is being taken back")]
-    ImportTakenBack,
-    /// The last slot is taken.
-    #[error("no slot is left")]
-    NoSlot,
-    /// The same thing waits for a decision already.
-    #[error("proposal {0} about the same waits for a decision")]
-    ProposalPending(ProposalId),
-    /// Whoever proposes does not decide.
-    #[error("the caller made this proposal, so somebody else decides")]
-    OwnProposal,
-    /// What the caller decides about is not what was proposed.
-    #[error("the digest is not that of the proposal")]
-    OtherContent,
-    /// It was approved or rejected, and that is final.
-    #[error("the proposal was decided already")]
-    ProposalDecided,
-}
-
-/// The one-time text that stands for a right password until the second factor is shown, or for an account until it is linked.
-/// Never written to a log.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Challenged(pub String);
-
-impl std::fmt::Debug for Challenged {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Challenged(..)")
-    }
-}
-
-impl Refusal {
-    fn public(&self) -> (&'static str, u16, String) {
-        match self {
-            Self::WrongCredentials => ("access.wrong_credentials", 401, "账号或密码不正确".into()),
-            Self::Locked(until) => ("access.locked", 429, format!("登录失败次数过多，请在 {} 之后再试", &until.rfc3339()[11..16])),
-            Self::SecondFactorNeeded(_) => ("access.second_factor_needed", 401, "请输入验证器上显示的六位验证码".into()),
-            Self::ChallengeOver => ("access.challenge_over", 401, "本次登录已超时，请重新登录".into()),
-            Self::WrongCode => ("access.wrong_code", 422, "验证码不正确或已使用过，请等待新的验证码后再试".into()),
-            Self::WrongPassword => ("access.wrong_password", 422, "当前密码不正确".into()),
-            Self::SecondFactorEnrolled => ("access.second_factor_enrolled", 409, "您已启用两步验证，如需更换请先停用".into()),
-            Self::NoSecondFactor => ("access.no_second_factor", 409, "尚未启用两步验证".into()),
-            Self::PasswordChangeNeeded => ("access.password_change_needed", 403, "请先修改密码，修改后即可继续使用".into()),
-            Self::SecondFactorRequired => ("access.second_factor_required", 403, "您的岗位需要两步验证，请先完成设置".into()),
-            Self::NotLinked(_) => ("access.not_linked", 401, "首次使用请先完成实名认证".into()),
-            Self::Bootstrapped => ("access.bootstrapped", 409, "系统管理员已经设置过，不能再次设置".into()),
-            Self::LineClosed => ("interaction.line_closed", 409, "该队列暂不接待，请稍后再来".into()),
-            Self::AlreadyInLine(_) => ("interaction.already_in_line", 409, "您已经在该队列中，无需重复排队".into()),
-            Self::NobodyWaiting => ("interaction.nobody_waiting", 409, "当前没有等待的纳税人".into()),
-            Self::AtCapacity(n) => ("interaction.at_capacity", 409, format!("您正在接待 {n} 位纳税人，已达上限")),
-            Self::ConversationClosed => ("interaction.closed", 409, "本次会话已结束".into()),
-            Self::AlreadyServed => ("interaction.already_served", 409, "工作人员已接通，请在会话中告知对方结束".into()),
-            Self::ConversationFull => ("interaction.full", 409, "本次会话消息已满，请结束后重新排队".into()),
-            Self::LeaseLost => ("lease.lost", 409, "该任务已由他人处理".into()),
-            Self::RelationOver(since) => {
-                let since = since.map_or_else(String::new, |at| format!("（{}）", &at.rfc3339()[..10]));
-                ("identity.relation_over", 409, format!("该关联关系已解除{since}，无需重复操作"))
-            }
-            Self::ImportInUse(line) => ("identity.import_in_use", 409, format!("第 {line} 行登记的内容已被使用或已被修改，不能撤回")),
-            Self::ImportTakenBack => ("identity.import_taken_back", 409, "该名单正在撤回，请先完成撤回".into()),
-            Self::NoSlot => ("slot.none_left", 409, "已约满，请选择其他时段".into()),
-            Self::ProposalPending(_) => ("calendar.proposal_pending", 409, "同一事项已有方案待审批，请先处理该方案".into()),
-            Self::OwnProposal => ("calendar.own_proposal", 409, "您提出的方案需由其他人审批".into()),
-            Self::OtherContent => ("calendar.other_content", 409, "方案内容与您核对的不一致，请重新核对后再审批".into()),
-            Self::ProposalDecided => ("calendar.proposal_decided", 409, "该方案已审批完毕，如需调整请另提方案".into()),
         }
     }
 }
@@ -315,7 +191,9 @@ impl Error {
         match self {
             Self::Store(StoreError::Busy | StoreError::Conflict | StoreError::TooLong { .. })
             | Self::Provider(ProviderError::Busy { .. } | ProviderError::Unavailable(_)) => Severity::Notice,
-            Self::Store(_) | Self::Crypto(_) | Self::Provider(ProviderError::Misconfigured(_)) => Severity::Alarm,
+            Self::Store(_) | Self::Crypto(_) | Self::Provider(ProviderError::Misconfigured(_)) | Self::Refused(Refusal::RightsAltered) => {
+                Severity::Alarm
+            }
             _ => Severity::Quiet,
         }
     }
@@ -343,7 +221,8 @@ impl Error {
                 let (code, status, message) = refusal.public();
                 let related = match refusal {
                     Refusal::AlreadyInLine(id) => Some(id.to_string()),
-                    Refusal::ProposalPending(id) => Some(id.to_string()),
+                    Refusal::ApprovalPending(id) => Some(id.to_string()),
+                    Refusal::PersonalData(found) => Some(places_of(found)),
                     Refusal::SecondFactorNeeded(challenge) | Refusal::NotLinked(challenge) => Some(challenge.0.clone()),
                     _ => None,
                 };
@@ -375,6 +254,10 @@ impl Error {
             Self::Store(StoreError::Full(_)) => {
                 PublicError { detail: "storage is full".into(), ..error("storage_full", 507, "系统存储已满，请联系管理员") }
             }
+            Self::Crypto(CryptoError::ModuleUnavailable) => PublicError {
+                retry_after_s: Some(1),
+                ..error("keys.module_unavailable", 503, "密码设备暂时没有响应，请稍后再试")
+            },
             Self::Store(_) | Self::Crypto(_) => PublicError {
                 detail: "internal error; the log has it under this request id".into(),
                 ..error("internal", 500, "系统出现问题，请稍后再试或联系我们")
@@ -410,6 +293,13 @@ pub const CODES: &[(&str, u32)] = &[
     ("access.account_refused", 115),
     ("access.provider_unavailable", 116),
     ("access.provider_not_offered", 117),
+    ("access.given_password_run_out", 118),
+    ("access.dormant", 119),
+    ("access.incompatible", 120),
+    ("access.other_plane", 121),
+    ("access.rights_altered", 122),
+    ("access.has_left", 123),
+    ("access.grant_over", 124),
     ("interaction.line_closed", 200),
     ("interaction.already_in_line", 201),
     ("interaction.nobody_waiting", 202),
@@ -417,16 +307,46 @@ pub const CODES: &[(&str, u32)] = &[
     ("interaction.closed", 204),
     ("interaction.full", 205),
     ("interaction.already_served", 206),
+    ("interaction.line_full", 207),
+    ("interaction.officer_away", 210),
+    ("interaction.officer_full", 211),
+    ("interaction.no_enterprise", 208),
+    ("interaction.not_on_roster", 209),
+    ("interaction.not_the_sender", 220),
+    ("interaction.recall_too_late", 221),
+    ("interaction.personal_data", 222),
+    ("interaction.not_served", 223),
+    ("interaction.not_over", 224),
+    ("interaction.rated", 225),
+    ("interaction.rate_too_late", 226),
+    ("interaction.own_rating", 227),
+    ("interaction.follow_up_state", 228),
     ("identity.relation_over", 250),
     ("identity.import_in_use", 251),
     ("identity.import_taken_back", 252),
     ("lease.lost", 300),
     ("slot.none_left", 400),
-    ("calendar.proposal_pending", 700),
-    ("calendar.own_proposal", 701),
-    ("calendar.other_content", 702),
-    ("calendar.proposal_decided", 703),
+    ("keys.module_unavailable", 500),
+    ("keys.epoch_in_use", 501),
+    ("identity.still_open", 502),
+    ("control.blocked", 520),
+    ("control.own_alert", 521),
+    ("control.reviewed", 522),
+    ("appeal.closed", 600),
+    ("approval.pending", 700),
+    ("approval.own", 701),
+    ("approval.other_content", 702),
+    ("approval.decided", 703),
+    ("approval.expired", 704),
+    ("approval.not_approved", 705),
+    ("approval.voted", 706),
+    ("approval.emergency_lasts", 707),
 ];
+
+/// Where each stands, as `mobile_phone:3+11`: kind, first character, and how many.
+fn places_of(found: &[PersonalDatum]) -> String {
+    found.iter().map(|d| format!("{}:{}+{}", d.kind.as_str(), d.start, d.length)).collect::<Vec<_>>().join(",")
+}
 
 fn number_of(code: &str) -> u32 {
     CODES.iter().find(|(known, _)| *known == code).map_or(1, |(_, number)| *number)
@@ -462,6 +382,10 @@ pub(crate) fn turns_text(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::Permission;
+    use crate::clock::Timestamp;
+    use crate::id::{ApprovalId, ConversationId};
+    use crate::identity::Roster;
 
     #[test]
     fn text_that_nobody_can_see_or_that_reads_as_it_is_not_written_is_refused() {
@@ -474,6 +398,8 @@ mod tests {
     fn every_refusal_has_a_code_with_a_number_of_its_own() {
         let refusals = [
             Refusal::WrongCredentials,
+            Refusal::GivenPasswordRunOut,
+            Refusal::Dormant(180),
             Refusal::Locked(Timestamp::from_micros(0)),
             Refusal::SecondFactorNeeded(Challenged(String::new())),
             Refusal::ChallengeOver,
@@ -485,22 +411,51 @@ mod tests {
             Refusal::SecondFactorRequired,
             Refusal::NotLinked(Challenged(String::new())),
             Refusal::Bootstrapped,
-            Refusal::LineClosed,
+            Refusal::LineClosed(None),
+            Refusal::LineFull,
+            Refusal::OfficerAway,
+            Refusal::OfficerFull,
+            Refusal::NoEnterprise(Roster::LargeEnterprise),
+            Refusal::NotOnRoster(Roster::DesignatedSmallMicro),
             Refusal::AlreadyInLine(ConversationId::from_uuid(uuid::Uuid::nil())),
             Refusal::NobodyWaiting,
             Refusal::AtCapacity(1),
             Refusal::ConversationClosed,
             Refusal::AlreadyServed,
             Refusal::ConversationFull,
+            Refusal::NotTheSender,
+            Refusal::RecallTooLate,
+            Refusal::PersonalData(Vec::new()),
+            Refusal::NotServed,
+            Refusal::NotOverYet,
+            Refusal::RatedAlready,
+            Refusal::RateTooLate,
+            Refusal::OwnRating,
+            Refusal::FollowUpState,
             Refusal::LeaseLost,
             Refusal::RelationOver(None),
             Refusal::ImportInUse(1),
             Refusal::ImportTakenBack,
+            Refusal::EpochInUse(1),
+            Refusal::StillOpen(ConversationId::from_uuid(uuid::Uuid::nil())),
             Refusal::NoSlot,
-            Refusal::ProposalPending(ProposalId::from_uuid(uuid::Uuid::nil())),
-            Refusal::OwnProposal,
+            Refusal::ApprovalPending(ApprovalId::from_uuid(uuid::Uuid::nil())),
+            Refusal::OwnApproval,
             Refusal::OtherContent,
-            Refusal::ProposalDecided,
+            Refusal::ApprovalDecided,
+            Refusal::ApprovalExpired,
+            Refusal::NotApproved,
+            Refusal::EmergencyLasts(Timestamp::default()),
+            Refusal::VotedAlready,
+            Refusal::Incompatible(Permission::ALL[0], Permission::ALL[1]),
+            Refusal::OtherPlane,
+            Refusal::RightsAltered,
+            Refusal::HasLeft,
+            Refusal::GrantOver,
+            Refusal::ControlBlocked { shown: 60, minutes: 60, until: Timestamp::from_micros(0) },
+            Refusal::AlertAboutCaller,
+            Refusal::AlertReviewed,
+            Refusal::AppealClosed,
         ];
         for refusal in refusals {
             let public = Error::Refused(refusal).public();

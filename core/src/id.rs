@@ -90,10 +90,20 @@ ids! {
     GrantId;
     /// A waiting queue of people.
     LineId;
+    /// A sentence ready to be sent.
+    CannedReplyId;
     /// One human interaction, from entering a line to its close.
     ConversationId;
-    /// A proposal to change the calendar.
-    ProposalId;
+    /// What a taxpayer brought before an authority (诉求).
+    AppealId;
+    /// Something that waits for an officer: the id of a conversation, of an appeal, ...
+    WorkId;
+    /// Something put forward for approval (审批单).
+    ApprovalId;
+    /// One officer standing in for another in approvals.
+    DelegationId;
+    /// Something that built-in control found.
+    AlertId;
     /// A record in the audit trail.
     AuditId;
     /// A timer or leased job.

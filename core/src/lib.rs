@@ -16,9 +16,13 @@
 pub mod store;
 pub mod access;
 pub mod agenda;
+pub mod appeal;
+pub mod approval;
+pub mod assignment;
 pub mod audit;
 pub mod calendar;
 pub mod clock;
+pub mod control;
 pub mod core;
 pub mod crypto;
 pub mod ctx;
@@ -31,10 +35,12 @@ pub mod journal;
 pub mod limits;
 pub mod operation;
 pub mod planted;
+pub mod retention;
 mod schema;
 pub mod series;
 #[cfg(feature = "synthetic")]
 pub mod synthetic;
+pub mod what_if;
 
 pub use crate::core::{Core, Parts, Session};
 pub use clock::{Clock, ManualClock, Timestamp};

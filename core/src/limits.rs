@@ -53,7 +53,11 @@ pub const BULK_ROWS_MAX: usize = 1_000_000;
 pub const IDEMPOTENCY_KEY_CHARS_MAX: usize = 64;
 /// How long a repeated key is answered from memory, at least.
 pub const IDEMPOTENCY_RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
-/// How often old keys are forgotten.
+/// How long a delivery is kept once the receiver has it: half a year, as logs are.
+pub const DELIVERED_RETENTION: Duration = Duration::from_secs(184 * 24 * 3600);
+/// How long it is remembered how far a list came.
+pub const BULK_PROGRESS_RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How often what is past its retention is forgotten.
 pub const FORGET_KEYS_EVERY: Duration = Duration::from_secs(3600);
 /// Characters of a request id.
 pub const REQUEST_ID_CHARS_MAX: usize = 64;
@@ -62,12 +66,14 @@ pub const REQUEST_ID_CHARS_MAX: usize = 64;
 
 /// Failed sign-ins before an account is locked (GB/T 22239-2019 8.1.4.1 b).
 pub const SIGN_IN_FAILURES_MAX: i64 = 5;
-/// Unknown logins whose failed sign-ins a host remembers, so that they are told the same as known ones.
-pub const STRANGE_LOGINS_MAX: usize = 10_000;
+/// Failed sign-ins count for so long after the last of them.
+pub const SIGN_IN_FAILURES_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How long it stays locked.
 pub const SIGN_IN_LOCK: Duration = Duration::from_secs(30 * 60);
 /// An officer's password must be changed when it is older than this.
 pub const OFFICER_PASSWORD_AGE_MAX: Duration = Duration::from_secs(90 * 24 * 3600);
+/// A password that somebody else gave is good for so long: who it is for signs in and chooses their own before.
+pub const GIVEN_PASSWORD_VALID: Duration = Duration::from_secs(24 * 3600);
 /// A new password may be none of the last so many, the present one among them.
 pub const PASSWORDS_REMEMBERED: usize = 5;
 /// After the right password the second factor must be shown within this long.
@@ -99,8 +105,6 @@ pub const NAME_CHARS_MAX: usize = 100;
 /// Depth of the authority tree below its root. Nothing stores a fixed number of levels; this stops loops.
 pub const AUTHORITY_DEPTH_MAX: usize = 32;
 
-/// Tickets whose time is over that are swept by whoever needs the next.
-pub const EXPIRED_SWEPT_AT_ONCE: u32 = 8;
 /// Characters of what a client brings from an identity provider.
 pub const PROOF_CHARS_MAX: usize = 4096;
 /// Seconds after which a sign-in through a provider that did not answer may be tried again.
@@ -121,10 +125,17 @@ pub const RELATIONS_ASSERTED_MAX: usize = 50;
 pub const CLOCK_SKEW_MAX: Duration = Duration::from_secs(300);
 /// Relations of one enterprise, ended ones too.
 pub const RELATIONS_PER_ENTERPRISE_MAX: u32 = 500;
+/// Newest relations of a person that a gate or a card looks at for whom they act: an accountant acts for many.
+pub const ENTERPRISES_PER_PERSON_MAX: u32 = 500;
 /// Relations of one person, or of the enterprise that signed in, shown on a card: the newest.
 pub const RELATIONS_SHOWN_MAX: u32 = 50;
 /// Characters of an id in another system.
 pub const EXTERNAL_ID_CHARS_MAX: usize = 100;
+/// Sessions, former numbers, rows of lists, and conversations of a person that are erased, and relations that are ended, in one
+/// transaction; each.
+pub const ERASED_AT_ONCE: u32 = 100;
+/// Keys that a host wraps anew in one go before it does something else.
+pub const REWRAP_AT_ONCE: usize = 2000;
 /// Characters of the name or number of a document.
 pub const DOCUMENT_CHARS_MAX: usize = 100;
 
@@ -142,8 +153,32 @@ pub const CALENDAR_LINES_MAX: usize = 5000;
 pub const NOTICE_DAYS_MAX: usize = 200;
 /// Characters of the address at which a document was published.
 pub const SOURCE_CHARS_MAX: usize = 500;
-/// Proposals shown at once; each carries all that it proposes.
-pub const PROPOSALS_SHOWN_MAX: u32 = 20;
+/// Approvals shown at once; each carries all that was put forward.
+pub const APPROVALS_SHOWN_MAX: u32 = 20;
+/// Approvals looked at for one page of those that the caller may see.
+pub const APPROVALS_SCANNED_MAX: u32 = 200;
+/// Steps of a rule of approval.
+pub const APPROVAL_STEPS_MAX: usize = 5;
+/// Votes that one step asks for.
+pub const APPROVAL_VOTES_MAX: i64 = 10;
+/// Days after which nobody can decide any more.
+pub const APPROVAL_DAYS_MAX: i64 = 90;
+/// How long one officer may stand in for another at a stretch.
+pub const DELEGATION_AGE_MAX: Duration = Duration::from_secs(60 * 86_400);
+/// Officers who stand in for one officer at a time.
+pub const DELEGATIONS_MAX: u32 = 5;
+/// Delegations looked at of one officer.
+pub const DELEGATIONS_SHOWN_MAX: u32 = 50;
+/// Minutes for which an emergency post may be taken.
+pub const EMERGENCY_MINUTES_MAX: i64 = 240;
+/// Pages of the audit trail read at once when rights are compared with it.
+pub const RIGHTS_PAGES_AT_ONCE: u32 = 200;
+/// Posts there may be.
+pub const POSTS_MAX: u32 = 500;
+/// Grants read of one officer, newest first.
+pub const GRANTS_READ_MAX: u32 = 500;
+/// Taxpayers whose data one approval may disclose.
+pub const DISCLOSED_MAX: usize = 1_000;
 /// Bytes of an iCalendar file.
 pub const ICS_BYTES_MAX: usize = 1024 * 1024;
 /// Events of an iCalendar file: some forty a year.
@@ -161,18 +196,60 @@ pub const HOURS_EXCEPTIONS_MAX: usize = 4000;
 
 // Interaction
 
+/// Characters of an appeal, and of the answer to one.
+pub const APPEAL_CHARS_MAX: usize = 2000;
 /// Characters of one message.
 pub const MESSAGE_CHARS_MAX: usize = 2000;
+/// A message may be recalled by its sender for so long.
+pub const RECALL_WITHIN: Duration = Duration::from_secs(2 * 60);
+/// Characters of a quoted message that are shown with the one that quotes it.
+pub const QUOTE_CHARS_MAX: usize = 50;
 /// Messages of one conversation.
 pub const MESSAGES_PER_CONVERSATION_MAX: i64 = 10_000;
 /// Characters of a topic.
 pub const TOPIC_CHARS_MAX: usize = 100;
+/// Characters of what a canned reply is for, and of what is looked for among them.
+pub const CANNED_TOPIC_CHARS_MAX: usize = 20;
+/// Characters of a canned reply.
+pub const CANNED_REPLY_CHARS_MAX: usize = 500;
+/// Canned replies of one authority, and of one officer: as many as one page shows.
+pub const CANNED_REPLIES_MAX: u32 = 200;
+/// Canned replies looked through for one list: those of an officer and of every authority above them.
+pub const CANNED_REPLIES_SCANNED_MAX: u32 = 2_000;
+/// Characters of what is looked for in one's own conversations, at least: of Chinese two say something.
+pub const SEARCH_CHARS_MIN: usize = 2;
+/// The same, at most.
+pub const SEARCH_CHARS_MAX: usize = 50;
+/// Characters shown on either side of what was found.
+pub const SEARCH_AROUND_CHARS: usize = 20;
+/// Messages opened by one call of a search; the next one goes on.
+pub const SEARCHED_MESSAGES_MAX: u32 = 2_000;
+/// Conversations looked at by one call of a search: each has a key to unwrap.
+pub const SEARCHED_CONVERSATIONS_MAX: u32 = 100;
+/// Conversations a search lists at a time.
+pub const SEARCHED_AT_ONCE: u32 = 20;
+/// Bytes of a conversation that was taken away: every message as long as it may be, each character escaped.
+pub const EXPORT_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// A conversation may be rated for so long after its end.
+pub const RATE_WITHIN: Duration = Duration::from_secs(30 * 86_400);
+/// Working days in which a low rating must be answered. An assumption: GB/T 39735-2020 asks for it in time and sets no number.
+pub const FOLLOW_UP_WORKING_DAYS: u32 = 5;
+/// Follow-ups looked at for one page of those in a state.
+pub const FOLLOW_UPS_SCANNED_MAX: u32 = 1_000;
+/// Due instants computed anew in one transaction.
+pub const RECOMPUTED_AT_ONCE: u32 = 50;
+/// Officers who are remembered to have served one conversation.
+pub const SERVED_BY_MAX: usize = 50;
 /// Characters of a closing note.
 pub const CLOSING_NOTE_CHARS_MAX: usize = 500;
 /// Conversations an officer may hold at once, unless their record says less.
 pub const OFFICER_CAPACITY_MAX: i64 = 50;
 /// An officer's presence ends this long after its last renewal.
 pub const PRESENCE_LEASE: Duration = Duration::from_secs(45);
+/// So long after that what they hold goes back to its lines.
+pub const OFFICER_GRACE: Duration = Duration::from_secs(60);
+/// Officers who are gone and are looked after at once.
+pub const GONE_AT_ONCE: u32 = 50;
 /// "Is typing" is forgotten after this long.
 pub const TYPING_SHOWN: Duration = Duration::from_secs(6);
 /// An active conversation in which nobody writes is closed after this long.
@@ -181,8 +258,54 @@ pub const CONVERSATION_IDLE: Duration = Duration::from_secs(30 * 60);
 pub const ESTIMATE_SAMPLE: u32 = 20;
 /// Handling time assumed for a line that has closed no conversation yet.
 pub const ESTIMATE_DEFAULT: Duration = Duration::from_secs(8 * 60);
+/// A longer wait is not told as a number: nobody plans by it, and the line says that it is overloaded.
+pub const ESTIMATE_MAX: Duration = Duration::from_secs(2 * 3600);
+/// People who may wait in a line, where nothing else was set.
+pub const LINE_WAITING_DEFAULT: i64 = 300;
+/// People who may wait in a line, whatever is set.
+pub const LINE_WAITING_MAX: i64 = 250_000;
+/// Minutes of office time within which a message that was left is answered, where nothing else was set: an assumption.
+pub const LINE_REPLY_MINUTES_DEFAULT: i64 = 120;
+/// The same, whatever is set: about two weeks of office time.
+pub const LINE_REPLY_MINUTES_MAX: i64 = 10 * 8 * 60;
+/// Seconds within which a line may promise that somebody answers.
+pub const LINE_PROMISE_S_MAX: i64 = 3600;
+/// Characters of what a line says while it is not served.
+pub const CLOSING_MESSAGE_CHARS_MAX: usize = 200;
+/// Conversations that a page of one channel looks through.
+pub const CONVERSATIONS_SCANNED_MAX: u32 = 2_000;
+/// Conversations that are counted by channel at once.
+pub const CONVERSATIONS_COUNTED_MAX: u32 = 100_000;
+/// Timelines of a calendar that are kept, each of authority or line hours.
+pub const TIMELINES_KEPT_MAX: usize = 256;
 /// Lines one authority may have open to a taxpayer's view.
 pub const LINES_SHOWN_MAX: u32 = 100;
+
+// Assignment
+
+/// Steps of a schedule by which a line asks for less the longer somebody waits.
+pub const RELAX_STEPS_MAX: usize = 16;
+/// Seconds after which a line that declares nothing asks for less: the parent topic, one authority up, anybody.
+pub const RELAX_AFTER_S: [u32; 3] = [60, 120, 240];
+/// Seconds for which a line that declares nothing holds something for the taxpayer's own officer.
+pub const OWN_WAIT_S: u32 = 60;
+/// Seconds for which an offer stays without an answer, in a line that declares nothing.
+pub const OFFER_S: u32 = 30;
+/// Seconds after which somebody who let it pass may be offered it again, in a line that declares nothing.
+pub const OFFER_AGAIN_S: u32 = 300;
+/// Officers, and older ones of a line, that the reason of a decision names.
+pub const ASSIGNMENT_NAMED_MAX: usize = 3;
+
+// What if
+
+/// Arrivals of a day that is played.
+pub const SIMULATED_ARRIVALS_MAX: usize = 1_000_000;
+/// Shifts of a day that is played.
+pub const SIMULATED_SHIFTS_MAX: usize = 10_000;
+/// Lines of such a day.
+pub const SIMULATED_LINES_MAX: usize = 200;
+/// Conversations an officer of such a day has at once.
+pub const SIMULATED_CAPACITY_MAX: u32 = 1_000;
 
 // Journal, audit, outbox, agenda
 
@@ -194,6 +317,10 @@ pub const TOPICS_PER_READER_MAX: usize = 512;
 pub const READERS_SHOWN_MAX: usize = 1000;
 /// Audit records sealed in one transaction.
 pub const SEAL_RECORDS_MAX: u32 = 500;
+/// Records that verification reads at a time.
+pub const VERIFY_PAGE_ROWS: u32 = 500;
+/// Pages that verification reads ahead of what it hashes.
+pub const VERIFY_PAGES_AHEAD: usize = 4;
 /// Records after which a checkpoint is signed.
 pub const CHECKPOINT_RECORDS: i64 = 1000;
 /// Time after which a checkpoint is signed.
@@ -212,3 +339,32 @@ pub const OUTBOX_RETRY_MAX: Duration = Duration::from_secs(3600);
 pub const TIMER_LEASE: Duration = Duration::from_secs(60);
 /// Attempts of a timer before it is set aside.
 pub const TIMER_ATTEMPTS_MAX: i64 = 10;
+
+// Control
+
+/// Largest threshold of a rule of control.
+pub const CONTROL_THRESHOLD_MAX: i64 = 10_000;
+/// Longest window of a rule of control: screening reads so far back.
+pub const CONTROL_WINDOW_MINUTES_MAX: i64 = 24 * 60;
+/// Days after which it is noted that an account was not used.
+pub const IDLE_NOTED_DAYS: i64 = 30;
+/// Fewest days without use after which an account may be refused: fewer would put out whoever is on leave, those who approve rules among them.
+pub const DORMANT_LOCK_DAYS_MIN: i64 = 30;
+/// Callers whose refusals a host counts at a time.
+pub const DENIED_CALLERS_MAX: usize = 10_000;
+/// How long refusals of a caller are counted before they are written down.
+pub const DENIALS_WRITTEN_EVERY: Duration = Duration::from_secs(60);
+/// Records of the audit trail that are read at a time for screening.
+pub const SCREENED_AT_ONCE: u32 = 500;
+/// Pages of them that one run of the timer reads; the next run goes on.
+pub const SCREENED_PAGES_MAX: usize = 40;
+/// How often the audit trail is screened.
+pub const SCREEN_EVERY: Duration = Duration::from_secs(5 * 60);
+/// Findings written down in one transaction.
+pub const FINDINGS_AT_ONCE: usize = 50;
+/// Alerts looked at for one page of those in a state.
+pub const ALERTS_SCANNED_MAX: u32 = 1_000;
+/// Hours of the day, Beijing time, outside which access is off-hours: from, until.
+pub const ON_DUTY_HOURS: (i64, i64) = (7, 20);
+/// Counts of what was revealed that are swept at once, where no window reaches them any more.
+pub const SHOWN_SWEPT_AT_ONCE: u32 = 50;

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use crate::access::Permission;
+use crate::access::{Actor, Permission};
 use crate::store::Isolation;
 
 /// What kind of thing an operation is, which decides how the door runs it.
@@ -56,7 +56,24 @@ pub enum Reach {
     System,
 }
 
-/// One row of the table.
+/// One row of the table. Each says who may call and what is reached; a row that does not is none:
+///
+/// ```compile_fail,E0063
+/// use zhengna_core::operation::{Class, Operation};
+/// use zhengna_core::store::Isolation;
+/// static SHUT_DOWN: Operation = Operation {
+///     name: "host.shut_down", class: Class::Command, audited: true, isolation: Isolation::Guarded,
+///     answers_repeats: false, per_minute: 1, title: "停机", summary: "Ends the host.",
+/// }; // neither callers, permission nor reach
+/// ```
+///
+/// And no rule runs without a row, nor outside the door:
+///
+/// ```compile_fail,E0624
+/// fn anything(session: &zhengna_core::Session) {
+///     session.query(&zhengna_core::operation::ME, |_, _| Ok(()));
+/// }
+/// ```
 #[derive(Debug, Serialize)]
 pub struct Operation {
     /// Stable name, `noun.verb`: operation id, span name, audit kind.
@@ -96,6 +113,13 @@ impl Operation {
     /// Whether it belongs to the administration plane, which a host opens to certain networks only.
     pub fn administrative(&self) -> bool {
         self.permission.is_some_and(Permission::administrative)
+    }
+
+    /// Whether it belongs to the administration plane when this caller calls it: whoever administers decides about what others
+    /// put forward from there only, too.
+    pub fn administrative_for(&self, actor: &Actor) -> bool {
+        let decides = self.name.starts_with("approval.") && matches!(actor, Actor::Officer(officer) if officer.administers());
+        self.administrative() || decides
     }
 }
 
@@ -153,7 +177,7 @@ operations! {
         "重置密码" "Give an officer a password, to be changed at the next sign-in; their sessions end.";
     RESET_FACTOR = "access.reset_factor" Command [Officer, System] needs ManageAccess reach [Subtree, System] Serializable repeats false per_minute 30
         "重置两步验证" "Take the second factor of an officer away who has lost it; their sessions end.";
-    BOOTSTRAP = "access.bootstrap" Command [System] reach [System] Serializable repeats false per_minute 60
+    BOOTSTRAP = "access.bootstrap" Command [System] reach [System] Guarded repeats false per_minute 60
         "设置首位管理员" "Make the first administrator; refused once there has been one.";
     ISSUE_TICKET = "access.issue_ticket" Command [Taxpayer, Officer] reach [] Serializable repeats false per_minute 60
         "连接凭证" "A one-time ticket that opens the live event stream within 30 seconds.";
@@ -161,9 +185,25 @@ operations! {
         "维护机构" "Add tax authorities to the tree, parents first.";
     ADD_POST = "access.add_post" Command [System] reach [] Serializable repeats true per_minute 60
         "设置岗位" "Create a post: a named set of permissions.";
-    ADD_OFFICER = "access.add_officer" Command [System] reach [] Serializable repeats false per_minute 60
-        "添加人员" "Add an officer with a sign-in.";
-    GRANT_POST = "access.grant_post" Command [System] reach [] Serializable repeats true per_minute 60
+    ADD_OFFICER = "access.add_officer" Command [Officer, System] needs ManageAccess reach [] Serializable repeats true per_minute 60
+        "添加人员" "Add an officer at an authority.";
+    RECORD_LEAVE = "access.record_leave" Command [Officer, System] needs ManageAccess reach [Subtree, System] Serializable repeats true per_minute 60
+        "人员离岗" "Note that an officer leaves; from that instant they are nobody here.";
+    OFFICERS = "access.officers" Query [Officer] needs ViewStaff reach [Subtree] Serializable repeats false per_minute 120
+        "人员列表" "Officers within reach, newest first.";
+    POSTS = "access.posts" Query [Officer, System] needs ViewStaff reach [] Serializable repeats false per_minute 120
+        "岗位列表" "Every post and what it allows.";
+    GRANTS = "access.grants" Query [Officer] needs ViewStaff reach [Subtree] Serializable repeats false per_minute 120
+        "授权列表" "The posts an officer holds or held, and where.";
+    SEPARATIONS = "access.separations" Query [Officer] needs ViewStaff reach [] Serializable repeats false per_minute 120
+        "不相容岗位" "Permissions that one person may not hold together.";
+    PROPOSE_CHANGE = "access.propose_change" Command [Officer] needs ManageAccess reach [] Guarded repeats true per_minute 60
+        "提出授权变更" "Put forward a grant, a post, what is kept apart, or how a matter is approved.";
+    END_GRANT = "access.end_grant" Command [Officer, System] needs ApproveAccess reach [] Serializable repeats true per_minute 60
+        "收回岗位" "End a grant at once, with a reason.";
+    TAKE_EMERGENCY_POST = "access.take_emergency_post" Command [Officer] needs TakeEmergencyPost reach [] Guarded repeats true per_minute 60
+        "应急授权" "Take an emergency post for some hours, with a reason; somebody looks at it afterwards.";
+    GRANT_POST = "access.grant_post" Command [System] reach [] Guarded repeats true per_minute 60
         "授予岗位" "Give an officer a post at an authority for a time.";
     SET_PASSWORD = "access.set_password" Command [System] reach [] Serializable repeats false per_minute 60
         "设置密码" "Give a taxpayer or an officer a sign-in with a password.";
@@ -175,6 +215,10 @@ operations! {
         "更新联系电话" "Take over the phone that the caller lets WeChat tell us.";
     REVEAL_TAXPAYER = "identity.reveal_taxpayer" AuditedQuery [Officer] needs RevealPersonalData reach [Subtree] Serializable repeats false per_minute 30
         "查看完整信息" "One field of a taxpayer unmasked, with a reason; leaves an audit record.";
+    REQUEST_DISCLOSURE = "identity.request_disclosure" Command [Officer] needs RevealPersonalData reach [Subtree] Guarded repeats true per_minute 60
+        "申请批量查询" "Ask for personal data of many taxpayers unmasked, with a reason; somebody else decides.";
+    DISCLOSE = "identity.disclose" AuditedQuery [Officer] needs RevealPersonalData reach [Subtree] Guarded repeats false per_minute 10
+        "批量查询" "Personal data of many taxpayers unmasked, as it was approved; shown once.";
     RECORD_FORMER_NUMBERS = "identity.record_former_numbers" Bulk [System] reach [] Serializable repeats false per_minute 60
         "登记曾用号码" "Write down numbers that taxpayers had before the one in use.";
     RECORD_REAL_NAMES = "identity.record_real_names" Bulk [System] reach [] Serializable repeats false per_minute 60
@@ -191,8 +235,20 @@ operations! {
         "导入名单" "Apply the rows of a list, each with its verdict.";
     IMPORTED_ROWS = "identity.imported_rows" Query [System] reach [] Serializable repeats false per_minute 6000
         "导入结果" "What became of each row of a list.";
+    COMPARE_IMPORT = "identity.compare_import" Query [System] reach [] Serializable repeats false per_minute 6000
+        "核对导入" "Counts and hashes of a list and of what is kept of it.";
     TAKE_BACK_IMPORT = "identity.take_back_import" Bulk [System] reach [] Serializable repeats false per_minute 60
         "撤回导入" "Undo what a list did, where nothing depends on it yet.";
+    ERASE_PERSON = "identity.erase_person" Command [System] reach [System] Serializable repeats false per_minute 60
+        "删除个人信息" "Destroy a person's keys, what they are found by and how they sign in; ids stay.";
+    EXPORT_PERSON = "identity.export_person" AuditedQuery [System] reach [System] Serializable repeats false per_minute 60
+        "导出个人信息" "All that is kept of a person, for the person; leaves an audit record for each part.";
+    REWRAP_KEYS = "identity.rewrap_keys" Bulk [System] reach [] Serializable repeats false per_minute 6000
+        "更换密钥" "Wrap the keys of persons and conversations anew by the current epoch.";
+    KEY_EPOCHS = "identity.key_epochs" Query [System] reach [] Serializable repeats false per_minute 60
+        "密钥批次" "How many keys each epoch wraps.";
+    VERIFY_SEALED = "identity.verify_sealed" Query [System] reach [System] Serializable repeats false per_minute 60
+        "核验加密数据" "Whether any sealed value, key or index was altered past the door.";
     RELATIONS = "identity.relations" Query [Taxpayer, Officer] needs ServeTaxpayers reach [Participant, Subtree] Serializable repeats false per_minute 240
         "关联关系" "Who acts, or acted, for whom.";
     RELEASE_RELATION = "identity.release_relation" Command [Taxpayer, Officer] needs ManageRelations reach [Participant, Subtree] Serializable repeats true per_minute 60
@@ -201,12 +257,20 @@ operations! {
         "实名信息" "Who is on the other side of a conversation, for which enterprise, and how that is known; personal data masked.";
     REVEAL_ON_CARD = "identity.reveal_on_card" AuditedQuery [Officer] needs RevealPersonalData reach [Assigned, Subtree] Serializable repeats false per_minute 30
         "查看卡片完整信息" "One field of somebody on a conversation's card unmasked, with a reason; leaves an audit record.";
-    OPEN_LINE = "interaction.open_line" Command [Officer, System] needs ManageLines reach [Subtree, System] Serializable repeats true per_minute 60
-        "设置队列" "Open a waiting line at an authority.";
+    OPEN_LINE = "interaction.open_line" Command [System] reach [] Serializable repeats true per_minute 60
+        "开设队列" "Open a waiting line where nobody is there yet to agree: when a bureau is set up.";
+    PROPOSE_LINE = "interaction.propose_line" Command [Officer] needs ManageLines reach [Subtree] Guarded repeats true per_minute 60
+        "设置队列" "Put forward that a line is opened or works otherwise.";
+    SIGN_ENTRY = "interaction.sign_entry" Query [Officer, System] needs ManageLines reach [Subtree, System] Serializable repeats false per_minute 60
+        "入口链接" "Sign an entry into a line, so that where whoever follows it comes from is known without asking.";
+    LINE = "interaction.line" Query [Officer] needs ManageLines reach [Subtree] Serializable repeats false per_minute 120
+        "队列设置" "A line with all that is set.";
     LINES = "interaction.lines" Query [Taxpayer, Officer] reach [Public] Serializable repeats false per_minute 240
-        "队列" "The lines that take people in.";
+        "队列" "The lines that take people in, and those that say why they do not.";
     ENTER = "interaction.enter" Command [Taxpayer] reach [Public] Guarded repeats true per_minute 20
         "排队" "Enter a line.";
+    REQUEST_CALLBACK = "interaction.request_callback" Command [Taxpayer] reach [Participant] Guarded repeats true per_minute 20
+        "留言回呼" "Keep the place in line without waiting there, and be called back.";
     POSITION = "interaction.position" Query [Taxpayer, Officer] needs ServeTaxpayers reach [Participant, Subtree] Serializable repeats false per_minute 240
         "排队位次" "How many are ahead, and an estimate of the wait.";
     LEAVE = "interaction.leave" Command [Taxpayer] reach [Participant] Guarded repeats true per_minute 20
@@ -219,12 +283,30 @@ operations! {
         "优先接待" "Let somebody who waits go before those in ordinary order, with a reason.";
     SEND = "interaction.send" Command [Taxpayer, Officer] needs ServeTaxpayers reach [Participant, Assigned] Guarded repeats true per_minute 120
         "发送消息" "Write a message.";
+    RECALL = "interaction.recall" Command [Taxpayer, Officer] needs ServeTaxpayers reach [Participant, Assigned] Guarded repeats true per_minute 60
+        "撤回消息" "Recall a message of one's own within two minutes; the record keeps it.";
+    PUT_CANNED_REPLY = "interaction.put_canned_reply" Command [Officer] needs ManageLines reach [Subtree] Serializable repeats true per_minute 60
+        "设置常用语" "Write or change a canned reply of an authority, for its officers and those below.";
+    DELETE_CANNED_REPLY = "interaction.delete_canned_reply" Command [Officer] needs ManageLines reach [Subtree] Serializable repeats true per_minute 60
+        "删除常用语" "Delete a canned reply of an authority.";
+    MANAGED_CANNED_REPLIES = "interaction.managed_canned_replies" Query [Officer] needs ManageLines reach [Subtree] Serializable repeats false per_minute 120
+        "常用语管理" "Canned replies of the authorities within reach.";
+    PUT_OWN_CANNED_REPLY = "interaction.put_own_canned_reply" Command [Officer] needs ServeTaxpayers reach [Assigned] Serializable repeats true per_minute 60
+        "设置个人常用语" "Write or change a canned reply of one's own.";
+    DELETE_OWN_CANNED_REPLY = "interaction.delete_own_canned_reply" Command [Officer] needs ServeTaxpayers reach [Assigned] Serializable repeats true per_minute 60
+        "删除个人常用语" "Delete a canned reply of one's own.";
+    CANNED_REPLIES = "interaction.canned_replies" Query [Officer] needs ServeTaxpayers reach [Published, Assigned] Serializable repeats false per_minute 240
+        "常用语" "Canned replies that the caller may use: their own, and those published by their authority or one above.";
     MARK_READ = "interaction.mark_read" Ingest [Taxpayer, Officer] needs ServeTaxpayers reach [Participant, Assigned] Guarded repeats false per_minute 240
         "已读" "Everything up to a message was read.";
     TYPING = "interaction.typing" Ephemeral [Taxpayer, Officer] needs ServeTaxpayers reach [Participant, Assigned] Serializable repeats false per_minute 120
         "正在输入" "The caller is typing.";
-    BE_PRESENT = "interaction.be_present" Ephemeral [Officer] needs ServeTaxpayers reach [] Serializable repeats false per_minute 30
+    BE_PRESENT = "interaction.be_present" Ingest [Officer] needs ServeTaxpayers reach [] Serializable repeats false per_minute 30
         "在线" "Renew an officer's presence.";
+    TRANSFER = "interaction.transfer" Command [Officer] needs ServeTaxpayers reach [Assigned] Guarded repeats true per_minute 60
+        "转接" "Hand a conversation to a colleague, a line or another authority, with a note.";
+    RETURN_HELD = "interaction.return_held" Command [System] reach [] Guarded repeats false per_minute 6000
+        "退回队列" "Let what an officer held who is gone wait again where it stood.";
     CLOSE = "interaction.close" Command [Officer] needs ServeTaxpayers reach [Assigned] Guarded repeats true per_minute 60
         "结束会话" "Close a conversation with an outcome.";
     CLOSE_IDLE = "interaction.close_idle" Command [System] reach [System] Guarded repeats false per_minute 6000
@@ -233,6 +315,8 @@ operations! {
         "会话" "One conversation.";
     CONVERSATIONS = "interaction.conversations" Query [Officer] needs SuperviseInteraction reach [Subtree] Serializable repeats false per_minute 120
         "会话列表" "Conversations within reach, newest first.";
+    SOURCES = "interaction.sources" Query [Officer] needs SuperviseInteraction reach [Subtree] Serializable repeats false per_minute 60
+        "来源渠道" "How many conversations of one's area came by each channel in a period.";
     MY_CONVERSATIONS = "interaction.mine" Query [Taxpayer, Officer] needs ServeTaxpayers reach [Participant, Assigned] Serializable repeats false per_minute 240
         "我的会话" "The caller's own conversations, newest first.";
     MESSAGES = "interaction.messages" Query [Taxpayer, Officer] needs ServeTaxpayers reach [Participant, Assigned] Serializable repeats false per_minute 240
@@ -241,20 +325,76 @@ operations! {
         "会话记录" "Everything that happened in a conversation of one's own; leaves an audit record.";
     REVIEW = "interaction.review" AuditedQuery [Officer] needs SuperviseInteraction reach [Subtree] Serializable repeats false per_minute 30
         "会话检查" "Everything that happened in a conversation of one's area, with a reason; leaves an audit record.";
+    FILE_APPEAL = "appeal.file" Command [Taxpayer] reach [Participant] Guarded repeats true per_minute 20
+        "提交投诉" "File a complaint about the officer of a conversation of one's own, or about an authority; the one above handles it.";
+    READ_APPEAL = "appeal.read" Query [Taxpayer, Officer] needs HandleAppeals reach [Participant, Subtree] Serializable repeats false per_minute 240
+        "诉求" "One appeal: of one's own, or to be handled; kept from whom it is about and their unit.";
+    MY_APPEALS = "appeal.mine" Query [Taxpayer] reach [Participant] Serializable repeats false per_minute 120
+        "我的诉求" "The caller's own appeals, newest first.";
+    APPEALS = "appeal.list" Query [Officer] needs HandleAppeals reach [Subtree] Serializable repeats false per_minute 120
+        "诉求列表" "Appeals to be handled within reach, newest first; without those about the caller or their unit.";
+    ANSWER_APPEAL = "appeal.answer" Command [Officer] needs HandleAppeals reach [Subtree] Guarded repeats true per_minute 60
+        "答复诉求" "Answer an appeal, once; the taxpayer reads it.";
+    EXPORT_TRANSCRIPT = "interaction.export_transcript" AuditedQuery [Taxpayer] reach [Participant] Serializable repeats false per_minute 30
+        "导出会话记录" "A conversation of one's own to take away: text, a page to print, or JSON with its hash.";
+    EXPORT_REVIEWED = "interaction.export_reviewed" AuditedQuery [Officer] needs SuperviseInteraction reach [Subtree] Serializable repeats false per_minute 30
+        "导出会话记录（检查）" "A conversation of one's area to take away, with a reason; leaves an audit record.";
+    SEARCH = "interaction.search" Query [Taxpayer, Officer] needs ServeTaxpayers reach [Participant, Assigned] Serializable repeats false per_minute 60
+        "查找聊天记录" "Topics and messages of the caller's own conversations that hold a text, newest first.";
+    RATING_REASONS = "interaction.rating_reasons" Query [Taxpayer, Officer] reach [Public] Serializable repeats false per_minute 120
+        "评价指标" "The reasons that may be given with a rating.";
+    RATE = "interaction.rate" Command [Taxpayer] reach [Participant] Guarded repeats true per_minute 60
+        "服务评价" "Rate a conversation of one's own after its end, once; a low grade is followed up.";
+    RATING = "interaction.rating" Query [Taxpayer] reach [Participant] Serializable repeats false per_minute 240
+        "我的评价" "How a conversation of one's own stands with its rating, and what was answered to it.";
+    FOLLOW_UPS = "interaction.follow_ups" Query [Officer] needs SuperviseInteraction reach [Subtree] Serializable repeats false per_minute 120
+        "差评处理" "Low ratings of one's area and how they are followed up, newest first.";
+    ANSWER_FOLLOW_UP = "interaction.answer_follow_up" Command [Officer] needs SuperviseInteraction reach [Subtree] Guarded repeats true per_minute 60
+        "差评整改" "Say what was put right or explained after a low rating of somebody else.";
+    REVISIT_FOLLOW_UP = "interaction.revisit_follow_up" Command [Officer] needs SuperviseInteraction reach [Subtree] Guarded repeats true per_minute 60
+        "差评回访" "Write down what a call-back about a low rating of somebody else heard.";
+    FOLLOW_UP_DUE = "interaction.follow_up_due" Command [System] reach [System] Guarded repeats false per_minute 6000
+        "差评逾期" "Note that a low rating was not answered in time.";
+    RECOMPUTE_DUE = "interaction.recompute_due" Command [System] reach [System] Guarded repeats false per_minute 6000
+        "期限重算" "Compute anew what was due by an earlier calendar.";
     CALENDAR_YEAR = "calendar.year" Query [Taxpayer, Officer, System] reach [Public] Serializable repeats false per_minute 120
         "工作日历" "Each day of a year: worked or not, why, and by which document.";
     FILING_PERIODS = "calendar.filing_periods" Query [Taxpayer, Officer, System] reach [Public] Serializable repeats false per_minute 120
         "征期日历" "The last day of each filing month of a year, and on what it rests.";
+    LEGAL_NUMBERS = "calendar.legal_numbers" Query [Taxpayer, Officer, System] reach [Public] Serializable repeats false per_minute 120
+        "法定数值" "Numbers that laws and notices set, each with the days from which it holds and its document.";
     DUE = "calendar.due" Query [Taxpayer, Officer, System] reach [Public] Serializable repeats false per_minute 120
         "期限计算" "When a term of working days or of office time ends.";
-    PROPOSALS = "calendar.proposals" Query [Officer, System] reach [] Serializable repeats false per_minute 120
-        "日历变更" "Proposals to change the calendar and how they were decided, newest first.";
     PROPOSE = "calendar.propose" Command [Officer] needs ProposeCalendar reach [] Guarded repeats true per_minute 60
-        "提出日历变更" "Propose a notice of working days, a year of filing periods, or office hours.";
-    APPROVE = "calendar.approve" Command [Officer] needs ApproveCalendar reach [] Guarded repeats true per_minute 60
-        "批准日历变更" "Approve what somebody else proposed; it is in force at once.";
-    REJECT = "calendar.reject" Command [Officer] needs ApproveCalendar reach [] Guarded repeats true per_minute 60
-        "退回日历变更" "Reject what somebody else proposed, with a reason; that is final.";
+        "提出日历变更" "Propose a notice of working days, a year of filing periods, a legal number, or office hours.";
+    APPROVALS = "approval.list" Query [Officer, System] reach [] Serializable repeats false per_minute 120
+        "审批单" "What was put forward for approval and what became of it, as far as it concerns the caller, newest first.";
+    APPROVE = "approval.approve" Command [Officer] reach [] Guarded repeats true per_minute 60
+        "同意" "Agree to what somebody else put forward, where one's post, or that of whom one stands in for, decides.";
+    REJECT = "approval.reject" Command [Officer] reach [] Guarded repeats true per_minute 60
+        "退回" "Reject what somebody else put forward, with a reason; that is final.";
+    WITHDRAW = "approval.withdraw" Command [Officer] reach [] Guarded repeats true per_minute 60
+        "撤回" "Take back what one put forward, before it takes effect.";
+    EXECUTE = "approval.execute" Command [Officer] reach [] Guarded repeats true per_minute 60
+        "执行" "Carry out what was approved, where the rule names the caller for it.";
+    DELEGATE = "approval.delegate" Command [Officer] reach [] Serializable repeats true per_minute 60
+        "设置代理人" "Let another officer decide in one's place for a time.";
+    DELEGATIONS = "approval.delegations" Query [Officer] reach [] Serializable repeats false per_minute 120
+        "代理情况" "For whom the caller stands in, and who stands in for the caller.";
+    END_DELEGATION = "approval.end_delegation" Command [Officer] reach [] Serializable repeats true per_minute 60
+        "取消代理" "End a delegation of one's own, now.";
+    CONTROL_RULES = "control.rules" Query [Officer] needs ReviewControl reach [] Serializable repeats false per_minute 120
+        "内控规则" "The rules of built-in control as they are in force.";
+    CONTROL_ALERTS = "control.alerts" Query [Officer] needs ReviewControl reach [Subtree] Serializable repeats false per_minute 120
+        "内控预警" "What built-in control found in the caller's area, newest first.";
+    REVIEW_ALERT = "control.review_alert" Command [Officer] needs ReviewControl reach [Subtree] Guarded repeats true per_minute 60
+        "核查预警" "Say what an alert about somebody else was: confirmed or in order, with a reason.";
+    SCREEN = "control.screen" Command [System] reach [] Guarded repeats false per_minute 6000
+        "事后筛查" "Write down what screening the audit trail found.";
+    RECORD_DENIALS = "control.record_denials" Ingest [System] reach [] Serializable repeats false per_minute 6000
+        "越权记录" "Write down how often callers were refused.";
+    CONTROL_REPORT = "control.report" Query [System] reach [] Serializable repeats false per_minute 60
+        "内控报告" "What built-in control found in a period and what became of it; how approval and separation were kept.";
     EVENTS = "journal.events" Query [Taxpayer, Officer] reach [Participant, Assigned, Public] Serializable repeats false per_minute 600
         "事件" "Events after a cursor that concern the caller.";
     READ_AUDIT = "audit.read" AuditedQuery [Officer, System] needs ReadAudit reach [] Serializable repeats false per_minute 60
@@ -272,7 +412,7 @@ operations! {
     TOUCH_SESSIONS = "access.touch_sessions" Ingest [System] reach [] Serializable repeats false per_minute 6000
         "会话活动" "Write down when sessions were last used.";
     FORGET_KEYS = "door.forget_keys" Command engine [System] reach [] Serializable repeats false per_minute 600
-        "清理请求标识" "Forget idempotency keys older than their retention.";
+        "清理过期数据" "Forget idempotency keys, deliveries and progress of lists older than their retention, and proofs and tickets whose time is over.";
 }
 
 /// The operation with this name.

@@ -47,6 +47,8 @@ words! {
         LiveSkipped = "live_skipped",
         /// Who waits, as other hosts know it, does not follow those who leave.
         FollowMissed = "follow_missed",
+        /// What an officer held who is gone goes back to the end of its line.
+        ReturnedBehind = "returned_behind",
         /// Whoever came last is served first.
         LineOrderReversed = "line_order_reversed",
         /// The scope of an idempotency key leaves out actor and operation.
@@ -57,6 +59,8 @@ words! {
         ReadMarkMovesBack = "read_mark_moves_back",
         /// What is kept in memory stays as it was when a body is rolled back.
         ProjectionNotUndone = "projection_not_undone",
+        /// Rows that are kept from somebody are not.
+        BarIgnored = "bar_ignored",
         /// Whoever knows an id sees the object.
         UnscopedGet = "unscoped_get",
         /// Sealing skips a number now and then.
@@ -77,12 +81,20 @@ words! {
         SocketTicketReusable = "socket_ticket_reusable",
         /// A person newly verified stays signed in where they, or somebody else, were before.
         VerificationKeepsSessions = "verification_keeps_sessions",
+        /// Whoever a provider compared name, number and phone of counts as having been there: anybody who knows them links an account.
+        LinkedUnseen = "linked_unseen",
+        /// A ticket of the portal opens a session as often as it is shown.
+        PortalTicketReusable = "portal_ticket_reusable",
         /// Releasing a relation is answered, and the relation holds on.
         ReleaseForgotten = "release_forgotten",
         /// Nobody is found by a number from before: whoever comes with it is enrolled once more.
         FormerNumberLost = "former_number_lost",
         /// Whoever holds a conversation reveals anybody, on its card or not.
         RevealOffCard = "reveal_off_card",
+        /// A recovery code is good as often as it is typed.
+        RecoveryCodeReusable = "recovery_code_reusable",
+        /// Taking an import back says that the first line is undone as well, and leaves it.
+        TakeBackForgets = "take_back_forgets",
         /// The check digit of a resident's number is not compared: a slip of typing enrols another person.
         CheckDigitUnread = "check_digit_unread",
         /// A cursor may be negative: a client made up a place before the beginning.
@@ -97,6 +109,34 @@ words! {
         KeyFileUnread = "key_file_unread",
         /// Marks that turn the direction of text pass: a message reads as it is not written.
         MarksPass = "marks_pass",
+        /// Whoever puts a thing forward may agree to it.
+        OwnApprovalCounts = "own_approval_counts",
+        /// A step is content with one vote too few.
+        VoteTooFew = "vote_too_few",
+        /// A post is granted without a look at those held already.
+        GrantedWithoutSeparation = "granted_without_separation",
+        /// Whoever holds any post may call what another post allows.
+        PermissionUncompared = "permission_uncompared",
+        /// A post reaches what is above it, and what is beside it.
+        SubtreeUpward = "subtree_upward",
+        /// A session that was ended is accepted.
+        EndedSessionAccepted = "ended_session_accepted",
+        /// A session that nobody used for long is accepted.
+        IdleIgnored = "idle_ignored",
+        /// Whoever has a duty calls everything before it is done.
+        DutyIgnored = "duty_ignored",
+        /// Whoever is signed in may call what is for another kind of caller.
+        CallerKindUncompared = "caller_kind_uncompared",
+        /// Permissions that are kept apart count when one person holds them.
+        ApartCounts = "apart_counts",
+        /// A post counts when its time is over.
+        ExpiredGrantCounts = "expired_grant_counts",
+        /// Whoever may decide somewhere decides everywhere.
+        ApprovalPlaceIgnored = "approval_place_ignored",
+        /// What one officer has, every officer has.
+        OthersDeskOpen = "others_desk_open",
+        /// Whoever asks for what is not theirs is told that it is there.
+        ForeignToldApart = "foreign_told_apart",
     }
 }
 

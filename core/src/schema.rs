@@ -3,7 +3,7 @@
 use crate::store::{Record, Table};
 #[cfg(feature = "testing")]
 use crate::store::{Row, StoreError};
-use crate::{access, agenda, audit, calendar, core, delivery, identity, interaction, journal, series};
+use crate::{access, agenda, appeal, approval, audit, control, core, delivery, identity, interaction, journal, series};
 
 /// Declares the tables, once.
 macro_rules! declared {
@@ -34,7 +34,13 @@ declared! {
     access::Authority,
     access::Officer,
     access::Post,
+    access::OfficerPlane,
     access::Grant,
+    access::Separation,
+    approval::Approval,
+    approval::Vote,
+    approval::RuleRow,
+    approval::Delegation,
     access::Credential,
     access::SessionRow,
     access::SocketTicket,
@@ -45,6 +51,7 @@ declared! {
     access::LinkedIdentity,
     access::LinkTicket,
     access::UsedProof,
+    access::StrangeLogin,
     identity::Taxpayer,
     identity::FormerNumber,
     identity::RealName,
@@ -53,9 +60,13 @@ declared! {
     identity::ImportBatch,
     identity::ImportedRow,
     interaction::Line,
+    interaction::Attendance,
     interaction::Conversation,
     interaction::Message,
-    calendar::Proposal,
+    appeal::Appeal,
+    interaction::CannedReply,
+    interaction::Rating,
+    interaction::FollowUp,
     journal::Event,
     audit::AuditRecord,
     audit::Link,
@@ -65,4 +76,7 @@ declared! {
     core::Answered,
     core::BulkProgress,
     crate::store::segment::Segment,
+    control::ControlRuleRow,
+    control::Shown,
+    control::Alert,
 }

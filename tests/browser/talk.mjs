@@ -130,6 +130,19 @@ async function talk(browser) {
   await taxpayer.waitForFunction(() => !document.title.startsWith('【'));
   await marked(taxpayer, '子女教育怎么填', '已读');
 
+  say('the officer hands the conversation on: it leaves the desk, the taxpayer waits again, and it is taken again');
+  await officer.evaluate(async () => {
+    const { act, call } = await import('/assets/client.js');
+    const { items } = await call('GET', '/me/conversations?limit=1');
+    await act(`/conversations/${items[0].id}/transfer`, { to: { line: items[0].line }, note: '请续办' });
+  });
+  await officer.waitForFunction(() => !document.querySelector('.desk-list .badge') && !document.body.classList.contains('talking'));
+  await taxpayer.getByText(/下一位就是您|前面还有 \d+ 人/).waitFor();
+  await row.getByText('1 人等待').waitFor();
+  await row.getByRole('button', { name: '接入下一位' }).click();
+  await once(officer, `子女教育怎么填？${tag}`);
+  await taxpayer.getByText('正在为您服务').waitFor();
+
   say('the officer answers; typing shows, the read mark comes back');
   await officer.getByLabel('输入消息').click();
   await officer.keyboard.press('Alt+1');

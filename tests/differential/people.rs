@@ -1,13 +1,16 @@
 //! People and enterprises: lists that outside systems send, imports, relations, and what officers are shown.
 
 use proptest::prelude::*;
-use zhengna_core::Timestamp;
-use zhengna_core::access::{Actor, Credentials};
+use zhengna_core::access::{Account, Actor, AssertedRelation, Assertion, Credentials, Once, Proof, Provider, VerifiedPerson};
+use zhengna_core::error::Refusal;
 use zhengna_core::id::TaxpayerId;
 use zhengna_core::identity::{
-    BeginImport, CaptureChannel, ImportBegun, ImportRow, NewFormerNumber, NewRealName, NewRelation, NewRosterEntry, NewTaxpayer,
-    NumberKind, PersonalField, RealNameLevel, RealNameState, ReleaseRelation, RevealOnCard, RevealTaxpayer, Role, Roster,
+    BeginImport, CaptureChannel, ErasePerson, ExportPerson, ImportBegun, ImportRow, NewFormerNumber, NewRealName, NewRelation,
+    NewRosterEntry, NewTaxpayer, NumberKind, PersonalField, RealNameLevel, RealNameState, ReleaseRelation, RevealOnCard, RevealTaxpayer,
+    Role, Roster,
 };
+use zhengna_core::{Error, Timestamp};
+use zhengna_tests::provider::{Believes, Says};
 use zhengna_tests::world::{KUANCHENG, code, company, listed, person, start};
 
 use crate::{Play, Who, key, told, which, who, written};
@@ -47,9 +50,34 @@ pub(crate) enum Affair {
     Import(u8, i64),
     Imported(u8, i64),
     TakeBack(u8, i64),
+    Compare(u8, i64),
+    /// What is kept of somebody.
+    Export(Party),
+    /// Somebody is erased; and what is kept of them then.
+    Erase(Party),
     /// The first taxpayer gets a password.
     SignUp,
     SignIn,
+    /// Somebody comes through a provider.
+    Come(Door),
+    /// A session that began so, by how many began behind it.
+    Use(usize),
+    Linked(Who),
+    Unlink(Who, Provider),
+    TakePhone(Who, u8),
+}
+
+/// What a provider says of whoever comes through it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Door {
+    provider: Provider,
+    account: u8,
+    /// Who they are, how surely, since when.
+    person: Option<(Party, RealNameLevel, i64)>,
+    /// Which ticket they hold, and until when.
+    once: Option<(u8, i64)>,
+    /// Whether the account that was refused last is theirs too.
+    link: bool,
 }
 
 const LOGIN: &str = "13800000000";
@@ -99,7 +127,7 @@ pub(crate) fn affair() -> impl Strategy<Value = Affair> {
             .prop_map(|(c, r, h, l, d)| Affair::Roster(c, r, h, l, d)),
         1 => (who(), typed()).prop_map(|(w, n)| Affair::Find(w, n)),
         1 => typed().prop_map(|n| Affair::Find(Who::System, n)),
-        9 => (releaser(), 6..8usize, role(), 0..3usize, key()).prop_map(|(w, c, r, p, k)| Affair::Release(w, c, r, p, k)),
+        14 => (releaser(), 6..8usize, role(), 0..3usize, key()).prop_map(|(w, c, r, p, k)| Affair::Release(w, c, r, p, k)),
         1 => (who(), party(), role(), party(), key()).prop_map(|(w, c, r, p, k)| Affair::Release(w, c, r, p, k)),
         2 => (asker(), party()).prop_map(|(w, p)| Affair::View(w, p)),
         3 => (asker(), party()).prop_map(|(w, p)| Affair::Relations(w, p)),
@@ -110,9 +138,44 @@ pub(crate) fn affair() -> impl Strategy<Value = Affair> {
         1 => list().prop_map(Affair::Examine),
         6 => (list(), attempt()).prop_map(|(l, a)| Affair::Import(l, a)),
         1 => (list(), attempt()).prop_map(|(l, a)| Affair::Imported(l, a)),
-        8 => (list(), attempt()).prop_map(|(l, a)| Affair::TakeBack(l, a)),
+        9 => (list(), attempt()).prop_map(|(l, a)| Affair::TakeBack(l, a)),
+        4 => (list(), attempt()).prop_map(|(l, a)| Affair::Compare(l, a)),
+        1 => party().prop_map(Affair::Export),
+        1 => party().prop_map(Affair::Erase),
         1 => Just(Affair::SignIn),
     ]
+}
+
+/// What comes of providers, and what else says who somebody is.
+pub(crate) fn visit() -> impl Strategy<Value = Affair> {
+    let provider = || prop::sample::select(Provider::ALL);
+    prop_oneof![
+        16 => door().prop_map(Affair::Come),
+        3 => (0..4usize).prop_map(Affair::Use),
+        3 => (0..3usize).prop_map(|n| Affair::Linked(Who::Taxpayer(n))),
+        4 => ((0..3usize).prop_map(Who::Taxpayer), provider()).prop_map(|(w, p)| Affair::Unlink(w, p)),
+        1 => (asker(), provider()).prop_map(|(w, p)| Affair::Unlink(w, p)),
+        3 => (asker(), 0..4u8).prop_map(|(w, n)| Affair::TakePhone(w, n)),
+        1 => (0..3usize, prop::sample::select(RealNameState::ALL), hours())
+            .prop_map(|(p, s, h)| Affair::RealName(Typed::InUse(p), s, (s == RealNameState::Verified).then_some(RealNameLevel::Face), h)),
+        1 => Just(Affair::SignIn),
+        2 => affair(),
+    ]
+}
+
+fn door() -> impl Strategy<Value = Door> {
+    let provider = prop::sample::select(vec![Provider::MiniProgram, Provider::Portal, Provider::ElectronicTaxBureau]);
+    let party = prop_oneof![8 => 0..3usize, 2 => 9..12usize, 1 => 6..7usize];
+    let level = prop_oneof![3 => Just(RealNameLevel::Face), 1 => prop::sample::select(RealNameLevel::ALL)];
+    let person = prop::option::weighted(0.6, (party, level, hours()));
+    let once = prop::option::weighted(0.3, (0..3u8, hours()));
+    (provider, 0..3u8, person, once, any::<bool>()).prop_map(|(provider, account, person, once, link)| Door {
+        provider,
+        account,
+        person,
+        once,
+        link,
+    })
 }
 
 fn asker() -> impl Strategy<Value = Who> {
@@ -179,7 +242,46 @@ fn hour(n: i64) -> Timestamp {
     Timestamp::from_micros(start().micros() + n * 3_600_000_000)
 }
 
+impl Door {
+    fn says(self) -> Says {
+        let acts = |n: Party| AssertedRelation {
+            enterprise: row(n).number,
+            role: Role::TaxHandler,
+            starts_at: hour(-48),
+            ends_at: (n == 7).then(|| hour(24)),
+            released: n == 7,
+        };
+        let person = self.person.map(|(party, level, since)| VerifiedPerson {
+            // The phone is somebody else's too.
+            phone: person(party + usize::from(self.account)).phone,
+            level,
+            verified_at: hour(since),
+            authority: (self.account == 1).then(|| code(KUANCHENG)),
+            relations: if self.account == 2 { vec![acts(6), acts(7)] } else { Vec::new() },
+            name: row(party).name,
+            number_kind: NumberKind::ResidentId,
+            number: row(party).number,
+        });
+        let account = Account { app_id: "app".into(), user_id: format!("user {}", self.account) };
+        let once = self.once.map(|(n, until)| Once { id: format!("ticket {n}"), expires_at: hour(until) });
+        Says(self.provider, Assertion { account, once, person })
+    }
+}
+
 impl Play {
+    fn come(&mut self, door: Door) -> String {
+        let link = self.link.clone().filter(|_| door.link);
+        let answer = self.world.core.sign_in_with(&door.says(), &Proof { proof: "code".into(), link }, "r");
+        match &answer {
+            Ok(session) => self.came.push(session.token.clone()),
+            Err(Error::Refused(Refusal::NotLinked(ticket))) => self.link = Some(ticket.0.clone()),
+            Err(_) => {}
+        }
+        let (came, link) = (self.came.len(), self.link.as_deref().unwrap_or_default().to_owned());
+        let of_all = self.came.iter().map(|token| self.world.core.authenticate(token).is_ok()).collect::<Vec<_>>();
+        format!("{} {came} {of_all:?} {link}", written(answer))
+    }
+
     /// The id of somebody, or one that nobody has.
     pub(crate) fn party(&self, party: Party) -> TaxpayerId {
         let found = self.world.core.as_system().identity().find_by_number(&row(party).number).expect("reads");
@@ -197,6 +299,9 @@ impl Play {
             let answer = self.world.core.sign_in(&typed, "r");
             self.taxpayers_token = answer.as_ref().ok().map(|session| session.token.clone());
             return written(answer);
+        }
+        if let Affair::Come(door) = affair {
+            return self.come(*door);
         }
         let answer = self.asked(affair);
         if signed_in && !self.stands() { format!("{answer}, and a session ended") } else { answer }
@@ -278,9 +383,31 @@ impl Play {
                 format!("{} {}", told(lists.imported_rows(of(*n, *attempt), 2, 3)), told(lists.import_attempt([*n; 32])))
             }
             Affair::SignUp => told(system.access().set_password(self.world.taxpayer(0).actor().as_ref(), LOGIN, PASSWORD)),
-            Affair::SignIn => String::new(),
+            Affair::SignIn | Affair::Come(_) => String::new(),
+            Affair::Use(behind) => {
+                let token = self.came.iter().rev().nth(*behind).map_or("", String::as_str);
+                told(self.world.core.authenticate(token).map(|caller| caller.actor.as_ref()))
+            }
+            Affair::Linked(who) => written(as_(who, 0).access().linked_identities()),
+            Affair::Unlink(who, provider) => told(as_(who, 0).access().unlink_identity(*provider).wait()),
+            Affair::TakePhone(who, n) => {
+                let code = ["13900000001", "13900000002", "x", ""][usize::from(*n)];
+                told(as_(who, 0).identity().take_phone(&Believes(Provider::MiniProgram), code))
+            }
             Affair::TakeBack(n, attempt) => told(lists.take_back_import(of(*n, *attempt), &mut |_| {})),
+            Affair::Compare(n, attempt) => told(lists.compare_import(&rows(*n, *attempt), &mut |_| {})),
+            Affair::Export(party) => self.exported(self.party(*party)),
+            Affair::Erase(party) => {
+                let person = self.party(*party);
+                let erased = lists.erase_person(ErasePerson { person, reason: "本人要求".into() }).wait();
+                format!("{} {}", told(erased), self.exported(person))
+            }
         }
+    }
+
+    fn exported(&self, person: TaxpayerId) -> String {
+        let asked = ExportPerson { person, reason: "本人要求".into() };
+        written(self.as_(Who::System, 0).identity().export_person(asked, &mut |_| {}))
     }
 
     /// Names what an affair reached, for the test that looks whether the steps reach anything.
@@ -305,7 +432,23 @@ impl Play {
             Affair::Import(..) if changed => Some("imported"),
             Affair::TakeBack(..) if changed && !answer.contains("rows: 0") => Some("taken back"),
             Affair::TakeBack(..) if refused("ImportInUse") => Some("import in use"),
+            Affair::Compare(..) if answer.starts_with("Ok") && !answer.contains("differing: []") => Some("kept otherwise than listed"),
+            Affair::Compare(..) if answer.starts_with("Ok") && !answer.contains("rows: 0") => Some("kept as listed"),
+            Affair::Export(..) if answer.contains("\"erased\":false") => Some("exported"),
+            Affair::Erase(..) if answer.contains("\"erased\":true") => Some("erased"),
             Affair::Import(..) if refused("ImportTakenBack") => Some("attempt over"),
+            Affair::Come(Door { person: Some(_), link: true, .. }) if refused("\"token\"") => Some("came verified, with another account"),
+            Affair::Come(Door { person: Some(_), .. }) if refused("\"token\"") => Some("came verified"),
+            Affair::Come(_) if refused("\"token\"") => Some("came through a linked account"),
+            Affair::Come(_) if refused("NotLinked") => Some("came unknown"),
+            Affair::Come(_) if refused("Spent") => Some("came with a used ticket"),
+            Affair::Come(_) if refused("ChallengeOver") => Some("came too late to link"),
+            Affair::Come(_) if refused("Misconfigured") => Some("said what cannot be"),
+            Affair::Use(_) if answer.starts_with("Ok") => Some("used a session from a provider"),
+            Affair::Linked(_) if refused("linked_at") => Some("saw linked accounts"),
+            Affair::Unlink(..) if answer.starts_with("Ok") => Some("unlinked"),
+            Affair::Unlink(..) if refused("NotFound") => Some("nothing to unlink"),
+            Affair::TakePhone(..) if answer.starts_with("Ok") => Some("phone taken"),
             _ => None,
         }
     }

@@ -2,13 +2,15 @@
 
 use proptest::prelude::*;
 use zhengna_core::access::{Credentials, FactorCode, PasswordChange, SecondStep, SignedIn};
-use zhengna_core::calendar::{Approve, Arrangement, AskDue, Change, DayHours, Draft, NoticeDay, Reject, Span, TermUnit};
+use zhengna_core::approval::{Approve, Reject, Which};
+use zhengna_core::calendar::{Arrangement, AskDue, Change, DayHours, Draft, LegalNumber, NoticeDay, Span, TermUnit};
 use zhengna_core::crypto::{TOTP_STEP, secret_of_uri, totp_code, totp_step};
 use zhengna_core::error::Refusal;
 use zhengna_core::id::OfficerId;
 use zhengna_core::{Error, Session, limits};
 use zhengna_tests::world::{KUANCHENG, NANGUAN, code, start};
 
+use crate::approval::{decider, nth};
 use crate::{Play, Who, key, told, who, written};
 
 /// Passwords, the first of which is given.
@@ -60,8 +62,9 @@ pub(crate) fn deed() -> impl Strategy<Value = Deed> {
     let right = || prop::bool::weighted(0.9);
     let code = || prop_oneof![8 => Just(Code::Shown), 1 => Just(Code::Wrong), 1 => Just(Code::Recovery)];
     let maker = || prop_oneof![4 => Just(Who::Supervisor), 2 => Just(Who::Outsider), 1 => who()];
-    let checker = || prop_oneof![2 => Just(Who::Supervisor), 4 => Just(Who::Outsider), 1 => who()];
-    let named = || prop::bool::weighted(0.7);
+    let administrator = || prop_oneof![2 => Just(Who::Supervisor), 4 => Just(Who::Administrator), 1 => who()];
+    let checker = || prop_oneof![2 => Just(Who::Supervisor), 4 => Just(Who::Decider(0)), 1 => who()];
+    let named = || prop::bool::weighted(0.6);
     prop_oneof![
         1 => (officer(), password()).prop_map(|(o, p)| Deed::SetPassword(o, p)),
         7 => (officer(), right()).prop_map(|(o, p)| Deed::SignIn(o, p)),
@@ -71,14 +74,25 @@ pub(crate) fn deed() -> impl Strategy<Value = Deed> {
         3 => officer().prop_map(Deed::EnrolFactor),
         8 => (officer(), code()).prop_map(|(o, c)| Deed::ConfirmFactor(o, c)),
         1 => (officer(), code()).prop_map(|(o, c)| Deed::RemoveFactor(o, c)),
-        1 => (checker(), officer()).prop_map(|(w, o)| Deed::ResetFactor(w, o)),
-        1 => (checker(), officer(), password()).prop_map(|(w, o, p)| Deed::GivePassword(w, o, p)),
+        1 => (administrator(), officer()).prop_map(|(w, o)| Deed::ResetFactor(w, o)),
+        1 => (administrator(), officer(), password()).prop_map(|(w, o, p)| Deed::GivePassword(w, o, p)),
         3 => (officer(), right(), password()).prop_map(|(o, p, q)| Deed::ChangePassword(o, p, q)),
-        5 => (maker(), 0..4u8, key()).prop_map(|(w, d, k)| Deed::Propose(w, d, k)),
+        5 => (maker(), 0..5u8, key()).prop_map(|(w, d, k)| Deed::Propose(w, d, k)),
         4 => (checker(), 0..3usize, named(), key()).prop_map(|(w, n, d, k)| Deed::Approve(w, n, d, k)),
         4 => (checker(), 0..3usize, named(), key()).prop_map(|(w, n, d, k)| Deed::Reject(w, n, d, k)),
         1 => who().prop_map(Deed::Proposals),
         1 => who().prop_map(Deed::Calendar),
+    ]
+}
+
+/// What is decided, and a calendar to decide about.
+pub(crate) fn decision() -> impl Strategy<Value = Deed> {
+    let named = || prop::bool::weighted(0.9);
+    let maker = prop_oneof![8 => Just(Who::Supervisor), 1 => Just(Who::Outsider), 1 => who()];
+    prop_oneof![
+        8 => (maker, prop_oneof![6 => 0..2u8, 1 => 2..5u8], key()).prop_map(|(w, d, k)| Deed::Propose(w, d, k)),
+        14 => (decider(), nth(), named(), key()).prop_map(|(w, n, d, k)| Deed::Approve(w, n, d, k)),
+        2 => (decider(), nth(), named(), key()).prop_map(|(w, n, d, k)| Deed::Reject(w, n, d, k)),
     ]
 }
 
@@ -95,6 +109,7 @@ fn draft(n: u8) -> Draft {
             let seasons = vec![DayHours { date: date("2027-01-01"), spans }];
             Change::OfficeHours { authority: code(NANGUAN), seasons, exceptions: Vec::new() }
         }
+        3 => Change::LegalNumber { number: LegalNumber::FilingDay, from: date("2027-03-01"), value: 18 },
         // No year has eleven months.
         _ => Change::FilingPeriods { year: 2027, last_days: (1..=11).map(|month| date(&format!("2027-{month:02}-16"))).collect() },
     };
@@ -103,11 +118,11 @@ fn draft(n: u8) -> Draft {
 
 impl Play {
     fn officer_of(&self, n: usize) -> OfficerId {
-        [self.world.officers[0], self.world.supervisor][n]
+        [self.world.officers[0], self.world.administrator][n]
     }
 
     fn login(n: usize) -> String {
-        ["22010000", "22010902"][n].into()
+        ["22010000", "22010904"][n].into()
     }
 
     /// Whoever holds the token of an officer's last session.
@@ -210,37 +225,34 @@ impl Play {
             }
             Deed::Propose(who, n, key) => {
                 let answer = self.as_(*who, *key).calendar().propose(draft(*n)).wait();
-                if let Ok(proposed) = &answer
-                    && !self.proposals.contains(proposed)
-                {
-                    self.proposals.push(proposed.clone());
-                }
+                self.learn(&answer);
                 told(answer)
             }
             Deed::Approve(who, nth, named, key) => {
-                let Some((proposal, digest)) = self.proposal(*nth, *named) else { return String::new() };
-                told(self.as_(*who, *key).calendar().approve(Approve { proposal, digest }).wait())
+                let Some((approval, digest)) = self.proposal(*nth, *named) else { return String::new() };
+                told(self.as_(*who, *key).approval().approve(Approve { approval, digest }).wait())
             }
             Deed::Reject(who, nth, named, key) => {
-                let Some((proposal, digest)) = self.proposal(*nth, *named) else { return String::new() };
-                told(self.as_(*who, *key).calendar().reject(Reject { proposal, digest, reason: "与原文不符".into() }).wait())
+                let Some((approval, digest)) = self.proposal(*nth, *named) else { return String::new() };
+                told(self.as_(*who, *key).approval().reject(Reject { approval, digest, reason: "与原文不符".into() }).wait())
             }
-            Deed::Proposals(who) => told(self.as_(*who, 0).calendar().proposals(None, 20)),
+            Deed::Proposals(who) => told(self.as_(*who, 0).approval().list(Which::All, None, 20)),
             Deed::Calendar(who) => {
                 let session = self.as_(*who, 0);
                 let calendar = session.calendar();
                 let asked =
                     |authority| AskDue { began: start(), amount: 40, unit: TermUnit::WorkingDays, authority: Some(code(authority)) };
                 let due = [NANGUAN, KUANCHENG].map(|authority| told(calendar.due(asked(authority))));
-                format!("{} {} {due:?}", written(calendar.year(2027)), written(calendar.filing_periods(2027)))
+                let numbers = written(calendar.legal_numbers());
+                format!("{} {} {numbers} {due:?}", written(calendar.year(2027)), written(calendar.filing_periods(2027)))
             }
         }
     }
 
     /// One of the latest proposals, and the digest somebody names who read it, or something else.
-    fn proposal(&self, nth: usize, named: bool) -> Option<(zhengna_core::id::ProposalId, String)> {
+    pub(crate) fn proposal(&self, nth: usize, named: bool) -> Option<(zhengna_core::id::ApprovalId, String)> {
         let proposed = self.proposals.iter().rev().nth(nth)?;
-        Some((proposed.proposal, if named { proposed.digest.clone() } else { "00".repeat(32) }))
+        Some((proposed.approval, if named { proposed.digest.clone() } else { "00".repeat(32) }))
     }
 
     /// Names what a deed reached, for the test that looks whether the steps reach anything.
@@ -256,7 +268,8 @@ impl Play {
             Deed::ChangePassword(..) if good && !answer.contains("Invalid") => Some("password changed"),
             Deed::Propose(..) if answer.starts_with("Ok") => Some("proposed"),
             Deed::Approve(..) if answer.starts_with("Ok") => Some("approved"),
-            Deed::Approve(..) if answer.contains("OwnProposal") => Some("own proposal"),
+            Deed::Approve(..) if answer.contains("OwnApproval") => Some("own proposal"),
+            Deed::Approve(..) if answer.contains("VotedAlready") => Some("voted already"),
             Deed::Approve(..) if answer.contains("OtherContent") => Some("something else than was read"),
             Deed::Reject(..) if answer.starts_with("Ok") => Some("rejected"),
             _ => None,

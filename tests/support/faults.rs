@@ -1,11 +1,11 @@
 //! A world over a store that fails when told to, and what must hold after each fault.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, Once};
 
-use zhengna_core::store::Store;
-use zhengna_core::store::dump::dump;
+use zhengna_core::store::dump::{dump, rows};
 use zhengna_core::store::fault::{FaultStore, INJECTED};
+use zhengna_core::store::{Row, Store};
 
 use crate::world::{Engine, Keep, World, core_over};
 
@@ -30,7 +30,7 @@ impl Stage {
 
     /// Every row of the database.
     pub fn rows(&self) -> Rows {
-        Rows(lines(&**self.world.core.store()))
+        Rows::of(&**self.world.core.store())
     }
 }
 
@@ -46,32 +46,51 @@ pub fn lines(store: &dyn Store) -> Vec<String> {
     std::mem::take(&mut *lines.lock().expect("nothing panics here"))
 }
 
-/// The content of a database.
+/// The content of a database: its rows, with the names of their tables.
 #[derive(PartialEq)]
-pub struct Rows(pub Vec<String>);
+pub struct Rows(Vec<(&'static str, Row)>);
 
 impl Rows {
+    /// Every row of a database.
+    pub fn of(store: &dyn Store) -> Self {
+        let all = Arc::new(Mutex::new(Vec::new()));
+        let put = all.clone();
+        rows(store, move |table, row| put.lock().expect("nothing panics here").push((table.name, row))).expect("every row can be read");
+        Self(std::mem::take(&mut *all.lock().expect("nothing panics here")))
+    }
+
     /// Rows per table.
-    pub fn counts(&self) -> BTreeMap<String, i64> {
+    pub fn counts(&self) -> BTreeMap<&'static str, i64> {
         let mut counts = BTreeMap::new();
-        for line in &self.0 {
-            // Cut out rather than parsed: thousands of dumps are counted.
-            let table = line.strip_prefix(r#"{"row":{"table":""#).and_then(|rest| rest.split_once('"'));
-            if let Some((table, _)) = table {
-                *counts.entry(table.to_owned()).or_default() += 1;
-            }
+        for (table, _) in &self.0 {
+            *counts.entry(*table).or_default() += 1;
         }
         counts
     }
 
+    /// How many rows of these tables are not as they were in `before`, or were not there.
+    pub fn written(&self, before: &Self, tables: &[&str]) -> i64 {
+        self.0.iter().filter(|(table, _)| tables.contains(table)).filter(|row| !before.0.contains(row)).count() as i64
+    }
+
     /// How many rows more, or fewer, each table has than in `before`.
-    pub fn since(&self, before: &Self) -> BTreeMap<String, i64> {
+    pub fn since(&self, before: &Self) -> BTreeMap<&'static str, i64> {
         let mut difference = self.counts();
         for (table, count) in before.counts() {
             *difference.entry(table).or_default() -= count;
         }
         difference.retain(|_, count| *count != 0);
         difference
+    }
+
+    /// How many rows of each table went since `before`, and how many came.
+    pub fn exchanged(&self, before: &Self) -> BTreeMap<&'static str, (usize, usize)> {
+        // Rows are unique by their keys: sets will do.
+        let [before, after] = [before, self].map(|rows| rows.0.iter().collect::<HashSet<_>>());
+        let mut exchanged = BTreeMap::<_, (usize, usize)>::new();
+        before.difference(&after).for_each(|(table, _)| exchanged.entry(*table).or_default().0 += 1);
+        after.difference(&before).for_each(|(table, _)| exchanged.entry(*table).or_default().1 += 1);
+        exchanged
     }
 }
 

@@ -3,8 +3,13 @@
 //! [`postgres`] gives every test a PostgreSQL database of its own, on a throwaway
 //! server that cannot outlive the test process. [`world`] is a small world to test in, on any engine.
 
+pub mod approval;
+pub mod authorisation;
+pub mod calendar;
 pub mod faults;
 pub mod fixture;
+pub mod handover;
+pub mod people;
 pub mod postgres;
 pub mod provider;
 pub mod stand_in;

@@ -9,9 +9,11 @@ use zhengna_core::access::{
 use zhengna_core::audit::Verdict;
 use zhengna_core::core::PROJECTIONS;
 use zhengna_core::crypto::{KeyRing, Rng, secret_of_uri, totp_code, totp_step};
+use zhengna_core::error::Refusal;
 use zhengna_core::id::{LineId, OfficerId, TaxpayerId};
 use zhengna_core::identity::{AuthorityCode, CaptureChannel, Listed, ListedTaxpayer, NewRelation, NewTaxpayer, Role, TaxpayerKind};
-use zhengna_core::interaction::{Enter, Entered, OpenLine, SourceChannel};
+use zhengna_core::interaction::{Enter, Entered, OpenLine};
+use zhengna_core::limits;
 use zhengna_core::store::Store;
 use zhengna_core::store::memory::MemoryStore;
 use zhengna_core::store::postgres::PostgresStore;
@@ -127,8 +129,14 @@ pub struct World {
     pub officers: Vec<OfficerId>,
     /// An officer of 宽城区: the same post, elsewhere.
     pub stranger: OfficerId,
-    /// A supervisor at 长春, above both counties, with every permission but serving.
+    /// A supervisor at 长春, above both counties, with every permission of business but serving and agreeing to what they propose.
     pub supervisor: OfficerId,
+    /// 系统管理员 of the province.
+    pub administrator: OfficerId,
+    /// 安全管理员 of the province.
+    pub security: OfficerId,
+    /// 审计管理员 of the province.
+    pub auditor: OfficerId,
     /// An officer without any post.
     pub idle_hand: OfficerId,
     /// Taxpayers of 南关区.
@@ -148,22 +156,7 @@ impl World {
     /// Furnishes an empty database.
     pub fn furnish(core: Core, clock: Arc<ManualClock>, keep: Keep, officers: usize, taxpayers: usize) -> Result<Self, Error> {
         let system = core.as_system();
-        let tree = [
-            ("10000000000", None, AuthorityKind::National, "国家税务总局"),
-            (PROVINCE, Some("10000000000"), AuthorityKind::Province, "国家税务总局吉林省税务局"),
-            (CHANGCHUN, Some(PROVINCE), AuthorityKind::Prefecture, "国家税务总局长春市税务局"),
-            (NANGUAN, Some(CHANGCHUN), AuthorityKind::County, "国家税务总局长春市南关区税务局"),
-            (KUANCHENG, Some(CHANGCHUN), AuthorityKind::County, "国家税务总局长春市宽城区税务局"),
-            (JILIN_CITY, Some(PROVINCE), AuthorityKind::Prefecture, "国家税务总局吉林市税务局"),
-        ]
-        .map(|(own, parent, kind, name)| NewAuthority {
-            code: code(own),
-            parent: parent.map(code),
-            kind,
-            name: name.into(),
-            effective_from: start(),
-        });
-        system.access().add_authorities(&tree, &mut |_| {})?;
+        system.access().add_authorities(&authorities(), &mut |_| {})?;
         let post = |name: &str, permissions: &[Permission]| {
             system.access().add_post(AddPost { name: name.into(), permissions: Permissions(permissions.to_vec()) }).wait()
         };
@@ -174,11 +167,8 @@ impl World {
                 Permission::SuperviseInteraction,
                 Permission::ManageLines,
                 Permission::ProposeCalendar,
-                Permission::ApproveCalendar,
                 Permission::RevealPersonalData,
                 Permission::ManageRelations,
-                Permission::ReadAudit,
-                Permission::ManageAccess,
             ],
         )?
         .post;
@@ -199,6 +189,17 @@ impl World {
         let supervisor = officer(902, CHANGCHUN)?;
         grant(supervisor, watching, CHANGCHUN)?;
         let idle_hand = officer(903, NANGUAN)?;
+        let mut administrators = Vec::new();
+        for (n, name, permission) in [
+            (904, "系统管理员", Permission::ManageAccess),
+            (905, "安全管理员", Permission::ApproveAccess),
+            (906, "审计管理员", Permission::ReadAudit),
+        ] {
+            let id = officer(n, PROVINCE)?;
+            grant(id, post(name, &[permission, Permission::ViewStaff])?.post, PROVINCE)?;
+            administrators.push(id);
+        }
+        let [administrator, security, auditor] = administrators[..] else { unreachable!("three were made") };
         let people: Vec<NewTaxpayer> = (0..taxpayers).map(person).collect();
         // A few at a time: on a busy machine a whole chunk may take longer than a write may.
         people.chunks(50).try_for_each(|some| system.identity().enrol(some, &mut |_| {}).map(drop))?;
@@ -206,8 +207,35 @@ impl World {
             .iter()
             .map(|p| system.identity().find_by_number(&p.number).map(|id| id.expect("just enrolled")))
             .collect::<Result<_, _>>()?;
-        let line = system.interaction().open_line(OpenLine { name: "个税咨询".into(), authority: code(NANGUAN) }).wait()?.line;
-        Ok(Self { core, clock, line, officers: serving_officers, stranger, supervisor, idle_hand, taxpayers: ids, keep })
+        // Room for everybody: what a full line does is for the tests of lines.
+        let mut open = OpenLine::new("个税咨询", code(NANGUAN));
+        open.settings.waiting_max = limits::LINE_WAITING_MAX;
+        let line = system.interaction().open_line(open).wait()?.line;
+        Ok(Self {
+            core,
+            clock,
+            line,
+            officers: serving_officers,
+            stranger,
+            supervisor,
+            administrator,
+            security,
+            auditor,
+            idle_hand,
+            taxpayers: ids,
+            keep,
+        })
+    }
+
+    /// Begins epochs of the keys until the one with this number is current, as a host does that reads its key file anew.
+    pub fn rotate_keys(&self, to: u64) {
+        use rand_core::SeedableRng as _;
+        let keys = &self.core.settings().keys;
+        while u64::from(keys.current_epoch()) < to {
+            let mut later = KeyRing::from_text(&keys.to_text()).expect("written a moment ago");
+            later.rotate(&mut Rng::seed_from_u64(u64::from(keys.current_epoch()))).expect("epochs are left");
+            keys.renew(later).expect("a later state of the same keys");
+        }
     }
 
     /// A session of a taxpayer.
@@ -239,7 +267,7 @@ impl World {
 
     /// What a taxpayer says when entering the line.
     pub fn enter(&self) -> Enter {
-        Enter { line: self.line, topic: "专项附加扣除".into(), channel: SourceChannel::MiniProgram }
+        Enter::new(self.line, "专项附加扣除")
     }
 
     /// Taxpayer `n` enters the line.
@@ -260,7 +288,7 @@ impl World {
             &self.core,
             |core| {
                 while core.seal_audit().expect("seals").more {}
-                core.verify_audit(core.checkpoints_after(0).expect("reads")).expect("verifies")
+                core.verify_audit(core.checkpoints_after(0).expect("reads"), |_, _| ()).expect("verifies")
             },
             |verdict| verdict.unsealed == 0,
         );
@@ -302,6 +330,14 @@ pub fn enrolled(core: &Core, session: &Session) -> Result<(Vec<u8>, String), Err
     Ok((secret, confirmed.session.token))
 }
 
+/// The refusal that an answer is.
+pub fn refused<R: std::fmt::Debug>(answer: Result<R, Error>) -> Refusal {
+    match answer {
+        Err(Error::Refused(refusal)) => refusal,
+        other => panic!("{other:?}"),
+    }
+}
+
 /// Asks until the answer is good, at most ten seconds; the last answer. Between two asks waits for a commit, or
 /// a moment.
 pub fn settle<T>(core: &Core, ask: impl Fn(&Core) -> T, good: impl Fn(&T) -> bool) -> T {
@@ -329,6 +365,7 @@ pub fn listed(new: &NewTaxpayer) -> Listed {
         authority: new.authority.as_str().into(),
         registration_seq: text(&new.registration_seq),
         external_id: text(&new.external_id),
+        as_of: String::new(),
     })
 }
 
@@ -338,6 +375,25 @@ pub fn company(n: usize) -> NewTaxpayer {
     let made = zhengna_core::synthetic::enterprise(&mut Rng::seed_from_u64(n as u64));
     let (name, number) = (made.name, made.uscc.as_str().to_owned());
     NewTaxpayer { kind: TaxpayerKind::Enterprise, name, number, phone: None, ..person(0) }
+}
+
+/// The tree of the world.
+pub fn authorities() -> [NewAuthority; 6] {
+    [
+        ("10000000000", None, AuthorityKind::National, "国家税务总局"),
+        (PROVINCE, Some("10000000000"), AuthorityKind::Province, "国家税务总局吉林省税务局"),
+        (CHANGCHUN, Some(PROVINCE), AuthorityKind::Prefecture, "国家税务总局长春市税务局"),
+        (NANGUAN, Some(CHANGCHUN), AuthorityKind::County, "国家税务总局长春市南关区税务局"),
+        (KUANCHENG, Some(CHANGCHUN), AuthorityKind::County, "国家税务总局长春市宽城区税务局"),
+        (JILIN_CITY, Some(PROVINCE), AuthorityKind::Prefecture, "国家税务总局吉林市税务局"),
+    ]
+    .map(|(own, parent, kind, name)| NewAuthority {
+        code: code(own),
+        parent: parent.map(code),
+        kind,
+        name: name.into(),
+        effective_from: start(),
+    })
 }
 
 /// Since the start of the test, `number_of_person` acts for `number_of_enterprise`.

@@ -4,13 +4,14 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Engine;
+use super::integrity::add_new_sealed;
+use super::{Engine, Integrity, Rights, Sealed, genuine, replace_sealed};
 use crate::clock::Timestamp;
 use crate::ctx::Ctx;
 use crate::error::{self, Error, Problem};
 use crate::identity::AuthorityCode;
 use crate::limits;
-use crate::store::{Field, Kind, ReadTx, Reads, Tx, Value, Writes, stretch};
+use crate::store::{Field, Kind, ReadTx, Reads, Tx, Value, stretch};
 
 impl Field for AuthorityCode {
     const KIND: Kind = Kind::Text;
@@ -57,6 +58,11 @@ impl AuthorityPath {
         self.0.last().copied()
     }
 
+    /// The authority above, with all above it.
+    fn parent(&self) -> Option<Self> {
+        self.0.split_last().filter(|(_, above)| !above.is_empty()).map(|(_, above)| Self(above.to_vec()))
+    }
+
     fn child(&self, code: AuthorityCode) -> Self {
         Self(self.0.iter().copied().chain([code]).collect())
     }
@@ -96,11 +102,19 @@ record! {
         effective_from: Timestamp,
         /// First instant at which it no longer does.
         effective_to: Option<Timestamp>,
+        /// Binds the row: how far a post reaches is read from its path.
+        mac: Integrity,
         /// Counts updates.
         version: i64,
     }
     key(code);
     version version;
+}
+
+impl Sealed for Authority {
+    fn seal(&mut self) -> &mut Integrity {
+        &mut self.mac
+    }
 }
 
 /// One authority to add.
@@ -121,17 +135,14 @@ pub struct NewAuthority {
 }
 
 /// Adds authorities, parents before children. One that is there already is left as it is, so that a list can
-/// be applied again. Returns how many were added.
-pub fn add_authorities(tx: &mut dyn Tx, _: &Ctx, rows: &[NewAuthority]) -> Result<u64, Error> {
+/// be applied again; one that was altered behind the core's back becomes what the list says. Returns how many were written.
+pub fn add_authorities(tx: &mut dyn Tx, ctx: &Ctx, rows: &[NewAuthority]) -> Result<u64, Error> {
     let mut added = 0;
     for (i, new) in rows.iter().enumerate() {
         let path = match new.parent {
             None => AuthorityPath(vec![new.code]),
             Some(parent) => {
-                let above = path_of(tx, parent).map_err(|e| match e {
-                    Error::NotFound { .. } => Error::invalid(format!("rows[{i}].parent"), Problem::Unknown("authority")),
-                    other => other,
-                })?;
+                let above = path_named(tx, ctx, format!("rows[{i}].parent"), parent)?;
                 if above.codes().len() >= limits::AUTHORITY_DEPTH_MAX || above.codes().contains(&new.code) {
                     return Err(Error::invalid(format!("rows[{i}].parent"), Problem::TooMany { max: limits::AUTHORITY_DEPTH_MAX }));
                 }
@@ -146,23 +157,62 @@ pub fn add_authorities(tx: &mut dyn Tx, _: &Ctx, rows: &[NewAuthority]) -> Resul
             path,
             effective_from: new.effective_from,
             effective_to: None,
+            mac: Integrity::default(),
             version: 0,
         };
-        added += u64::from(tx.add_new(&authority)?);
+        added += u64::from(match tx.find::<Authority>((new.code,))? {
+            None => add_new_sealed(tx, ctx, authority)?,
+            Some(known) => restore(tx, ctx, known.trust("the tree of authorities is public").into_inner(), authority)?,
+        });
     }
     Ok(added)
 }
 
-/// An authority with all above it.
-pub fn path_of(tx: &mut dyn ReadTx, code: AuthorityCode) -> Result<AuthorityPath, Error> {
-    let authority = tx.find::<Authority>((code,))?.ok_or(Error::NotFound { what: "authority" })?;
-    Ok(authority.trust("the tree of authorities is public").into_inner().path)
+/// Writes one anew that is not what was written; says whether it was so.
+fn restore(tx: &mut dyn Tx, ctx: &Ctx, known: Authority, listed: Authority) -> Result<bool, Error> {
+    if genuine(ctx.rights(), known.clone()).is_ok() {
+        return Ok(false);
+    }
+    replace_sealed(tx, ctx, &known, listed).map(|_| true)
 }
 
-/// The root of the tree.
-pub(crate) fn root_of(tx: &mut dyn ReadTx) -> Result<AuthorityCode, Error> {
-    let why = Engine::work("the tree of authorities is public");
-    let any: Vec<Authority> = tx.scan(why, stretch(None, ()).limit(1))?;
-    let root = any.first().and_then(|authority| authority.path.codes().first()).copied();
-    root.ok_or(Error::NotFound { what: "authority" })
+/// An authority with all above it.
+///
+/// # Errors
+/// `NotFound`; `RightsAltered` where its row is not what was written.
+pub(crate) fn path_of(tx: &mut dyn ReadTx, rights: Rights<'_>, code: AuthorityCode) -> Result<AuthorityPath, Error> {
+    let authority = tx.find::<Authority>((code,))?.ok_or(Error::NotFound { what: "authority" })?;
+    Ok(genuine(rights, authority.trust("the tree of authorities is public").into_inner())?.path)
+}
+
+/// The same of an authority that a caller names in `field`.
+///
+/// # Errors
+/// `Invalid` where there is none; `RightsAltered`.
+pub(crate) fn path_named(tx: &mut dyn ReadTx, ctx: &Ctx, field: impl Into<String>, code: AuthorityCode) -> Result<AuthorityPath, Error> {
+    path_of(tx, ctx.rights(), code).map_err(|e| match e {
+        Error::NotFound { .. } => Error::invalid(field, Problem::Unknown("authority")),
+        other => other,
+    })
+}
+
+/// The authority that handles what is said against one: the next above. A province's own is the province's to handle: nobody above it
+/// works here.
+///
+/// # Errors
+/// `RightsAltered` where the row of the authority is not what was written.
+pub(crate) fn above(tx: &mut dyn ReadTx, rights: Rights<'_>, path: &AuthorityPath) -> Result<AuthorityPath, Error> {
+    let missing = || Error::NotFound { what: "authority" };
+    let found = tx.find::<Authority>((path.own().ok_or_else(missing)?,))?.ok_or_else(missing)?;
+    let authority = genuine(rights, found.trust("the tree of authorities is public").into_inner())?;
+    let own = authority.kind == AuthorityKind::Province;
+    Ok(authority.path.parent().filter(|_| !own).unwrap_or(authority.path))
+}
+
+/// The highest authority whose people work here: whatever belongs to nobody in particular is theirs. The root, unless that is the national
+/// one and there are others.
+pub(crate) fn top_of(tx: &mut dyn ReadTx) -> Result<AuthorityCode, Error> {
+    let all = tx.scan_all(Engine::work("the tree of authorities is public"), stretch(None, ()), |_: &Authority| true)?;
+    let top = all.iter().min_by_key(|a| (a.kind == AuthorityKind::National, a.path.codes().len(), a.code));
+    top.map(|a| a.code).ok_or(Error::NotFound { what: "authority" })
 }

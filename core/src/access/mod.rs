@@ -7,45 +7,67 @@
 mod actor;
 mod authority;
 mod bootstrap;
+mod change;
 mod duty;
+mod emergency;
+mod integrity;
 mod officer;
 mod password;
 mod post;
 mod provider;
 mod scope;
 mod second_factor;
+mod separation;
 mod session;
 mod sign_in;
+mod strange_login;
+mod trail;
 
-pub use actor::{Actor, ActorKind, ActorRef, HeldPost, OfficerActor, Permission, admit};
-pub(crate) use authority::root_of;
-pub use authority::{Authority, AuthorityKind, AuthorityPath, NewAuthority, add_authorities, path_of};
+pub(crate) use actor::my_permissions;
+pub use actor::{Actor, ActorKind, ActorRef, HeldPost, MyPermission, OfficerActor, Permission, Plane, admit};
+pub use authority::{Authority, AuthorityKind, AuthorityPath, NewAuthority, add_authorities};
+pub(crate) use authority::{above, path_named, path_of, top_of};
 pub use bootstrap::{ADMINISTRATOR_POST, Bootstrap, Bootstrapped, bootstrap};
+pub use change::{AccessChange, ProposeChange, propose_change};
+pub(crate) use change::{carry_out, within_posts};
 pub use duty::Duty;
+pub use emergency::{TakeEmergencyPost, take_emergency_post};
+pub(crate) use emergency::{emergency_is_over, end_emergency};
+pub use integrity::{Integrity, Sealed};
+pub(crate) use integrity::{add_sealed, genuine, replace_sealed};
 pub(crate) use officer::find_officer;
-pub use officer::{AddOfficer, Officer, OfficerAdded, add_officer};
-pub(crate) use password::own_passwords;
+pub use officer::{AddOfficer, LeaveRecorded, Officer, OfficerAdded, OfficerView, RecordLeave, add_officer, officers, record_leave};
 pub use password::{ChangePassword, GivePassword, PasswordChange, PastPassword, change_password, give_password};
-pub(crate) use post::find_post;
-pub use post::{AddPost, Grant, GrantPost, Granted, Permissions, Post, PostAdded, add_post, grant_post};
+pub(crate) use password::{not_within_given, own_passwords};
+pub use post::{
+    AddPost, EndGrant, Grant, GrantEnded, GrantPost, GrantView, Granted, OfficerPlane, Permissions, Post, PostAdded, PostView, SetPost,
+    add_post, end_grant, grant_post, grants, posts,
+};
+pub(crate) use post::{find_post, plane_of};
 pub use provider::{
     Account, AssertedRelation, Assertion, IdentityProvider, LinkTicket, LinkedIdentity, LinkedProvider, Once, PhoneProvider, PortalTickets,
     Proof, Provider, ProviderError, ProviderOutcome, ProviderSignIn, SignInWithProvider, TicketKeyError, UnlinkIdentity, Unlinked,
     UsedProof, VerifiedPerson, linked_identities, sign_in_with_provider, unlink_identity,
 };
-pub(crate) use provider::{link_ticket_stands, within_a_proof};
-pub use scope::{Checked, Engine, Scope, Term, Unchecked, check};
+pub(crate) use provider::{link_ticket_stands, linked_of, within_a_proof};
+pub use scope::{Bar, Checked, Engine, Scope, Term, Unchecked, check};
 pub(crate) use second_factor::within_a_code;
 pub use second_factor::{
     Challenge, ConfirmSignIn, EnrolFactor, FactorCode, FactorConfirmed, FactorEnrolled, FactorReset, RecoveryCode, ResetFactor,
     SecondFactor, SecondStep, confirm_factor, confirm_sign_in, enrol_factor, remove_factor, reset_factor,
 };
+pub use separation::{Separation, SeparationView, SetSeparation};
+pub(crate) use separation::{compatible, separations};
 pub use session::{
-    Authenticated, IssueTicket, SessionRow, SignOut, SignedOut, SocketTicket, TicketIssued, Touch, authenticate, issue_ticket, redeem,
-    sign_out, touch,
+    Authenticated, IssueTicket, SessionRow, SessionTimes, SignOut, SignedOut, SocketTicket, TicketIssued, Touch, issue_ticket, sign_out,
+    touch,
 };
-pub(crate) use session::{authenticate_used, end_sessions, officer_actor};
-pub(crate) use sign_in::compare;
+pub(crate) use session::{authenticate_used, end_sessions, officer_actor, redeem, session_times};
 pub use sign_in::{
-    Attempt, Credential, Credentials, Me, PasswordSet, SetPassword, SignInOutcome, SignedIn, credential_of, me, set_password, sign_in,
+    Attempt, Credential, Credentials, Me, PasswordSet, SetPassword, SignInEnd, SignInOutcome, SignedIn, credential_of, me, set_password,
+    sign_in,
 };
+pub(crate) use sign_in::{compare, forget_sign_ins, shut_out};
+pub use strange_login::StrangeLogin;
+pub(crate) use trail::{Distrusted, Rights, RightsTrail};
+pub use trail::{RightsFinding, RightsFindingKind, RightsVerdict};

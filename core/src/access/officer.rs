@@ -2,15 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AuthorityPath, Term, path_of};
+use super::change::within_posts;
+use super::password::subordinate;
+use super::{Actor, ActorKind, ActorRef, AuthorityPath, Permission, Scope, Term, end_sessions, path_named};
 use crate::clock::Timestamp;
 use crate::crypto::Place;
 use crate::ctx::Ctx;
-use crate::error::{self, Error, Problem};
+use crate::error::{self, Error, Problem, Refusal};
 use crate::id::OfficerId;
 use crate::identity::{AuthorityCode, subject};
 use crate::limits;
-use crate::store::{ReadTx, Reads, Record, StoreError, Tx, Writes};
+use crate::store::{Page, ReadTx, Reads, Record, StoreError, Tx, Writes};
 
 record! {
     /// An officer. The row is also the guard that claims lock, so that two windows of one officer cannot
@@ -53,7 +55,7 @@ impl Officer {
 
 impl Officer {
     /// The name, for the officer's own eyes.
-    pub(super) fn own_name(&self, tx: &mut dyn ReadTx, ctx: &Ctx) -> Result<String, Error> {
+    pub(crate) fn own_name(&self, tx: &mut dyn ReadTx, ctx: &Ctx) -> Result<String, Error> {
         let key = subject::key_of(tx, ctx, self.id.uuid())?;
         let open = key.open(Place { table: Self::TABLE.name, column: "name", row: self.id.as_bytes() }, &self.name)?;
         let text = std::str::from_utf8(&open).map_err(|_| StoreError::Corrupt("officer: a sealed name is not UTF-8".into()))?;
@@ -62,7 +64,7 @@ impl Officer {
 }
 
 /// Adds an officer.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AddOfficer {
@@ -103,14 +105,17 @@ pub fn add_officer(tx: &mut dyn Tx, ctx: &Ctx, cmd: AddOfficer) -> Result<Office
     }
     let staff_no = error::text("staff_no", &cmd.staff_no, limits::LOGIN_CHARS_MAX)?;
     let name = error::text("name", &cmd.name, limits::NAME_CHARS_MAX)?;
-    let authority = path_of(tx, cmd.authority).map_err(|_| Error::invalid("authority", Problem::Unknown("authority")))?;
+    if matches!(ctx.actor(), Actor::Officer(_)) {
+        within_posts(tx, ctx, "authority", cmd.authority, Permission::ManageAccess)?;
+    }
+    let authority = path_named(tx, ctx, "authority", cmd.authority)?;
     let id = OfficerId::from_uuid(ctx.new_uuid());
     let key = subject::create(tx, ctx, id.uuid())?;
     let place = Place { table: Officer::TABLE.name, column: "name", row: id.as_bytes() };
     let officer = Officer {
         id,
         staff_no,
-        name: ctx.with_rng(|rng| key.seal(ctx.keys().suite(), rng, place, name.as_bytes())),
+        name: subject::seal(ctx, &key, place, &name),
         authority,
         capacity: cmd.capacity,
         added_at: ctx.now(),
@@ -124,4 +129,83 @@ pub fn add_officer(tx: &mut dyn Tx, ctx: &Ctx, cmd: AddOfficer) -> Result<Office
     }
     tx.add(&officer)?;
     Ok(OfficerAdded { officer: id })
+}
+
+/// Notes that an officer leaves.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RecordLeave {
+    /// Who.
+    pub officer: OfficerId,
+    /// When; now if absent.
+    pub left_at: Option<Timestamp>,
+}
+
+/// The officer has left, or will have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct LeaveRecorded {
+    /// Who.
+    pub officer: OfficerId,
+    /// When.
+    pub left_at: Timestamp,
+}
+
+impl crate::core::Answer for LeaveRecorded {
+    fn subject(&self) -> String {
+        format!("officer/{}", self.officer)
+    }
+}
+
+/// Notes that an officer leaves. From that instant they are nobody here, on every host; open sockets are looked at every few
+/// seconds. Nobody notes it of themselves, or of somebody who holds a post above the caller's.
+pub fn record_leave(tx: &mut dyn Tx, ctx: &Ctx, cmd: RecordLeave) -> Result<LeaveRecorded, Error> {
+    let officer = subordinate(tx, ctx, cmd.officer)?;
+    if officer.left_at.is_some_and(|left| left <= ctx.now()) {
+        return Err(Error::Refused(Refusal::HasLeft));
+    }
+    let left_at = cmd.left_at.unwrap_or(ctx.now()).max(ctx.now());
+    tx.replace(&officer, Officer { left_at: Some(left_at), ..officer.clone() })?;
+    super::post::end_all(tx, ctx, officer.id, left_at)?;
+    if left_at <= ctx.now() {
+        end_sessions(tx, ctx, ActorRef { kind: ActorKind::Officer, id: officer.id.uuid() })?;
+    }
+    Ok(LeaveRecorded { officer: officer.id, left_at })
+}
+
+/// An officer as whoever administers sees them.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct OfficerView {
+    /// Id.
+    pub id: OfficerId,
+    /// Number shown to taxpayers.
+    pub staff_no: String,
+    /// Name.
+    pub name: String,
+    /// The authority they belong to.
+    pub authority: Option<AuthorityCode>,
+    /// Conversations they may hold at once.
+    pub capacity: i64,
+    /// When they were added.
+    pub added_at: Timestamp,
+    /// When they left, or will have.
+    pub left_at: Option<Timestamp>,
+}
+
+/// Officers within reach, newest first.
+pub fn officers(tx: &mut dyn ReadTx, ctx: &Ctx, page: Page) -> Result<Vec<OfficerView>, Error> {
+    let rows: Vec<Officer> = tx.list(&Scope::of(ctx), page)?;
+    let mut views = Vec::with_capacity(rows.len());
+    for row in rows {
+        views.push(OfficerView {
+            id: row.id,
+            name: row.own_name(tx, ctx)?,
+            authority: row.authority.own(),
+            staff_no: row.staff_no,
+            capacity: row.capacity,
+            added_at: row.added_at,
+            left_at: row.left_at,
+        });
+    }
+    Ok(views)
 }

@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::post::held_posts;
+use super::post::{held_posts, plane_of};
 use super::sign_in::{credential_of, fail_inside};
 use super::{
-    Actor, ActorKind, ActorRef, Challenge, Credential, Engine, Officer, PasswordSet, Permission, SignInOutcome, SignedIn, check, session,
+    Actor, ActorKind, ActorRef, Challenge, Credential, Engine, Officer, PasswordSet, Permission, Plane, SignInEnd, SignInOutcome, SignedIn,
+    check, session,
 };
 use crate::ctx::Ctx;
 use crate::error::{Error, Problem};
@@ -29,6 +30,14 @@ record! {
 fn past(tx: &mut dyn ReadTx, actor: ActorRef) -> Result<Vec<PastPassword>, Error> {
     let why = Engine::work("a person's own former passwords");
     Ok(tx.scan(why, stretch(None, (actor,)).newest_first())?)
+}
+
+/// Forgets the passwords somebody had before.
+pub(super) fn forget(tx: &mut dyn Tx, actor: ActorRef) -> Result<(), Error> {
+    for old in past(tx, actor)? {
+        tx.remove(&old)?;
+    }
+    Ok(())
 }
 
 /// Puts a new password in the place of an old one: sessions and half-done sign-ins end, the old one is remembered.
@@ -70,8 +79,18 @@ pub(crate) fn own_passwords(tx: &mut dyn ReadTx, ctx: &Ctx) -> Result<OwnPasswor
     let credential = own_credential(tx, ctx)?;
     let past = past(tx, credential.actor)?.into_iter().map(|p| p.password).collect();
     let row = tx.find::<Officer>((officer,))?.ok_or(Error::SignInRequired)?.trust("the caller's own record").into_inner();
-    let names = vec![row.own_name(tx, ctx)?, row.staff_no];
-    Ok(OwnPasswords { credential, past, names })
+    Ok(OwnPasswords { credential, past, names: not_within(tx, ctx, row)? })
+}
+
+/// What an officer's password does not have in it: their name and their staff number.
+fn not_within(tx: &mut dyn ReadTx, ctx: &Ctx, officer: Officer) -> Result<Vec<String>, Error> {
+    Ok(vec![officer.own_name(tx, ctx)?, officer.staff_no])
+}
+
+/// What a password given to an officer does not have in it.
+pub(crate) fn not_within_given(tx: &mut dyn ReadTx, ctx: &Ctx, officer: OfficerId) -> Result<Vec<String>, Error> {
+    let officer = resettable(tx, ctx, officer)?;
+    not_within(tx, ctx, officer)
 }
 
 fn own_credential(tx: &mut dyn ReadTx, ctx: &Ctx) -> Result<Credential, Error> {
@@ -94,17 +113,25 @@ pub struct ChangePassword {
 pub fn change_password(tx: &mut dyn Tx, ctx: &Ctx, cmd: ChangePassword) -> Result<SignInOutcome, Error> {
     let credential = own_credential(tx, ctx)?;
     if let Some(until) = credential.locked_at(ctx.now()) {
-        return Ok(SignInOutcome::Locked(until));
+        return Ok(SignInEnd::Locked(until).of(credential.actor));
     }
     if cmd.right_for.as_ref() != Some(&credential.password) {
-        return fail_inside(tx, ctx, &credential, SignInOutcome::WrongPassword);
+        return fail_inside(tx, ctx, &credential, SignInEnd::WrongPassword);
     }
-    let new = Credential { password: cmd.phc, failures: 0, locked_until: None, set_at: ctx.now(), given_by: None, ..credential.clone() };
+    let new = Credential {
+        password: cmd.phc,
+        failures: 0,
+        locked_until: None,
+        set_at: ctx.now(),
+        given_by: None,
+        failed_at: None,
+        ..credential.clone()
+    };
     let changed = replace(tx, ctx, &credential, new)?;
-    Ok(SignInOutcome::SignedIn(SignedIn::begin(tx, ctx, changed.actor)?))
+    Ok(SignInEnd::SignedIn(SignedIn::begin(tx, ctx, changed.actor)?).of(changed.actor))
 }
 
-/// Gives an officer a password that they must change at the next sign-in.
+/// Gives an officer a password that they must change at the next sign-in, within [`limits::GIVEN_PASSWORD_VALID`].
 #[derive(Clone, Serialize)]
 pub struct GivePassword {
     /// Whose.
@@ -116,12 +143,21 @@ pub struct GivePassword {
 /// Gives an officer within reach a password, which ends their sessions and lifts a lock. The login of one who has
 /// none yet is their staff number.
 pub fn give_password(tx: &mut dyn Tx, ctx: &Ctx, cmd: GivePassword) -> Result<PasswordSet, Error> {
-    let officer = subordinate(tx, ctx, cmd.officer)?;
+    let officer = resettable(tx, ctx, cmd.officer)?;
     let actor = ActorRef { kind: ActorKind::Officer, id: officer.id.uuid() };
     let (login_index, taken) = credential_of(tx, ctx.keys(), &officer.staff_no)?;
     let given_by = Some(ctx.actor().as_ref());
-    let new =
-        Credential { login_index, actor, password: cmd.phc, failures: 0, locked_until: None, set_at: ctx.now(), version: 0, given_by };
+    let new = Credential {
+        login_index,
+        actor,
+        password: cmd.phc,
+        failures: 0,
+        locked_until: None,
+        set_at: ctx.now(),
+        version: 0,
+        given_by,
+        failed_at: None,
+    };
     match tx.find_by::<Credential>(Credential::BY_ACTOR, (actor,))? {
         Some(old) => {
             let old = old.trust("replaced by the new password").into_inner();
@@ -130,20 +166,31 @@ pub fn give_password(tx: &mut dyn Tx, ctx: &Ctx, cmd: GivePassword) -> Result<Pa
         None if taken.is_some() => return Err(Error::invalid("staff_no", Problem::Taken)),
         None => tx.add(&new)?,
     }
-    Ok(PasswordSet {})
+    Ok(PasswordSet { whose: actor.to_string() })
 }
 
-/// An officer whose sign-in the caller may reset: within reach with all they hold, and not the caller.
+/// An officer whose sign-in the caller may reset: a subordinate who is no administrator of another kind. Whoever could give the security
+/// administrator a password could agree to their own wishes. Those of the other administrators are reset on the host's command line.
+pub(super) fn resettable(tx: &mut dyn ReadTx, ctx: &Ctx, id: OfficerId) -> Result<Officer, Error> {
+    let officer = subordinate(tx, ctx, id)?;
+    let apart = plane_of(tx, ctx.rights(), id)?.is_some_and(|plane| !matches!(plane, Plane::Business | Plane::System));
+    if apart && matches!(ctx.actor(), Actor::Officer(_)) {
+        return Err(Error::Denied { operation: ctx.operation().name });
+    }
+    Ok(officer)
+}
+
+/// An officer whom the caller administers: within reach with all they hold, and not the caller.
 ///
 /// Else whoever administers a county could take over an officer of that county who holds a post in the province,
 /// and anybody could do without their own second factor.
-pub(super) fn subordinate(tx: &mut dyn Tx, ctx: &Ctx, id: OfficerId) -> Result<Officer, Error> {
+pub(super) fn subordinate(tx: &mut dyn ReadTx, ctx: &Ctx, id: OfficerId) -> Result<Officer, Error> {
     let found = tx.find::<Officer>((id,))?;
     let officer = check(ctx, found)?.into_inner();
     if let Actor::Officer(caller) = ctx.actor() {
         let administers = |p: &&super::HeldPost| p.permissions.contains(&Permission::ManageAccess);
         let reach: Vec<_> = caller.posts.iter().filter(administers).filter_map(|p| p.authority.own()).collect();
-        let held = held_posts(tx, id, ctx.now())?;
+        let held = held_posts(tx, ctx.rights(), id, ctx.now())?;
         let within = held.iter().all(|post| post.authority.codes().iter().any(|code| reach.contains(code)));
         if caller.id == id || !within {
             return Err(Error::Denied { operation: ctx.operation().name });

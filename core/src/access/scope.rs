@@ -1,8 +1,9 @@
 //! Scopes: which rows a caller may see. One algebra for lists and for single objects.
 
 use std::ops::Deref;
+use std::sync::Arc;
 
-use super::Actor;
+use super::{Actor, OfficerActor};
 use crate::ctx::Ctx;
 use crate::error::Error;
 use crate::id::{LineId, OfficerId, TaxpayerId};
@@ -47,14 +48,28 @@ impl Field for Term {
     }
 }
 
-/// Everything its holder may see, as an OR of terms. Made only by `access`, from the caller and the operation.
+/// Somebody from whom a row is kept, under whichever term it would be within their reach. A row carries its bars beside its terms; who
+/// is meant by one is told by who they are, not by what they may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bar {
+    /// This officer, wherever their posts lie.
+    Officer(OfficerId),
+    /// Whoever belongs to this authority or one below it, or holds any post there, whatever else they hold elsewhere.
+    Unit(AuthorityCode),
+}
+
+/// Everything its holder may see, as an OR of terms, but what is kept from them. Made only by `access`, from the caller and the operation.
 ///
-/// ```compile_fail,E0423
+/// ```compile_fail,E0451
 /// // A scope cannot be made by hand, so a list cannot be read without asking access for one:
-/// let all = zhengna_core::access::Scope(vec![zhengna_core::access::Term::Public]);
+/// let all = zhengna_core::access::Scope { terms: vec![zhengna_core::access::Term::Public], reader: None };
 /// ```
 #[derive(Clone, Debug)]
-pub struct Scope(Vec<Term>);
+pub struct Scope {
+    terms: Vec<Term>,
+    /// The officer who reads; what bars speak of.
+    reader: Option<Arc<OfficerActor>>,
+}
 
 impl Scope {
     /// What the caller of this operation reaches, by the operation's declared reach.
@@ -67,18 +82,29 @@ impl Scope {
         let mut terms: Vec<Term> = operation.reach.iter().flat_map(|reach| reached(*reach, ctx, operation)).collect();
         terms.sort_unstable();
         terms.dedup();
-        Self(terms)
+        let reader = if let Actor::Officer(officer) = ctx.actor() { Some(officer.clone()) } else { None };
+        Self { terms, reader }
+    }
+
+    fn has_a_desk(&self) -> bool {
+        self.terms.iter().any(|term| matches!(term, Term::Assigned(_)))
     }
 
     /// A scope of these terms, for the conformance suite, which has no callers.
     #[cfg(feature = "testing")]
-    pub(crate) fn of_terms(terms: Vec<Term>) -> Self {
-        Self(terms)
+    pub(crate) fn of_terms(terms: Vec<Term>, reader: Option<Arc<OfficerActor>>) -> Self {
+        Self { terms, reader }
     }
 
     /// The terms.
     pub(crate) fn terms(&self) -> &[Term] {
-        &self.0
+        &self.terms
+    }
+
+    /// Whether a row is kept from the holder, for whom it is then as if it were not there.
+    pub(crate) fn is_barred_from<R: Record>(&self, row: &R) -> bool {
+        let Some(reader) = self.reader.as_deref().filter(|_| !planted(Bug::BarIgnored)) else { return false };
+        row.bars().iter().any(|bar| reader.is_meant_by(bar))
     }
 }
 
@@ -88,7 +114,13 @@ fn reached(reach: Reach, ctx: &Ctx, operation: &'static Operation) -> Vec<Term> 
         (Reach::Participant, Actor::Taxpayer(id)) => vec![Term::Participant(*id)],
         (Reach::Assigned, Actor::Officer(officer)) => vec![Term::Assigned(officer.id)],
         (Reach::Subtree, Actor::Officer(officer)) => {
-            let posts = officer.posts.iter().filter(|post| operation.permission.is_none_or(|p| post.permissions.contains(&p)));
+            let posts = officer
+                .posts
+                .iter()
+                .filter(|post| operation.permission.is_none_or(|p| post.permissions.contains(&p) && !officer.apart.contains(&p)));
+            if planted(Bug::SubtreeUpward) {
+                return posts.flat_map(|post| post.authority.codes()).copied().map(Term::Subtree).collect();
+            }
             posts.filter_map(|post| post.authority.own()).map(Term::Subtree).collect()
         }
         (Reach::Published, Actor::Officer(officer)) => officer.authority.codes().iter().copied().map(Term::Published).collect(),
@@ -153,7 +185,12 @@ pub fn check<R: Record>(ctx: &Ctx, row: Option<Unchecked<R>>) -> Result<Checked<
     }
     let (_, terms) = row.0.postings();
     let scope = Scope::of(ctx);
-    if terms.iter().any(|term| scope.terms().contains(term)) || planted(Bug::UnscopedGet) { Ok(Checked(row.0)) } else { Err(missing()) }
+    let any_desk = |term: &Term| planted(Bug::OthersDeskOpen) && matches!(term, Term::Assigned(_)) && scope.has_a_desk();
+    let reached = terms.iter().any(|term| scope.terms().contains(term) || any_desk(term));
+    if reached && !scope.is_barred_from(&row.0) || planted(Bug::UnscopedGet) {
+        return Ok(Checked(row.0));
+    }
+    Err(if planted(Bug::ForeignToldApart) { Error::Denied { operation: ctx.operation().name } } else { missing() })
 }
 
 /// The right to read tables without a scope, for the engines inside core: authentication, the journal, the

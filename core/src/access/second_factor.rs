@@ -5,8 +5,8 @@ use rand_core::Rng as _;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::sign_in::{credential_of_index, fail, fail_inside};
-use super::{ActorKind, ActorRef, Credential, Engine, Officer, SignInOutcome, SignedIn, password, session};
+use super::sign_in::{credential_of_index, fail, fail_inside, settle};
+use super::{ActorKind, ActorRef, Credential, Engine, Officer, SignInEnd, SignInOutcome, SignedIn, password, session};
 use crate::clock::Timestamp;
 use crate::crypto::{Place, Token, totp};
 use crate::ctx::Ctx;
@@ -14,6 +14,7 @@ use crate::error::{Error, Problem, Refusal};
 use crate::id::OfficerId;
 use crate::identity::subject;
 use crate::limits;
+use crate::planted::{Bug, planted};
 use crate::store::{ReadTx, Reads, Record, Tx, Writes, stretch};
 
 /// Whose codes an authenticator says they are.
@@ -92,6 +93,14 @@ impl Challenge {
             tx.remove(&old.trust("a half-done sign-in of this login").into_inner())?;
         }
         Ok(())
+    }
+}
+
+impl SecondFactor {
+    /// The secret, opened.
+    pub(crate) fn secret(&self, tx: &mut dyn ReadTx, ctx: &Ctx) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let key = subject::key_of(tx, ctx, self.officer.uuid())?;
+        Ok(key.open(place(&self.officer), &self.secret)?)
     }
 }
 
@@ -198,13 +207,13 @@ pub fn remove_factor(tx: &mut dyn Tx, ctx: &Ctx, cmd: FactorCode) -> Result<Sign
     let credential = tx.find_by::<Credential>(Credential::BY_ACTOR, (whose,))?.ok_or(Error::SignInRequired)?;
     let credential = credential.trust("the caller's own sign-in").into_inner();
     if let Some(until) = credential.locked_at(ctx.now()) {
-        return Ok(SignInOutcome::Locked(until));
+        return Ok(SignInEnd::Locked(until).of(credential.actor));
     }
     let Some(factor) = accept(tx, ctx, factor, &cmd.code)? else {
-        return fail_inside(tx, ctx, &credential, SignInOutcome::WrongCode);
+        return fail_inside(tx, ctx, &credential, SignInEnd::WrongCode);
     };
     take_away(tx, ctx, &factor)?;
-    Ok(SignInOutcome::SignedIn(SignedIn::begin(tx, ctx, whose)?))
+    Ok(SignInEnd::SignedIn(SignedIn::begin(tx, ctx, whose)?).of(whose))
 }
 
 /// Takes the second factor of an officer away.
@@ -230,7 +239,7 @@ impl crate::core::Answer for FactorReset {
 
 /// Takes the second factor of an officer within reach away, who has lost it.
 pub fn reset_factor(tx: &mut dyn Tx, ctx: &Ctx, cmd: ResetFactor) -> Result<FactorReset, Error> {
-    let officer = password::subordinate(tx, ctx, cmd.officer)?.id;
+    let officer = password::resettable(tx, ctx, cmd.officer)?.id;
     let factor = find(tx, officer)?.ok_or(Error::Refused(Refusal::NoSecondFactor))?;
     take_away(tx, ctx, &factor)?;
     Ok(FactorReset { officer })
@@ -277,23 +286,24 @@ pub struct ConfirmSignIn {
 
 /// Finishes a sign-in, or counts a failure: with those of the password, towards the same lock.
 pub fn confirm_sign_in(tx: &mut dyn Tx, ctx: &Ctx, cmd: ConfirmSignIn) -> Result<SignInOutcome, Error> {
-    let Some(challenge) = tx.find_by::<Challenge>(Challenge::BY_CHALLENGE, (cmd.challenge,))? else { return Ok(SignInOutcome::Over) };
+    let Some(challenge) = tx.find_by::<Challenge>(Challenge::BY_CHALLENGE, (cmd.challenge,))? else {
+        return Ok(SignInEnd::Over.of_nobody());
+    };
     let challenge = challenge.trust("the holder of the challenge").into_inner();
-    let Some(credential) = credential_of_index(tx, challenge.login_index)? else { return Ok(SignInOutcome::Over) };
+    let Some(credential) = credential_of_index(tx, challenge.login_index)? else { return Ok(SignInEnd::Over.of_nobody()) };
     if let Some(until) = credential.locked_at(ctx.now()) {
-        return Ok(SignInOutcome::Locked(until));
+        return Ok(SignInEnd::Locked(until).of(credential.actor));
     }
     let factor = confirmed(tx, OfficerId::from_uuid(credential.actor.id))?;
     let (Some(factor), true) = (factor, ctx.now() < challenge.expires_at && challenge.set_at == credential.set_at) else {
         tx.remove(&challenge)?;
-        return Ok(SignInOutcome::Over);
+        return Ok(SignInEnd::Over.of(credential.actor));
     };
     if accept(tx, ctx, factor, &cmd.code)?.is_none() {
-        return fail(tx, ctx, &credential, SignInOutcome::WrongCode);
+        return fail(tx, ctx, &credential, SignInEnd::WrongCode);
     }
     tx.remove(&challenge)?;
-    credential.succeeded(tx)?;
-    Ok(SignInOutcome::SignedIn(SignedIn::begin(tx, ctx, credential.actor)?))
+    settle(tx, ctx, &credential)
 }
 
 /// Uses a code up, if it is one; answers the factor as it is then.
@@ -304,7 +314,10 @@ fn accept(tx: &mut dyn Tx, ctx: &Ctx, factor: SecondFactor, typed: &str) -> Resu
     let code: String = typed.chars().filter(|c| !c.is_whitespace() && *c != '-').map(|c| c.to_ascii_uppercase()).collect();
     match tx.find::<RecoveryCode>((factor.officer, hash(ctx, factor.officer, &code)))? {
         Some(found) => {
-            tx.remove(&found.trust("whoever knows the code").into_inner())?;
+            let found = found.trust("whoever knows the code").into_inner();
+            if !planted(Bug::RecoveryCodeReusable) {
+                tx.remove(&found)?;
+            }
             Ok(Some(factor))
         }
         None => Ok(None),
@@ -312,8 +325,7 @@ fn accept(tx: &mut dyn Tx, ctx: &Ctx, factor: SecondFactor, typed: &str) -> Resu
 }
 
 fn accepted_step(tx: &mut dyn ReadTx, ctx: &Ctx, factor: &SecondFactor, typed: &str) -> Result<Option<i64>, Error> {
-    let key = subject::key_of(tx, ctx, factor.officer.uuid())?;
-    let secret = Zeroizing::new(key.open(place(&factor.officer), &factor.secret)?);
+    let secret = factor.secret(tx, ctx)?;
     Ok(totp::accepted_step(&secret, typed.trim(), ctx.now(), factor.last_step))
 }
 

@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::post::held_posts;
-use super::{Actor, ActorKind, ActorRef, Engine, Officer, OfficerActor, duty};
+use super::post::{held_posts, kept_apart};
+use super::trail::Rights;
+use super::{Actor, ActorKind, ActorRef, Engine, Officer, OfficerActor, Provider, duty};
+use crate::audit::{self, Deed};
 use crate::clock::Timestamp;
 use crate::crypto::Token;
 use crate::ctx::Ctx;
 use crate::error::Error;
 use crate::id::{OfficerId, TaxpayerId};
+use crate::interaction::SourceChannel;
 use crate::limits;
 use crate::planted::{Bug, planted};
 use crate::store::{ReadTx, Reads, Tx, Writes, stretch};
@@ -30,6 +33,8 @@ record! {
         ended_at: Option<Timestamp>,
         /// Counts updates.
         version: i64,
+        /// The provider through which it began; none where a password was typed.
+        provider: Option<Provider>,
     }
     key(token_hash);
     version version;
@@ -57,6 +62,8 @@ pub struct Authenticated {
     pub actor: Actor,
     /// The session: hash of its token.
     pub session: [u8; 32],
+    /// The door by which they came: where they entered a line from, unless a signed entry says more.
+    pub door: SourceChannel,
     /// When the session was last written down as used; a host asks to write it down again after
     /// [`limits::SESSION_TOUCH_EVERY`].
     pub seen_at: Timestamp,
@@ -69,12 +76,12 @@ fn idle_limit(kind: ActorKind) -> std::time::Duration {
 impl SessionRow {
     /// Whether the session may be used at `now`.
     fn is_open(&self, now: Timestamp) -> bool {
-        self.may_be_used(now) && now < self.seen_at.plus(idle_limit(self.actor.kind))
+        self.may_be_used(now) && (now < self.seen_at.plus(idle_limit(self.actor.kind)) || planted(Bug::IdleIgnored))
     }
 
     /// Whether it may be used at `now` if it was used lately.
     fn may_be_used(&self, now: Timestamp) -> bool {
-        self.ended_at.is_none() && now < self.started_at.plus(limits::SESSION_AGE_MAX)
+        (self.ended_at.is_none() || planted(Bug::EndedSessionAccepted)) && now < self.started_at.plus(limits::SESSION_AGE_MAX)
     }
 }
 
@@ -82,13 +89,14 @@ impl SessionRow {
 ///
 /// # Errors
 /// `SignInRequired` for an unknown, ended, idle or old session, and for people who have left.
-pub fn authenticate(tx: &mut dyn ReadTx, now: Timestamp, token_hash: [u8; 32]) -> Result<Authenticated, Error> {
-    authenticate_used(tx, now, token_hash, None)
+pub(crate) fn authenticate(tx: &mut dyn ReadTx, rights: Rights<'_>, now: Timestamp, token_hash: [u8; 32]) -> Result<Authenticated, Error> {
+    authenticate_used(tx, rights, now, token_hash, None)
 }
 
 /// The same, where the host knows of a later use that is not written down yet.
 pub(crate) fn authenticate_used(
     tx: &mut dyn ReadTx,
+    rights: Rights<'_>,
     now: Timestamp,
     token_hash: [u8; 32],
     used: Option<Timestamp>,
@@ -101,31 +109,37 @@ pub(crate) fn authenticate_used(
     }
     let actor = match session.actor.kind {
         ActorKind::Taxpayer => Actor::Taxpayer(TaxpayerId::from_uuid(session.actor.id)),
-        ActorKind::Officer => Actor::Officer(Arc::new(signed_in_officer(tx, now, OfficerId::from_uuid(session.actor.id))?)),
+        ActorKind::Officer => Actor::Officer(Arc::new(signed_in_officer(tx, rights, now, OfficerId::from_uuid(session.actor.id))?)),
         ActorKind::Anonymous | ActorKind::System => return Err(Error::SignInRequired),
     };
-    Ok(Authenticated { actor, session: token_hash, seen_at: session.seen_at })
+    Ok(Authenticated { actor, session: token_hash, door: SourceChannel::of_sign_in(session.provider), seen_at: session.seen_at })
 }
 
 /// The officer of a session, with what they must do first.
-pub(super) fn signed_in_officer(tx: &mut dyn ReadTx, now: Timestamp, id: OfficerId) -> Result<OfficerActor, Error> {
-    let officer = officer_actor(tx, now, id)?;
+pub(super) fn signed_in_officer(tx: &mut dyn ReadTx, rights: Rights<'_>, now: Timestamp, id: OfficerId) -> Result<OfficerActor, Error> {
+    let officer = officer_actor(tx, rights, now, id)?;
     Ok(OfficerActor { duty: duty::of(tx, now, &officer)?, ..officer })
 }
 
 /// The officer with the posts held now. Nothing is asked of them first: whoever calls knows them by other means.
-pub(crate) fn officer_actor(tx: &mut dyn ReadTx, now: Timestamp, id: OfficerId) -> Result<OfficerActor, Error> {
+pub(crate) fn officer_actor(tx: &mut dyn ReadTx, rights: Rights<'_>, now: Timestamp, id: OfficerId) -> Result<OfficerActor, Error> {
     let officer = tx.find::<Officer>((id,))?.ok_or(Error::SignInRequired)?.trust("the caller's own record").into_inner();
     if officer.left_at.is_some_and(|left| left <= now) {
         return Err(Error::SignInRequired);
     }
-    Ok(OfficerActor { id, posts: held_posts(tx, id, now)?, authority: officer.authority, duty: None })
+    let posts = held_posts(tx, rights, id, now)?;
+    let apart = kept_apart(tx, rights, &posts)?;
+    let capacity = u32::try_from(officer.capacity).unwrap_or(0); // counted from 1
+    Ok(OfficerActor { id, posts, apart, authority: officer.authority, capacity, duty: None })
 }
 
 /// Begins a session; ends the ones that the rules allow no more: an officer has one, a taxpayer a few devices.
-pub(super) fn begin(tx: &mut dyn Tx, ctx: &Ctx, actor: ActorRef) -> Result<Token, Error> {
+pub(super) fn begin(tx: &mut dyn Tx, ctx: &Ctx, actor: ActorRef, provider: Option<Provider>) -> Result<Token, Error> {
     let why = Engine::work("a person's own sessions, at sign-in");
     let mut open: Vec<SessionRow> = tx.scan(why, stretch(Some(SessionRow::BY_ACTOR), (actor,)).newest_first())?;
+    if let Some(last) = open.first().filter(|_| actor.kind == ActorKind::Officer) {
+        note_idleness(tx, ctx, actor, last.seen_at)?;
+    }
     open.retain(|s| s.is_open(ctx.now()));
     let keep = if actor.kind == ActorKind::Officer { 0 } else { limits::TAXPAYER_SESSIONS_MAX - 1 };
     for old in open.iter().skip(keep) {
@@ -133,8 +147,24 @@ pub(super) fn begin(tx: &mut dyn Tx, ctx: &Ctx, actor: ActorRef) -> Result<Token
     }
     let token = ctx.with_rng(Token::generate);
     let now = ctx.now();
-    tx.add(&SessionRow { token_hash: token.digest(), actor, started_at: now, seen_at: now, ended_at: None, version: 0 })?;
+    tx.add(&SessionRow { token_hash: token.digest(), actor, started_at: now, seen_at: now, ended_at: None, version: 0, provider })?;
     Ok(token)
+}
+
+/// An officer's account that is used again after a long time is worth a record: see [`crate::control::Watch::DormantAccount`].
+pub(super) fn note_idleness(tx: &mut dyn Tx, ctx: &Ctx, whose: ActorRef, used_at: Timestamp) -> Result<(), Error> {
+    let days = ctx.now().days_since(used_at);
+    if days >= limits::IDLE_NOTED_DAYS {
+        audit::record(tx, ctx, Deed { subject: format!("{whose}/idle"), reason: None, digest: [0; 32], rows: days })?;
+    }
+    Ok(())
+}
+
+/// When somebody's newest session was last used; nothing for who never had any.
+pub(super) fn last_used(tx: &mut dyn ReadTx, actor: ActorRef) -> Result<Option<Timestamp>, Error> {
+    let why = Engine::work("when an account was last used, at sign-in");
+    let newest: Vec<SessionRow> = tx.scan(why, stretch(Some(SessionRow::BY_ACTOR), (actor,)).newest_first().limit(1))?;
+    Ok(newest.first().map(|session| session.seen_at))
 }
 
 /// Ends every session of a person: after a change of password or second factor, when they leave, when they are verified.
@@ -146,6 +176,37 @@ pub(crate) fn end_sessions(tx: &mut dyn Tx, ctx: &Ctx, actor: ActorRef) -> Resul
         tx.replace(old, SessionRow { ended_at: Some(ctx.now()), ..old.clone() })?;
     }
     Ok(())
+}
+
+/// Removes the sessions of a person who is erased, the newest `most`; says whether there are more.
+pub(super) fn remove_sessions(tx: &mut dyn Tx, actor: ActorRef, most: u32) -> Result<bool, Error> {
+    let sessions = of_actor(tx, actor, most)?;
+    for old in &sessions {
+        tx.remove(old)?;
+    }
+    Ok(sessions.len() as u32 == most)
+}
+
+fn of_actor(tx: &mut dyn ReadTx, actor: ActorRef, most: u32) -> Result<Vec<SessionRow>, Error> {
+    let why = Engine::work("sessions of a person who is erased, or to whom all that is kept of them is given");
+    Ok(tx.scan(why, stretch(Some(SessionRow::BY_ACTOR), (actor,)).newest_first().limit(most))?)
+}
+
+/// A session as its holder is told of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct SessionTimes {
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it was last used.
+    pub seen_at: Timestamp,
+    /// When it was ended.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// The newest sessions of a person, for the export of all that is kept of them.
+pub(crate) fn session_times(tx: &mut dyn ReadTx, actor: ActorRef) -> Result<Vec<SessionTimes>, Error> {
+    let sessions = of_actor(tx, actor, limits::PAGE_ROWS_MAX)?;
+    Ok(sessions.iter().map(|s| SessionTimes { started_at: s.started_at, seen_at: s.seen_at, ended_at: s.ended_at }).collect())
 }
 
 /// Ends the session that calls.
@@ -207,12 +268,6 @@ pub fn issue_ticket(tx: &mut dyn Tx, ctx: &Ctx, cmd: IssueTicket) -> Result<Tick
     if session.actor != ctx.actor().as_ref() || !session.is_open(ctx.now()) {
         return Err(Error::SignInRequired);
     }
-    let why = Engine::work("tickets that expired unused are swept by whoever issues the next");
-    let stale: Vec<SocketTicket> =
-        tx.scan(why, stretch(Some(SocketTicket::BY_EXPIRY), ()).until(ctx.now()).limit(limits::EXPIRED_SWEPT_AT_ONCE))?;
-    for ticket in &stale {
-        tx.remove(ticket)?;
-    }
     let token = ctx.with_rng(Token::generate);
     let expires_at = ctx.now().plus(limits::SOCKET_TICKET_AGE_MAX);
     tx.add(&SocketTicket { ticket_hash: token.digest(), token_hash: cmd.session, expires_at })?;
@@ -220,7 +275,7 @@ pub fn issue_ticket(tx: &mut dyn Tx, ctx: &Ctx, cmd: IssueTicket) -> Result<Tick
 }
 
 /// Uses a ticket up and says whose session it speaks for.
-pub fn redeem(tx: &mut dyn Tx, now: Timestamp, ticket_hash: [u8; 32]) -> Result<Authenticated, Error> {
+pub(crate) fn redeem(tx: &mut dyn Tx, rights: Rights<'_>, now: Timestamp, ticket_hash: [u8; 32]) -> Result<Authenticated, Error> {
     let ticket = tx.find::<SocketTicket>((ticket_hash,))?.ok_or(Error::SignInRequired)?.trust("the holder of the ticket").into_inner();
     if ticket.expires_at <= now {
         return Err(Error::SignInRequired);
@@ -228,7 +283,7 @@ pub fn redeem(tx: &mut dyn Tx, now: Timestamp, ticket_hash: [u8; 32]) -> Result<
     if !planted(Bug::SocketTicketReusable) {
         tx.remove(&ticket)?;
     }
-    authenticate(tx, now, ticket.token_hash)
+    authenticate(tx, rights, now, ticket.token_hash)
 }
 
 /// A session was used.

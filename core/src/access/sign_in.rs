@@ -3,8 +3,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, ActorKind, ActorRef, Challenge, Duty, Officer, Permission, password as passwords, second_factor, session};
+use super::{
+    Actor, ActorKind, ActorRef, Challenge, Duty, LinkedIdentity, Officer, Permission, Provider, StrangeLogin, password as passwords,
+    second_factor, session,
+};
 use crate::clock::Timestamp;
+use crate::control;
 use crate::crypto::password;
 use crate::ctx::Ctx;
 use crate::error::{self, Challenged, Error, Problem, Refusal};
@@ -31,6 +35,8 @@ record! {
         version: i64,
         /// Who gave the password, where that is not the person themselves: it must be changed first.
         given_by: Option<ActorRef>,
+        /// When it failed last: failures older than [`limits::SIGN_IN_FAILURES_KEPT`] count no more.
+        failed_at: Option<Timestamp>,
     }
     key(login_index);
     version version;
@@ -43,13 +49,43 @@ impl Credential {
         self.locked_until.filter(|until| now < *until)
     }
 
+    /// Whether somebody else gave the password, and it was not replaced in time.
+    fn has_run_out(&self, now: Timestamp) -> bool {
+        self.given_by.is_some() && now >= self.set_at.plus(limits::GIVEN_PASSWORD_VALID)
+    }
+
     /// Forgets the failures before a sign-in that succeeded.
-    pub(super) fn succeeded(&self, tx: &mut dyn Tx) -> Result<(), Error> {
+    fn succeeded(&self, tx: &mut dyn Tx) -> Result<(), Error> {
         if self.failures > 0 || self.locked_until.is_some() {
-            tx.replace(self, Self { failures: 0, locked_until: None, ..self.clone() })?;
+            tx.replace(self, Self { failures: 0, locked_until: None, failed_at: None, ..self.clone() })?;
         }
         Ok(())
     }
+}
+
+/// Forgets how a person who is erased signs in: login and passwords, accounts at providers, sessions. At most
+/// [`limits::ERASED_AT_ONCE`] sessions, newest first, so that none that stands is left; says whether there is more.
+pub(crate) fn forget_sign_ins(tx: &mut dyn Tx, taxpayer: TaxpayerId) -> Result<bool, Error> {
+    let actor = ActorRef { kind: ActorKind::Taxpayer, id: taxpayer.uuid() };
+    if let Some(found) = tx.find_by::<Credential>(Credential::BY_ACTOR, (actor,))? {
+        let credential = found.trust("the sign-in of a person who is erased").into_inner();
+        Challenge::forget(tx, credential.login_index)?;
+        tx.remove(&credential)?;
+    }
+    passwords::forget(tx, actor)?;
+    LinkedIdentity::unlink(tx, taxpayer, |_| true)?;
+    session::remove_sessions(tx, actor, limits::ERASED_AT_ONCE)
+}
+
+/// Whoever got in as this person before may not be them, now that it is surer who they are (CVE-2026-44707): sessions end, a password
+/// somebody gave is gone, and accounts at providers that vouch for nobody must be linked anew.
+pub(crate) fn shut_out(tx: &mut dyn Tx, ctx: &Ctx, taxpayer: TaxpayerId) -> Result<(), Error> {
+    let whose = ActorRef { kind: ActorKind::Taxpayer, id: taxpayer.uuid() };
+    session::end_sessions(tx, ctx, whose)?;
+    if let Some(credential) = tx.find_by::<Credential>(Credential::BY_ACTOR, (whose,))? {
+        tx.remove(&credential.trust("the verified person's own").into_inner())?;
+    }
+    LinkedIdentity::unlink(tx, taxpayer, |provider| provider.vouches_by().is_none()).map(drop)
 }
 
 /// What somebody typed.
@@ -87,11 +123,16 @@ pub struct SignedIn {
 }
 
 impl SignedIn {
-    /// Begins a session.
+    /// Begins a session of somebody who typed a password.
     pub(super) fn begin(tx: &mut dyn Tx, ctx: &Ctx, actor: ActorRef) -> Result<Self, Error> {
-        let token = session::begin(tx, ctx, actor)?;
+        Self::begin_through(tx, ctx, actor, None)
+    }
+
+    /// Begins a session of somebody whom a provider sent.
+    pub(super) fn begin_through(tx: &mut dyn Tx, ctx: &Ctx, actor: ActorRef, provider: Option<Provider>) -> Result<Self, Error> {
+        let token = session::begin(tx, ctx, actor, provider)?;
         let duty = match actor.kind {
-            ActorKind::Officer => match session::signed_in_officer(tx, ctx.now(), OfficerId::from_uuid(actor.id)) {
+            ActorKind::Officer => match session::signed_in_officer(tx, ctx.rights(), ctx.now(), OfficerId::from_uuid(actor.id)) {
                 Ok(officer) => officer.duty,
                 // One who has left: the session is good for nothing, as authentication will say.
                 Err(Error::SignInRequired) => None,
@@ -104,13 +145,26 @@ impl SignedIn {
     }
 }
 
-/// How a sign-in ended. Failures are committed too: they count.
+/// How a sign-in ended, and of whom. Failures are committed too: they count.
 #[derive(Clone, Serialize, Deserialize)]
-pub enum SignInOutcome {
+pub struct SignInOutcome {
+    /// Whose account it was, as `officer/<id>` or `taxpayer/<id>`; of nobody where nobody has the login. Told to the trail, and to
+    /// nobody who tries.
+    whose: Option<String>,
+    end: SignInEnd,
+}
+
+/// How a sign-in ended.
+#[derive(Clone, Serialize, Deserialize)]
+pub enum SignInEnd {
     /// Good.
     SignedIn(SignedIn),
     /// Wrong, for whatever reason.
     Wrong,
+    /// Right, but given by somebody else and not replaced in time.
+    RunOut,
+    /// Right, but of an officer whose account nobody used for so many days or more.
+    Dormant(i64),
     /// Locked until then.
     Locked(Timestamp),
     /// The password was right; this challenge stands for it until the second factor is shown.
@@ -123,17 +177,36 @@ pub enum SignInOutcome {
     WrongPassword,
 }
 
+impl SignInEnd {
+    /// As the end of a sign-in to the account of somebody.
+    pub(super) fn of(self, whose: ActorRef) -> SignInOutcome {
+        SignInOutcome { whose: Some(whose.to_string()), end: self }
+    }
+
+    /// As the end of a sign-in to no account.
+    pub(super) fn of_nobody(self) -> SignInOutcome {
+        SignInOutcome { whose: None, end: self }
+    }
+
+    const fn word(&self) -> &'static str {
+        match self {
+            Self::SignedIn(_) => "begun",
+            Self::Wrong => "wrong",
+            Self::RunOut => "run_out",
+            Self::Dormant(_) => "dormant",
+            Self::Locked(_) => "locked",
+            Self::SecondFactorNeeded(_) => "second_factor_needed",
+            Self::Over => "over",
+            Self::WrongCode => "wrong_code",
+            Self::WrongPassword => "wrong_password",
+        }
+    }
+}
+
 impl crate::core::Answer for SignInOutcome {
     fn subject(&self) -> String {
-        match self {
-            Self::SignedIn(_) => "session".into(),
-            Self::Wrong => "session/wrong".into(),
-            Self::Locked(_) => "session/locked".into(),
-            Self::SecondFactorNeeded(_) => "session/second_factor_needed".into(),
-            Self::Over => "session/over".into(),
-            Self::WrongCode => "session/wrong_code".into(),
-            Self::WrongPassword => "session/wrong_password".into(),
-        }
+        let how = self.end.word();
+        self.whose.as_ref().map_or_else(|| format!("session/{how}"), |whose| format!("{whose}/session/{how}"))
     }
 }
 
@@ -163,22 +236,32 @@ pub(crate) fn compare(index: [u8; 16], credential: Option<&Credential>, typed: &
     Attempt { login_index: index, matched_set_at }
 }
 
+/// Failures with one more, and until when they lock. Behind a lock they count from one, and so do those that come long after the last.
+pub(super) fn after_failure(
+    (failures, locked_until, failed_at): (i64, Option<Timestamp>, Option<Timestamp>),
+    now: Timestamp,
+) -> (i64, Option<Timestamp>) {
+    let over = failed_at.is_none_or(|at| now >= at.plus(limits::SIGN_IN_FAILURES_KEPT));
+    let failures = if locked_until.is_some() || over { 1 } else { failures + 1 };
+    (failures, (failures >= limits::SIGN_IN_FAILURES_MAX).then(|| now.plus(limits::SIGN_IN_LOCK)))
+}
+
 /// Counts a failure, of the password or of the second factor; so many of them lock the login.
-pub(super) fn fail(tx: &mut dyn Tx, ctx: &Ctx, credential: &Credential, wrong: SignInOutcome) -> Result<SignInOutcome, Error> {
-    let failures = if credential.locked_until.is_some() { 1 } else { credential.failures + 1 };
-    let locked_until = (failures >= limits::SIGN_IN_FAILURES_MAX).then(|| ctx.now().plus(limits::SIGN_IN_LOCK));
-    tx.replace(credential, Credential { failures, locked_until, ..credential.clone() })?;
+pub(super) fn fail(tx: &mut dyn Tx, ctx: &Ctx, credential: &Credential, wrong: SignInEnd) -> Result<SignInOutcome, Error> {
+    let before = (credential.failures, credential.locked_until, credential.failed_at);
+    let (failures, locked_until) = after_failure(before, ctx.now());
+    tx.replace(credential, Credential { failures, locked_until, failed_at: Some(ctx.now()), ..credential.clone() })?;
     if locked_until.is_some() {
         Challenge::forget(tx, credential.login_index)?;
     }
-    Ok(locked_until.map_or(wrong, SignInOutcome::Locked))
+    Ok(locked_until.map_or(wrong, SignInEnd::Locked).of(credential.actor))
 }
 
 /// The same, by somebody signed in: with the lock their session ends too. Failures at the door end none, else anybody
 /// could put officers out who knows their logins.
-pub(super) fn fail_inside(tx: &mut dyn Tx, ctx: &Ctx, credential: &Credential, wrong: SignInOutcome) -> Result<SignInOutcome, Error> {
+pub(super) fn fail_inside(tx: &mut dyn Tx, ctx: &Ctx, credential: &Credential, wrong: SignInEnd) -> Result<SignInOutcome, Error> {
     let outcome = fail(tx, ctx, credential, wrong)?;
-    if matches!(outcome, SignInOutcome::Locked(_)) {
+    if matches!(outcome.end, SignInEnd::Locked(_)) {
         session::end_sessions(tx, ctx, credential.actor)?;
     }
     Ok(outcome)
@@ -186,34 +269,55 @@ pub(super) fn fail_inside(tx: &mut dyn Tx, ctx: &Ctx, credential: &Credential, w
 
 /// Settles an attempt: begins a session, asks for the second factor, or counts a failure.
 pub fn sign_in(tx: &mut dyn Tx, ctx: &Ctx, cmd: Attempt) -> Result<SignInOutcome, Error> {
-    let Some(credential) = credential_of_index(tx, cmd.login_index)? else { return Ok(SignInOutcome::Wrong) };
+    let Some(credential) = credential_of_index(tx, cmd.login_index)? else { return StrangeLogin::fail(tx, ctx, cmd.login_index) };
     if let Some(until) = credential.locked_at(ctx.now()) {
-        return Ok(SignInOutcome::Locked(until));
+        return Ok(SignInEnd::Locked(until).of(credential.actor));
     }
     // A password changed between the comparison and now counts as wrong.
     if cmd.matched_set_at != Some(credential.set_at) {
-        return fail(tx, ctx, &credential, SignInOutcome::Wrong);
+        return fail(tx, ctx, &credential, SignInEnd::Wrong);
+    }
+    // Told only to whoever has the password, and no failure: what to do about it is up to an administrator.
+    if credential.has_run_out(ctx.now()) {
+        return Ok(SignInEnd::RunOut.of(credential.actor));
     }
     let is_officer = credential.actor.kind == ActorKind::Officer;
     if is_officer && second_factor::confirmed(tx, OfficerId::from_uuid(credential.actor.id))?.is_some() {
         // The failures stay counted: else whoever has the password could guess codes without end.
-        return Ok(SignInOutcome::SecondFactorNeeded(Challenge::issue(tx, ctx, &credential)?));
+        return Ok(SignInEnd::SecondFactorNeeded(Challenge::issue(tx, ctx, &credential)?).of(credential.actor));
+    }
+    settle(tx, ctx, &credential)
+}
+
+/// Everything was right that was asked for: begins a session, but for an officer whose account nobody used for too long (see
+/// [`crate::control::Watch::DormantLock`]). That is told only now, and is no failure: what to do about it is up to an administrator.
+pub(super) fn settle(tx: &mut dyn Tx, ctx: &Ctx, credential: &Credential) -> Result<SignInOutcome, Error> {
+    if credential.actor.kind == ActorKind::Officer {
+        // Whoever is given a new password may use it, however long they were away.
+        let used_at = session::last_used(tx, credential.actor)?.map_or(credential.set_at, |seen| seen.max(credential.set_at));
+        if let Some(days) = control::unused_too_long(tx, ctx, used_at)? {
+            // Somebody has the password of an account that lay idle: that is worth a look as if they had come in.
+            session::note_idleness(tx, ctx, credential.actor, used_at)?;
+            return Ok(SignInEnd::Dormant(days).of(credential.actor));
+        }
     }
     credential.succeeded(tx)?;
-    Ok(SignInOutcome::SignedIn(SignedIn::begin(tx, ctx, credential.actor)?))
+    Ok(SignInEnd::SignedIn(SignedIn::begin(tx, ctx, credential.actor)?).of(credential.actor))
 }
 
 impl SignInOutcome {
     /// The session, or the refusal to tell.
     pub fn into_result(self) -> Result<SignedIn, Error> {
-        match self {
-            Self::SignedIn(session) => Ok(session),
-            Self::Wrong => Err(Error::Refused(Refusal::WrongCredentials)),
-            Self::Locked(until) => Err(Error::Refused(Refusal::Locked(until))),
-            Self::SecondFactorNeeded(challenge) => Err(Error::Refused(Refusal::SecondFactorNeeded(Challenged(challenge)))),
-            Self::Over => Err(Error::Refused(Refusal::ChallengeOver)),
-            Self::WrongCode => Err(Error::Refused(Refusal::WrongCode)),
-            Self::WrongPassword => Err(Error::Refused(Refusal::WrongPassword)),
+        match self.end {
+            SignInEnd::SignedIn(session) => Ok(session),
+            SignInEnd::Wrong => Err(Error::Refused(Refusal::WrongCredentials)),
+            SignInEnd::RunOut => Err(Error::Refused(Refusal::GivenPasswordRunOut)),
+            SignInEnd::Dormant(days) => Err(Error::Refused(Refusal::Dormant(days))),
+            SignInEnd::Locked(until) => Err(Error::Refused(Refusal::Locked(until))),
+            SignInEnd::SecondFactorNeeded(challenge) => Err(Error::Refused(Refusal::SecondFactorNeeded(Challenged(challenge)))),
+            SignInEnd::Over => Err(Error::Refused(Refusal::ChallengeOver)),
+            SignInEnd::WrongCode => Err(Error::Refused(Refusal::WrongCode)),
+            SignInEnd::WrongPassword => Err(Error::Refused(Refusal::WrongPassword)),
         }
     }
 }
@@ -233,11 +337,14 @@ pub struct SetPassword {
 /// The password is set.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct PasswordSet {}
+pub struct PasswordSet {
+    /// Whose, as `officer/<id>` or `taxpayer/<id>`.
+    pub whose: String,
+}
 
 impl crate::core::Answer for PasswordSet {
     fn subject(&self) -> String {
-        "credential".into()
+        format!("credential/{}", self.whose)
     }
 }
 
@@ -254,6 +361,7 @@ pub fn set_password(tx: &mut dyn Tx, ctx: &Ctx, cmd: SetPassword) -> Result<Pass
         set_at: ctx.now(),
         version: 0,
         given_by: None,
+        failed_at: None,
     };
     match found {
         Some(old) if old.actor == cmd.actor => {
@@ -269,7 +377,7 @@ pub fn set_password(tx: &mut dyn Tx, ctx: &Ctx, cmd: SetPassword) -> Result<Pass
             tx.add(&fresh)?;
         }
     }
-    Ok(PasswordSet {})
+    Ok(PasswordSet { whose: cmd.actor.to_string() })
 }
 
 /// Who the caller is.
@@ -299,7 +407,7 @@ pub fn me(tx: &mut dyn ReadTx, ctx: &Ctx) -> Result<Me, Error> {
     let operations = crate::operation::OPERATIONS.iter().filter(|o| super::admit(o, ctx.actor()).is_ok()).map(|o| o.name).collect();
     match ctx.actor() {
         Actor::Taxpayer(id) => {
-            let name = crate::identity::masked_name(tx, ctx, *id)?;
+            let name = crate::identity::masked_name(tx, ctx, *id)?.to_string();
             Ok(Me {
                 kind: ActorKind::Taxpayer,
                 taxpayer: Some(*id),

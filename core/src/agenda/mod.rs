@@ -19,8 +19,14 @@ words! {
     pub enum TimerKind {
         /// A conversation in which nobody may have written for too long.
         ConversationIdle = "conversation.idle",
-        /// Idempotency keys past their retention.
+        /// A low rating that nobody may have answered in time.
+        FollowUpDue = "follow_up.due",
+        /// What was due by an earlier calendar.
+        RecomputeDue = "calendar.recompute_due",
+        /// Idempotency keys past their retention, proofs and tickets whose time is over.
         ForgetKeys = "door.forget_keys",
+        /// Audit records that nobody has screened yet.
+        Screen = "control.screen",
     }
 }
 
@@ -54,20 +60,28 @@ pub(crate) fn set(tx: &mut dyn Tx, ctx: &Ctx, kind: TimerKind, subject: Uuid, du
     tx.add(&Timer { id, parked: false, due_at, kind, subject: *subject.as_bytes(), attempts: 0, version: 0 })
 }
 
-/// The id of the timer that forgets idempotency keys: there is one in a database, however many hosts there are.
-const FORGET_KEYS: TimerId = TimerId::from_uuid(Uuid::from_u128(1));
+/// Sets the one timer that carries the id of its subject, where there is none: for one kind of timer of a subject.
+pub(crate) fn set_once(tx: &mut dyn Tx, kind: TimerKind, subject: Uuid, due_at: Timestamp) -> StoreResult<()> {
+    let id = TimerId::from_uuid(subject);
+    tx.add_new(&Timer { id, parked: false, due_at, kind, subject: *subject.as_bytes(), attempts: 0, version: 0 }).map(drop)
+}
 
-/// Sets the timers that always run where they are missing, and gives one that was parked another chance.
-pub(crate) fn ensure(tx: &mut dyn Tx, ctx: &Ctx, (): ()) -> Result<(), Error> {
+/// The timers that always run: there is one of each in a database, however many hosts there are.
+const STANDING: &[(TimerId, TimerKind)] =
+    &[(TimerId::from_uuid(Uuid::from_u128(1)), TimerKind::ForgetKeys), (TimerId::from_uuid(Uuid::from_u128(2)), TimerKind::Screen)];
+
+/// Sets the timers that always run where they are missing, but one kind, and gives one that was parked another chance.
+pub(crate) fn ensure(tx: &mut dyn Tx, ctx: &Ctx, but: Option<TimerKind>) -> Result<(), Error> {
     series::lock(tx, "agenda")?;
-    let fresh =
-        Timer { id: FORGET_KEYS, parked: false, due_at: ctx.now(), kind: TimerKind::ForgetKeys, subject: [0; 16], attempts: 0, version: 0 };
-    if !tx.add_new(&fresh)?
-        && let Some(timer) = tx.find::<Timer>((FORGET_KEYS,))?
-    {
-        let timer = timer.trust("the agenda's own").into_inner();
-        if timer.parked {
-            tx.replace(&timer, Timer { parked: false, due_at: ctx.now(), attempts: 0, ..timer.clone() })?;
+    for &(id, kind) in STANDING.iter().filter(|(_, kind)| Some(*kind) != but) {
+        let fresh = Timer { id, parked: false, due_at: ctx.now(), kind, subject: [0; 16], attempts: 0, version: 0 };
+        if !tx.add_new(&fresh)?
+            && let Some(timer) = tx.find::<Timer>((id,))?
+        {
+            let timer = timer.trust("the agenda's own").into_inner();
+            if timer.parked {
+                tx.replace(&timer, Timer { parked: false, due_at: ctx.now(), attempts: 0, ..timer.clone() })?;
+            }
         }
     }
     Ok(())

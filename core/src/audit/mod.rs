@@ -7,8 +7,8 @@ mod verify;
 
 use serde::Serialize;
 
-pub(crate) use seal::checkpoints_after;
 pub use seal::{Checkpointed, SealAudit, Sealed, TakeCheckpoint, checkpoint, seal};
+pub(crate) use seal::{GENESIS, chained_up_to, checkpoints_after};
 pub use verify::{Finding, FindingKind, Verdict, verify};
 
 use crate::access::ActorRef;
@@ -18,7 +18,7 @@ use crate::ctx::Ctx;
 use crate::id::AuditId;
 use crate::store::{StoreResult, Tx, Writes};
 
-/// First byte of what is hashed: which hash, which layout. 1 = SM3 over the layout of [`AuditRecord::canonical`].
+/// First byte of what is hashed: which hash, which layout. 1 = SM3 over the layout of [`AuditRecord::chained`].
 pub(crate) const AUDIT_SUITE: u8 = 1;
 
 record! {
@@ -44,7 +44,7 @@ record! {
         request: String,
         /// SM3 of the command as it was given, or the root over the rows of a bulk chunk.
         digest: [u8; 32],
-        /// Rows touched by a bulk chunk; else 1.
+        /// Rows touched by a bulk chunk, or shown at once; 0 where it only notes the hash of a row; else 1.
         rows: i64,
     }
     key(xid, seq);
@@ -107,31 +107,29 @@ impl Checkpoint {
 }
 
 impl AuditRecord {
-    /// Fields in fixed order, each with its length before it; not the stamp, which a restore may change.
-    pub(crate) fn canonical(&self) -> Vec<u8> {
-        let actor = self.actor.to_string();
+    /// The hash of the chain behind this record: over the hash before, and the fields in fixed order, each with its length before it;
+    /// not the stamp, which a restore may change.
+    pub(crate) fn chained(&self, before: &[u8; 32]) -> [u8; 32] {
+        let (at, rows, actor) = (self.at.micros().to_be_bytes(), self.rows.to_be_bytes(), self.actor.to_string());
         let fields: [&[u8]; 9] = [
             self.id.as_bytes(),
-            &self.at.micros().to_be_bytes(),
+            &at,
             self.operation.as_bytes(),
             actor.as_bytes(),
             self.subject.as_bytes(),
-            self.reason.as_deref().unwrap_or_default().as_bytes(),
+            // No reason is empty: one that was made so is not the same as none.
+            self.reason.as_deref().map_or("", |reason| if reason.is_empty() { "\0" } else { reason }).as_bytes(),
             self.request.as_bytes(),
             &self.digest,
-            &self.rows.to_be_bytes(),
+            &rows,
         ];
-        let mut bytes = vec![AUDIT_SUITE];
-        for field in fields {
-            bytes.extend_from_slice(&(field.len() as u32).to_be_bytes());
-            bytes.extend_from_slice(field);
+        let lengths = fields.map(|field| (field.len() as u32).to_be_bytes());
+        let mut parts = [&[][..]; 2 + 2 * 9];
+        (parts[0], parts[1]) = (before, &[AUDIT_SUITE]);
+        for (i, pair) in parts[2..].chunks_exact_mut(2).enumerate() {
+            (pair[0], pair[1]) = (&lengths[i], fields[i]);
         }
-        bytes
-    }
-
-    /// The hash of the chain behind this record.
-    pub(crate) fn chained(&self, before: &[u8; 32]) -> [u8; 32] {
-        hash::sm3(&[before.as_slice(), &self.canonical()])
+        hash::sm3(&parts)
     }
 }
 
@@ -145,10 +143,15 @@ pub(crate) struct Deed {
 
 /// Writes the record of the operation that runs.
 pub(crate) fn record(tx: &mut dyn Tx, ctx: &Ctx, deed: Deed) -> StoreResult<()> {
+    record_as(tx, ctx, AuditId::from_uuid(ctx.new_uuid()), deed)
+}
+
+/// The same, under an id that the deed's digest is bound to.
+pub(crate) fn record_as(tx: &mut dyn Tx, ctx: &Ctx, id: AuditId, deed: Deed) -> StoreResult<()> {
     tx.add(&AuditRecord {
         xid: 0,
         seq: 0,
-        id: AuditId::from_uuid(ctx.new_uuid()),
+        id,
         at: ctx.now(),
         operation: ctx.operation().name.to_owned(),
         actor: ctx.actor().as_ref(),

@@ -28,7 +28,7 @@ pub struct Sealed {
 }
 
 /// The hash before the first record.
-pub(super) const GENESIS: [u8; 32] = [0; 32];
+pub(crate) const GENESIS: [u8; 32] = [0; 32];
 
 /// Chains up to [`limits::SEAL_RECORDS_MAX`] records.
 pub fn seal(tx: &mut dyn Tx, _: &Ctx, _: SealAudit) -> Result<Sealed, Error> {
@@ -58,6 +58,11 @@ pub fn seal(tx: &mut dyn Tx, _: &Ctx, _: SealAudit) -> Result<Sealed, Error> {
 pub(super) fn head(tx: &mut dyn ReadTx) -> StoreResult<Option<Link>> {
     let links: Vec<Link> = tx.scan(Engine::work("the head of the chain"), stretch(None, ()).newest_first().limit(1))?;
     Ok(links.into_iter().next())
+}
+
+/// The place of the last record that is chained; everything up to it was committed.
+pub(crate) fn chained_up_to(tx: &mut dyn ReadTx) -> StoreResult<(i64, i64)> {
+    Ok(head(tx)?.map_or((-1, -1), |link| (link.xid, link.seq)))
 }
 
 /// Sign the head of the chain, if it is time.

@@ -1,5 +1,8 @@
 //! Verification: reads the whole trail and names the first thing that is not as it was.
 
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+use std::sync::mpsc::{channel, sync_channel};
+
 use serde::Serialize;
 
 use super::{AuditRecord, Checkpoint, Link, seal};
@@ -8,6 +11,8 @@ use crate::crypto;
 use crate::error::Error;
 use crate::id::AuditId;
 use crate::limits;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+use crate::store::StoreError;
 use crate::store::{ReadTx, Reads, stretch};
 
 words! {
@@ -57,21 +62,87 @@ pub struct Verdict {
 }
 
 /// Reads the whole trail. `checkpoints` come from the second sink; without any, a chain computed anew by
-/// whoever owns the database cannot be told from the true one.
-pub fn verify(tx: &mut dyn ReadTx, public_key: &[u8], checkpoints: &[Checkpoint]) -> Result<Verdict, Error> {
-    let mut walk = Walk { hash: seal::GENESIS, verified: 0, signed: sorted(checkpoints), agreed: 0 };
-    let finding = match forged(public_key, checkpoints) {
-        Some(finding) => Some(finding),
-        None => walk.run(tx)?,
+/// whoever owns the database cannot be told from the true one. `told` hears after each page how
+/// many records were read, and of how many.
+pub fn verify(tx: &mut dyn ReadTx, key: &[u8], checkpoints: &[Checkpoint], told: &mut dyn FnMut(u64, u64)) -> Result<Verdict, Error> {
+    let walk = Walk::new(checkpoints);
+    let (walk, finding) = match forged(key, checkpoints) {
+        Some(finding) => (walk, Some(finding)),
+        None => walk_all(tx, walk, told)?,
     };
     let unsealed = if finding.is_none() { count_unsealed(tx)? } else { 0 };
     Ok(Verdict { verified: walk.verified, unsealed, checkpoints: walk.agreed, finding })
 }
 
-fn sorted(checkpoints: &[Checkpoint]) -> Vec<Checkpoint> {
-    let mut sorted = checkpoints.to_vec();
-    sorted.sort_by_key(|c| c.number);
-    sorted
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+use side_by_side as walk_all;
+
+#[cfg(not(any(feature = "sqlite", feature = "postgres")))]
+use in_turn as walk_all;
+
+/// Reads a page and hashes it, reads the next one: the pure core has no threads.
+#[cfg(any(test, not(any(feature = "sqlite", feature = "postgres"))))]
+fn in_turn(tx: &mut dyn ReadTx, mut walk: Walk, told: &mut dyn FnMut(u64, u64)) -> Result<(Walk, Option<Finding>), Error> {
+    let mut finding = None;
+    read(tx, told, |page| {
+        finding = walk.page(&page);
+        finding.is_none()
+    })?;
+    let finding = finding.or_else(|| walk.cut_off());
+    Ok((walk, finding))
+}
+
+/// Reads on this thread and hashes on another one: each takes about as long as the other.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+fn side_by_side(tx: &mut dyn ReadTx, mut walk: Walk, told: &mut dyn FnMut(u64, u64)) -> Result<(Walk, Option<Finding>), Error> {
+    let (send, pages) = sync_channel::<Page>(limits::VERIFY_PAGES_AHEAD);
+    // Pages go back to where they were made: freeing them elsewhere would hold up both threads.
+    let (give_back, used) = channel();
+    std::thread::scope(|scope| {
+        let walker = scope.spawn(move || {
+            let finding = pages.iter().find_map(|page| {
+                let finding = walk.page(&page);
+                let _ = give_back.send(page); // nobody takes it back once reading has failed
+                finding
+            });
+            (walk, finding)
+        });
+        let read = read(tx, told, |page| {
+            used.try_iter().for_each(drop);
+            send.send(page).is_ok()
+        });
+        drop(send);
+        let (walk, finding) = walker.join().map_err(|_| StoreError::Panicked)?;
+        // What was found before reading failed is worth more than why it failed.
+        if finding.is_none() {
+            read?;
+        }
+        let finding = finding.or_else(|| walk.cut_off());
+        Ok((walk, finding))
+    })
+}
+
+/// Hands on page after page until the end, or until nobody wants another one.
+fn read(tx: &mut dyn ReadTx, told: &mut dyn FnMut(u64, u64), mut hand_on: impl FnMut(Page) -> bool) -> Result<(), Error> {
+    let why = Engine::work("verification reads the whole trail");
+    let of = seal::head(tx)?.map_or(0, |link| link.number.unsigned_abs());
+    let (mut number, mut place, mut done) = (i64::MIN, (-1, -1), 0);
+    loop {
+        let links: Vec<Link> = tx.scan(why, stretch(None, ()).after((number,)).limit(limits::VERIFY_PAGE_ROWS))?;
+        let Some(last) = links.last() else { return Ok(()) };
+        let records: Vec<AuditRecord> = tx.scan(why, stretch(None, ()).after(place).limit(links.len() as u32))?; // at most a page
+        (number, place, done) = (last.number, (last.xid, last.seq), done + links.len() as u64);
+        if !hand_on(Page { links, records }) {
+            return Ok(());
+        }
+        told(done, of);
+    }
+}
+
+/// Links in order, and as many records behind the place of the page before: one beside the other as long as the trail is whole.
+struct Page {
+    links: Vec<Link>,
+    records: Vec<AuditRecord>,
 }
 
 fn forged(public_key: &[u8], checkpoints: &[Checkpoint]) -> Option<Finding> {
@@ -83,59 +154,46 @@ fn forged(public_key: &[u8], checkpoints: &[Checkpoint]) -> Option<Finding> {
 struct Walk {
     hash: [u8; 32],
     verified: i64,
+    last: (i64, i64),
     signed: Vec<Checkpoint>,
     agreed: usize,
 }
 
 impl Walk {
-    /// Goes through links and records side by side: both are in order of commit.
-    fn run(&mut self, tx: &mut dyn ReadTx) -> Result<Option<Finding>, Error> {
-        let why = Engine::work("verification reads the whole trail");
-        let mut records = Records { from: (-1, -1), page: Vec::new().into_iter() };
-        let mut last = (-1, -1);
-        loop {
-            let links: Vec<Link> = tx.scan(why, stretch(None, ()).after((self.verified,)).limit(limits::PAGE_ROWS_MAX))?;
-            if links.is_empty() {
-                break;
-            }
-            for link in links {
-                if link.number != self.verified + 1 {
-                    return Ok(Some(found(FindingKind::Removed, self.verified + 1, None, "the chain has a gap")));
-                }
-                if (link.xid, link.seq) <= last {
-                    return Ok(Some(found(FindingKind::Moved, link.number, Some(link.record), "the chain's links stand out of order")));
-                }
-                last = (link.xid, link.seq);
-                if let Some(finding) = self.step(tx, &mut records, &link)? {
-                    return Ok(Some(finding));
-                }
-            }
-        }
-        Ok(self.signed.get(self.agreed).map(|missing| {
-            found(
-                FindingKind::CutOff,
-                self.verified + 1,
-                None,
-                &format!("a checkpoint of {} vouches for {} records", missing.at.rfc3339(), missing.number),
-            )
-        }))
+    fn new(checkpoints: &[Checkpoint]) -> Self {
+        let mut signed = checkpoints.to_vec();
+        signed.sort_by_key(|c| c.number);
+        Self { hash: seal::GENESIS, verified: 0, last: (-1, -1), signed, agreed: 0 }
     }
 
-    fn step(&mut self, tx: &mut dyn ReadTx, records: &mut Records, link: &Link) -> Result<Option<Finding>, Error> {
+    fn page(&mut self, page: &Page) -> Option<Finding> {
+        let mut records = page.records.iter();
+        page.links.iter().find_map(|link| self.step(link, records.next()))
+    }
+
+    /// A link and the record beside it: both are in order of commit.
+    fn step(&mut self, link: &Link, record: Option<&AuditRecord>) -> Option<Finding> {
+        if link.number != self.verified + 1 {
+            return Some(found(FindingKind::Removed, self.verified + 1, None, "the chain has a gap"));
+        }
         let place = (link.xid, link.seq);
-        let record = match records.next(tx)? {
+        if place <= self.last {
+            return Some(found(FindingKind::Moved, link.number, Some(link.record), "the chain's links stand out of order"));
+        }
+        self.last = place;
+        let record = match record {
             Some(record) if (record.xid, record.seq) < place => {
-                return Ok(Some(found(FindingKind::Inserted, link.number, Some(record.id), "a record stands here that was never chained")));
+                return Some(found(FindingKind::Inserted, link.number, Some(record.id), "a record stands here that was never chained"));
             }
             Some(record) if (record.xid, record.seq) == place => record,
-            _ => return Ok(Some(found(FindingKind::Removed, link.number, Some(link.record), "the record is gone"))),
+            _ => return Some(found(FindingKind::Removed, link.number, Some(link.record), "the record is gone")),
         };
         if record.id != link.record {
-            return Ok(Some(found(FindingKind::Moved, link.number, Some(record.id), &format!("record {} was chained here", link.record))));
+            return Some(found(FindingKind::Moved, link.number, Some(record.id), &format!("record {} was chained here", link.record)));
         }
         self.hash = record.chained(&self.hash);
         if self.hash != link.hash {
-            return Ok(Some(found(FindingKind::Altered, link.number, Some(record.id), "the record is not what was chained")));
+            return Some(found(FindingKind::Altered, link.number, Some(record.id), "the record is not what was chained"));
         }
         self.verified = link.number;
         while let Some(signed) = self.signed.get(self.agreed).filter(|c| c.number == link.number) {
@@ -146,11 +204,18 @@ impl Walk {
                     link.number,
                     signed.at.rfc3339()
                 );
-                return Ok(Some(found(FindingKind::Rewritten, from, None, &detail)));
+                return Some(found(FindingKind::Rewritten, from, None, &detail));
             }
             self.agreed += 1;
         }
-        Ok(None)
+        None
+    }
+
+    /// A checkpoint that vouches for more than there is.
+    fn cut_off(&self) -> Option<Finding> {
+        let missing = self.signed.get(self.agreed)?;
+        let detail = format!("a checkpoint of {} vouches for {} records", missing.at.rfc3339(), missing.number);
+        Some(found(FindingKind::CutOff, self.verified + 1, None, &detail))
     }
 }
 
@@ -158,32 +223,85 @@ fn found(kind: FindingKind, number: i64, record: Option<AuditId>, detail: &str) 
     Finding { kind, number, record, detail: detail.to_owned() }
 }
 
-/// Records in order, a page at a time.
-struct Records {
-    from: (i64, i64),
-    page: std::vec::IntoIter<AuditRecord>,
-}
-
-impl Records {
-    fn next(&mut self, tx: &mut dyn ReadTx) -> Result<Option<AuditRecord>, Error> {
-        if self.page.len() == 0 {
-            let range = stretch(None, ()).after(self.from).limit(limits::PAGE_ROWS_MAX);
-            self.page = tx.scan::<AuditRecord>(Engine::work("verification reads the whole trail"), range)?.into_iter();
-        }
-        let next = self.page.next();
-        if let Some(record) = &next {
-            self.from = (record.xid, record.seq);
-        }
-        Ok(next)
-    }
-}
-
 fn count_unsealed(tx: &mut dyn ReadTx) -> Result<i64, Error> {
-    let from = seal::head(tx)?.map_or((-1, -1), |link| (link.xid, link.seq));
-    let mut records = Records { from, page: Vec::new().into_iter() };
+    let why = Engine::work("verification counts what is not chained yet");
+    let mut range = stretch(None, ()).after(seal::chained_up_to(tx)?).limit(limits::VERIFY_PAGE_ROWS);
     let mut count = 0;
-    while records.next(tx)?.is_some() {
-        count += 1;
+    loop {
+        let records: Vec<AuditRecord> = tx.scan(why, range.clone())?;
+        let Some(last) = records.last() else { return Ok(count) };
+        count += records.len() as i64; // rows of a table
+        range = range.behind(last);
     }
-    Ok(count)
+}
+
+#[cfg(all(test, any(feature = "sqlite", feature = "postgres")))]
+mod tests {
+    use super::*;
+    use crate::access::{ActorKind, ActorRef};
+    use crate::clock::Timestamp;
+    use crate::core::PROJECTIONS;
+    use crate::store::memory::MemoryStore;
+    use crate::store::{Isolation, Priority, Spec, Store, StoreExt, Writes};
+
+    const SPEC: Spec = Spec { name: "test", isolation: Isolation::Serializable, priority: Priority::Bulk };
+
+    fn record(n: i64) -> AuditRecord {
+        AuditRecord {
+            xid: 0,
+            seq: n,
+            id: AuditId::from_uuid(uuid::Uuid::from_u128(n as u128)),
+            at: Timestamp::from_micros(n),
+            operation: "interaction.send".into(),
+            actor: ActorRef { kind: ActorKind::System, id: uuid::Uuid::nil() },
+            subject: "message/1".into(),
+            reason: None,
+            request: "-".into(),
+            digest: [7; 32],
+            rows: 1,
+        }
+    }
+
+    /// The record `missing` is gone, and its link with it where `both`.
+    fn outcomes(records: i64, missing: i64, both: bool) -> [(i64, Option<Finding>); 2] {
+        let store: std::sync::Arc<dyn Store> = MemoryStore::new(PROJECTIONS);
+        let write = store.submit_for(SPEC, move |tx| {
+            let mut hash = seal::GENESIS;
+            for n in 1..=records {
+                let record = record(n);
+                hash = record.chained(&hash);
+                if n != missing {
+                    tx.add(&record)?;
+                }
+                if n != missing || !both {
+                    tx.add(&Link { number: n, xid: 0, seq: n, record: record.id, hash })?;
+                }
+            }
+            Ok(())
+        });
+        write.wait().unwrap();
+        [in_turn, side_by_side].map(|walked| {
+            let read = move |tx: &mut dyn ReadTx| walked(tx, Walk::new(&[]), &mut |_, _| ());
+            let (walk, finding) = store.query("test", read).unwrap();
+            (walk.verified, finding)
+        })
+    }
+
+    #[test]
+    fn in_turn_and_side_by_side_find_the_same() {
+        let page = i64::from(limits::VERIFY_PAGE_ROWS);
+        for records in [0, 1, page - 1, page, page + 1, 3 * page + 1] {
+            assert_eq!(outcomes(records, 0, true), [(records, None), (records, None)]);
+        }
+        for missing in [1, page, page + 1, 3 * page] {
+            for both in [true, false] {
+                let [one, other] = outcomes(3 * page + 1, missing, both);
+                assert_eq!(one, other);
+                let finding = one.1.unwrap();
+                // The store gives stamps as it writes: the next record stands where the link of the missing one points.
+                let kind = if both { FindingKind::Removed } else { FindingKind::Moved };
+                assert_eq!((finding.kind, finding.number, one.0), (kind, missing, missing - 1));
+            }
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Days: worked or not, and why.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{Datelike as _, Weekday};
 
@@ -8,20 +8,13 @@ use super::notice::{ArrangedDay, Arrangement, Notice};
 use super::{Date, published};
 use crate::limits;
 
-/// Why a day is not worked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DayOff {
-    /// Saturday or Sunday.
-    Weekend,
-    /// Arranged by a notice: the holiday's name.
-    Holiday(String),
-}
-
 /// What is known of a day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Day {
-    /// Why it is not worked; `None` for a working day.
-    pub off: Option<DayOff>,
+    /// Whether it is worked.
+    pub worked: bool,
+    /// The holiday for which it is off, or worked in its place; `None` for an ordinary day.
+    pub holiday: Option<String>,
     /// A weekend day that is worked in place of another.
     pub made_up: bool,
     /// No notice covers it yet: it was counted by its weekday, and may change.
@@ -34,7 +27,8 @@ pub struct Day {
 #[derive(Clone, Debug)]
 pub struct Calendar {
     version: i64,
-    known: BTreeSet<i32>,
+    /// The holidays that no notice arranges, of each year that one speaks of.
+    missing: BTreeMap<i32, Vec<&'static str>>,
     arranged: BTreeMap<Date, ArrangedDay>,
     first: Date,
     /// Working days before each day of the range, and before its end.
@@ -45,11 +39,25 @@ pub struct Calendar {
     unsure: Vec<u32>,
 }
 
+/// The holidays of a year by their names (全国年节及纪念日放假办法 第二条, since 2008); a notice arranges them all.
+const HOLIDAYS: [&str; 7] = ["元旦", "春节", "清明", "劳动", "端午", "中秋", "国庆"];
+
+/// Those of the holidays of a year that the notices of the year, the later going over the earlier, give no day off for.
+fn missing(notices: &[Notice], year: i32) -> Vec<&'static str> {
+    let days: BTreeMap<Date, &ArrangedDay> = notices.iter().filter(|n| n.year == year).flat_map(|n| &n.days).map(|d| (d.date, d)).collect();
+    // New Year's at the end of a year is the next year's.
+    let off = |holiday: &str| {
+        let of = |d: &&ArrangedDay| d.arrangement == Arrangement::Off && d.name.contains(holiday);
+        days.values().any(|d| of(d) && !(holiday == HOLIDAYS[0] && (d.date.year(), d.date.month()) == (year, 12)))
+    };
+    HOLIDAYS.into_iter().filter(|holiday| !off(holiday)).collect()
+}
+
 impl Calendar {
     /// The calendar of these notices; where two speak of one day, the later in the slice holds. `version` is the
     /// caller's number for this state of them: what was computed with another one may have changed.
     pub fn new(version: i64, notices: &[Notice]) -> Self {
-        let known = notices.iter().map(|n| n.year).collect();
+        let missing = notices.iter().map(|n| (n.year, missing(notices, n.year))).collect();
         let arranged: BTreeMap<Date, ArrangedDay> = notices.iter().flat_map(|n| &n.days).map(|d| (d.date, d.clone())).collect();
         let first = first_day(limits::CALENDAR_FIRST_YEAR);
         let (mut before, mut worked) = (vec![0], Vec::new());
@@ -63,7 +71,7 @@ impl Calendar {
             }
             before.push(worked.len() as u32);
         }
-        let mut calendar = Self { version, known, arranged, first, before, worked, unsure: vec![0] };
+        let mut calendar = Self { version, missing, arranged, first, before, worked, unsure: vec![0] };
         let mut unsure = 0;
         for date in first.iter_days().take(calendar.before.len() - 1) {
             unsure += u32::from(calendar.is_provisional(date));
@@ -82,18 +90,27 @@ impl Calendar {
         self.version
     }
 
-    /// Whether there is a notice for a year.
+    /// Whether every holiday of a year is arranged: one that a single day was approved of is not known yet.
     pub fn is_known(&self, year: i32) -> bool {
-        self.known.contains(&year)
+        self.missing(year).is_empty()
+    }
+
+    /// The holidays of a year that no notice arranges, by their names.
+    pub fn missing(&self, year: i32) -> &[&'static str] {
+        self.missing.get(&year).map_or(&HOLIDAYS, Vec::as_slice)
     }
 
     /// Everything known of a day. `None` outside the range.
     pub fn day(&self, date: Date) -> Option<Day> {
-        let works = self.works(date)?;
+        let worked = self.works(date)?;
         let arranged = self.arranged.get(&date);
-        let off = (!works).then(|| arranged.map_or(DayOff::Weekend, |d| DayOff::Holiday(d.name.clone())));
-        let document = arranged.map(|d| d.document.clone());
-        Some(Day { off, made_up: works && is_weekend(date), provisional: self.is_provisional(date), document })
+        Some(Day {
+            worked,
+            holiday: arranged.map(|d| d.name.clone()),
+            made_up: worked && is_weekend(date),
+            provisional: self.is_provisional(date),
+            document: arranged.map(|d| d.document.clone()),
+        })
     }
 
     /// Whether a day is worked. `None` outside the range.
@@ -105,8 +122,8 @@ impl Calendar {
     /// Whether a day was counted by its weekday because its notice is not known. The last days of December are often
     /// arranged by the next year's notice (2018, 2022), and no later than that.
     pub fn is_provisional(&self, date: Date) -> bool {
-        let of_next = date.month() == 12 && date.day() >= limits::CALENDAR_DECEMBER_DAY && !self.arranged.contains_key(&date);
-        !self.is_known(date.year()) || of_next && !self.is_known(date.year() + 1)
+        let of_next = date.month() == 12 && date.day() >= limits::CALENDAR_DECEMBER_DAY;
+        !self.arranged.contains_key(&date) && (!self.is_known(date.year()) || of_next && !self.is_known(date.year() + 1))
     }
 
     /// Whether any day from one to another, which is part of it, is provisional; so is what leaves the range.
@@ -183,7 +200,7 @@ mod tests {
             let expected = kind == Some("work") || kind.is_none() && day.weekday().number_from_monday() <= 5;
             assert_eq!(calendar.works(day), Some(expected), "{day}");
             let known = calendar.day(day).unwrap();
-            assert_eq!((known.off.is_none(), known.document.is_some()), (expected, kind.is_some()), "{day}");
+            assert_eq!((known.worked, known.document.is_some()), (expected, kind.is_some()), "{day}");
             assert_eq!(known.provisional, day >= date("2026-12-28"), "{day}");
             days += 1;
             *worked.entry(day.year()).or_insert(0) += u32::from(expected);
@@ -198,12 +215,12 @@ mod tests {
     #[test]
     fn days_that_people_remember() {
         let calendar = Calendar::of_published();
-        let off = |d| calendar.day(date(d)).unwrap().off;
-        assert_eq!(off("2026-02-17"), Some(DayOff::Holiday("春节".into())));
-        assert_eq!(off("2026-11-28"), Some(DayOff::Weekend));
+        let of = |d| calendar.day(date(d)).map(|day| (day.worked, day.holiday)).unwrap();
+        assert_eq!(of("2026-02-17"), (false, Some("春节".into())));
+        assert_eq!(of("2026-11-28"), (false, None), "a weekend");
         let made_up = calendar.day(date("2026-10-10")).unwrap();
-        assert_eq!((made_up.off, made_up.made_up, made_up.document.as_deref()), (None, true, Some("国办发明电〔2025〕7号")));
-        assert_eq!(off("2020-02-01"), Some(DayOff::Holiday("春节".into())), "the holiday was made longer");
+        assert_eq!((made_up.worked, made_up.made_up, made_up.document.as_deref()), (true, true, Some("国办发明电〔2025〕7号")));
+        assert_eq!(of("2020-02-01"), (false, Some("春节".into())), "the holiday was made longer");
         assert_eq!(calendar.works(date("2019-05-02")), Some(false), "a later document gave this day");
     }
 
@@ -211,7 +228,7 @@ mod tests {
     fn a_year_without_a_notice_is_counted_by_weekdays_and_says_so() {
         let calendar = Calendar::of_published();
         let new_year = calendar.day(date("2027-01-01")).unwrap();
-        assert_eq!((new_year.off, new_year.provisional), (None, true));
+        assert_eq!((new_year.worked, new_year.provisional), (true, true));
         assert!(calendar.is_provisional(date("2026-12-31")) && !calendar.is_provisional(date("2026-12-27")));
         assert!(!calendar.is_provisional(date("2018-12-31")));
     }
@@ -225,6 +242,32 @@ mod tests {
         assert_eq!(calendar.works(date("1999-12-31")), None);
         assert_eq!(calendar.works(date("2100-01-01")), None);
         assert_eq!(calendar.working_day_after(last, 1), None);
+    }
+
+    #[test]
+    fn a_year_is_known_once_all_its_holidays_are_arranged() {
+        let day = |month: u32, name: &str| {
+            let date = Date::from_ymd_opt(2027, month, 1).unwrap();
+            ArrangedDay { date, arrangement: Arrangement::Off, name: name.into(), document: "文".into() }
+        };
+        let notice = |days: Vec<ArrangedDay>| Notice { year: 2027, days };
+        let of = |notices: &[Notice]| Calendar::new(1, notices);
+        let spring = notice(vec![day(2, "春节")]);
+        let calendar = of(std::slice::from_ref(&spring));
+        assert_eq!(calendar.missing(2027), ["元旦", "清明", "劳动", "端午", "中秋", "国庆"]);
+        assert!(!calendar.is_known(2027) && calendar.is_provisional(date("2027-03-01")) && !calendar.is_provisional(date("2027-02-01")));
+        let rest = ["元旦", "清明节", "劳动节", "端午节", "国庆节、中秋节"];
+        let rest = notice(rest.iter().zip([1, 4, 5, 6, 10]).map(|(name, month)| day(month, name)).collect());
+        let calendar = of(&[spring, rest.clone()]);
+        assert!(calendar.is_known(2027) && !calendar.is_provisional(date("2027-03-01")));
+        let worked = notice(vec![ArrangedDay { arrangement: Arrangement::Work, ..day(2, "春节") }]);
+        assert_eq!(of(&[worked, rest.clone()]).missing(2027), ["春节"], "a day worked for a holiday is not the holiday");
+        let spring = || notice(vec![day(2, "春节")]);
+        let taken = notice(vec![ArrangedDay { arrangement: Arrangement::Work, ..day(4, "清明节") }]);
+        assert_eq!(of(&[spring(), rest.clone(), taken]).missing(2027), ["清明"], "what a later notice takes away is not arranged");
+        let mut late = rest;
+        late.days[0].date = date("2027-12-31");
+        assert_eq!(of(&[spring(), late]).missing(2027), ["元旦"], "that is the New Year of 2028");
     }
 
     #[test]

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
-use super::proposal::{Change, Proposal, hours_of};
-use super::{Calendar, Date, FilingPeriods, Hours, Notice, Span, midnight, published};
+use super::proposal::{Change, draft_of, hours_of};
+use super::{Calendar, Date, Dated, FilingPeriods, Hours, LegalNumbers, Notice, Span, Timeline, midnight, published};
 use crate::access::{AuthorityPath, Engine};
+use crate::approval::{Approval, Family};
 use crate::clock::Timestamp;
 use crate::error::Error;
-use crate::id::ProposalId;
+use crate::id::ApprovalId;
 use crate::identity::AuthorityCode;
 use crate::limits;
 use crate::store::{ReadTx, Reads, StoreResult, stretch};
@@ -25,15 +26,22 @@ const ASSUMED: [Span; 2] = [Span { from_min: 510, until_min: 690 }, Span { from_
 #[derive(Debug)]
 pub struct InForce {
     /// The last change; none where nothing was approved here.
-    last: Option<ProposalId>,
+    last: Option<ApprovalId>,
     /// Working days; its version is the number of the last change.
     pub calendar: Arc<Calendar>,
     /// Filing periods.
     pub filing: FilingPeriods,
+    /// Legal numbers.
+    pub numbers: LegalNumbers,
     /// When the last change was approved, or else the day of the tables that this program has.
     pub changed_at: Timestamp,
     hours: BTreeMap<AuthorityCode, (Hours, String)>,
+    /// Timelines that were asked for: making one takes milliseconds.
+    timelines: Mutex<BTreeMap<Whose, Arc<Timeline>>>,
 }
+
+/// Whose hours: of the nearest authority that has some, or those assumed, or stretches of each working day.
+type Whose = (Option<AuthorityCode>, Vec<Span>);
 
 impl InForce {
     /// The hours of an authority: its own, or of the nearest above that has some, with the document; or those assumed.
@@ -42,6 +50,29 @@ impl InForce {
             Some((hours, document)) => Ok((hours.clone(), Some(document.clone()))),
             None => Ok((Hours::from(self.calendar.range().0, &ASSUMED)?, None)),
         }
+    }
+
+    /// The calendar with the hours of an authority, or with stretches of each working day in place of them.
+    pub fn timeline(&self, path: &AuthorityPath, own: Option<&[Span]>) -> Result<Arc<Timeline>, Error> {
+        let whose = match own {
+            Some(spans) => (None, spans.to_vec()),
+            None => (path.codes().iter().rev().find(|code| self.hours.contains_key(code)).copied(), Vec::new()),
+        };
+        let kept = || self.timelines.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(timeline) = kept().get(&whose) {
+            return Ok(timeline.clone());
+        }
+        let hours = match own {
+            Some(spans) => Hours::from(self.calendar.range().0, spans)?,
+            None => self.hours(path)?.0,
+        };
+        let timeline = Arc::new(Timeline::new(self.calendar.clone(), hours));
+        let mut kept = kept();
+        if kept.len() >= limits::TIMELINES_KEPT_MAX {
+            kept.clear();
+        }
+        kept.insert(whose, timeline.clone());
+        Ok(timeline)
     }
 }
 
@@ -52,8 +83,8 @@ pub struct Calendars(Mutex<Option<Arc<InForce>>>);
 impl Calendars {
     /// What holds as this transaction sees it.
     pub(crate) fn in_force(&self, tx: &mut dyn ReadTx) -> Result<Arc<InForce>, Error> {
-        let newest = stretch(Some(Proposal::BY_NUMBER), ()).newest_first().limit(1);
-        let newest: Vec<Proposal> = tx.scan(approved_ones(), newest)?;
+        let newest = stretch(Some(Approval::BY_NUMBER), (Family::Calendar,)).newest_first().limit(1);
+        let newest: Vec<Approval> = tx.scan(approved_ones(), newest)?;
         // By id, not by number: a number that was given in a transaction that did not commit is given again.
         let last = newest.first().map(|p| p.id);
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -71,30 +102,22 @@ fn approved_ones() -> Engine {
 }
 
 /// Everything that was approved, in that order.
-fn approved(tx: &mut dyn ReadTx) -> StoreResult<Vec<Proposal>> {
-    let mut all: Vec<Proposal> = Vec::new();
-    loop {
-        let range = stretch(Some(Proposal::BY_NUMBER), ()).limit(limits::PAGE_ROWS_MAX);
-        // The index goes on with the key.
-        let range = if let Some(last) = all.last() { range.after((last.number, last.id)) } else { range };
-        let mut page: Vec<Proposal> = tx.scan(approved_ones(), range)?;
-        let full = page.len() == limits::PAGE_ROWS_MAX as usize;
-        all.append(&mut page);
-        if !full {
-            return Ok(all);
-        }
-    }
+fn approved(tx: &mut dyn ReadTx) -> StoreResult<Vec<Approval>> {
+    tx.scan_all(approved_ones(), stretch(Some(Approval::BY_NUMBER), (Family::Calendar,)), |_| true)
 }
 
-fn made_of(approved: &[Proposal]) -> Result<InForce, Error> {
+fn made_of(approved: &[Approval]) -> Result<InForce, Error> {
     let mut notices = PUBLISHED.clone();
-    let (mut filing, mut hours) = (FilingPeriods::published(), BTreeMap::new());
+    let (mut filing, mut numbers, mut hours) = (FilingPeriods::published(), LegalNumbers::shipped(), BTreeMap::new());
     for proposal in approved {
-        let draft = proposal.draft()?;
+        let draft = draft_of(proposal)?;
         notices.extend(draft.notice());
         match &draft.change {
             Change::WorkingDays { .. } => {}
             Change::FilingPeriods { last_days, .. } => filing.publish(last_days, &draft.document),
+            Change::LegalNumber { number, from, value } => {
+                numbers.set(*number, Dated { from: *from, value: *value, document: draft.document.clone(), approved: true });
+            }
             Change::OfficeHours { authority, .. } => {
                 hours.extend(hours_of(&draft.change)?.map(|own| (*authority, (own, draft.document.clone()))));
             }
@@ -102,7 +125,7 @@ fn made_of(approved: &[Proposal]) -> Result<InForce, Error> {
     }
     let last = approved.last();
     let version = last.and_then(|p| p.number).unwrap_or(0);
-    let changed_at = last.and_then(|p| p.decided_at).unwrap_or_else(|| midnight(TABLES_OF.unwrap_or_default()));
+    let changed_at = last.and_then(|p| p.executed_at).unwrap_or_else(|| midnight(TABLES_OF.unwrap_or_default()));
     let calendar = Arc::new(Calendar::new(version, &notices));
-    Ok(InForce { last: last.map(|p| p.id), calendar, filing, changed_at, hours })
+    Ok(InForce { last: last.map(|p| p.id), calendar, filing, numbers, changed_at, hours, timelines: Mutex::default() })
 }

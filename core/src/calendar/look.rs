@@ -6,7 +6,7 @@ use chrono::Datelike as _;
 use serde::Serialize;
 
 use super::proposal::in_range;
-use super::{Calendars, Date, DayOff, FilingBasis, Term, Timeline};
+use super::{Calendars, Date, Dated, FilingBasis, LegalNumber, Term};
 use crate::access::{AuthorityPath, path_of};
 use crate::clock::Timestamp;
 use crate::ctx::Ctx;
@@ -25,8 +25,10 @@ pub struct CalendarYear {
     pub version: i64,
     /// When the last of them was approved, or else the day of the tables that the program has.
     pub changed_at: Timestamp,
-    /// The notice of the year is not known: its days were counted by their weekdays, and may change.
+    /// Not every holiday of the year is arranged: days that no notice names were counted by their weekdays, and may change.
     pub provisional: bool,
+    /// The holidays that no notice arranges, by their names: 春节.
+    pub missing: Vec<&'static str>,
     /// Every day, in order.
     pub days: Vec<DayView>,
 }
@@ -40,7 +42,7 @@ pub struct DayView {
     pub date: Date,
     /// Whether it is worked.
     pub worked: bool,
-    /// The holiday for which it is off; absent for an ordinary weekend and for a day that is worked.
+    /// The holiday for which it is off, or worked in its place; absent for an ordinary day.
     pub holiday: Option<String>,
     /// A weekend day that is worked in place of another (补班).
     pub made_up: bool,
@@ -58,16 +60,17 @@ pub(crate) fn year(tx: &mut dyn ReadTx, calendars: &Calendars, year: i32) -> Res
     let view = |date: Date| {
         now.calendar.day(date).map(|day| DayView {
             date,
-            worked: day.off.is_none(),
-            holiday: day.off.and_then(|off| if let DayOff::Holiday(name) = off { Some(name) } else { None }),
+            worked: day.worked,
+            holiday: day.holiday,
             made_up: day.made_up,
             provisional: day.provisional,
             document: day.document,
         })
     };
     let days = first.iter_days().take_while(|d| d.year() == year).filter_map(view).collect();
-    let provisional = !now.calendar.is_known(year);
-    Ok(CalendarYear { year, version: now.calendar.version(), changed_at: now.changed_at, provisional, days })
+    let missing = now.calendar.missing(year).to_vec();
+    let (version, provisional) = (now.calendar.version(), !missing.is_empty());
+    Ok(CalendarYear { year, version, changed_at: now.changed_at, provisional, missing, days })
 }
 
 /// The filing periods of a year.
@@ -102,12 +105,45 @@ pub(crate) fn filing_periods(tx: &mut dyn ReadTx, calendars: &Calendars, year: i
     in_range(year)?;
     let now = calendars.in_force(tx)?;
     let view = |month| {
-        now.filing.due(&now.calendar, year, month).map(|due| {
+        now.filing.due(&now.calendar, &now.numbers, year, month).map(|due| {
             let document = if let FilingBasis::Published(document) = due.basis { Some(document) } else { None };
             FilingMonth { month, last_day: due.last_day, computed: document.is_none(), document }
         })
     };
     Ok(FilingYear { year, version: now.calendar.version(), months: (1..=12).filter_map(view).collect() })
+}
+
+/// Legal numbers as they are in force.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct LegalNumbersView {
+    /// As of [`CalendarYear`].
+    pub version: i64,
+    /// Each of them.
+    pub numbers: Vec<LegalNumberView>,
+}
+
+/// A legal number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct LegalNumberView {
+    /// Which.
+    pub number: LegalNumber,
+    /// What it is, for people.
+    pub title: String,
+    /// What it was, is and will be, in order of the day from which it holds.
+    pub values: Vec<Dated>,
+}
+
+/// Legal numbers.
+pub(crate) fn legal_numbers(tx: &mut dyn ReadTx, calendars: &Calendars) -> Result<LegalNumbersView, Error> {
+    let now = calendars.in_force(tx)?;
+    let view = |number: LegalNumber| LegalNumberView {
+        number,
+        title: number.title().to_owned(),
+        values: now.numbers.all(number).cloned().collect(),
+    };
+    Ok(LegalNumbersView { version: now.calendar.version(), numbers: LegalNumber::ALL.iter().map(|n| view(*n)).collect() })
 }
 
 words! {
@@ -150,7 +186,7 @@ pub struct DueView {
 }
 
 /// When a term ends.
-pub(crate) fn due(tx: &mut dyn ReadTx, _: &Ctx, calendars: &Calendars, asked: AskDue) -> Result<DueView, Error> {
+pub(crate) fn due(tx: &mut dyn ReadTx, ctx: &Ctx, calendars: &Calendars, asked: AskDue) -> Result<DueView, Error> {
     let max = if asked.unit == TermUnit::WorkingDays { limits::TERM_WORKING_DAYS_MAX } else { limits::TERM_MINUTES_MAX };
     if asked.amount > max {
         return Err(Error::invalid("amount", Problem::OutOfRange { min: 0, max: i64::from(max) }));
@@ -162,15 +198,15 @@ pub(crate) fn due(tx: &mut dyn ReadTx, _: &Ctx, calendars: &Calendars, asked: As
         TermUnit::Minutes => Term::Elapsed(minutes),
     };
     let path = match asked.authority {
-        Some(code) => path_of(tx, code)?,
+        Some(code) => path_of(tx, ctx.rights(), code)?,
         None => AuthorityPath::default(),
     };
     let now = calendars.in_force(tx)?;
-    let (hours, document) = now.hours(&path)?;
+    let (_, document) = now.hours(&path)?;
     let (first, last) = now.calendar.range();
     let outside =
         || Error::invalid("began", Problem::Malformed(format!("the term leaves the calendar, which goes from {first} to {last}")));
-    let due = Timeline::new(now.calendar.clone(), hours).due(asked.began, term, &[]).ok_or_else(outside)?;
+    let due = now.timeline(&path, None)?.due(asked.began, term, &[]).ok_or_else(outside)?;
     let at = due.at.ok_or_else(outside)?; // only a pause makes it stand still, and there is none
     Ok(DueView { at, provisional: due.provisional, version: due.calendar, hours: document })
 }

@@ -1,84 +1,16 @@
-//! Proposals (日历变更方案): what somebody wants the calendar to say, and how somebody else decided.
-//!
-//! Small on purpose: one table, two persons, one hash. What other matters need of approval (several steps, an executor,
-//! a delegate) is the approval engine of a later issue; this will move onto it.
+//! What somebody wants the calendar to say. It is put forward, and approved by somebody else: see [`crate::approval`].
 
 use serde::{Deserialize, Serialize};
 
 use super::hours::{Hours, Span};
-use super::{ArrangedDay, Arrangement, Date, Notice, notice};
+use super::{ArrangedDay, Arrangement, Date, LegalNumber, Notice, legal_number, notice};
 use chrono::Datelike as _;
 
-use crate::access::{ActorRef, Engine};
-use crate::clock::Timestamp;
-use crate::crypto::hash;
-use crate::ctx::Ctx;
+use crate::approval::{Approval, Matter};
 use crate::error::{self, Error, Problem};
-use crate::id::ProposalId;
 use crate::identity::AuthorityCode;
 use crate::limits;
-use crate::store::{ReadTx, Reads, StoreError, StoreResult, stretch};
-
-words! {
-    /// What a proposal is about.
-    pub enum ProposalKind {
-        /// The working days of a year (放假安排).
-        WorkingDays = "working_days",
-        /// The filing periods of a year (征期).
-        FilingPeriods = "filing_periods",
-        /// The office hours of an authority (办公时间).
-        OfficeHours = "office_hours",
-    }
-}
-
-words! {
-    /// How far a proposal came.
-    pub enum ProposalState {
-        /// Nobody has decided.
-        Pending = "pending",
-        /// In force.
-        Approved = "approved",
-        /// Not wanted; for good.
-        Rejected = "rejected",
-    }
-}
-
-record! {
-    /// A proposal.
-    pub struct Proposal in "calendar_proposal" {
-        /// Id; in the order of proposing.
-        id: ProposalId,
-        /// What it is about.
-        kind: ProposalKind,
-        /// Which one: the year, or the authority's code.
-        subject: String,
-        /// How far it came.
-        state: ProposalState,
-        /// What is proposed: a [`Draft`] as JSON.
-        content: String,
-        /// SM3 of the content; whoever decides names it.
-        digest: [u8; 32],
-        /// Who proposed.
-        proposed_by: ActorRef,
-        /// When.
-        proposed_at: Timestamp,
-        /// Who decided.
-        decided_by: Option<ActorRef>,
-        /// When.
-        decided_at: Option<Timestamp>,
-        /// Why it was rejected.
-        reason: Option<String>,
-        /// Place among the approved, from 1 without gaps: the version of the calendar from then on.
-        number: Option<i64>,
-        /// Counts updates.
-        version: i64,
-    }
-    key(id);
-    version version;
-    lock 3;
-    unique BY_NUMBER(number);
-    index BY_STATE(state, kind, subject);
-}
+use crate::store::StoreResult;
 
 /// What is proposed, with where it comes from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -114,6 +46,16 @@ pub enum Change {
         /// The last day of each month's period, January first.
         #[cfg_attr(feature = "schema", schemars(with = "Vec<String>"))]
         last_days: Vec<Date>,
+    },
+    /// A number that a law or a notice sets (法定数值), from a day on.
+    LegalNumber {
+        /// Which.
+        number: LegalNumber,
+        /// The first day on which it holds.
+        #[cfg_attr(feature = "schema", schemars(with = "String"))]
+        from: Date,
+        /// The number, within [`LegalNumber::bounds`].
+        value: i64,
     },
     /// The hours of an authority, and of those below it that have none of their own. Replaces what it had.
     OfficeHours {
@@ -200,19 +142,37 @@ impl Change {
         Ok((document, Self::FilingPeriods { year, last_days: rows.into_iter().map(|(day, _)| day).collect() }))
     }
 
+    /// A legal number, with the document that the line names: columns `number,from,value,document`, one line.
+    ///
+    /// # Errors
+    /// What is wrong, with the line.
+    pub fn legal_number_of_csv(text: &str) -> Result<(String, Self), String> {
+        let mut lines = text.trim_start_matches('\u{feff}').lines();
+        if lines.next().map(str::trim_end) != Some("number,from,value,document") {
+            return Err("line 1: expected the columns number,from,value,document".into());
+        }
+        let mut lines = lines.filter(|line| !line.trim().is_empty());
+        let (Some(line), None) = (lines.next(), lines.next()) else { return Err("expected one line behind the columns".into()) };
+        let wrong = || format!("line 2: expected a number such as {}, a day, its value, and the document", LegalNumber::FilingDay.as_str());
+        let (number, dated) = legal_number::read(line).ok_or_else(wrong)?;
+        Ok((dated.document, Self::LegalNumber { number, from: dated.from, value: dated.value }))
+    }
+
     /// What it is about.
-    pub fn kind(&self) -> ProposalKind {
+    pub fn matter(&self) -> Matter {
         match self {
-            Self::WorkingDays { .. } => ProposalKind::WorkingDays,
-            Self::FilingPeriods { .. } => ProposalKind::FilingPeriods,
-            Self::OfficeHours { .. } => ProposalKind::OfficeHours,
+            Self::WorkingDays { .. } => Matter::WorkingDays,
+            Self::FilingPeriods { .. } => Matter::FilingPeriods,
+            Self::LegalNumber { .. } => Matter::LegalNumber,
+            Self::OfficeHours { .. } => Matter::OfficeHours,
         }
     }
 
-    /// Which one: the year, or the authority's code.
+    /// Which one: the year, the number's name, or the authority's code.
     pub fn subject(&self) -> String {
         match self {
             Self::WorkingDays { year, .. } | Self::FilingPeriods { year, .. } => year.to_string(),
+            Self::LegalNumber { number, .. } => number.as_str().to_owned(),
             Self::OfficeHours { authority, .. } => authority.to_string(),
         }
     }
@@ -230,6 +190,7 @@ impl Draft {
         let change = match self.change {
             Change::WorkingDays { year, days } => Change::WorkingDays { year, days: notice_days(year, days)? },
             Change::FilingPeriods { year, last_days } => Change::FilingPeriods { year, last_days: filing_days(year, last_days)? },
+            Change::LegalNumber { number, from, value } => legal_number_of(number, from, value)?,
             hours @ Change::OfficeHours { .. } => hours_of(&hours).map(|_| hours)?,
         };
         Ok(Self { document, title, source, change })
@@ -281,7 +242,6 @@ fn notice_days(year: i32, days: Vec<NoticeDay>) -> Result<Vec<NoticeDay>, Error>
 }
 
 fn filing_days(year: i32, days: Vec<Date>) -> Result<Vec<Date>, Error> {
-    use chrono::Datelike as _;
     in_range(year)?;
     if days.len() != 12 {
         return Err(malformed("change.last_days", "expected twelve days, one a month"));
@@ -290,6 +250,18 @@ fn filing_days(year: i32, days: Vec<Date>) -> Result<Vec<Date>, Error> {
         Some((i, _)) => Err(malformed(format!("change.last_days[{i}]"), "expected a day of that month of the year")),
         None => Ok(days),
     }
+}
+
+fn legal_number_of(number: LegalNumber, from: Date, value: i64) -> Result<Change, Error> {
+    in_range(from.year()).map_err(|e| match e {
+        Error::Invalid { problem, .. } => Error::invalid("change.from", problem),
+        other => other,
+    })?;
+    let (min, max) = number.bounds();
+    if !(min..=max).contains(&value) {
+        return Err(Error::invalid("change.value", Problem::OutOfRange { min, max }));
+    }
+    Ok(Change::LegalNumber { number, from, value })
 }
 
 /// Refuses years that no calendar has.
@@ -311,76 +283,8 @@ fn malformed(field: impl Into<String>, expected: &str) -> Error {
     Error::invalid(field, Problem::Malformed(expected.into()))
 }
 
-/// What is kept of a draft, and its hash.
-pub(super) fn content_of(draft: &Draft) -> StoreResult<(String, [u8; 32])> {
-    let content = serde_json::to_string(draft).map_err(|e| StoreError::Backend(format!("a draft cannot be written down: {e}")))?;
-    let digest = hash::sm3(&[content.as_bytes()]);
-    Ok((content, digest))
-}
-
-impl Proposal {
-    /// What was proposed. A row whose content is not what its hash is of was altered, and is not used.
-    pub(super) fn draft(&self) -> StoreResult<Draft> {
-        let damaged = |what: String| StoreError::Corrupt(format!("calendar_proposal {}: {what}", self.id));
-        if hash::sm3(&[self.content.as_bytes()]) != self.digest {
-            return Err(damaged("its content is not what its hash is of".into()));
-        }
-        let draft: Draft = serde_json::from_str(&self.content).map_err(|e| damaged(e.to_string()))?;
-        draft.checked().map_err(|e| damaged(e.to_string()))
-    }
-}
-
-/// A proposal as shown.
-#[derive(Clone, Debug, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct ProposalView {
-    /// Id.
-    pub id: ProposalId,
-    /// What it is about.
-    pub kind: ProposalKind,
-    /// Which one: the year, or the authority's code.
-    pub subject: String,
-    /// How far it came.
-    pub state: ProposalState,
-    /// What is proposed.
-    pub draft: Draft,
-    /// SM3 of what is proposed, hexadecimal; whoever decides names it.
-    pub digest: String,
-    /// Who proposed.
-    pub proposed_by: String,
-    /// When.
-    pub proposed_at: Timestamp,
-    /// Who decided.
-    pub decided_by: Option<String>,
-    /// When.
-    pub decided_at: Option<Timestamp>,
-    /// Why it was rejected.
-    pub reason: Option<String>,
-    /// Place among the approved; the version of the calendar from then on.
-    pub number: Option<i64>,
-}
-
-/// Proposals older than `before`, newest first, at most `limit` and at most [`limits::PROPOSALS_SHOWN_MAX`].
-pub fn proposals(tx: &mut dyn ReadTx, _: &Ctx, before: Option<ProposalId>, limit: u32) -> Result<Vec<ProposalView>, Error> {
-    let range = stretch(None, ()).newest_first().limit(limit.min(limits::PROPOSALS_SHOWN_MAX));
-    let range = if let Some(id) = before { range.after((id,)) } else { range };
-    let found: Vec<Proposal> = tx.scan(Engine::work("the operation is for officers, and proposals are everybody's there"), range)?;
-    let view = |p: Proposal| {
-        let draft = p.draft()?;
-        Ok(ProposalView {
-            id: p.id,
-            kind: p.kind,
-            subject: p.subject,
-            state: p.state,
-            draft,
-            digest: hash::hex(&p.digest),
-            proposed_by: p.proposed_by.to_string(),
-            proposed_at: p.proposed_at,
-            decided_by: p.decided_by.map(|who| who.to_string()),
-            decided_at: p.decided_at,
-            reason: p.reason,
-            number: p.number,
-        })
-    };
-    found.into_iter().map(view).collect()
+/// What was proposed. A row whose content is not what its hash is of was altered, and is not used.
+pub(super) fn draft_of(approval: &Approval) -> StoreResult<Draft> {
+    let draft: Draft = approval.content()?;
+    draft.checked().map_err(|e| approval.damaged(e))
 }

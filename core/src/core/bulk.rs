@@ -7,12 +7,13 @@ use super::Session;
 use super::door::digest_of;
 use crate::access::admit;
 use crate::audit::{self, Deed};
+use crate::clock::Timestamp;
 use crate::crypto::hash;
 use crate::ctx::Ctx;
 use crate::error::{Error, Problem};
 use crate::limits;
 use crate::operation::{Class, Operation};
-use crate::store::{Priority, Reads, Spec, StoreExt, Tx, Writes};
+use crate::store::{Priority, Reads, Spec, StoreError, StoreExt, Tx, Writes};
 
 record! {
     /// How far a bulk operation came.
@@ -25,9 +26,12 @@ record! {
         changed: i64,
         /// Counts updates.
         version: i64,
+        /// When it last moved.
+        moved_at: Option<Timestamp>,
     }
     key(job);
     version version;
+    index BY_AGE(moved_at);
 }
 
 /// What a bulk operation did.
@@ -44,7 +48,8 @@ pub struct BulkDone {
 pub(crate) type ChunkRule<T> = fn(&mut dyn Tx, &Ctx, &[T]) -> Result<u64, Error>;
 
 impl Session {
-    /// Applies `rows` chunk by chunk; `progress` hears after each how many are done. Blocks.
+    /// Applies `rows` chunk by chunk; `progress` hears after each how many are done. Blocks. A chunk that takes longer than a write may
+    /// is tried again by halves: a slow disk makes a list slower, and does not end it.
     pub(crate) fn bulk<T: Serialize + Clone + Send + 'static>(
         &self,
         operation: &'static Operation,
@@ -60,19 +65,27 @@ impl Session {
         let digests: Vec<[u8; 32]> = rows.iter().map(|row| digest_of(&self.core.0.settings.keys, row)).collect::<Result<_, _>>()?;
         let job = root(operation, &digests);
         let mut state = self.core.0.store.query(operation.name, move |tx| progress_of(tx, job))?;
+        let mut most = limits::BULK_CHUNK_ROWS;
         while (state.0 as usize) < rows.len() {
             let from = state.0 as usize;
-            let chunk: Vec<T> = rows[from..].iter().take(limits::BULK_CHUNK_ROWS).cloned().collect();
-            let root = root(operation, &digests[from..from + chunk.len()]);
+            let chunk: Vec<T> = rows[from..].iter().take(most).cloned().collect();
+            let length = chunk.len();
+            let root = root(operation, &digests[from..from + length]);
             let call = self.core.call(operation, &self.actor, &self.request, None);
             let spec = Spec { name: operation.name, isolation: operation.isolation, priority: Priority::Bulk };
-            state = self.core.0.store.transact(spec, move |tx| {
+            let applied = self.core.0.store.transact(spec, move |tx| {
                 let ctx = call.ctx();
                 let changed = rule(tx, &ctx, &chunk).map_err(|e| at_row(e, from))?;
                 let rows = chunk.len() as i64;
                 audit::record(tx, &ctx, Deed { subject: format!("bulk/{}", hash::hex(&job[..8])), reason: None, digest: root, rows })?;
-                advance(tx, job, from as i64, rows, changed as i64)
-            })?;
+                advance(tx, &ctx, job, from as i64, (rows, changed as i64))
+            });
+            if length > 1 && matches!(applied, Err(Error::Store(StoreError::TooLong { .. }))) {
+                most = length / 2;
+                continue;
+            }
+            state = applied?;
+            most = limits::BULK_CHUNK_ROWS.min(2 * most);
             progress(state.0);
         }
         Ok(BulkDone { rows: rows.len() as u64, changed: state.1 })
@@ -90,17 +103,18 @@ fn progress_of(tx: &mut dyn crate::store::ReadTx, job: [u8; 32]) -> Result<(u64,
     Ok(found.map_or((0, 0), |p| (p.done as u64, p.changed as u64)))
 }
 
-fn advance(tx: &mut dyn Tx, job: [u8; 32], from: i64, rows: i64, changed: i64) -> Result<(u64, u64), Error> {
+fn advance(tx: &mut dyn Tx, ctx: &Ctx, job: [u8; 32], from: i64, (rows, changed): (i64, i64)) -> Result<(u64, u64), Error> {
+    let moved_at = Some(ctx.now());
     let found = tx.find::<BulkProgress>((job,))?.map(|p| p.trust("the job is known by its rows").into_inner());
     let now = match found {
         None => {
-            let first = BulkProgress { job, done: rows, changed, version: 0 };
+            let first = BulkProgress { job, done: rows, changed, version: 0, moved_at };
             tx.add(&first)?;
             first
         }
         // Somebody else runs the same job and was here first.
-        Some(old) if old.done != from => return Err(crate::store::StoreError::Conflict.into()),
-        Some(old) => tx.replace(&old, BulkProgress { done: old.done + rows, changed: old.changed + changed, ..old.clone() })?,
+        Some(old) if old.done != from => return Err(StoreError::Conflict.into()),
+        Some(old) => tx.replace(&old, BulkProgress { done: old.done + rows, changed: old.changed + changed, moved_at, ..old.clone() })?,
     };
     Ok((now.done as u64, now.changed as u64))
 }
@@ -113,4 +127,41 @@ fn at_row(error: Error, from: usize) -> Error {
         Some(format!("rows[{}]{tail}", index.parse::<usize>().ok()? + from))
     });
     Error::Invalid { field: shifted.unwrap_or(field), problem }
+}
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::core::{Core, PROJECTIONS, Parts, Settings};
+    use crate::crypto::KeyRing;
+    use crate::ctx::SeededEntropy;
+    use crate::operation;
+    use crate::store::memory::MemoryStore;
+
+    const WIDEST: usize = 7;
+
+    fn narrow(_: &mut dyn Tx, _: &Ctx, rows: &[u32]) -> Result<u64, Error> {
+        if rows.len() > WIDEST { Err(StoreError::TooLong { limit_ms: 1 }.into()) } else { Ok(rows.len() as u64) }
+    }
+
+    fn closed(_: &mut dyn Tx, _: &Ctx, _: &[u32]) -> Result<u64, Error> {
+        Err(StoreError::TooLong { limit_ms: 1 }.into())
+    }
+
+    #[test]
+    fn a_chunk_that_takes_too_long_is_tried_by_halves_down_to_a_row() {
+        let entropy = std::sync::Arc::new(SeededEntropy::new(1));
+        let settings = Settings { keys: KeyRing::generate(&mut rand_core::SeedableRng::seed_from_u64(1)), told_outside: Vec::new() };
+        let clock = std::sync::Arc::new(ManualClock::at(Timestamp::default()));
+        let core = Core::new(Parts { store: MemoryStore::new(PROJECTIONS), clock, entropy, settings });
+        let rows: Vec<u32> = (0..limits::BULK_CHUNK_ROWS as u32 + 3).collect();
+        let mut heard = vec![0];
+        let done = core.as_system().bulk(&operation::ADD_AUTHORITIES, &rows, narrow, &mut |n| heard.push(n)).unwrap();
+        assert_eq!((done.rows, done.changed), (rows.len() as u64, rows.len() as u64));
+        assert!(heard.windows(2).all(|w| (1..=WIDEST as u64).contains(&(w[1] - w[0]))), "{heard:?}");
+        assert_eq!(heard.last(), Some(&done.rows));
+        let given_up = core.as_system().bulk(&operation::ADD_AUTHORITIES, &rows[1..], closed, &mut |_| {});
+        assert!(matches!(given_up, Err(Error::Store(StoreError::TooLong { .. }))));
+    }
 }

@@ -8,11 +8,12 @@ use serde::de::DeserializeOwned;
 
 use super::{Session, idempotency};
 use crate::access::{admit, check};
+use crate::appeal::Appeal;
 use crate::audit::{self, Deed};
 use crate::crypto::KeyRing;
 use crate::ctx::{Call, Ctx};
 use crate::error::Error;
-use crate::id::{ConversationId, LineId, TaxpayerId};
+use crate::id::{AppealId, ConversationId, LineId, TaxpayerId};
 use crate::identity;
 use crate::interaction::{Conversation, Line};
 use crate::operation::{Class, Operation};
@@ -34,6 +35,8 @@ pub enum Target {
     Conversation(ConversationId),
     /// A line.
     Line(LineId),
+    /// An appeal.
+    Appeal(AppealId),
     /// A relation: one of its two.
     Relation {
         /// For which enterprise.
@@ -73,6 +76,10 @@ fn reauthorise(tx: &mut dyn ReadTx, ctx: &Ctx, target: Target) -> Result<(), Err
             let found = tx.find::<Line>((id,))?;
             check(ctx, found).map(drop)
         }
+        Target::Appeal(id) => {
+            let found = tx.find::<Appeal>((id,))?;
+            check(ctx, found).map(drop)
+        }
         Target::Relation { enterprise, person } => identity::either(tx, ctx, enterprise, person).map(drop),
     }
 }
@@ -87,8 +94,12 @@ impl Session {
     /// Static permission, then the facts of this call.
     pub(super) fn begin(&self, operation: &'static Operation, class: Class) -> Result<Call, Error> {
         debug_assert_eq!(operation.class, class, "{} is declared as another class", operation.name);
-        admit(operation, &self.actor)?;
-        Ok(self.core.call(operation, &self.actor, &self.request, self.key.as_ref()))
+        let admitted = admit(operation, &self.actor);
+        if admitted.is_err() {
+            self.core.0.denials.look(self.actor.as_ref(), self.core.now(), &admitted);
+        }
+        admitted?;
+        Ok(Call { door: self.door, ..self.core.call(operation, &self.actor, &self.request, self.key.as_ref()) })
     }
 
     fn digest(&self, value: &impl Serialize) -> Result<[u8; 32], Error> {
@@ -111,6 +122,7 @@ impl Session {
             Err(e) => return failed(e),
         };
         let place = idempotency::Place::of(&call);
+        let denials = self.core.0.denials.clone();
         self.core.0.store.submit_for(Self::spec(operation, Priority::Interactive), move |tx| {
             let ctx = call.ctx();
             let again = |tx: &mut dyn Tx| -> Result<Option<R>, Error> {
@@ -121,7 +133,9 @@ impl Session {
             if let Some(answer) = again(tx)? {
                 return Ok(answer);
             }
-            let answer = match rule(tx, &ctx, command.clone()) {
+            let answer = rule(tx, &ctx, command.clone());
+            denials.look(ctx.actor().as_ref(), ctx.now(), &answer);
+            let answer = match answer {
                 // A repeat that came while the first call was under way waited for its locks, and is refused because
                 // of what that call did: by now its answer is there. The body runs again and finds it first.
                 Err(refused @ Error::Refused(_)) => return Err(if again(tx)?.is_some() { StoreError::Conflict.into() } else { refused }),
@@ -156,10 +170,22 @@ impl Session {
     pub(crate) fn query<R: Send + 'static>(
         &self,
         operation: &'static Operation,
-        rule: impl Fn(&mut dyn ReadTx, &Ctx) -> Result<R, Error> + Send + 'static,
+        rule: impl FnMut(&mut dyn ReadTx, &Ctx) -> Result<R, Error> + Send + 'static,
     ) -> Result<R, Error> {
         let call = self.begin(operation, Class::Query)?;
-        self.core.0.store.query(operation.name, move |tx| rule(tx, &call.ctx()))
+        self.read(call, rule)
+    }
+
+    /// Reads for a call that has begun; what it is refused counts.
+    pub(super) fn read<R: Send + 'static>(
+        &self,
+        call: Call,
+        mut rule: impl FnMut(&mut dyn ReadTx, &Ctx) -> Result<R, Error> + Send + 'static,
+    ) -> Result<R, Error> {
+        let (who, now) = (call.actor.as_ref(), call.now);
+        let answer = self.core.0.store.query(call.operation.name, move |tx| rule(tx, &call.ctx()));
+        self.core.0.denials.look(who, now, &answer);
+        answer
     }
 
     /// A read that leaves a record: the answer leaves after the record has committed.
@@ -171,14 +197,31 @@ impl Session {
         reason: Option<String>,
         rule: impl Fn(&mut dyn Tx, &Ctx) -> Result<R, Error> + Send + 'static,
     ) -> Ticket<R> {
+        self.audited_query_of(operation, asked, subject, reason, rule, |_| 1)
+    }
+
+    /// The same of many things at once: the record says how many left.
+    pub(crate) fn audited_query_of<C: Serialize, R: Send + 'static>(
+        &self,
+        operation: &'static Operation,
+        asked: &C,
+        subject: String,
+        reason: Option<String>,
+        rule: impl Fn(&mut dyn Tx, &Ctx) -> Result<R, Error> + Send + 'static,
+        rows: fn(&R) -> usize,
+    ) -> Ticket<R> {
         let (call, digest) = match self.begin(operation, Class::AuditedQuery).and_then(|call| Ok((call, self.digest(asked)?))) {
             Ok(ready) => ready,
             Err(e) => return failed(e),
         };
+        let denials = self.core.0.denials.clone();
         self.core.0.store.submit_for(Self::spec(operation, Priority::Interactive), move |tx| {
             let ctx = call.ctx();
-            let answer = rule(tx, &ctx)?;
-            audit::record(tx, &ctx, Deed { subject: subject.clone(), reason: reason.clone(), digest, rows: 1 })?;
+            let answer = rule(tx, &ctx);
+            denials.look(ctx.actor().as_ref(), ctx.now(), &answer);
+            let answer = answer?;
+            let rows = rows(&answer) as i64; // a page, or what one approval may disclose
+            audit::record(tx, &ctx, Deed { subject: subject.clone(), reason: reason.clone(), digest, rows })?;
             Ok(answer)
         })
     }
@@ -194,7 +237,13 @@ impl Session {
             Ok(call) => call,
             Err(e) => return failed(e),
         };
-        self.core.0.store.submit_for(Self::spec(operation, Priority::Interactive), move |tx| rule(tx, &call.ctx(), &rows))
+        let denials = self.core.0.denials.clone();
+        self.core.0.store.submit_for(Self::spec(operation, Priority::Interactive), move |tx| {
+            let ctx = call.ctx();
+            let answer = rule(tx, &ctx, &rows);
+            denials.look(ctx.actor().as_ref(), ctx.now(), &answer);
+            answer
+        })
     }
 
     /// Worth no disk: permission and reach are checked on a read, nothing is written.
@@ -204,6 +253,6 @@ impl Session {
         rule: impl Fn(&mut dyn ReadTx, &Ctx) -> Result<R, Error> + Send + 'static,
     ) -> Result<R, Error> {
         let call = self.begin(operation, Class::Ephemeral)?;
-        self.core.0.store.query(operation.name, move |tx| rule(tx, &call.ctx()))
+        self.read(call, rule)
     }
 }

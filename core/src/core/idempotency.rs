@@ -5,16 +5,14 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::access::Engine;
-use crate::agenda;
 use crate::clock::Timestamp;
 use crate::crypto::hash;
-use crate::ctx::{Call, Ctx};
+use crate::ctx::Call;
 use crate::error::Error;
-use crate::id::{self, TimerId};
+use crate::id;
 use crate::limits;
 use crate::planted::{Bug, planted};
-use crate::store::{Reads, StoreError, Tx, Writes, stretch};
+use crate::store::{Reads, StoreError, Tx, Writes};
 
 record! {
     /// A remembered answer.
@@ -104,24 +102,6 @@ impl Place {
         tx.add(&Answered { at: self.chosen(), scope: self.scope, command, answer })?;
         Ok(())
     }
-}
-
-/// Forgets answers past [`limits::IDEMPOTENCY_RETENTION`], some at a time; sets the timer to its next time. What is
-/// remembered by its period was answered up to one period later, so all are kept for two.
-pub(super) fn forget(tx: &mut dyn Tx, ctx: &Ctx, (timer, token): (TimerId, i64)) -> Result<u64, Error> {
-    let mut forgotten = 0;
-    agenda::again(tx, timer, token, |tx| {
-        let old = ctx.now().minus(2 * limits::IDEMPOTENCY_RETENTION);
-        let why = Engine::work("forgetting what is past its retention");
-        let stale: Vec<Answered> = tx.scan(why, stretch(None, ()).until(old))?;
-        for answered in &stale {
-            tx.remove(answered)?;
-        }
-        forgotten = stale.len() as u64;
-        let more = stale.len() as u32 == limits::PAGE_ROWS_MAX;
-        Ok(if more { ctx.now() } else { ctx.now().plus(limits::FORGET_KEYS_EVERY) })
-    })?;
-    Ok(forgotten)
 }
 
 #[cfg(test)]

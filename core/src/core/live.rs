@@ -180,7 +180,8 @@ pub(super) fn show(tx: &mut dyn ReadTx, event: &Event, callers: &[Ctx]) -> Resul
         mine,
         message: None,
     };
-    let message = (event.kind == EventKind::MessageSent).then(|| event.conversation().zip(event.number)).flatten();
+    let about_one = matches!(event.kind, EventKind::MessageSent | EventKind::MessageRecalled);
+    let message = about_one.then(|| event.conversation().zip(event.number)).flatten();
     let (mut theirs, mut others) = (None, None);
     let mut shown = Vec::with_capacity(callers.len());
     for ctx in callers {

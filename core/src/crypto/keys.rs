@@ -5,7 +5,7 @@
 //! suite 1                 what new values are sealed with
 //! current 2               epoch that wraps new subject keys
 //! epoch 1 <64 hex>        key-encryption keys; a destroyed epoch is simply not there
-//! epoch 2 <64 hex>
+//! epoch 2 <64 hex>        one above `current` is prepared: it unwraps already, and wraps when it is made current
 //! index <64 hex>          key of the blind indexes
 //! audit <64 hex>          SM2 private key that signs audit checkpoints
 //! check <16 hex>          start of SM3 over the lines above: finds slips of copying, not forgery
@@ -16,7 +16,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use hmac::Hmac;
 use rand_core::Rng as _;
@@ -40,16 +40,17 @@ type Key = Zeroizing<[u8; 32]>;
 
 /// Every key of an installation; overwritten when dropped, never shown by `Debug`, never cloned.
 ///
-/// - Key-encryption keys by epoch: wrap the keys of subjects. An epoch is *current* (wraps and unwraps), *old* (only
-///   unwraps) or *destroyed* (gone). One epoch may wrap at most 2^32 keys (random 96-bit nonces, NIST SP 800-38D 8.3).
+/// - Key-encryption keys by epoch: wrap the keys of subjects. An epoch is *prepared* (only unwraps, so that every host has it
+///   before one wraps by it), *current* (wraps and unwraps), *old* (only unwraps) or *destroyed* (gone). One epoch may wrap at
+///   most 2^32 keys (random 96-bit nonces, NIST SP 800-38D 8.3). They may be in a hardware module: [`CryptoProvider`].
 /// - The key of the blind indexes, which does not rotate with the epochs.
 /// - The SM2 key that signs audit checkpoints.
 /// - The suite for new values; what an old value was sealed with is its own first byte.
 pub struct KeyRing {
-    suite: Suite,
-    current: u32,
-    /// Always holds `current`.
-    epochs: BTreeMap<u32, CipherKey>,
+    /// What a rotation changes: a running host takes it over from the file.
+    epochs: RwLock<Epochs>,
+    /// Wraps and unwraps in place of `epochs`.
+    module: Option<Arc<dyn CryptoProvider>>,
     index: Key,
     /// HMAC-SM3 under `index`, ready to be cloned: setting it up costs as much as a short text.
     indexer: Hmac<Sm3>,
@@ -58,6 +59,80 @@ pub struct KeyRing {
     /// Keys unwrapped lately, by subject and what they were unwrapped from: the key of a conversation is asked for at
     /// each of its messages. Whoever asks shows the wrapped key, so a key whose row is gone is out of reach here too.
     unwrapped: Mutex<Unwrapped>,
+}
+
+/// Wraps and unwraps the keys of subjects: the key file, or a hardware module (GM/T 0018) in front of which a host puts a
+/// client. What it wraps belongs to one subject and one epoch and opens for no other. It is asked within a transaction, so it answers
+/// within some milliseconds or not at all.
+pub trait CryptoProvider: Send + Sync {
+    /// The epoch that wraps new keys.
+    fn current_epoch(&self) -> u32;
+
+    /// Every epoch that can still unwrap, ascending.
+    fn epochs(&self) -> Vec<u32>;
+
+    /// Wraps the key of a subject by the current epoch.
+    ///
+    /// # Errors
+    /// [`CryptoError::ModuleUnavailable`] where it does not answer.
+    fn wrap(&self, rng: &mut Rng, subject: &[u8; 16], key: &[u8; 32]) -> Result<WrappedKey, CryptoError>;
+
+    /// Unwraps what [`CryptoProvider::wrap`] made for the same subject.
+    ///
+    /// # Errors
+    /// [`CryptoError::UnknownEpoch`], [`CryptoError::Altered`] for another subject or any changed byte,
+    /// [`CryptoError::ModuleUnavailable`] where it does not answer.
+    fn unwrap(&self, subject: &[u8; 16], wrapped: &WrappedKey) -> Result<Zeroizing<[u8; 32]>, CryptoError>;
+}
+
+/// The epochs of a key file.
+struct Epochs {
+    suite: Suite,
+    current: u32,
+    /// Always holds `current`.
+    keys: BTreeMap<u32, CipherKey>,
+}
+
+impl Epochs {
+    fn newest(&self) -> u32 {
+        self.keys.keys().next_back().copied().unwrap_or(self.current)
+    }
+
+    fn prepare(&mut self, rng: &mut Rng) -> Result<u32, CryptoError> {
+        let next = self.newest() + 1;
+        if next > MAX_EPOCH {
+            return Err(CryptoError::EpochsUsedUp);
+        }
+        self.keys.insert(next, CipherKey::generate(rng));
+        Ok(next)
+    }
+}
+
+impl CryptoProvider for Epochs {
+    fn current_epoch(&self) -> u32 {
+        self.current
+    }
+
+    fn epochs(&self) -> Vec<u32> {
+        self.keys.keys().copied().collect()
+    }
+
+    fn wrap(&self, rng: &mut Rng, subject: &[u8; 16], key: &[u8; 32]) -> Result<WrappedKey, CryptoError> {
+        let kek = &self.keys[&self.current]; // never missing: see the field
+        let bytes = kek.seal(self.suite, rng, &wrap_binding(self.suite, self.current, subject), key);
+        Ok(WrappedKey { epoch: self.current, bytes })
+    }
+
+    fn unwrap(&self, subject: &[u8; 16], wrapped: &WrappedKey) -> Result<Key, CryptoError> {
+        let kek = self.keys.get(&wrapped.epoch).ok_or(CryptoError::UnknownEpoch(wrapped.epoch))?;
+        let opened = kek.open(|suite| wrap_binding(suite, wrapped.epoch, subject), &wrapped.bytes)?;
+        let mut key = Key::default();
+        if opened.len() != key.len() {
+            return Err(CryptoError::Altered);
+        }
+        key.copy_from_slice(&opened);
+        Ok(key)
+    }
 }
 
 /// Keys by the subject and what they were unwrapped from.
@@ -92,74 +167,126 @@ impl KeyRing {
         while !sign::is_private_key(&audit) {
             audit = random(rng);
         }
+        Self::of(Epochs { suite: Suite::Sm4GcmSm3, current: 1, keys: BTreeMap::from([(1, first)]) }, index, audit)
+    }
+
+    fn of(epochs: Epochs, index: Key, audit: Key) -> Self {
         let indexer = keyed_hmac_sm3(&*index);
-        Self {
-            suite: Suite::Sm4GcmSm3,
-            current: 1,
-            epochs: BTreeMap::from([(1, first)]),
-            index,
-            indexer,
-            audit,
-            unwrapped: Mutex::default(),
+        Self { epochs: RwLock::new(epochs), module: None, index, indexer, audit, unwrapped: Mutex::default() }
+    }
+
+    /// The same ring with a hardware module that wraps and unwraps in place of the file's epochs.
+    #[must_use]
+    pub fn with_module(self, module: Arc<dyn CryptoProvider>) -> Self {
+        Self { module: Some(module), ..self }
+    }
+
+    fn file(&self) -> RwLockReadGuard<'_, Epochs> {
+        self.epochs.read().unwrap_or_else(PoisonError::into_inner) // replaced whole or not at all
+    }
+
+    fn file_mut(&mut self) -> &mut Epochs {
+        self.epochs.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ask<R>(&self, ask: impl FnOnce(&dyn CryptoProvider) -> R) -> R {
+        match &self.module {
+            Some(module) => ask(&**module),
+            None => ask(&*self.file()),
         }
     }
 
     /// The suite that new values are sealed with.
     #[must_use]
     pub fn suite(&self) -> Suite {
-        self.suite
+        self.file().suite
     }
 
     /// Changes the suite of new values. Old ones stay readable: each names its own.
     pub fn set_suite(&mut self, suite: Suite) {
-        self.suite = suite;
+        self.file_mut().suite = suite;
     }
 
     /// The epoch that wraps new subject keys.
     #[must_use]
     pub fn current_epoch(&self) -> u32 {
-        self.current
+        self.ask(|provider| provider.current_epoch())
     }
 
     /// Every epoch that can still unwrap, ascending.
-    pub fn epochs(&self) -> impl Iterator<Item = u32> + '_ {
-        self.epochs.keys().copied()
+    #[must_use]
+    pub fn epochs(&self) -> Vec<u32> {
+        self.ask(|provider| provider.epochs())
     }
 
-    /// Starts a new epoch and makes it the current one; answers its number. Subject keys of older epochs stay readable; wrap
-    /// them anew (unwrap, wrap) before [`KeyRing::destroy_epoch`].
+    /// Prepares an epoch: it unwraps from now on, and wraps once [`KeyRing::rotate`] makes it the current one. For an
+    /// installation of several hosts, each of which must have it before one of them wraps by it. Answers its number.
+    ///
+    /// # Errors
+    /// [`CryptoError::EpochsUsedUp`] after [`MAX_EPOCH`].
+    pub fn prepare(&mut self, rng: &mut Rng) -> Result<u32, CryptoError> {
+        self.file_mut().prepare(rng)
+    }
+
+    /// Makes the newest epoch that was prepared the current one, or a new one where none was; answers its number. Subject keys of
+    /// older epochs stay readable; wrap them anew ([`KeyRing::rewrap`]) before [`KeyRing::destroy_epoch`].
     ///
     /// # Errors
     /// [`CryptoError::EpochsUsedUp`] after [`MAX_EPOCH`].
     pub fn rotate(&mut self, rng: &mut Rng) -> Result<u32, CryptoError> {
-        let last = self.epochs.keys().next_back().copied().unwrap_or(self.current);
-        if last >= MAX_EPOCH {
-            return Err(CryptoError::EpochsUsedUp);
-        }
-        self.current = last + 1;
-        self.epochs.insert(self.current, CipherKey::generate(rng));
-        Ok(self.current)
+        let epochs = self.file_mut();
+        epochs.current = if epochs.newest() > epochs.current { epochs.newest() } else { epochs.prepare(rng)? };
+        Ok(epochs.current)
     }
 
     /// Forgets the key of an old epoch. Whatever is still wrapped by it is lost for good once the key file is
     /// written and its older copies are gone.
     ///
     /// # Errors
-    /// [`CryptoError::CurrentEpoch`] for the current one, [`CryptoError::UnknownEpoch`] for one that is not there.
+    /// [`CryptoError::CurrentEpoch`] for the current one and for one that was prepared, [`CryptoError::UnknownEpoch`] for one
+    /// that is not there.
     pub fn destroy_epoch(&mut self, epoch: u32) -> Result<(), CryptoError> {
-        if epoch == self.current {
-            return Err(CryptoError::CurrentEpoch(epoch));
-        }
+        self.may_destroy(epoch)?;
+        self.file_mut().keys.remove(&epoch);
         self.unwrapped().retain(|(_, wrapped), _| wrapped.epoch != epoch);
-        self.epochs.remove(&epoch).map(drop).ok_or(CryptoError::UnknownEpoch(epoch))
+        Ok(())
+    }
+
+    /// Whether [`KeyRing::destroy_epoch`] would.
+    pub(crate) fn may_destroy(&self, epoch: u32) -> Result<(), CryptoError> {
+        let epochs = self.file();
+        if !epochs.keys.contains_key(&epoch) {
+            return Err(CryptoError::UnknownEpoch(epoch));
+        }
+        // The number of a prepared one would come back with another key.
+        if epoch >= epochs.current { Err(CryptoError::CurrentEpoch(epoch)) } else { Ok(()) }
+    }
+
+    /// Takes over the epochs and the suite of a ring that was read anew: how a running host learns of a rotation. Answers
+    /// the current epoch.
+    ///
+    /// # Errors
+    /// [`CryptoError::OtherKeys`] where the other is not a later state of this one: another index or audit key, another key under
+    /// an epoch's number, or no key for the epoch that wraps here now. Nothing is taken over then.
+    pub fn renew(&self, newer: Self) -> Result<u32, CryptoError> {
+        let theirs = newer.epochs.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut ours = self.epochs.write().unwrap_or_else(PoisonError::into_inner);
+        let differs = |(epoch, key): (&u32, &CipherKey)| theirs.keys.get(epoch).is_some_and(|their| their.bytes() != key.bytes());
+        let other = self.index != newer.index || self.audit != newer.audit || ours.keys.iter().any(differs);
+        if other || !theirs.keys.contains_key(&ours.current) {
+            return Err(CryptoError::OtherKeys);
+        }
+        *ours = theirs;
+        self.unwrapped().clear();
+        Ok(ours.current)
     }
 
     /// Encrypts a subject's key with the current epoch, for the subject of that id and no other.
-    #[must_use]
-    pub fn wrap(&self, rng: &mut Rng, subject: &[u8; 16], key: &SubjectKey) -> WrappedKey {
-        let kek = &self.epochs[&self.current]; // never missing: see the field
-        let bytes = kek.seal(self.suite, rng, &wrap_binding(self.suite, self.current, subject), key.bytes());
-        WrappedKey { epoch: self.current, bytes }
+    ///
+    /// # Errors
+    /// [`CryptoError::ModuleUnavailable`] where the keys are in a module that does not answer.
+    pub fn wrap(&self, rng: &mut Rng, subject: &[u8; 16], key: &SubjectKey) -> Result<WrappedKey, CryptoError> {
+        self.ask(|provider| provider.wrap(rng, subject, key.bytes()))
     }
 
     /// Decrypts what [`KeyRing::wrap`] made for the same subject.
@@ -168,20 +295,32 @@ impl KeyRing {
     /// [`CryptoError::UnknownEpoch`] when its epoch is not in the ring, [`CryptoError::Truncated`],
     /// [`CryptoError::UnknownSuite`], and [`CryptoError::Altered`] for another subject or any changed byte.
     pub fn unwrap(&self, subject: &[u8; 16], wrapped: WrappedKey) -> Result<Arc<SubjectKey>, CryptoError> {
-        let kek = self.epochs.get(&wrapped.epoch).ok_or(CryptoError::UnknownEpoch(wrapped.epoch))?;
         let place = (*subject, wrapped);
         if let Some(known) = self.unwrapped().get(&place) {
             return Ok(known.clone());
         }
-        let (_, wrapped) = &place;
-        let key = kek.open(|suite| wrap_binding(suite, wrapped.epoch, subject), &wrapped.bytes)?;
-        let key = Arc::new(SubjectKey::from_slice(&key).ok_or(CryptoError::Altered)?);
+        let key = self.ask(|provider| provider.unwrap(subject, &place.1))?;
+        let key = Arc::new(SubjectKey::from_slice(&*key).ok_or(CryptoError::Altered)?);
         let mut unwrapped = self.unwrapped();
         if unwrapped.len() >= UNWRAPPED_MAX {
             unwrapped.clear();
         }
         unwrapped.insert(place, key.clone());
         Ok(key)
+    }
+
+    /// Wraps a subject's key anew by the current epoch; nothing where it is wrapped by that one already.
+    ///
+    /// # Errors
+    /// Those of [`KeyRing::unwrap`] and [`KeyRing::wrap`].
+    pub fn rewrap(&self, rng: &mut Rng, subject: &[u8; 16], wrapped: &WrappedKey) -> Result<Option<WrappedKey>, CryptoError> {
+        self.ask(|provider| {
+            if wrapped.epoch == provider.current_epoch() {
+                return Ok(None);
+            }
+            let key = provider.unwrap(subject, wrapped)?;
+            provider.wrap(rng, subject, &key).map(Some)
+        })
     }
 
     fn unwrapped(&self) -> MutexGuard<'_, Unwrapped> {
@@ -238,9 +377,10 @@ impl KeyRing {
     /// Every line but the check, in the order and spelling of the format.
     fn body(&self) -> Zeroizing<String> {
         // Room for all of it at once: a string that grows would leave copies of the keys behind.
-        let mut text = Zeroizing::new(String::with_capacity(512 + self.epochs.len() * 96));
-        text.push_str(&format!("{HEADER} {VERSION}\nsuite {}\ncurrent {}\n", self.suite.byte(), self.current));
-        for (epoch, key) in &self.epochs {
+        let epochs = self.file();
+        let mut text = Zeroizing::new(String::with_capacity(512 + epochs.keys.len() * 96));
+        text.push_str(&format!("{HEADER} {VERSION}\nsuite {}\ncurrent {}\n", epochs.suite.byte(), epochs.current));
+        for (epoch, key) in &epochs.keys {
             text.push_str(&format!("epoch {epoch} "));
             push_key(&mut text, key.bytes());
         }
@@ -339,8 +479,7 @@ impl KeyRing {
         if !epochs.contains_key(&current) {
             return Err(KeyFileError { line: current_line, problem: KeyFileProblem::NoCurrentKey(current) });
         }
-        let indexer = keyed_hmac_sm3(&*index);
-        let ring = Self { suite, current, epochs, index, indexer, audit, unwrapped: Mutex::default() };
+        let ring = Self::of(Epochs { suite, current, keys: epochs }, index, audit);
         if !check.eq_ignore_ascii_case(&hex(&sm3(&[ring.body().as_bytes()])[..CHECK_BYTES])) && !planted(Bug::KeyFileUnread) {
             return Err(KeyFileError { line: check_line, problem: KeyFileProblem::Check });
         }
@@ -351,9 +490,9 @@ impl KeyRing {
 impl fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KeyRing")
-            .field("suite", &self.suite)
-            .field("current", &self.current)
-            .field("epochs", &self.epochs.keys())
+            .field("suite", &self.suite())
+            .field("current", &self.current_epoch())
+            .field("epochs", &self.epochs())
             .finish_non_exhaustive()
     }
 }
@@ -460,7 +599,7 @@ mod tests {
         assert_eq!(again.to_text(), text);
         assert_eq!(again.suite(), Suite::Aes256GcmSha256);
         assert_eq!(again.current_epoch(), 2);
-        assert_eq!(again.epochs().collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(again.epochs(), [1, 2]);
         assert_eq!(again.public_audit_key(), ring.public_audit_key());
         let commented = text.replace("index", "# the index key\n\nindex").replace('\n', "\r\n");
         assert_eq!(KeyRing::from_text(&commented).unwrap().to_text(), text);
@@ -503,7 +642,7 @@ mod tests {
         let (ring, _) = ring(1);
         let shown = format!("{ring:?}");
         assert_eq!(shown, "KeyRing { suite: Sm4GcmSm3, current: 1, epochs: [1], .. }");
-        let secret = hex(ring.epochs[&1].bytes());
+        let secret = hex(ring.file().keys[&1].bytes());
         let mistyped = ring.to_text().replace(&secret, &secret[1..]);
         let error = KeyRing::from_text(&mistyped).unwrap_err();
         assert!(!format!("{error} {error:?}").contains(&secret[8..24]));
@@ -513,10 +652,11 @@ mod tests {
     fn epochs() {
         let (mut ring, mut rng) = ring(1);
         let key = SubjectKey::generate(&mut rng);
-        let old = ring.wrap(&mut rng, &[1; 16], &key);
+        let old = ring.wrap(&mut rng, &[1; 16], &key).unwrap();
         assert_eq!((old.epoch, old.bytes.len()), (1, 61));
         assert_eq!(ring.rotate(&mut rng), Ok(2));
-        let new = ring.wrap(&mut rng, &[1; 16], &ring.unwrap(&[1; 16], old.clone()).unwrap());
+        let new = ring.rewrap(&mut rng, &[1; 16], &old).unwrap().unwrap();
+        assert_eq!(ring.rewrap(&mut rng, &[1; 16], &new), Ok(None));
         assert_eq!(new.epoch, 2);
         assert_eq!(ring.destroy_epoch(2), Err(CryptoError::CurrentEpoch(2)));
         assert_eq!(ring.destroy_epoch(1), Ok(()));
@@ -530,16 +670,101 @@ mod tests {
     #[test]
     fn epochs_run_out_without_wrapping_round() {
         let (mut ring, mut rng) = ring(1);
-        ring.epochs.insert(MAX_EPOCH, CipherKey::generate(&mut rng));
+        ring.file_mut().keys.insert(MAX_EPOCH, CipherKey::generate(&mut rng));
+        assert_eq!(ring.prepare(&mut rng), Err(CryptoError::EpochsUsedUp));
+        assert_eq!(ring.rotate(&mut rng), Ok(MAX_EPOCH));
         assert_eq!(ring.rotate(&mut rng), Err(CryptoError::EpochsUsedUp));
-        assert_eq!(ring.current_epoch(), 1);
+        assert_eq!(ring.current_epoch(), MAX_EPOCH);
+    }
+
+    #[test]
+    fn a_prepared_epoch_unwraps_before_it_wraps() {
+        let (mut one, mut rng) = ring(1);
+        assert_eq!(one.prepare(&mut rng), Ok(2));
+        let mut other = KeyRing::from_text(&one.to_text()).unwrap();
+        assert_eq!((one.current_epoch(), one.destroy_epoch(2)), (1, Err(CryptoError::CurrentEpoch(2))));
+        assert_eq!(one.rotate(&mut rng), Ok(2));
+        let key = SubjectKey::generate(&mut rng);
+        let wrapped = one.wrap(&mut rng, &[1; 16], &key).unwrap();
+        assert!(wrapped.epoch == 2 && other.unwrap(&[1; 16], wrapped).is_ok(), "the other host has not rotated yet");
+        assert_eq!((other.rotate(&mut rng), &*other.to_text()), (Ok(2), &*one.to_text()));
+    }
+
+    #[test]
+    fn a_running_ring_takes_over_what_is_later_and_nothing_else() {
+        let (running, mut rng) = ring(1);
+        let key = SubjectKey::generate(&mut rng);
+        let old = running.wrap(&mut rng, &[1; 16], &key).unwrap();
+        let before = running.to_text();
+        let rotated = |seed| {
+            let mut ring = KeyRing::from_text(&before).unwrap();
+            ring.rotate(&mut Rng::seed_from_u64(seed)).unwrap();
+            ring
+        };
+        assert_eq!(running.renew(ring(2).0), Err(CryptoError::OtherKeys), "another installation's");
+        assert_eq!(running.renew(rotated(3)), Ok(2));
+        assert_eq!(running.unwrap(&[1; 16], old.clone()).unwrap().bytes(), key.bytes());
+        assert_eq!(running.wrap(&mut rng, &[1; 16], &key).unwrap().epoch, 2);
+        assert_eq!(running.renew(rotated(4)), Err(CryptoError::OtherKeys), "another epoch 2");
+        assert_eq!(running.renew(KeyRing::from_text(&before).unwrap()), Err(CryptoError::OtherKeys), "a copy from before the rotation");
+        assert_eq!((running.epochs(), running.current_epoch()), (vec![1, 2], 2), "nothing of those was taken over");
+        let retired = || {
+            let mut ring = rotated(3);
+            ring.destroy_epoch(1).unwrap();
+            ring
+        };
+        assert_eq!(running.renew(retired()), Ok(2));
+        assert_eq!(running.unwrap(&[1; 16], old).unwrap_err(), CryptoError::UnknownEpoch(1), "not even from what is kept at hand");
+    }
+
+    /// A module as an embedder would put one in: keys of its own that never leave it, and it may be away.
+    struct Module {
+        inside: Epochs,
+        away: std::sync::atomic::AtomicBool,
+    }
+
+    impl CryptoProvider for Module {
+        fn current_epoch(&self) -> u32 {
+            self.inside.current_epoch()
+        }
+        fn epochs(&self) -> Vec<u32> {
+            self.inside.epochs()
+        }
+        fn wrap(&self, rng: &mut Rng, subject: &[u8; 16], key: &[u8; 32]) -> Result<WrappedKey, CryptoError> {
+            if self.away.load(std::sync::atomic::Ordering::SeqCst) {
+                return Err(CryptoError::ModuleUnavailable);
+            }
+            self.inside.wrap(rng, subject, key)
+        }
+        fn unwrap(&self, subject: &[u8; 16], wrapped: &WrappedKey) -> Result<Key, CryptoError> {
+            if self.away.load(std::sync::atomic::Ordering::SeqCst) {
+                return Err(CryptoError::ModuleUnavailable);
+            }
+            self.inside.unwrap(subject, wrapped)
+        }
+    }
+
+    #[test]
+    fn a_module_wraps_in_place_of_the_file() {
+        let (plain, mut rng) = ring(1);
+        let keys = BTreeMap::from([(7, CipherKey::generate(&mut rng))]);
+        let inside = Epochs { suite: Suite::Sm4GcmSm3, current: 7, keys };
+        let module = Arc::new(Module { inside, away: false.into() });
+        let ring = KeyRing::from_text(&plain.to_text()).unwrap().with_module(module.clone());
+        let key = SubjectKey::generate(&mut rng);
+        let wrapped = ring.wrap(&mut rng, &[1; 16], &key).unwrap();
+        assert_eq!((wrapped.epoch, ring.current_epoch(), ring.epochs()), (7, 7, vec![7]));
+        assert_eq!(ring.unwrap(&[1; 16], wrapped.clone()).unwrap().bytes(), key.bytes());
+        assert!(plain.unwrap(&[1; 16], wrapped).is_err(), "the file's keys open nothing of it");
+        module.away.store(true, std::sync::atomic::Ordering::SeqCst);
+        assert_eq!(ring.wrap(&mut rng, &[2; 16], &key), Err(CryptoError::ModuleUnavailable));
     }
 
     #[test]
     fn a_wrapped_key_belongs_to_its_subject_and_epoch() {
         let (mut ring, mut rng) = ring(1);
         let key = SubjectKey::generate(&mut rng);
-        let wrapped = ring.wrap(&mut rng, &[1; 16], &key);
+        let wrapped = ring.wrap(&mut rng, &[1; 16], &key).unwrap();
         assert_eq!(ring.unwrap(&[2; 16], wrapped.clone()).unwrap_err(), CryptoError::Altered);
         ring.rotate(&mut rng).unwrap();
         let elsewhere = WrappedKey { epoch: 2, ..wrapped.clone() };
@@ -564,7 +789,7 @@ mod tests {
         fn wrap_round_trip(seed: u64, subject: [u8; 16], at: prop::sample::Index, change in 1..=255u8) {
             let (ring, mut rng) = ring(seed);
             let key = SubjectKey::generate(&mut rng);
-            let mut wrapped = ring.wrap(&mut rng, &subject, &key);
+            let mut wrapped = ring.wrap(&mut rng, &subject, &key).unwrap();
             let unwrapped = ring.unwrap(&subject, wrapped.clone()).unwrap();
             prop_assert_eq!(unwrapped.bytes(), key.bytes());
             let at = at.index(wrapped.bytes.len());

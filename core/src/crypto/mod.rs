@@ -4,14 +4,16 @@
 //! hands over through its context. Ciphers and hashes are the RustCrypto implementations of the Chinese
 //! commercial algorithms (SM2 GB/T 32918, SM3 GB/T 32905, SM4 GB/T 32907) and of AES-256-GCM with SHA-256. They
 //! are not a certified cryptographic module (GM/T 0028); an installation that must pass 密评 (GB/T 39786) plugs a
-//! hardware module in front of its keys.
+//! hardware module in front of its keys: [`CryptoProvider`].
 //!
 //! What is used where:
 //! - columns with personal text: [`SubjectKey::seal`], one key per subject, wrapped by [`KeyRing::wrap`];
+//! - backups: [`BackupKey`], opened by two of its [`Custodian`]s;
 //! - equality search over sealed columns: [`KeyRing::blind`];
 //! - audit chain: [`sm3()`], checkpoints signed by [`KeyRing::sign`] and checked by [`verify`];
 //! - passwords: [`hash_password`]; second factors: [`totp_code`]; sessions and tickets: [`Token`].
 
+mod custody;
 pub(crate) mod hash;
 mod keys;
 pub(crate) mod password;
@@ -20,8 +22,11 @@ mod sign;
 mod token;
 pub(crate) mod totp;
 
+pub use custody::{BACKUP_HEAD_BYTES_MAX, BackupKey, CUSTODIANS_MAX, CUSTODIANS_MIN, Custodian, CustodyError};
 pub use hash::{hex, hmac_sm3, sm3, unhex};
-pub use keys::{KeyFileError, KeyFileProblem, KeyRing, MAX_EPOCH, WrappedKey};
+pub use keys::{CryptoProvider, KeyFileError, KeyFileProblem, KeyRing, MAX_EPOCH, WrappedKey};
+#[cfg(feature = "testing")]
+pub use password::hash_as_shipped;
 pub use password::{
     ARGON2_LANES, ARGON2_MEMORY_KIB, ARGON2_PASSES, PASSWORD_MAX_CHARS, PASSWORD_MIN_CHARS, PasswordProblem, hash_password, password_rules,
     verify_nothing, verify_password,
@@ -62,12 +67,18 @@ pub enum CryptoError {
     /// The subject key was wrapped by an epoch that is not in the key ring (destroyed, or another installation's).
     #[error("no key of epoch {0} in the key ring")]
     UnknownEpoch(u32),
-    /// The epoch is still the current one and cannot be destroyed.
-    #[error("epoch {0} is the current one; rotate first")]
+    /// The epoch is the current one, or waits to become it, and cannot be destroyed.
+    #[error("epoch {0} is the current one or waits to become it; rotate first")]
     CurrentEpoch(u32),
     /// There is no epoch number left below [`MAX_EPOCH`].
     #[error("no epoch left after {MAX_EPOCH}")]
     EpochsUsedUp,
+    /// A ring that was read anew is not a later state of the one in use.
+    #[error("these are not the keys in use, or an older copy of them")]
+    OtherKeys,
+    /// The hardware module that has the keys does not answer.
+    #[error("the hardware module does not answer")]
+    ModuleUnavailable,
     /// The text is not a token: 43 characters of base64url are.
     #[error("not a token: 43 characters of base64url expected")]
     NotAToken,

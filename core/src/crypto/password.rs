@@ -24,13 +24,85 @@ const CLASSES_NEEDED: usize = 3;
 /// UTF-8 bytes that [`PASSWORD_MAX_CHARS`] can have; longer input is never hashed as it is.
 const PASSWORD_MAX_BYTES: usize = PASSWORD_MAX_CHARS * 4;
 const SALT_BYTES: usize = 16;
+/// Passwords that keep to every other rule in some spelling and are still guessed first: heads of published lists of leaked passwords,
+/// walks over the keyboard, defaults of vendors, and what this service, its place and its trade suggest. Lower case: a capital in
+/// front makes none of them better. Five guesses before a lock are few, so that a short list is enough.
+const COMMON: [&str; 48] = [
+    "password123",
+    "password1234",
+    "password@123",
+    "password123!",
+    "passw0rd123",
+    "p@ssword123",
+    "p@ssw0rd123",
+    "p@ssw0rd1234",
+    "qwerty12345",
+    "qwerty123456",
+    "qwerty@123",
+    "qwer1234!@#$",
+    "qwer@12345",
+    "1qaz2wsx3edc",
+    "1qaz@wsx3edc",
+    "1qaz!qaz2wsx",
+    "aa12345678",
+    "aa123456789",
+    "aa1234567890",
+    "aa123456!@#",
+    "abc1234567",
+    "abc123456789",
+    "abc@123456",
+    "abcd@12345",
+    "abcd123456",
+    "admin@1234",
+    "admin@12345",
+    "admin@123456",
+    "admin12345",
+    "admin123456",
+    "root@12345",
+    "root@123456",
+    "test@12345",
+    "test123456",
+    "huawei@123",
+    "huawei12#$",
+    "welcome123",
+    "welcome@123",
+    "changeme123",
+    "changeme@123",
+    "woaini1314",
+    "zhengna2026",
+    "zhengna@2026",
+    "zhengna@123",
+    "changchun2026",
+    "changchun@123",
+    "shuiwu@123",
+    "shuiwu123456",
+];
+/// Whether hashes made here take the work they take in a shipped program. Tests make thousands, of passwords that guard nothing.
+#[cfg(feature = "testing")]
+static AS_SHIPPED: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+
+/// From now on hashes of this process take the work they take in a shipped program: for whoever measures it.
+#[cfg(feature = "testing")]
+pub fn hash_as_shipped() {
+    AS_SHIPPED.store(true, std::sync::atomic::Ordering::Relaxed);
+}
+
+/// Memory and passes of a hash made here. `tests/lint` sees that no shipped program has the feature that makes it light.
+fn cost() -> (u32, u32) {
+    #[cfg(feature = "testing")]
+    if !AS_SHIPPED.load(std::sync::atomic::Ordering::Relaxed) {
+        return (Params::MIN_M_COST, Params::MIN_T_COST);
+    }
+    (ARGON2_MEMORY_KIB, ARGON2_PASSES)
+}
 /// A stored hash may ask for this many times the work of today's; more is a damaged or planted row.
 const WORK_LIMIT_FACTOR: u32 = 8;
 
 fn argon2() -> Argon2<'static> {
+    let (memory_kib, passes) = cost();
     #[expect(clippy::expect_used, reason = "see the next line")]
-    // why it cannot fail: the three constants are within the limits of Argon2 (every test of this module proves it)
-    let params = Params::new(ARGON2_MEMORY_KIB, ARGON2_PASSES, ARGON2_LANES, None).expect("constant parameters");
+    // why it cannot fail: the constants are within the limits of Argon2 (every test of this module proves it)
+    let params = Params::new(memory_kib, passes, ARGON2_LANES, None).expect("constant parameters");
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
 }
 
@@ -103,10 +175,14 @@ pub enum PasswordProblem {
     /// It contains the login, the name or the phone number of its owner.
     #[error("password contains the login or another name of its owner")]
     ContainsName,
+    /// It is one of the few that are tried first.
+    #[error("password is one of the commonest")]
+    Common,
 }
 
 /// Checks a new password: 10 to 128 characters, 3 of 4 classes (lower case, upper case, digits, everything else), and
-/// none of `names` (login, real name, phone) in it, whatever the case. Names of one character are not looked for.
+/// none of `names` (login, real name, phone) in it, whatever the case. Names of one character are not looked for. Nor is it one of the
+/// commonest, whatever the case.
 ///
 /// Source: GB/T 22239-2019 8.1.4.1 a) (complexity), with the stricter numbers settled in the design (10 characters).
 ///
@@ -136,6 +212,9 @@ pub fn password_rules(password: &str, names: &[&str]) -> Result<(), PasswordProb
     if names.iter().any(contained) {
         return Err(PasswordProblem::ContainsName);
     }
+    if COMMON.contains(&lower.as_str()) {
+        return Err(PasswordProblem::Common);
+    }
     Ok(())
 }
 
@@ -149,12 +228,16 @@ mod tests {
     const GOOD: &str = "Changchun-2026";
 
     #[test]
-    fn the_work_is_what_the_constants_say() {
+    fn the_work_is_what_the_constants_say_and_light_hashes_are_good_beside_it() {
+        let light = hash_password(&mut Rng::seed_from_u64(1), GOOD);
+        hash_as_shipped();
         let phc = hash_password(&mut Rng::seed_from_u64(1), GOOD);
         assert!(phc.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{phc}");
-        assert!(verify_password(GOOD, &phc));
-        assert!(!verify_password("changchun-2026", &phc));
-        assert!(!verify_password("", &phc));
+        for phc in [&light, &phc] {
+            assert!(verify_password(GOOD, phc));
+            assert!(!verify_password("changchun-2026", phc));
+            assert!(!verify_password("", phc));
+        }
         assert_ne!(phc, hash_password(&mut Rng::seed_from_u64(2), GOOD), "salted");
     }
 
@@ -202,6 +285,24 @@ mod tests {
         assert_eq!(password_rules("1111111111", &[]), Err(TooFewClasses { classes: 1 }));
         assert_eq!(password_rules("x-ZhangSan-2026", &["zhangsan"]), Err(ContainsName));
         assert_eq!(password_rules("Aa1-张三张三张三", &["lisi", "张三"]), Err(ContainsName));
+    }
+
+    #[test]
+    fn the_commonest_are_refused_however_they_are_spelt() {
+        for common in COMMON {
+            // Each stands in the list for a spelling that nothing else refuses.
+            let capital = common.chars().position(char::is_alphabetic).unwrap();
+            let spelt: String = (0..).zip(common.chars()).map(|(at, c)| if at == capital { c.to_ascii_uppercase() } else { c }).collect();
+            assert_eq!(password_rules(&spelt, &[]), Err(PasswordProblem::Common), "{spelt}");
+            assert_eq!(password_rules(&format!("{spelt}-x"), &[]), Ok(()), "{spelt}");
+        }
+        for typed in ["Password123", "PASSWORD@123", "Huawei@123", "Aa12345678", "Qwerty123456", "Changchun2026", "ZhengNa2026"] {
+            assert_eq!(password_rules(typed, &[]), Err(PasswordProblem::Common), "{typed}");
+        }
+        let mut sorted = COMMON.to_vec();
+        sorted.sort_unstable();
+        sorted.dedup();
+        assert_eq!(sorted.len(), COMMON.len());
     }
 
     proptest! {

@@ -89,6 +89,34 @@ mod tests {
         assert_eq!(format!("{token:?}"), "Token(..)");
     }
 
+    /// Tokens that were computed from an id, a time or a counter (CVE-2026-27637, CVE-2026-38447): each of a million differs from every
+    /// other, no bit leans one way, and neighbours share no more than chance has it.
+    #[test]
+    fn t22_a_million_tokens_have_no_structure() {
+        const TOKENS: u32 = 1_000_000;
+        let mut rng = Rng::seed_from_u64(22);
+        let (mut seen, mut near) = (std::collections::HashSet::with_capacity(TOKENS as usize), 0_u64);
+        let mut bytes = [[0_u32; 256]; 32];
+        let mut before = Token([0; 32]);
+        for _ in 0..TOKENS {
+            let token = Token::generate(&mut rng);
+            for at in 0..32 {
+                bytes[at][usize::from(token.0[at])] += 1;
+                near += u64::from((token.0[at] ^ before.0[at]).count_ones());
+            }
+            assert!(seen.insert(token.0), "one token twice");
+            before = token;
+        }
+        // Six standard deviations of a fair coin: 500 for the throws of one bit, 8,000 for all of them.
+        for (at, counts) in bytes.iter().enumerate() {
+            for bit in 0..8 {
+                let ones: u32 = (0..256).filter(|byte| byte >> bit & 1 == 1).map(|byte| counts[byte]).sum();
+                assert!(ones.abs_diff(TOKENS / 2) < 3_000, "byte {at}, bit {bit}: {ones}");
+            }
+        }
+        assert!(near.abs_diff(u64::from(TOKENS) * 128) < 48_000, "{near}");
+    }
+
     proptest! {
         #[test]
         fn round_trip(seed: u64) {

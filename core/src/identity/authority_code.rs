@@ -38,6 +38,8 @@ impl std::fmt::Display for AuthorityCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::identity::tests::with_a_stranger;
+    use proptest::prelude::*;
 
     #[test]
     fn parse() {
@@ -50,5 +52,16 @@ mod tests {
         assert_eq!(problem("1220000000"), Length { least: 11, most: 11, found: 10 });
         assert_eq!(problem("32200000000"), Character { at: 1 });
         assert_eq!(problem("1220000000a"), Character { at: 11 });
+    }
+
+    proptest! {
+        #[test]
+        fn a_character_of_a_wrong_class_is_refused_at_every_place(first in 1..=2, rest in "[0-9]{10}") {
+            let code = format!("{first}{rest}");
+            prop_assert!(AuthorityCode::parse(&code).is_ok());
+            for wrong in with_a_stranger(&code, &format!("{first}dddddddddd")) {
+                prop_assert!(AuthorityCode::parse(&wrong).is_err(), "{:?}", wrong);
+            }
+        }
     }
 }

@@ -4,15 +4,16 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::personal_data::reason;
 use super::real_name::{RealName, findings};
 use super::relation::{self, Relation, RelationView, of_enterprise, of_person};
-use super::roster::entries;
+use super::roster::{RosterEntry, entries};
 use super::taxpayer::{PersonalField, Revealed, Taxpayer, TaxpayerKind};
 use super::{CaptureChannel, RealNameLevel, Role, Roster, subject};
 use crate::access::{Checked, check};
 use crate::clock::Timestamp;
 use crate::ctx::Ctx;
-use crate::error::{self, Error};
+use crate::error::Error;
 use crate::id::{ConversationId, TaxpayerId};
 use crate::interaction::{Conversation, SourceChannel};
 use crate::limits;
@@ -30,6 +31,8 @@ words! {
         NoRelation = "no_relation",
         /// 关联关系已解除或到期: whoever it was acts for the enterprise no more.
         Released = "released",
+        /// 已删除: the person was erased.
+        Erased = "erased",
     }
 }
 
@@ -41,6 +44,7 @@ impl Unknown {
             Self::EnterpriseSignedIn => "以企业身份登录，无法确定经办人",
             Self::NoRelation => "未与任何企业建立关联关系",
             Self::Released => "关联关系已解除或到期，暂无在任人员",
+            Self::Erased => subject::ERASED,
         }
     }
 }
@@ -80,8 +84,7 @@ impl Fact {
     }
 
     fn known(now: Timestamp, value: String, masked: bool, source: CaptureChannel, since: Timestamp) -> Self {
-        let age_days = (now.micros() - since.micros()).max(0) / (24 * 3600 * 1_000_000);
-        Self::Known { value, source, source_title: source.title(), since, age_days, masked }
+        Self::Known { value, source, source_title: source.title(), since, age_days: now.days_since(since), masked }
     }
 }
 
@@ -111,6 +114,28 @@ pub struct CardOfficer {
     pub holder: CardHolder,
     /// Since when they act for the enterprise.
     pub starts_at: Option<Timestamp>,
+    /// How it is known that they do; absent where nobody is known.
+    pub known: Option<CardSource>,
+}
+
+/// Where something that is no single value comes from: that somebody acts for an enterprise, that an enterprise is on a roster.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct CardSource {
+    /// The channel by which it came to be known.
+    pub source: CaptureChannel,
+    /// The same in Chinese.
+    pub source_title: &'static str,
+    /// When it was last written down.
+    pub recorded_at: Timestamp,
+    /// How long ago, in whole days.
+    pub age_days: i64,
+}
+
+impl CardSource {
+    fn of(now: Timestamp, source: CaptureChannel, recorded_at: Timestamp) -> Self {
+        Self { source, source_title: source.title(), recorded_at, age_days: now.days_since(recorded_at) }
+    }
 }
 
 /// Real-name state of the person.
@@ -137,6 +162,17 @@ pub struct CardRoster {
     pub document: String,
     /// Until when.
     pub ends_at: Option<Timestamp>,
+    /// When it was last written down. Its source is the document.
+    pub recorded_at: Timestamp,
+    /// How long ago, in whole days.
+    pub age_days: i64,
+}
+
+impl CardRoster {
+    fn of(now: Timestamp, entry: RosterEntry) -> Self {
+        let RosterEntry { roster, document, ends_at, recorded_at, .. } = entry;
+        Self { roster, roster_title: roster.title(), document, ends_at, recorded_at, age_days: now.days_since(recorded_at) }
+    }
 }
 
 /// What an officer sees of whom they talk to.
@@ -157,7 +193,7 @@ pub struct OfficerCard {
     pub officers: Vec<CardOfficer>,
     /// Rosters it is on now.
     pub rosters: Vec<CardRoster>,
-    /// All relations of the person, or of the enterprise that signed in, newest first; released ones are marked.
+    /// The newest relations of the person, or of the enterprise that signed in, newest first; released ones are marked.
     pub relations: Vec<RelationView>,
 }
 
@@ -176,7 +212,7 @@ impl Parties {
             relations.sort_by_key(|r| std::cmp::Reverse(r.starts_at));
             return Ok(Self { person: None, enterprise: Some(taxpayer), relations });
         }
-        let relations = of_person(tx, taxpayer.id)?;
+        let relations = of_person(tx, taxpayer.id, limits::ENTERPRISES_PER_PERSON_MAX)?;
         let acts_for = relations.iter().find(|r| r.holds(ctx.now())).map(|r| r.enterprise);
         let enterprise = acts_for.map(|id| self::taxpayer(tx, id)).transpose()?;
         Ok(Self { person: Some(taxpayer), enterprise, relations })
@@ -189,13 +225,13 @@ fn taxpayer(tx: &mut dyn ReadTx, id: TaxpayerId) -> Result<Taxpayer, Error> {
 }
 
 fn holder(tx: &mut dyn ReadTx, ctx: &Ctx, taxpayer: &Taxpayer) -> Result<CardHolder, Error> {
-    let key = subject::key_of(tx, ctx, taxpayer.id.uuid())?;
+    let key = subject::known_key(tx, ctx, taxpayer.id.uuid())?;
+    let missing = if key.is_some() { Unknown::NotCaptured } else { Unknown::Erased };
     let fact = |field| -> Result<Fact, Error> {
-        let Some(text) = taxpayer.open(&key, field)? else { return Ok(Fact::unknown(Unknown::NotCaptured)) };
-        let shown = taxpayer.masked(field, &text);
-        let masked = shown != text;
+        let Some(text) = taxpayer.open(key.as_deref(), field)? else { return Ok(Fact::unknown(missing)) };
+        let shown = taxpayer.masked(field, Some(text.clone()));
         let (source, since) = taxpayer.source_of(field);
-        Ok(Fact::known(ctx.now(), shown, masked, source, since))
+        Ok(Fact::known(ctx.now(), shown.to_string(), shown.as_str() != text, source, since))
     };
     Ok(CardHolder {
         taxpayer: Some(taxpayer.id),
@@ -222,18 +258,34 @@ fn gone<'a>(ctx: &Ctx, mut relations: impl Iterator<Item = &'a Relation>) -> Opt
     relations.any(|r| r.ends_at.is_some_and(|end| end <= ctx.now())).then_some(Unknown::Released)
 }
 
+/// The entry of a role that nobody holds.
+fn vacant(role: Role, why: Unknown) -> CardOfficer {
+    CardOfficer { role, role_title: role.title(), holder: nobody(why), starts_at: None, known: None }
+}
+
+/// The entry of whoever holds a role.
+fn acting(tx: &mut dyn ReadTx, ctx: &Ctx, relation: &Relation) -> Result<CardOfficer, Error> {
+    let person = taxpayer(tx, relation.person)?;
+    let known = CardSource::of(ctx.now(), relation.channel, relation.recorded_at);
+    Ok(CardOfficer {
+        role: relation.role,
+        role_title: relation.role.title(),
+        holder: holder(tx, ctx, &person)?,
+        starts_at: Some(relation.starts_at),
+        known: Some(known),
+    })
+}
+
 /// The three officers of an enterprise, from its relations.
 fn officers(tx: &mut dyn ReadTx, ctx: &Ctx, relations: &[Relation]) -> Result<Vec<CardOfficer>, Error> {
     let mut out = Vec::new();
     for role in Role::KEY {
         let of_role = || relations.iter().filter(|r| r.role == role);
-        let entry = |holder, starts_at| CardOfficer { role, role_title: role.title(), holder, starts_at };
-        for acting in of_role().filter(|r| r.holds(ctx.now())) {
-            let person = taxpayer(tx, acting.person)?;
-            out.push(entry(holder(tx, ctx, &person)?, Some(acting.starts_at)));
+        for relation in of_role().filter(|r| r.holds(ctx.now())) {
+            out.push(acting(tx, ctx, relation)?);
         }
         if !of_role().any(|r| r.holds(ctx.now())) {
-            out.push(entry(nobody(gone(ctx, of_role()).unwrap_or(Unknown::NotCaptured)), None));
+            out.push(vacant(role, gone(ctx, of_role()).unwrap_or(Unknown::NotCaptured)));
         }
     }
     Ok(out)
@@ -254,16 +306,12 @@ pub fn card_of(tx: &mut dyn ReadTx, ctx: &Ctx, id: ConversationId) -> Result<Off
     let missing = if parties.person.is_some() { Unknown::NotCaptured } else { Unknown::EnterpriseSignedIn };
     let none = gone(ctx, parties.relations.iter()).unwrap_or(Unknown::NoRelation);
     let (enterprise, officers, rosters) = match &parties.enterprise {
-        None => {
-            let entry = |role: Role| CardOfficer { role, role_title: role.title(), holder: nobody(none), starts_at: None };
-            (nobody(none), Role::KEY.map(entry).to_vec(), Vec::new())
-        }
+        None => (nobody(none), Role::KEY.map(|role| vacant(role, none)).to_vec(), Vec::new()),
         Some(enterprise) => {
             let relations = of_enterprise(tx, enterprise.id)?;
             let rosters = entries(tx, enterprise.id)?.into_iter().filter(|e| e.holds(ctx.now()));
-            let rosters =
-                rosters.map(|e| CardRoster { roster: e.roster, roster_title: e.roster.title(), document: e.document, ends_at: e.ends_at });
-            (holder(tx, ctx, enterprise)?, officers(tx, ctx, &relations)?, rosters.collect())
+            let rosters = rosters.map(|entry| CardRoster::of(ctx.now(), entry)).collect();
+            (holder(tx, ctx, enterprise)?, officers(tx, ctx, &relations)?, rosters)
         }
     };
     let mut relations = Vec::with_capacity(parties.relations.len());
@@ -307,7 +355,7 @@ pub struct RevealOnCard {
 /// # Errors
 /// `NotFound` where the conversation is out of reach, or the taxpayer is not on its card.
 pub fn reveal_on_card(tx: &mut dyn Tx, ctx: &Ctx, cmd: &RevealOnCard) -> Result<Revealed, Error> {
-    error::text("reason", &cmd.reason, limits::CLOSING_NOTE_CHARS_MAX)?;
+    reason(&cmd.reason)?;
     let conversation = open(tx, ctx, cmd.conversation)?;
     let parties = Parties::of(tx, ctx, &conversation)?;
     let mut on_card: Vec<TaxpayerId> = [&parties.person, &parties.enterprise].into_iter().flatten().map(|t| t.id).collect();
@@ -319,8 +367,7 @@ pub fn reveal_on_card(tx: &mut dyn Tx, ctx: &Ctx, cmd: &RevealOnCard) -> Result<
         return Err(Error::NotFound { what: "taxpayer" });
     }
     let taxpayer = taxpayer(tx, cmd.taxpayer)?;
-    let key = subject::key_of(tx, ctx, taxpayer.id.uuid())?;
-    Ok(Revealed { taxpayer: taxpayer.id, field: cmd.field, value: taxpayer.open(&key, cmd.field)? })
+    super::taxpayer::counted(tx, ctx, &taxpayer, cmd.field)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::import::{ImportBegun, ImportedRow, Verdict, Wrote};
 use super::{FormerNumber, RealName, Relation, RosterEntry};
@@ -10,7 +11,6 @@ use crate::access::Engine;
 use crate::ctx::Ctx;
 use crate::error::{Error, Problem};
 use crate::id::TaxpayerId;
-use crate::limits;
 use crate::store::{ReadTx, Reads, Record, StoreError, Tx, Writes, stretch};
 
 /// A row weighed against what is known.
@@ -47,6 +47,12 @@ pub(super) trait Entry: Record + PartialEq + Serialize + DeserializeOwned {
     /// # Errors
     /// `Invalid` with the field that does not fit.
     fn weigh(tx: &mut dyn ReadTx, ctx: &Ctx, row: &Self::Row) -> Result<Weighed<Self>, Error>;
+
+    /// A row as the list says it and as it is kept, in canonical form.
+    ///
+    /// # Errors
+    /// As [`Entry::weigh`].
+    fn compared(tx: &mut dyn ReadTx, ctx: &Ctx, row: &Self::Row) -> Result<[Value; 2], Error>;
 
     /// Whom it is about; of a relation, the enterprise.
     fn about(&self) -> TaxpayerId;
@@ -112,22 +118,27 @@ pub(super) fn import<E: Entry>(tx: &mut dyn Tx, ctx: &Ctx, of: ImportBegun, row:
             }
             (Verdict::Changed, tx.replace(&known, now)?, Some(known))
         }
-        Weighed::Known(taxpayer) => return Ok(Wrote { verdict: Verdict::Duplicate, taxpayer, made_version: None, before: None }),
+        Weighed::Known(taxpayer) => {
+            return Ok(Wrote { verdict: Verdict::Duplicate, older: None, taxpayer, made_version: None, before: None });
+        }
         Weighed::Overtaken(field, why) => return Err(overtaken(field, why)),
     };
     let taxpayer = made.about();
     let deed = serde_json::to_string(&Deed { kind: E::KIND, made, was }).map_err(|e| StoreError::Backend(format!("what was made: {e}")))?;
-    Ok(Wrote { verdict, taxpayer, made_version: None, before: Some(deed) })
+    Ok(Wrote { verdict, older: None, taxpayer, made_version: None, before: Some(deed) })
 }
 
 /// Whether an earlier line of the list made this.
 fn made_by<E: Entry>(tx: &mut dyn ReadTx, of: ImportBegun, known: &E) -> Result<bool, Error> {
-    // No more can be new, for one enterprise.
-    let most = limits::RELATIONS_PER_ENTERPRISE_MAX;
-    let range = stretch(Some(ImportedRow::BY_TAXPAYER), (Some(known.about()), of.batch, of.attempt)).limit(most);
-    let rows: Vec<ImportedRow> = tx.scan(Engine::work("an import is the host's own"), range)?;
+    let range = stretch(Some(ImportedRow::BY_TAXPAYER), (Some(known.about()), of.batch, of.attempt));
+    let rows = tx.scan_all(Engine::work("an import is the host's own"), range, |row: &ImportedRow| row.before.is_some())?;
     let mut deeds = rows.iter().filter_map(|row| row.before.as_deref()).map(parse::<Deed<E>>);
-    deeds.try_fold(false, |found, deed| Ok(found || deed?.made == *known))
+    deeds.try_fold(false, |found, deed| Ok(found || same(&deed?.made, known)))
+}
+
+/// Whether what is there now is as an import made it. A later import that was taken back left another version of the same.
+fn same<E: Entry>(made: &E, now: &E) -> bool {
+    made.clone().succeeding(now) == now.clone().succeeding(now)
 }
 
 fn parse<'a, T: Deserialize<'a>>(deed: &'a str) -> Result<T, Error> {
@@ -146,9 +157,7 @@ fn kind_of(deed: &str) -> Result<EntryKind, Error> {
 fn left<E: Entry>(tx: &mut dyn ReadTx, deed: &str) -> Result<Option<(E, Option<E>)>, Error> {
     let Deed { made, was, .. } = parse::<Deed<E>>(deed)?;
     let found = tx.find::<E>(made.key())?.map(|e| e.trust("an import takes back what it wrote").into_inner());
-    // A later import that was taken back left another version of the same.
-    let same = |now: &E| now.clone().succeeding(now) == made.clone().succeeding(now);
-    Ok(found.filter(same).map(|now| (now, was)))
+    Ok(found.filter(|now| same(&made, now)).map(|now| (now, was)))
 }
 
 /// Whether what an import wrote is as it left it.

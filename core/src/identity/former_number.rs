@@ -2,10 +2,12 @@
 //! found; a number stays with its taxpayer for good.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
+use super::compare::number_kept;
 use super::entry::{self, Entry, EntryKind, Weighed};
-use super::taxpayer::{find_by_number, holder_of, index_of};
-use super::{Number, NumberKind, subject};
+use super::taxpayer::{Taxpayer, find_by_number, holder_of, index_of};
+use super::{Number, NumberKind, TaxpayerKind, subject};
 use crate::clock::Timestamp;
 use crate::crypto::Place;
 use crate::ctx::Ctx;
@@ -57,25 +59,48 @@ impl Entry for FormerNumber {
     type Row = NewFormerNumber;
 
     fn weigh(tx: &mut dyn ReadTx, ctx: &Ctx, row: &NewFormerNumber) -> Result<Weighed<Self>, Error> {
-        let unknown = || Error::invalid("taxpayer", Problem::Unknown("taxpayer"));
-        let taxpayer = holder_of(tx, ctx, &row.taxpayer)?.ok_or_else(unknown)?;
-        let malformed = |e: super::IdentifierError| Error::invalid("number", Problem::Malformed(e.to_string()));
-        let number = Number::parse(row.kind, &row.number).map_err(malformed)?;
-        let number_index = index_of(ctx.keys(), &number);
+        let (taxpayer, number, number_index) = named(tx, ctx, row)?;
         match find_by_number(tx, &[number_index])? {
-            Some(same) if same == taxpayer => return Ok(Weighed::Known(taxpayer)),
+            Some(same) if same == taxpayer.id => return Ok(Weighed::Known(same)),
             Some(_) => return Err(Error::invalid("number", Problem::Taken)),
             None => {}
         }
+        let taxpayer = taxpayer.id;
         let key = subject::key_of(tx, ctx, taxpayer.uuid())?;
         let place = Place { table: FormerNumber::TABLE.name, column: "number", row: &number_index };
-        let sealed = ctx.with_rng(|rng| key.seal(ctx.keys().suite(), rng, place, number.as_str().as_bytes()));
+        let sealed = subject::seal(ctx, &key, place, number.as_str());
         Ok(Weighed::New(FormerNumber { number_index, taxpayer, kind: number.kind(), number: sealed, recorded_at: ctx.now() }))
+    }
+
+    fn compared(tx: &mut dyn ReadTx, ctx: &Ctx, row: &NewFormerNumber) -> Result<[Value; 2], Error> {
+        let (taxpayer, number, index) = named(tx, ctx, row)?;
+        let canonical = |(kind, text): (NumberKind, &str)| json!(["former_number", taxpayer.id, kind, text]);
+        let kept = number_kept(tx, ctx, &taxpayer, index)?;
+        let kept = kept.as_ref().map_or(Value::Null, |(kind, text)| canonical((*kind, text)));
+        Ok([canonical((number.kind(), number.as_str())), kept])
     }
 
     fn about(&self) -> TaxpayerId {
         self.taxpayer
     }
+}
+
+/// Whose number a row tells, and the number.
+fn named(tx: &mut dyn ReadTx, ctx: &Ctx, row: &NewFormerNumber) -> Result<(Taxpayer, Number, [u8; 16]), Error> {
+    let unknown = || Error::invalid("taxpayer", Problem::Unknown("taxpayer"));
+    // A sole trader may have the owner's number: then the register of the former one tells whose it was.
+    let likelier = match row.kind {
+        NumberKind::Uscc | NumberKind::TaxpayerNo => TaxpayerKind::Enterprise,
+        _ => TaxpayerKind::Person,
+    };
+    let taxpayer = match holder_of(tx, ctx, &[likelier], &row.taxpayer)? {
+        Some(found) => found,
+        None => holder_of(tx, ctx, TaxpayerKind::ALL, &row.taxpayer)?.ok_or_else(unknown)?,
+    };
+    let malformed = |e: super::IdentifierError| Error::invalid("number", Problem::Malformed(e.to_string()));
+    let number = Number::parse(row.kind, &row.number).map_err(malformed)?;
+    let number_index = index_of(ctx.keys(), taxpayer.kind, &number);
+    Ok((taxpayer, number, number_index))
 }
 
 /// Who had the number with this blind index.

@@ -46,6 +46,8 @@ pub struct ListedTaxpayer {
     pub registration_seq: String,
     /// Id in the platform in service before this one.
     pub external_id: String,
+    /// When name and phone were collected; empty where the list does not say.
+    pub as_of: String,
 }
 
 /// A person who acts for an enterprise.
@@ -116,7 +118,8 @@ pub struct ListedFormerNumber {
 
 /// What a row means.
 pub(super) enum Read {
-    Taxpayer(NewTaxpayer),
+    /// And when it was collected.
+    Taxpayer(NewTaxpayer, Option<Timestamp>),
     Relation(NewRelation),
     RealName(NewRealName),
     RosterEntry(NewRosterEntry),
@@ -130,18 +133,21 @@ impl Listed {
     /// `Invalid` with the first field that means nothing.
     pub(super) fn read(&self) -> Result<Read, Error> {
         Ok(match self {
-            Self::Taxpayer(row) => Read::Taxpayer(NewTaxpayer {
-                kind: named("kind", "kind", &row.kind, TaxpayerKind::ALL, TaxpayerKind::as_str, kind_title)?,
-                name: row.name.trim().to_owned(),
-                number: row.number.trim().to_owned(),
-                number_kind: said(&row.number_kind).map(|text| number_kind(&text)).transpose()?,
-                phone: said(&row.phone),
-                authority: AuthorityCode::parse(row.authority.trim())
-                    .map_err(|e| Error::invalid("authority", Problem::Malformed(e.to_string())))?,
-                synthetic: false,
-                registration_seq: said(&row.registration_seq),
-                external_id: said(&row.external_id),
-            }),
+            Self::Taxpayer(row) => {
+                let new = NewTaxpayer {
+                    kind: named("kind", "kind", &row.kind, TaxpayerKind::ALL, TaxpayerKind::as_str, kind_title)?,
+                    name: row.name.trim().to_owned(),
+                    number: row.number.trim().to_owned(),
+                    number_kind: said(&row.number_kind).map(|text| number_kind(&text)).transpose()?,
+                    phone: said(&row.phone),
+                    authority: AuthorityCode::parse(row.authority.trim())
+                        .map_err(|e| Error::invalid("authority", Problem::Malformed(e.to_string())))?,
+                    synthetic: false,
+                    registration_seq: said(&row.registration_seq),
+                    external_id: said(&row.external_id),
+                };
+                Read::Taxpayer(new, said(&row.as_of).map(|text| term_begin("as_of", &text)).transpose()?)
+            }
             Self::Relation(row) => Read::Relation(NewRelation {
                 enterprise: needed("enterprise", &row.enterprise)?,
                 role: named("role", "role", &row.role, Role::ALL, Role::as_str, Role::title)?,

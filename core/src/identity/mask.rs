@@ -3,6 +3,7 @@
 //! Masking never fails: a value that is not well formed shows less, never more.
 
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -122,44 +123,71 @@ impl<'de> Deserialize<'de> for PersonName {
     }
 }
 
-/// A value of which `Debug`, `Display` and serde show only the mask. The value itself can be reached only inside core,
-/// where revealing asks for a permission and a reason and is audited. Cannot be deserialised: a mask is not the value.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Masked<T>(T);
+/// The mask of a value, and nothing else of it. Masking alone makes one, so whatever carries it, an answer, a log, an error, `Debug`, has no
+/// more to show, and whoever holds it cannot get the value back: revealing asks for a permission and a reason, and is audited. Cannot
+/// be deserialised: a mask is not the value.
+pub struct Masked<T> {
+    text: String,
+    of: PhantomData<fn() -> T>,
+}
 
 impl<T: Mask> Masked<T> {
-    /// Wraps a value.
-    pub fn new(value: T) -> Self {
-        Self(value)
-    }
-
-    /// The value itself. Every caller outside this type goes through the audited reveal.
-    pub(crate) fn reveal(&self) -> &T {
-        &self.0
+    /// The mask of a value.
+    pub fn new(value: &T) -> Self {
+        Self { text: value.masked(), of: PhantomData }
     }
 }
 
-impl<T: Mask> From<T> for Masked<T> {
-    fn from(value: T) -> Self {
-        Self::new(value)
+impl<T> Masked<T> {
+    /// The masked text, which whoever sees the value's place may see.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
     }
 }
 
-impl<T: Mask> fmt::Debug for Masked<T> {
+impl<T> Clone for Masked<T> {
+    fn clone(&self) -> Self {
+        Self { text: self.text.clone(), of: PhantomData }
+    }
+}
+
+impl<T> PartialEq for Masked<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl<T> Eq for Masked<T> {}
+
+impl<T> fmt::Debug for Masked<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Masked({})", self.reveal().masked())
+        write!(f, "Masked({})", self.text)
     }
 }
 
-impl<T: Mask> fmt::Display for Masked<T> {
+impl<T> fmt::Display for Masked<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.reveal().masked())
+        f.pad(&self.text)
     }
 }
 
-impl<T: Mask> Serialize for Masked<T> {
+impl<T> Serialize for Masked<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.reveal().masked())
+        serializer.serialize_str(&self.text)
+    }
+}
+
+#[cfg(feature = "schema")]
+impl<T> schemars::JsonSchema for Masked<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Masked".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string" })
     }
 }
 
@@ -207,11 +235,10 @@ mod tests {
         #[test]
         fn masked_shows_only_the_mask(digits in "1[3-9][0-9]{9}") {
             let phone = MobilePhone::parse(&digits).unwrap();
-            let masked = Masked::new(phone.clone());
+            let masked = Masked::new(&phone);
             let shown = format!("{masked} {masked:?} {} {phone:?}", serde_json::to_string(&masked).unwrap());
             prop_assert!(!shown.contains(&digits[3..7]) || digits[7..] == digits[3..7]);
             prop_assert_eq!(masked.to_string(), format!("{}****{}", &digits[..3], &digits[7..]));
-            prop_assert_eq!(masked.reveal(), &phone);
         }
     }
 }

@@ -8,50 +8,73 @@
 
 mod authority_code;
 mod card;
+mod compare;
+mod disclose;
 mod entry;
+mod erase;
+mod export;
 mod former_number;
 mod import;
 mod listed;
 mod mask;
 mod number;
+mod personal_data;
 mod phone;
 mod real_name;
 mod recognise;
 mod relation;
 pub(crate) mod resident_id;
+mod rewrap;
 mod roster;
 pub(crate) mod subject;
 mod taxpayer;
 pub(crate) mod uscc;
+mod verify_sealed;
 
 pub use authority_code::AuthorityCode;
-pub use card::{CardHolder, CardOfficer, CardRealName, CardRoster, Fact, OfficerCard, RevealOnCard, Unknown, card_of, reveal_on_card};
+pub use card::{
+    CardHolder, CardOfficer, CardRealName, CardRoster, CardSource, Fact, OfficerCard, RevealOnCard, Unknown, card_of, reveal_on_card,
+};
+pub use compare::Comparison;
+pub(crate) use compare::compare_import;
+pub use disclose::{Disclose, Disclosed, RequestDisclosure, disclose, request_disclosure};
+pub use erase::{ErasePerson, PersonErased, erase_person};
+pub use export::{ExportPerson, ExportedConversation, ExportedNumber, ExportedPerson, PersonExport};
+pub(crate) use export::{export_conversation, export_person};
 pub use former_number::{FormerNumber, NewFormerNumber, record_former_numbers};
+pub(crate) use import::PageOfLines;
 pub use import::{
     BeginImport, ImportBatch, ImportBegun, ImportRow, ImportedRow, RowVerdict, TakeBack, Verdict, attempt_of, begin_import, examine_import,
-    import_rows, imported_rows, in_order, lines_to_take_back, take_back,
+    import_rows, imported_rows, in_order, lines_kept, lines_to_take_back, take_back,
 };
 pub use listed::{Listed, ListedFormerNumber, ListedRealName, ListedRelation, ListedRosterEntry, ListedTaxpayer, term_begin, term_end};
 use mask::ends;
 pub use mask::{Mask, Masked, PersonName, mask_name, mask_phone, mask_resident_id};
 pub(crate) use number::mask_number;
 pub use number::{Number, NumberKind};
+pub use personal_data::{PersonalDataKind, PersonalDatum, mask_personal_data, personal_data};
+pub(crate) use personal_data::{reason, text_without_numbers};
 pub use phone::MobilePhone;
 pub use real_name::{CaptureChannel, NewRealName, RealName, RealNameLevel, RealNameState, record_real_names};
 pub(crate) use recognise::{is_verified, known_by, recognise};
-pub(crate) use relation::either;
 pub use relation::{
     NewRelation, Relation, RelationReleased, RelationView, ReleaseRelation, Role, record_relations, relations, release_relation,
 };
+pub(crate) use relation::{either, enterprises_of};
 pub use resident_id::ResidentId;
+pub use rewrap::{KeyEpoch, KeyEpochs, RewrapKey};
+pub(crate) use rewrap::{key_epochs, keys_to_rewrap, may_retire, rewrap_keys};
+pub(crate) use roster::is_on;
 pub use roster::{NewRosterEntry, Roster, RosterEntry, record_roster};
 pub use subject::SubjectKeyRow;
 pub use taxpayer::{
-    NewTaxpayer, PersonalField, PhoneTaken, RevealTaxpayer, Revealed, TakePhone, Taxpayer, TaxpayerCard, TaxpayerKind, enrol, reveal,
-    take_phone, view,
+    NewTaxpayer, Personal, PersonalField, PhoneTaken, RevealTaxpayer, Revealed, TakePhone, Taxpayer, TaxpayerCard, TaxpayerKind, enrol,
+    reveal, take_phone, view,
 };
 pub(crate) use taxpayer::{find_by_number, indexes_of, masked_name};
 pub use uscc::Uscc;
+pub(crate) use verify_sealed::verify_sealed;
+pub use verify_sealed::{SealedFinding, SealedVerdict};
 
 /// An identifier that is not well formed: which kind, what is wrong and where. Repeats nothing of the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -203,6 +226,32 @@ use ascii_identifier;
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    /// A text of `classes`, a class to a place: `d` a digit, `l` a letter, `a` either; anything else stands for itself.
+    pub(super) fn of_classes(classes: &str) -> proptest::string::RegexGeneratorStrategy<String> {
+        let class = |c| match c {
+            'd' => "[0-9]".to_owned(),
+            'l' => "[A-Za-z]".to_owned(),
+            'a' => "[0-9A-Za-z]".to_owned(),
+            c => c.to_string(),
+        };
+        proptest::string::string_regex(&classes.chars().map(class).collect::<String>()).expect("an expression")
+    }
+
+    /// The text with the character at one place replaced by one that its class does not have, in every way of this list.
+    pub(super) fn with_a_stranger(text: &str, classes: &str) -> Vec<String> {
+        // Of the last ones some look like a digit or a letter, and some like nothing.
+        const STRANGERS: [char; 14] = ['0', '9', 'A', 'z', ' ', '-', '/', '.', '０', 'Ａ', '一', '٣', '\u{200b}', '\0'];
+        let fits = |class: char, c: char| match class {
+            'd' => c.is_ascii_digit(),
+            'l' => c.is_ascii_alphabetic(),
+            'a' => c.is_ascii_alphanumeric(),
+            class => c.eq_ignore_ascii_case(&class),
+        };
+        let places = classes.chars().enumerate();
+        let replaced = |at: usize, by: char| text.chars().enumerate().map(|(n, c)| if n == at { by } else { c }).collect();
+        places.flat_map(|(at, class)| STRANGERS.into_iter().filter(move |c| !fits(class, *c)).map(move |by| replaced(at, by))).collect()
+    }
 
     #[test]
     fn deserialising_parses() {

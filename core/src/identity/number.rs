@@ -2,7 +2,7 @@
 //! taxpayer numbers from before the unified code.
 
 use super::resident_id::{check_character, in_a_province};
-use super::{IdentifierError, IdentifierKind, IdentifierProblem, ResidentId, Uscc, ends};
+use super::{IdentifierError, IdentifierKind, IdentifierProblem, ResidentId, TaxpayerKind, Uscc, ends};
 
 words! {
     /// Which register a number is from.
@@ -85,12 +85,14 @@ impl Number {
         &self.text
     }
 
-    /// What a blind index is made of. Registers number alike, so that the register belongs to it; the two that everybody has
-    /// stand for themselves, no number of one is one of the other.
-    pub(crate) fn indexed(&self) -> String {
-        match self.kind {
-            NumberKind::ResidentId | NumberKind::Uscc => self.text.clone(),
-            other => format!("{}:{}", other.as_str(), self.text),
+    /// What a blind index is made of, of a number that one of this kind has. Registers number alike, so that the register belongs
+    /// to it; the two that everybody has stand for themselves, no number of one is one of the other. A sole trader's resident id
+    /// is the owner's, who is somebody else: of an enterprise it is a taxpayer number.
+    pub(crate) fn indexed(&self, whose: TaxpayerKind) -> String {
+        match (self.kind, whose) {
+            (NumberKind::ResidentId, TaxpayerKind::Person) | (NumberKind::Uscc, _) => self.text.clone(),
+            (NumberKind::ResidentId, TaxpayerKind::Enterprise) => format!("{}:{}", NumberKind::TaxpayerNo.as_str(), self.text),
+            (other, _) => format!("{}:{}", other.as_str(), self.text),
         }
     }
 }
@@ -168,7 +170,24 @@ fn foreign_residence(text: &str) -> Result<String, IdentifierProblem> {
 mod tests {
     use super::*;
     use crate::identity::Mask as _;
+    use crate::identity::tests::{of_classes, with_a_stranger};
     use proptest::prelude::*;
+
+    /// Kinds whose numbers are classes of characters and nothing more.
+    const WITHOUT_CHECK: [(NumberKind, &str); 12] = [
+        (NumberKind::Passport, "aaaaa"),
+        (NumberKind::Passport, "aaaaaaaa"),
+        (NumberKind::Passport, "aaaaaaaaa"),
+        (NumberKind::HongKongMacaoPermit, "Hdddddddd"),
+        (NumberKind::HongKongMacaoPermit, "Mdddddddd"),
+        (NumberKind::HongKongMacaoPermit, "Hdddddddddd"),
+        (NumberKind::TaiwanPermit, "dddddddd"),
+        (NumberKind::TaiwanPermit, "dddddddddd"),
+        (NumberKind::ForeignResidence, "llldddddddddddd"),
+        (NumberKind::TaxpayerNo, "22ddddaaaaaaaaa"),
+        (NumberKind::TaxpayerNo, "22ddddaaaaaaaaaaa"),
+        (NumberKind::TaxpayerNo, "22ddddaaaaaaaaaaaaaa"),
+    ];
 
     fn problem(kind: NumberKind, text: &str) -> IdentifierProblem {
         Number::parse(kind, text).unwrap_err().problem
@@ -223,7 +242,9 @@ mod tests {
     fn registers_are_told_apart() {
         let passport = Number::parse(NumberKind::Passport, "12345678").unwrap();
         let permit = Number::parse(NumberKind::TaiwanPermit, "12345678").unwrap();
-        assert_ne!(passport.indexed(), permit.indexed());
+        assert_ne!(passport.indexed(TaxpayerKind::Person), permit.indexed(TaxpayerKind::Person));
+        let own = Number::parse(NumberKind::ResidentId, "11010519491231002X").unwrap();
+        assert_ne!(own.indexed(TaxpayerKind::Person), own.indexed(TaxpayerKind::Enterprise), "an owner and their sole trader");
         let said = format!("{passport:?} {:?}", Number::parse(NumberKind::ResidentId, "11010519491231002X").unwrap());
         assert!(!said.contains("234567") && !said.contains("1949"), "{said}");
     }
@@ -240,6 +261,37 @@ mod tests {
                     let mut changed = text.clone();
                     changed.replace_range(at..=at, &other.to_string());
                     prop_assert!(Number::parse(NumberKind::ForeignResidence, &changed).is_err());
+                }
+            }
+        }
+
+        /// Of the kinds without check digit; the organisation part of an old taxpayer number may have letters, and has no check digit
+        /// that anybody could rely on.
+        #[test]
+        fn a_character_of_a_wrong_class_is_refused_at_every_place((kind, classes, text) in prop::sample::select(&WITHOUT_CHECK[..])
+            .prop_flat_map(|(kind, classes)| (Just(kind), Just(classes), of_classes(classes))))
+        {
+            prop_assert!(Number::parse(kind, &text).is_ok());
+            for wrong in with_a_stranger(&text, classes) {
+                let refused = Number::parse(kind, &wrong);
+                prop_assert!(refused.is_err(), "{} {:?}", kind.as_str(), wrong);
+            }
+        }
+
+        #[test]
+        fn a_character_of_a_wrong_class_is_refused_in_what_has_a_check_digit(middle in "[0-9]{16}") {
+            let first = format!("9{middle}");
+            let check = char::from(check_character(first.as_bytes().first_chunk::<17>().unwrap()));
+            let card = format!("{first}{check}");
+            for wrong in with_a_stranger(&card, "9dddddddddddddddda") {
+                prop_assert!(Number::parse(NumberKind::ForeignResidence, &wrong).is_err(), "{:?}", wrong);
+            }
+            for (kind, number) in [
+                (NumberKind::ResidentId, "11010519491231002X"), (NumberKind::TaxpayerNo, "11010519491231002X"),
+                (NumberKind::Uscc, "91350100M000100Y43"), (NumberKind::TaxpayerNo, "91350100M000100Y43"),
+            ] {
+                for wrong in with_a_stranger(number, "aaaaaaaaaaaaaaaaaa") {
+                    prop_assert!(Number::parse(kind, &wrong).is_err(), "{} {:?}", kind.as_str(), wrong);
                 }
             }
         }

@@ -32,6 +32,8 @@ impl std::fmt::Debug for MobilePhone {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::identity::tests::with_a_stranger;
+    use proptest::prelude::*;
 
     #[test]
     fn parse() {
@@ -45,5 +47,18 @@ mod tests {
         assert_eq!(problem("23800001234"), Character { at: 1 });
         assert_eq!(problem("12800001234"), Character { at: 2 });
         assert_eq!(problem("138 0001234"), Character { at: 4 });
+    }
+
+    proptest! {
+        #[test]
+        fn a_character_of_a_wrong_class_is_refused_at_every_place(second in 3..=9, rest in "[0-9]{9}") {
+            let phone = format!("1{second}{rest}");
+            prop_assert!(MobilePhone::parse(&phone).is_ok());
+            for wrong in with_a_stranger(&phone, "1dddddddddd") {
+                prop_assert!(MobilePhone::parse(&wrong).is_err(), "{:?}", wrong);
+            }
+            let none = (0..=2).map(|second| format!("1{second}{rest}")).find(|phone| MobilePhone::parse(phone).is_ok());
+            prop_assert_eq!(none, None);
+        }
     }
 }

@@ -2,10 +2,11 @@
 //! Each finding is kept; the newest one counts.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::entry::{self, Entry, EntryKind, Weighed};
 use super::taxpayer::person_of;
-use crate::access::{ActorKind, ActorRef, end_sessions};
+use crate::access::{ActorKind, ActorRef, end_sessions, shut_out};
 use crate::clock::Timestamp;
 use crate::ctx::Ctx;
 use crate::error::{Error, Problem};
@@ -146,8 +147,9 @@ pub struct NewRealName {
 }
 
 /// Writes findings down. One that is not newer than the newest known of the person is left out, so that a list can be applied
-/// again; returns how many are new. A person newly verified is signed out everywhere: a session begun before may be somebody
-/// else's (CVE-2026-44707).
+/// again; returns how many are new. A person newly verified, or for the first time by being there, is shut out of what was before: a
+/// session begun then, a password and an account linked then may be somebody else's (CVE-2026-44707). Of whoever was there before, and
+/// was only taken down since, sessions alone end. What ended does not come back where a list is taken back.
 ///
 /// # Errors
 /// `Invalid` with the row and field: nobody known by the number, not a person, a level without verification or the reverse, a
@@ -174,7 +176,10 @@ impl Entry for RealName {
             return Err(Error::invalid("found_at", Problem::Malformed("is in the future".into())));
         }
         let newest = findings(tx, person, 1)?.into_iter().next();
-        if newest.as_ref().is_some_and(|known| row.found_at <= known.found_at) {
+        // Lists tell days: of what was found on one day, a verification goes over what is none.
+        let verifies =
+            |known: &RealName| row.found_at == known.found_at && row.state == RealNameState::Verified && known.state != row.state;
+        if newest.as_ref().is_some_and(|known| row.found_at <= known.found_at && !verifies(known)) {
             let said = (row.found_at, row.state, row.level, row.channel);
             let known = findings(tx, person, limits::PAGE_ROWS_MAX)?;
             let same = known.iter().any(|known| (known.found_at, known.state, known.level, known.channel) == said);
@@ -191,18 +196,65 @@ impl Entry for RealName {
         }))
     }
 
+    fn compared(tx: &mut dyn ReadTx, ctx: &Ctx, row: &NewRealName) -> Result<[Value; 2], Error> {
+        let unknown = || Error::invalid("person", Problem::Unknown("person"));
+        let person = person_of(tx, ctx, &row.person)?.ok_or_else(unknown)?;
+        let canonical = |state: RealNameState, level: Option<RealNameLevel>, channel: CaptureChannel| {
+            json!(["real_name", person, row.found_at, state, level, channel])
+        };
+        let said = canonical(row.state, row.level, row.channel);
+        let known = findings(tx, person, limits::PAGE_ROWS_MAX)?;
+        let at_that_time = known.iter().filter(|known| known.found_at == row.found_at);
+        let mut kept = at_that_time.map(|known| canonical(known.state, known.level, known.channel)).collect::<Vec<_>>();
+        // What was found at one instant in two ways is kept if one of them is it.
+        kept.sort_by_key(|kept| *kept != said);
+        Ok([said, kept.into_iter().next().unwrap_or(Value::Null)])
+    }
+
     fn about(&self) -> TaxpayerId {
         self.person
     }
 
     fn enter(&self, tx: &mut dyn Tx, ctx: &Ctx) -> Result<(), Error> {
-        let newest = findings(tx, self.person, 1)?.into_iter().next();
+        let ends = self.ends(tx)?;
         tx.add(self)?;
-        let newly = self.state == RealNameState::Verified && newest.is_none_or(|known| known.state != RealNameState::Verified);
-        if newly && !planted(Bug::VerificationKeepsSessions) {
-            end_sessions(tx, ctx, ActorRef { kind: ActorKind::Taxpayer, id: self.person.uuid() })?;
+        match ends.filter(|_| !planted(Bug::VerificationKeepsSessions)) {
+            None => Ok(()),
+            Some(Ends::Sessions) => end_sessions(tx, ctx, ActorRef { kind: ActorKind::Taxpayer, id: self.person.uuid() }),
+            Some(Ends::EveryWayIn) => shut_out(tx, ctx, self.person),
         }
-        Ok(())
+    }
+}
+
+/// What ends where it is surer than before who a person is: whoever knew name, number and phone may have got in meanwhile.
+enum Ends {
+    /// They were there for a verification before, and nothing since says that they are not who they say: what they set up then is theirs,
+    /// however often lists take them down or verify them anew.
+    Sessions,
+    EveryWayIn,
+}
+
+impl RealName {
+    fn proves_presence(&self) -> bool {
+        self.level.is_some_and(RealNameLevel::proves_presence)
+    }
+
+    /// What ends with this finding. It is surer than before who they are where they were not verified, or were never there for it since
+    /// they are.
+    fn ends(&self, tx: &mut dyn ReadTx) -> Result<Option<Ends>, Error> {
+        if self.state != RealNameState::Verified {
+            return Ok(None);
+        }
+        let known = findings(tx, self.person, limits::PAGE_ROWS_MAX)?;
+        let mut since_verified = known.iter().take_while(|known| known.state == RealNameState::Verified).peekable();
+        let newly = since_verified.peek().is_none();
+        let surer = newly || self.proves_presence() && !since_verified.any(Self::proves_presence);
+        if !surer {
+            return Ok(None);
+        }
+        let stood = |known: &&RealName| matches!(known.state, RealNameState::Verified | RealNameState::Captured);
+        let shown = known.iter().take_while(stood).any(Self::proves_presence);
+        Ok(Some(if shown { Ends::Sessions } else { Ends::EveryWayIn }))
     }
 }
 
@@ -220,6 +272,8 @@ pub(super) fn verify(
     let found_at = match &newest {
         Some(known) if found_at > known.found_at => found_at,
         Some(known) if known.state == RealNameState::Captured => ctx.now(),
+        // They tell days: who failed and was verified on one day was verified.
+        Some(known) if found_at == known.found_at && known.state != RealNameState::Verified => found_at,
         Some(_) => return Ok(()),
         None => found_at,
     };
@@ -232,4 +286,10 @@ pub(super) fn verify(
 pub(super) fn findings(tx: &mut dyn ReadTx, person: TaxpayerId, most: u32) -> Result<Vec<RealName>, Error> {
     let why = crate::access::Engine::work("real-name findings of a person whom the caller opened");
     Ok(tx.scan(why, stretch(None, (person,)).newest_first().limit(most))?)
+}
+
+/// Every finding about a person, newest first. The caller has opened the person.
+pub(super) fn all_findings(tx: &mut dyn ReadTx, person: TaxpayerId) -> Result<Vec<RealName>, Error> {
+    let why = crate::access::Engine::work("real-name findings of a person to whom all that is kept of them is given");
+    Ok(tx.scan_all(why, stretch(None, (person,)).newest_first(), |_| true)?)
 }

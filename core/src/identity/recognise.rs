@@ -2,9 +2,10 @@
 
 use super::real_name::{findings, verify};
 use super::relation::{NewRelation, Relation, record_between};
-use super::taxpayer::{Applicant, NewTaxpayer, Taxpayer, TaxpayerKind, enrol_one, enterprise_of, examine, index_of};
+use super::taxpayer::{Applicant, NewTaxpayer, Taxpayer, TaxpayerKind, Told, enrol_one, enterprise_of, examine, index_of};
 use super::{CaptureChannel, MobilePhone, Number, RealNameState, find_by_number};
-use crate::access::{Engine, ProviderError, VerifiedPerson, root_of};
+use crate::access::{AssertedRelation, Engine, ProviderError, VerifiedPerson, top_of};
+use crate::clock::Timestamp;
 use crate::ctx::Ctx;
 use crate::error::Error;
 use crate::id::TaxpayerId;
@@ -25,7 +26,7 @@ pub(crate) fn recognise(tx: &mut dyn Tx, ctx: &Ctx, channel: CaptureChannel, sai
     let new = NewTaxpayer {
         number_kind: Some(said.number_kind),
         phone: said.phone.clone().filter(|phone| MobilePhone::parse(phone).is_ok()),
-        ..authority_of(tx, said)?
+        ..authority_of(tx, ctx, said)?
     };
     let mut applicant = examine(tx, ctx, &new).map_err(|e| if let Error::Invalid { field, .. } = &e { incredible(field) } else { e })?;
     let id = match find_by_number(tx, &[applicant.number_index])? {
@@ -35,7 +36,7 @@ pub(crate) fn recognise(tx: &mut dyn Tx, ctx: &Ctx, channel: CaptureChannel, sai
         }
         None => {
             let ordinal = series::take(tx, "person_no", 1)?;
-            applicant.told_by = Some(channel);
+            applicant.told = Some(Told { channel, at: ctx.now() });
             enrol_one(tx, ctx, &applicant, ordinal)?
         }
     };
@@ -50,10 +51,10 @@ fn incredible(field: &str) -> Error {
     Error::Provider(ProviderError::Misconfigured(format!("{field} cannot be")))
 }
 
-/// The person as somebody to enrol: at the authority the provider names, else at the root of the tree until somebody knows better.
-fn authority_of(tx: &mut dyn ReadTx, said: &VerifiedPerson) -> Result<NewTaxpayer, Error> {
+/// The person as somebody to enrol: at the authority the provider names, else at the top of the tree until somebody knows better.
+fn authority_of(tx: &mut dyn ReadTx, ctx: &Ctx, said: &VerifiedPerson) -> Result<NewTaxpayer, Error> {
     let named = match said.authority {
-        Some(code) => match crate::access::path_of(tx, code) {
+        Some(code) => match crate::access::path_of(tx, ctx.rights(), code) {
             Ok(path) => path.own(),
             Err(Error::NotFound { .. }) => None,
             Err(e) => return Err(e),
@@ -62,7 +63,7 @@ fn authority_of(tx: &mut dyn ReadTx, said: &VerifiedPerson) -> Result<NewTaxpaye
     };
     let authority = match named {
         Some(code) => code,
-        None => root_of(tx)?,
+        None => top_of(tx)?,
     };
     Ok(NewTaxpayer::person(&said.name, &said.number, authority))
 }
@@ -79,12 +80,13 @@ fn update(tx: &mut dyn Tx, ctx: &Ctx, channel: CaptureChannel, id: TaxpayerId, s
         return Err(incredible("number: it is an enterprise's here, and"));
     }
     let mut now = known.clone();
-    now.take_name(tx, ctx, channel, &said.name)?;
+    let told = Told { channel, at: ctx.now() };
+    now.take_name(tx, ctx, told, &said.name)?;
     if let Some(phone) = &said.phone {
-        now.take_phone(tx, ctx, channel, phone)?;
+        now.take_phone(tx, ctx, told, phone)?;
     }
-    // Who was enrolled at the root for want of a better place goes to the authority in charge.
-    if now.authority.codes().len() == 1 {
+    // Who was enrolled at the top for want of a better place goes to the authority in charge.
+    if now.authority.own() == Some(top_of(tx)?) {
         now.authority = said.authority.clone();
     }
     if now != known {
@@ -94,7 +96,8 @@ fn update(tx: &mut dyn Tx, ctx: &Ctx, channel: CaptureChannel, id: TaxpayerId, s
 }
 
 /// The relations as rows to write down: those to enterprises that are not known here are left out, and of those known here the one
-/// that overlaps in time is meant, whatever start the provider knows.
+/// that overlaps in time is meant, whatever start the provider knows. One that is over without a day ends now what is held here, and
+/// says nothing where none is, or where the provider knows of a later one that holds.
 fn asserted(
     tx: &mut dyn ReadTx,
     ctx: &Ctx,
@@ -104,37 +107,49 @@ fn asserted(
 ) -> Result<Vec<(TaxpayerId, NewRelation)>, Error> {
     let mut rows = Vec::new();
     let mut newest: Vec<_> = said.relations.iter().collect();
-    newest.sort_by_key(|relation| std::cmp::Reverse(relation.starts_at));
+    newest.sort_by_key(|relation| (is_over_some_day(relation), std::cmp::Reverse(relation.starts_at)));
     for relation in newest.into_iter().take(limits::RELATIONS_ASSERTED_MAX) {
-        if relation.ends_at.is_some_and(|end| end <= relation.starts_at) || relation.released && relation.ends_at.is_none() {
+        if relation.ends_at.is_some_and(|end| end <= relation.starts_at) {
             continue;
         }
         let Some(enterprise) = enterprise_of(tx, ctx, &relation.enterprise)? else { continue };
         let why = Engine::work("relations of a person whom an outside system verified");
         let known: Vec<Relation> = tx.scan(why, stretch(None, (enterprise, relation.role, person)).newest_first())?;
-        let meant = known
-            .iter()
-            .find(|k| relation.ends_at.is_none_or(|end| k.starts_at < end) && k.ends_at.is_none_or(|end| relation.starts_at < end));
-        let starts_at = meant.map_or(relation.starts_at, |k| k.starts_at);
-        let row = NewRelation {
+        let row = |starts_at: Timestamp, ends_at: Option<Timestamp>| NewRelation {
             enterprise: relation.enterprise.clone(),
             role: relation.role,
             person: said.number.clone(),
             starts_at,
-            ends_at: relation.ends_at,
+            ends_at,
             released: relation.released,
             channel,
             external_id: None,
         };
-        rows.push((enterprise, row));
+        if is_over_some_day(relation) {
+            let holds_still = |(of, row): &(TaxpayerId, NewRelation)| *of == enterprise && row.role == relation.role && !row.released;
+            if !rows.iter().any(holds_still) {
+                let held = known.iter().filter(|k| k.starts_at < ctx.now() && k.holds(ctx.now()));
+                rows.extend(held.map(|k| (enterprise, row(k.starts_at, Some(ctx.now())))));
+            }
+            continue;
+        }
+        let meant = known
+            .iter()
+            .find(|k| relation.ends_at.is_none_or(|end| k.starts_at < end) && k.ends_at.is_none_or(|end| relation.starts_at < end));
+        rows.push((enterprise, row(meant.map_or(relation.starts_at, |k| k.starts_at), relation.ends_at)));
     }
     Ok(rows)
+}
+
+/// Whether a relation was released, and the provider does not say when.
+fn is_over_some_day(relation: &AssertedRelation) -> bool {
+    relation.released && relation.ends_at.is_none()
 }
 
 /// Who is known here by the number a provider names, if anybody.
 pub(crate) fn known_by(tx: &mut dyn ReadTx, ctx: &Ctx, said: &VerifiedPerson) -> Result<Option<TaxpayerId>, Error> {
     let number = Number::parse(said.number_kind, &said.number).map_err(|_| incredible("number"))?;
-    find_by_number(tx, &[index_of(ctx.keys(), &number)])
+    find_by_number(tx, &[index_of(ctx.keys(), TaxpayerKind::Person, &number)])
 }
 
 /// Whether the newest finding about a person is a verification.

@@ -2,10 +2,12 @@
 //! for an enterprise last year is asked this year.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
-use super::CaptureChannel;
 use super::entry::{self, Entry, EntryKind, Weighed};
+use super::personal_data::reason;
 use super::taxpayer::{Taxpayer, TaxpayerKind, enterprise_of, person_of};
+use super::{CaptureChannel, Masked, Personal};
 use crate::access::{Checked, Engine, check};
 use crate::clock::Timestamp;
 use crate::ctx::Ctx;
@@ -13,6 +15,7 @@ use crate::error::{self, Error, Problem, Refusal};
 use crate::id::TaxpayerId;
 use crate::limits;
 use crate::planted::{Bug, planted};
+use crate::store::raw::Range;
 use crate::store::{ReadTx, Reads, Tx, Writes, stretch};
 
 words! {
@@ -130,6 +133,22 @@ impl Entry for Relation {
         Self::between(tx, ctx, enterprise, person, row)
     }
 
+    fn compared(tx: &mut dyn ReadTx, ctx: &Ctx, row: &NewRelation) -> Result<[Value; 2], Error> {
+        let nobody = |field| move || Error::invalid(field, Problem::Unknown(field));
+        let enterprise = enterprise_of(tx, ctx, &row.enterprise)?.ok_or_else(nobody("enterprise"))?;
+        let person = person_of(tx, ctx, &row.person)?.ok_or_else(nobody("person"))?;
+        let canonical = |ends_at: Option<Timestamp>, released: bool, external_id: Option<&str>| {
+            json!(["relation", enterprise, row.role, person, row.starts_at, ends_at, released, external_id])
+        };
+        let found = tx.find::<Relation>((enterprise, row.role, person, row.starts_at))?;
+        let kept = found.map(|k| k.trust("an import compares what it was given").into_inner());
+        let kept = kept.map_or(Value::Null, |kept| {
+            let external_id = kept.external_id.as_deref().filter(|_| row.external_id.is_some());
+            canonical(kept.ends_at, kept.released, external_id)
+        });
+        Ok([canonical(row.ends_at, row.released, row.external_id.as_deref()), kept])
+    }
+
     fn about(&self) -> TaxpayerId {
         self.enterprise
     }
@@ -174,7 +193,10 @@ impl Relation {
             return Ok(Weighed::Overtaken("external_id", "is known by another id"));
         }
         let same_end = known.ends_at == said.ends_at && known.released == said.released;
-        if !same_end && said.ends_at.is_none() {
+        // What has ended, or was released, holds no longer than that, whatever a list or a provider says later.
+        let is_over = known.released || known.ends_at.is_some_and(|end| end <= ctx.now());
+        let goes_on = said.ends_at.is_none() || is_over && !said.released && said.ends_at > known.ends_at;
+        if !same_end && goes_on {
             return Ok(Weighed::Overtaken("ends_at", "has ended; begins anew with a new start only"));
         }
         if same_end && (said.external_id.is_none() || known.external_id.is_some()) {
@@ -245,7 +267,7 @@ impl crate::core::Answer for RelationReleased {
 /// # Errors
 /// `NotFound` where the caller reaches neither side or there was never such a relation; `relation_over` where none holds now.
 pub fn release_relation(tx: &mut dyn Tx, ctx: &Ctx, cmd: ReleaseRelation) -> Result<RelationReleased, Error> {
-    error::text("reason", &cmd.reason, limits::CLOSING_NOTE_CHARS_MAX)?;
+    reason(&cmd.reason)?;
     either(tx, ctx, cmd.enterprise, cmd.person)?;
     let why = Engine::work("relations between two of whom the caller opened one");
     let all: Vec<Relation> = tx.scan(why, stretch(None, (cmd.enterprise, cmd.role, cmd.person)).newest_first())?;
@@ -259,6 +281,19 @@ pub fn release_relation(tx: &mut dyn Tx, ctx: &Ctx, cmd: ReleaseRelation) -> Res
         tx.replace(relation, Relation { ends_at: Some(now), released: true, recorded_at: now, ..relation.clone() })?;
     }
     Ok(RelationReleased { enterprise: cmd.enterprise, role: cmd.role, person: cmd.person, ends_at: now })
+}
+
+/// Ends whatever a person who is erased acts as or is to act as, [`limits::ERASED_AT_ONCE`] relations: an enterprise is not left with
+/// nobody behind a name. Says whether there is more.
+pub(super) fn end_all_of(tx: &mut dyn Tx, ctx: &Ctx, person: TaxpayerId) -> Result<bool, Error> {
+    let why = Engine::work("relations of a person who is erased");
+    let now = ctx.now();
+    let ends = |r: &Relation| now.max(r.starts_at);
+    let left: Vec<Relation> = tx.scan_all(why, by_person(person), |r: &Relation| r.ends_at.is_none_or(|end| end > ends(r)))?;
+    for relation in left.iter().take(limits::ERASED_AT_ONCE as usize) {
+        tx.replace(relation, Relation { ends_at: Some(ends(relation)), released: true, recorded_at: now, ..relation.clone() })?;
+    }
+    Ok(left.len() > limits::ERASED_AT_ONCE as usize)
 }
 
 /// One of the two, if the caller reaches one.
@@ -279,10 +314,35 @@ pub(super) fn of_enterprise(tx: &mut dyn ReadTx, enterprise: TaxpayerId) -> Resu
     Ok(tx.scan(why, stretch(None, (enterprise,)).limit(limits::RELATIONS_PER_ENTERPRISE_MAX))?)
 }
 
-/// The newest relations of a person, newest first. The caller has opened the person.
-pub(super) fn of_person(tx: &mut dyn ReadTx, person: TaxpayerId) -> Result<Vec<Relation>, Error> {
+/// The newest relations of a person, `most` at most, newest first. The caller has opened the person.
+pub(super) fn of_person(tx: &mut dyn ReadTx, person: TaxpayerId, most: u32) -> Result<Vec<Relation>, Error> {
     let why = Engine::work("relations of a person whom the caller opened");
-    Ok(tx.scan(why, stretch(Some(Relation::BY_PERSON), (person,)).newest_first().limit(limits::RELATIONS_SHOWN_MAX))?)
+    Ok(tx.scan(why, by_person(person).limit(most))?)
+}
+
+/// Every relation of a person, newest first. The caller has opened the person.
+pub(super) fn all_of_person(tx: &mut dyn ReadTx, person: TaxpayerId) -> Result<Vec<Relation>, Error> {
+    Ok(tx.scan_all(Engine::work("relations of a person to whom all that is kept of them is given"), by_person(person), |_| true)?)
+}
+
+/// The relations of a person, newest first.
+fn by_person(person: TaxpayerId) -> Range {
+    stretch(Some(Relation::BY_PERSON), (person,)).newest_first()
+}
+
+/// The enterprises for which a taxpayer acts at an instant, each once: themselves, where they are one.
+pub(crate) fn enterprises_of(tx: &mut dyn ReadTx, taxpayer: TaxpayerId, at: Timestamp) -> Result<Vec<TaxpayerId>, Error> {
+    let found = tx.find::<Taxpayer>((taxpayer,))?.ok_or(Error::NotFound { what: "taxpayer" })?.trust("the taxpayer at a gate");
+    if found.kind == TaxpayerKind::Enterprise {
+        return Ok(vec![taxpayer]);
+    }
+    let why = Engine::work("for which enterprises the caller acts");
+    let newest = by_person(taxpayer).limit(limits::ENTERPRISES_PER_PERSON_MAX);
+    let relations: Vec<Relation> = tx.scan(why, newest)?;
+    let mut enterprises: Vec<TaxpayerId> = relations.iter().filter(|r| r.holds(at)).map(|r| r.enterprise).collect();
+    enterprises.sort_unstable();
+    enterprises.dedup();
+    Ok(enterprises)
 }
 
 /// A relation as it is shown.
@@ -292,7 +352,7 @@ pub struct RelationView {
     /// For which enterprise.
     pub enterprise: TaxpayerId,
     /// Name of the enterprise, which is public.
-    pub enterprise_name: String,
+    pub enterprise_name: Masked<Personal>,
     /// As what.
     pub role: Role,
     /// The same in Chinese.
@@ -300,7 +360,7 @@ pub struct RelationView {
     /// Who.
     pub person: TaxpayerId,
     /// Name of the person, masked.
-    pub person_name: String,
+    pub person_name: Masked<Personal>,
     /// From when.
     pub starts_at: Timestamp,
     /// Until when; absent while it holds.
@@ -338,7 +398,7 @@ pub fn relations(tx: &mut dyn ReadTx, ctx: &Ctx, id: TaxpayerId) -> Result<Vec<R
     let found = tx.find::<Taxpayer>((id,))?;
     let taxpayer = check(ctx, found)?;
     let rows = match taxpayer.kind {
-        TaxpayerKind::Person => of_person(tx, id)?,
+        TaxpayerKind::Person => of_person(tx, id, limits::RELATIONS_SHOWN_MAX)?,
         TaxpayerKind::Enterprise => of_enterprise(tx, id)?,
     };
     rows.iter().map(|relation| shown(tx, ctx, relation)).collect()

@@ -1,6 +1,7 @@
 //! Rosters (名册): enterprises named one by one, for a time, by a document. Large enterprises are a list, never a formula.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::entry::{self, Entry, EntryKind, Weighed};
 use super::taxpayer::enterprise_of;
@@ -45,7 +46,7 @@ record! {
         ends_at: Option<Timestamp>,
         /// The document that names it.
         document: String,
-        /// When it was written down.
+        /// When it was last written down.
         recorded_at: Timestamp,
         /// Counts updates.
         version: i64,
@@ -99,7 +100,7 @@ impl Entry for RosterEntry {
         let found = tx.find::<RosterEntry>((enterprise, row.roster, row.starts_at))?;
         Ok(match found.map(|k| k.trust("an entry is replaced by its successor").into_inner()) {
             Some(known) if known.ends_at == row.ends_at && known.document == document => Weighed::Known(enterprise),
-            Some(known) => Weighed::Changed(known.clone(), RosterEntry { ends_at: row.ends_at, document, ..known }),
+            Some(known) => Weighed::Changed(known.clone(), RosterEntry { ends_at: row.ends_at, document, recorded_at: ctx.now(), ..known }),
             None => Weighed::New(RosterEntry {
                 enterprise,
                 roster: row.roster,
@@ -112,9 +113,27 @@ impl Entry for RosterEntry {
         })
     }
 
+    fn compared(tx: &mut dyn ReadTx, ctx: &Ctx, row: &NewRosterEntry) -> Result<[Value; 2], Error> {
+        let unknown = || Error::invalid("enterprise", Problem::Unknown("enterprise"));
+        let enterprise = enterprise_of(tx, ctx, &row.enterprise)?.ok_or_else(unknown)?;
+        let document = error::text("document", &row.document, limits::DOCUMENT_CHARS_MAX)?;
+        let canonical =
+            |ends_at: Option<Timestamp>, document: &str| json!(["roster_entry", enterprise, row.roster, row.starts_at, ends_at, document]);
+        let found = tx.find::<RosterEntry>((enterprise, row.roster, row.starts_at))?;
+        let kept = found.map(|k| k.trust("an import compares what it was given").into_inner());
+        Ok([canonical(row.ends_at, &document), kept.map_or(Value::Null, |kept| canonical(kept.ends_at, &kept.document))])
+    }
+
     fn about(&self) -> TaxpayerId {
         self.enterprise
     }
+}
+
+/// Whether an enterprise is on a roster at an instant.
+pub(crate) fn is_on(tx: &mut dyn ReadTx, enterprise: TaxpayerId, roster: Roster, at: Timestamp) -> Result<bool, Error> {
+    let why = crate::access::Engine::work("whether a gate lets an enterprise of the caller's in");
+    let entries: Vec<RosterEntry> = tx.scan(why, stretch(None, (enterprise, roster)))?;
+    Ok(entries.iter().any(|entry| entry.holds(at)))
 }
 
 /// The entries of an enterprise, by roster and start. The caller has opened the enterprise.

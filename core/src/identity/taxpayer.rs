@@ -3,9 +3,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AuthorityCode, CaptureChannel, Mask, MobilePhone, Number, NumberKind, PersonName, subject};
-use crate::access::{AuthorityPath, Term, Unchecked, check, path_of};
+use super::personal_data::reason;
+use super::{AuthorityCode, CaptureChannel, Mask, Masked, MobilePhone, Number, NumberKind, PersonName, subject};
+use crate::access::{AuthorityPath, Term, Unchecked, check, path_named};
 use crate::clock::Timestamp;
+use crate::control;
 use crate::crypto::{KeyRing, Place, SubjectKey};
 use crate::ctx::Ctx;
 use crate::error::{self, Error, Problem};
@@ -89,6 +91,8 @@ record! {
         phone_channel: Option<CaptureChannel>,
         /// When.
         phone_at: Option<Timestamp>,
+        /// Who told of them first, and so the number; absent where that was a list.
+        enrolled_channel: Option<CaptureChannel>,
     }
     key(id);
     version version;
@@ -97,7 +101,30 @@ record! {
     unique BY_EXTERNAL_ID(external_id);
 }
 
+/// Who tells something, and when.
+#[derive(Clone, Copy)]
+pub(super) struct Told {
+    pub(super) channel: CaptureChannel,
+    pub(super) at: Timestamp,
+}
+
+impl Told {
+    fn stored(self) -> (Option<CaptureChannel>, Option<Timestamp>) {
+        (Some(self.channel), Some(self.at))
+    }
+}
+
+/// Whether what came by a channel came in a list, rather than from the person or from who compared them with their papers.
+const fn of_a_list(channel: CaptureChannel) -> bool {
+    matches!(channel, CaptureChannel::Register | CaptureChannel::Migration)
+}
+
 impl Taxpayer {
+    /// Which register their number is from.
+    pub(crate) fn register(&self) -> NumberKind {
+        self.number_kind.unwrap_or(self.kind.usual_number())
+    }
+
     fn terms(&self) -> Vec<Term> {
         self.authority.codes().iter().copied().map(Term::Subtree).chain([Term::Participant(self.id)]).collect()
     }
@@ -107,53 +134,68 @@ impl Taxpayer {
     }
 
     pub(super) fn seal(ctx: &Ctx, key: &SubjectKey, id: TaxpayerId, field: PersonalField, text: &str) -> Vec<u8> {
-        ctx.with_rng(|rng| key.seal(ctx.keys().suite(), rng, Self::place(field.as_str(), &id), text.as_bytes()))
+        subject::seal(ctx, key, Self::place(field.as_str(), &id), text)
     }
 
-    /// What others see of a field. Names and credit codes of enterprises are public (企业信息公示暂行条例).
-    pub(super) fn masked(&self, field: PersonalField, text: &str) -> String {
-        match (field, self.kind) {
-            (PersonalField::Name, TaxpayerKind::Enterprise) => text.to_owned(),
-            (PersonalField::Name, TaxpayerKind::Person) => super::mask_name(text),
-            (PersonalField::Number, kind) => super::mask_number(self.number_kind.unwrap_or(kind.usual_number()), text),
-            (PersonalField::Phone, _) => MobilePhone::parse(text).map_or_else(|_| "***".into(), |p| p.masked()),
-        }
+    /// What others see of a field, opened; of an erased person, that they were erased.
+    pub(super) fn masked(&self, field: PersonalField, text: Option<String>) -> Masked<Personal> {
+        let number = self.register();
+        Masked::new(&Personal { field, kind: self.kind, number, text })
     }
 
-    /// Takes a name in its place, if it is another.
-    pub(super) fn take_name(&mut self, tx: &mut dyn ReadTx, ctx: &Ctx, channel: CaptureChannel, name: &str) -> Result<(), Error> {
+    /// Takes a name in its place, if it is another, or the first word of somebody better than a list.
+    pub(super) fn take_name(&mut self, tx: &mut dyn ReadTx, ctx: &Ctx, told: Told, name: &str) -> Result<(), Error> {
         let key = subject::key_of(tx, ctx, self.id.uuid())?;
-        if self.open(&key, PersonalField::Name)?.as_deref() != Some(name) {
+        let other = self.open(Some(&key), PersonalField::Name)?.as_deref() != Some(name);
+        if other {
             self.name = Self::seal(ctx, &key, self.id, PersonalField::Name, name);
-            (self.name_channel, self.name_at) = (Some(channel), Some(ctx.now()));
+        }
+        if other || self.outdone(PersonalField::Name, told) {
+            (self.name_channel, self.name_at) = told.stored();
         }
         Ok(())
     }
 
-    /// Takes a phone in its place, if it is another.
-    pub(super) fn take_phone(&mut self, tx: &mut dyn ReadTx, ctx: &Ctx, channel: CaptureChannel, phone: &MobilePhone) -> Result<(), Error> {
+    /// Takes a phone in its place, if it is another, or the first word of somebody better than a list.
+    pub(super) fn take_phone(&mut self, tx: &mut dyn ReadTx, ctx: &Ctx, told: Told, phone: &MobilePhone) -> Result<(), Error> {
         let key = subject::key_of(tx, ctx, self.id.uuid())?;
-        if self.open(&key, PersonalField::Phone)?.as_deref() == Some(phone.as_str()) {
-            return Ok(());
+        let other = self.open(Some(&key), PersonalField::Phone)?.as_deref() != Some(phone.as_str());
+        if other {
+            self.phone = Some(Self::seal(ctx, &key, self.id, PersonalField::Phone, phone.as_str()));
+            self.phone_index = Some(ctx.keys().blind("taxpayer.phone", phone.as_str()).to_vec());
         }
-        self.phone = Some(Self::seal(ctx, &key, self.id, PersonalField::Phone, phone.as_str()));
-        self.phone_index = Some(ctx.keys().blind("taxpayer.phone", phone.as_str()).to_vec());
-        (self.phone_channel, self.phone_at) = (Some(channel), Some(ctx.now()));
+        if other || self.outdone(PersonalField::Phone, told) {
+            (self.phone_channel, self.phone_at) = told.stored();
+        }
         Ok(())
+    }
+
+    /// Whether who says a field again is the first to do so who is no list: from then on it has their word, and its age.
+    fn outdone(&self, field: PersonalField, told: Told) -> bool {
+        !of_a_list(told.channel) && of_a_list(self.source_of(field).0)
+    }
+
+    /// Whether a list that is as of `as_of`, or says no date, is older than who told a field. A list without a date is not taken to be
+    /// newer than who spoke for themselves.
+    pub(super) fn outdates(&self, field: PersonalField, as_of: Option<Timestamp>) -> bool {
+        let (channel, at) = self.source_of(field);
+        as_of.map_or(!of_a_list(channel), |as_of| as_of < at)
     }
 
     /// Who told a field, and when.
     pub(super) fn source_of(&self, field: PersonalField) -> (CaptureChannel, Timestamp) {
-        let enrolment = if self.external_id.is_some() { CaptureChannel::Migration } else { CaptureChannel::Register };
+        let list = if self.external_id.is_some() { CaptureChannel::Migration } else { CaptureChannel::Register };
         let told = match field {
             PersonalField::Name => self.name_channel.zip(self.name_at),
             PersonalField::Number => None,
             PersonalField::Phone => self.phone_channel.zip(self.phone_at),
         };
-        told.unwrap_or((enrolment, self.enrolled_at))
+        told.unwrap_or((self.enrolled_channel.unwrap_or(list), self.enrolled_at))
     }
 
-    pub(super) fn open(&self, key: &SubjectKey, field: PersonalField) -> Result<Option<String>, Error> {
+    /// A field; nothing where none is known, or without the key: it was erased.
+    pub(super) fn open(&self, key: Option<&SubjectKey>, field: PersonalField) -> Result<Option<String>, Error> {
+        let Some(key) = key else { return Ok(None) };
         let sealed = match field {
             PersonalField::Name => Some(&self.name),
             PersonalField::Number => Some(&self.number),
@@ -250,12 +292,12 @@ pub fn enrol(tx: &mut dyn Tx, ctx: &Ctx, rows: &[NewTaxpayer]) -> Result<u64, Er
 pub(super) struct Applicant<'a> {
     pub(super) new: &'a NewTaxpayer,
     pub(super) name: String,
-    number: Number,
+    pub(super) number: Number,
     pub(super) number_index: [u8; 16],
     pub(super) phone: Option<MobilePhone>,
     pub(super) authority: AuthorityPath,
-    /// Who tells name and phone, where that is not whoever enrols them.
-    pub(super) told_by: Option<CaptureChannel>,
+    /// Who tells name and phone, and when, where that is not whoever enrols them now.
+    pub(super) told: Option<Told>,
 }
 
 pub(super) fn examine<'a>(tx: &mut dyn ReadTx, ctx: &Ctx, new: &'a NewTaxpayer) -> Result<Applicant<'a>, Error> {
@@ -274,14 +316,14 @@ pub(super) fn examine<'a>(tx: &mut dyn ReadTx, ctx: &Ctx, new: &'a NewTaxpayer) 
     for (field, id) in [("registration_seq", &new.registration_seq), ("external_id", &new.external_id)] {
         id.as_deref().map(|id| error::text(field, id, limits::EXTERNAL_ID_CHARS_MAX)).transpose()?;
     }
-    let number_index = index_of(ctx.keys(), &number);
-    let authority = path_of(tx, new.authority).map_err(|_| Error::invalid("authority", Problem::Unknown("authority")))?;
-    Ok(Applicant { new, name, number, number_index, phone, authority, told_by: None })
+    let number_index = index_of(ctx.keys(), new.kind, &number);
+    let authority = path_named(tx, ctx, "authority", new.authority)?;
+    Ok(Applicant { new, name, number, number_index, phone, authority, told: None })
 }
 
 pub(super) fn enrol_one(tx: &mut dyn Tx, ctx: &Ctx, applicant: &Applicant<'_>, ordinal: i64) -> Result<TaxpayerId, Error> {
-    let Applicant { new, name, number, number_index, phone, authority, told_by } = applicant;
-    let (told_at, phone_told_by) = (told_by.map(|_| ctx.now()), told_by.filter(|_| phone.is_some()));
+    let Applicant { new, name, number, number_index, phone, authority, told } = applicant;
+    let phone_told = told.filter(|_| phone.is_some());
     let id = TaxpayerId::from_uuid(ctx.new_uuid());
     let key = subject::create(tx, ctx, id.uuid())?;
     let seal = |field, text: &str| Taxpayer::seal(ctx, &key, id, field, text);
@@ -301,12 +343,34 @@ pub(super) fn enrol_one(tx: &mut dyn Tx, ctx: &Ctx, applicant: &Applicant<'_>, o
         external_id: new.external_id.clone(),
         version: 0,
         number_kind: Some(number.kind()).filter(|kind| *kind != new.kind.usual_number()),
-        name_channel: *told_by,
-        name_at: told_at,
-        phone_channel: phone_told_by,
-        phone_at: told_at.filter(|_| phone_told_by.is_some()),
+        name_channel: told.map(|told| told.channel),
+        name_at: told.map(|told| told.at),
+        phone_channel: phone_told.map(|told| told.channel),
+        phone_at: phone_told.map(|told| told.at),
+        enrolled_channel: told.map(|told| told.channel),
     })?;
     Ok(id)
+}
+
+/// A field of a taxpayer, opened to be masked; nothing if they were erased.
+pub struct Personal {
+    field: PersonalField,
+    kind: TaxpayerKind,
+    number: NumberKind,
+    text: Option<String>,
+}
+
+impl Mask for Personal {
+    /// Names and credit codes of enterprises are public (企业信息公示暂行条例).
+    fn masked(&self) -> String {
+        let Some(text) = &self.text else { return subject::ERASED.to_owned() };
+        match (self.field, self.kind) {
+            (PersonalField::Name, TaxpayerKind::Enterprise) => text.clone(),
+            (PersonalField::Name, TaxpayerKind::Person) => super::mask_name(text),
+            (PersonalField::Number, _) => super::mask_number(self.number, text),
+            (PersonalField::Phone, _) => MobilePhone::parse(text).map_or_else(|_| "***".into(), |p| p.masked()),
+        }
+    }
 }
 
 /// A taxpayer's card, personal data masked.
@@ -318,31 +382,34 @@ pub struct TaxpayerCard {
     /// Kind.
     pub kind: TaxpayerKind,
     /// Name; masked for persons.
-    pub name: String,
+    pub name: Masked<Personal>,
     /// Number; masked for persons, public for enterprises.
-    pub number: String,
+    pub number: Masked<Personal>,
     /// Phone, masked.
-    pub phone: Option<String>,
+    pub phone: Option<Masked<Personal>>,
     /// Code of the authority in charge.
     pub authority: Option<AuthorityCode>,
     /// Generated, not a real person.
     pub synthetic: bool,
 }
 
-/// The blind index of a number.
-pub(super) fn index_of(keys: &KeyRing, number: &Number) -> [u8; 16] {
-    keys.blind("taxpayer.number", &number.indexed())
+/// The blind index of a number that one of this kind has.
+pub(super) fn index_of(keys: &KeyRing, whose: TaxpayerKind, number: &Number) -> [u8; 16] {
+    keys.blind("taxpayer.number", &number.indexed(whose))
 }
 
-/// Blind indexes of all that a number as typed can be.
-pub(crate) fn indexes_of(keys: &KeyRing, typed: &str) -> Vec<[u8; 16]> {
+/// Blind indexes of all that a number as typed can be, of a taxpayer of any of these kinds.
+pub(crate) fn indexes_of(keys: &KeyRing, whose: &[TaxpayerKind], typed: &str) -> Vec<[u8; 16]> {
     let mut read: Vec<Number> = NumberKind::ALL.iter().filter_map(|kind| Number::parse(*kind, typed.trim()).ok()).collect();
     read.dedup();
-    read.iter().map(|number| index_of(keys, number)).collect()
+    let mut indexes: Vec<_> = read.iter().flat_map(|number| whose.iter().map(|kind| index_of(keys, *kind, number))).collect();
+    indexes.dedup();
+    indexes
 }
 
 /// The one taxpayer with any of these blind indexes of a number, in use or from before. Registers number alike: where the
-/// same digits are a passport of one and a permit of another, nobody is found, rather than the wrong one.
+/// same digits are a passport of one and a permit of another, or an owner's and the sole trader's, nobody is found, rather than
+/// the wrong one.
 pub(crate) fn find_by_number(tx: &mut dyn ReadTx, indexes: &[[u8; 16]]) -> Result<Option<TaxpayerId>, Error> {
     let mut one = None;
     for index in indexes {
@@ -359,26 +426,22 @@ pub(crate) fn find_by_number(tx: &mut dyn ReadTx, indexes: &[[u8; 16]]) -> Resul
     Ok(one)
 }
 
-/// Whom a number as typed means, in use or from before; for rules that write down what outside systems say of people.
-pub(super) fn holder_of(tx: &mut dyn ReadTx, ctx: &Ctx, typed: &str) -> Result<Option<TaxpayerId>, Error> {
-    let indexes = indexes_of(ctx.keys(), typed);
-    find_by_number(tx, &indexes)
-}
-
-fn of_kind(tx: &mut dyn ReadTx, ctx: &Ctx, typed: &str, kind: TaxpayerKind) -> Result<Option<TaxpayerId>, Error> {
-    let Some(id) = holder_of(tx, ctx, typed)? else { return Ok(None) };
+/// Whom of these kinds a number as typed means, in use or from before; for rules that write down what outside systems say of people.
+pub(super) fn holder_of(tx: &mut dyn ReadTx, ctx: &Ctx, whose: &[TaxpayerKind], typed: &str) -> Result<Option<Taxpayer>, Error> {
+    let indexes = indexes_of(ctx.keys(), whose, typed);
+    let Some(id) = find_by_number(tx, &indexes)? else { return Ok(None) };
     let found = tx.find::<Taxpayer>((id,))?.map(|t| t.trust("its kind, for a rule that was given its number").into_inner());
-    Ok(found.filter(|t| t.kind == kind).map(|t| t.id))
+    Ok(found.filter(|t| whose.contains(&t.kind)))
 }
 
 /// The person whom a number as typed means.
 pub(super) fn person_of(tx: &mut dyn ReadTx, ctx: &Ctx, typed: &str) -> Result<Option<TaxpayerId>, Error> {
-    of_kind(tx, ctx, typed, TaxpayerKind::Person)
+    Ok(holder_of(tx, ctx, &[TaxpayerKind::Person], typed)?.map(|t| t.id))
 }
 
 /// The enterprise that a number as typed means.
 pub(super) fn enterprise_of(tx: &mut dyn ReadTx, ctx: &Ctx, typed: &str) -> Result<Option<TaxpayerId>, Error> {
-    of_kind(tx, ctx, typed, TaxpayerKind::Enterprise)
+    Ok(holder_of(tx, ctx, &[TaxpayerKind::Enterprise], typed)?.map(|t| t.id))
 }
 
 /// A taxpayer's card.
@@ -389,26 +452,28 @@ pub fn view(tx: &mut dyn ReadTx, ctx: &Ctx, id: TaxpayerId) -> Result<TaxpayerCa
 }
 
 pub(crate) fn card(tx: &mut dyn ReadTx, ctx: &Ctx, taxpayer: &Taxpayer) -> Result<TaxpayerCard, Error> {
-    let key = subject::key_of(tx, ctx, taxpayer.id.uuid())?;
-    let shown = |field| -> Result<Option<String>, Error> { Ok(taxpayer.open(&key, field)?.map(|text| taxpayer.masked(field, &text))) };
+    let key = subject::known_key(tx, ctx, taxpayer.id.uuid())?;
+    let open = |field| taxpayer.open(key.as_deref(), field);
+    let shown = |field| -> Result<Masked<Personal>, Error> { Ok(taxpayer.masked(field, open(field)?)) };
     Ok(TaxpayerCard {
         id: taxpayer.id,
         kind: taxpayer.kind,
-        name: shown(PersonalField::Name)?.unwrap_or_default(),
-        number: shown(PersonalField::Number)?.unwrap_or_default(),
-        phone: shown(PersonalField::Phone)?,
+        name: shown(PersonalField::Name)?,
+        number: shown(PersonalField::Number)?,
+        phone: open(PersonalField::Phone)?.map(|phone| taxpayer.masked(PersonalField::Phone, Some(phone))),
         authority: taxpayer.authority.own(),
         synthetic: taxpayer.synthetic,
     })
 }
 
 /// The taxpayer's name as others see it: masked for persons.
-pub(crate) fn masked_name(tx: &mut dyn ReadTx, ctx: &Ctx, id: TaxpayerId) -> Result<String, Error> {
+pub(crate) fn masked_name(tx: &mut dyn ReadTx, ctx: &Ctx, id: TaxpayerId) -> Result<Masked<Personal>, Error> {
     let found: Option<Unchecked<Taxpayer>> = tx.find::<Taxpayer>((id,))?;
     let taxpayer =
         found.ok_or(Error::NotFound { what: "taxpayer" })?.trust("whoever may see the conversation may see the masked name").into_inner();
-    let key = subject::key_of(tx, ctx, id.uuid())?;
-    Ok(taxpayer.open(&key, PersonalField::Name)?.map(|name| taxpayer.masked(PersonalField::Name, &name)).unwrap_or_default())
+    let key = subject::known_key(tx, ctx, id.uuid())?;
+    let name = taxpayer.open(key.as_deref(), PersonalField::Name)?;
+    Ok(taxpayer.masked(PersonalField::Name, name))
 }
 
 /// A phone that the caller lets WeChat tell us.
@@ -438,7 +503,7 @@ pub fn take_phone(tx: &mut dyn Tx, ctx: &Ctx, cmd: TakePhone) -> Result<PhoneTak
     let found = tx.find::<Taxpayer>((id,))?;
     let known = check(ctx, found)?.into_inner();
     let mut now = known.clone();
-    now.take_phone(tx, ctx, CaptureChannel::MiniProgram, &cmd.phone)?;
+    now.take_phone(tx, ctx, Told { channel: CaptureChannel::MiniProgram, at: ctx.now() }, &cmd.phone)?;
     if now != known {
         tx.replace(&known, now)?;
     }
@@ -468,13 +533,31 @@ pub struct Revealed {
     pub field: PersonalField,
     /// The value; absent where none is known.
     pub value: Option<String>,
+    /// What to tell the caller who reveals much (事前预警).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
 }
 
 /// One field unmasked. The door writes the audit record in the same transaction.
+///
+/// # Errors
+/// `ControlBlocked` where the caller has revealed as much as they may for now.
 pub fn reveal(tx: &mut dyn Tx, ctx: &Ctx, cmd: &RevealTaxpayer) -> Result<Revealed, Error> {
-    error::text("reason", &cmd.reason, limits::CLOSING_NOTE_CHARS_MAX)?;
+    reason(&cmd.reason)?;
     let found = tx.find::<Taxpayer>((cmd.taxpayer,))?;
     let taxpayer = check(ctx, found)?;
-    let key = subject::key_of(tx, ctx, taxpayer.id.uuid())?;
-    Ok(Revealed { taxpayer: taxpayer.id, field: cmd.field, value: taxpayer.open(&key, cmd.field)? })
+    counted(tx, ctx, &taxpayer, cmd.field)
+}
+
+/// A field of somebody within the caller's reach, counted by built-in control.
+pub(super) fn counted(tx: &mut dyn Tx, ctx: &Ctx, taxpayer: &Taxpayer, field: PersonalField) -> Result<Revealed, Error> {
+    control::may_reveal(tx, ctx)?;
+    let revealed = unmasked(tx, ctx, taxpayer, field)?;
+    Ok(Revealed { warning: control::count_reveal(tx, ctx)?, ..revealed })
+}
+
+/// A field of somebody within the caller's reach.
+pub(super) fn unmasked(tx: &mut dyn ReadTx, ctx: &Ctx, taxpayer: &Taxpayer, field: PersonalField) -> Result<Revealed, Error> {
+    let key = subject::known_key(tx, ctx, taxpayer.id.uuid())?;
+    Ok(Revealed { taxpayer: taxpayer.id, field, value: taxpayer.open(key.as_deref(), field)?, warning: None })
 }

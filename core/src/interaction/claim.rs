@@ -2,17 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::attendance::attend;
 use super::ready::first_waiting;
 use super::{Conversation, ConversationState, Line};
 use crate::access::{Engine, Officer, check};
 use crate::agenda::{self, TimerKind};
 use crate::ctx::Ctx;
 use crate::error::{Error, Refusal};
-use crate::id::{ConversationId, LineId};
+use crate::id::{ConversationId, LineId, OfficerId};
 use crate::journal::{self, EventKind, Topic};
 use crate::limits;
 use crate::planted::{Bug, planted};
-use crate::store::{Reads, StoreError, Tx, Writes, stretch};
+use crate::store::{ReadTx, Reads, StoreError, Tx, Writes, stretch};
 
 /// Takes the first in line.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -44,8 +45,7 @@ pub fn claim(tx: &mut dyn Tx, ctx: &Ctx, cmd: Claim) -> Result<Claimed, Error> {
     let me = ctx.actor().officer()?.id;
     // The officer's lock before the line's: the order every claim takes them in.
     let officer = tx.lock_row::<Officer>((me,))?.ok_or(Error::SignInRequired)?.trust("the caller's own record").into_inner();
-    let holding = stretch(Some(Conversation::BY_OFFICER), (me, ConversationState::Active)).limit(limits::OFFICER_CAPACITY_MAX as u32);
-    let holding = tx.scan::<Conversation>(Engine::work("the caller's own conversations"), holding)?.len() as i64;
+    let holding = holds(tx, me)?;
     if holding >= officer.capacity + i64::from(planted(Bug::CapacityOffByOne)) {
         return Err(Error::Refused(Refusal::AtCapacity(holding)));
     }
@@ -61,14 +61,27 @@ pub fn claim(tx: &mut dyn Tx, ctx: &Ctx, cmd: Claim) -> Result<Claimed, Error> {
         return Err(StoreError::Conflict.into()); // left the line a moment ago: look again
     }
     let now = ctx.now();
-    // Within a conversation time never goes back, whatever the clocks of the hosts say.
-    let at = now.max(first.active_at);
-    let taken = Conversation { state: ConversationState::Active, officer: Some(me), claimed_at: Some(at), active_at: at, ..first.clone() };
+    let at = first.now(ctx);
+    let taken = Conversation {
+        state: ConversationState::Active,
+        officer: Some(me),
+        served_by: first.served_also_by(me),
+        claimed_at: Some(at),
+        active_at: at,
+        ..first.clone()
+    };
     tx.replace(&first, taken)?;
-    agenda::set(tx, ctx, TimerKind::ConversationIdle, first.id.uuid(), now.plus(limits::CONVERSATION_IDLE))?;
+    agenda::set_once(tx, TimerKind::ConversationIdle, first.id.uuid(), now.plus(limits::CONVERSATION_IDLE))?;
+    attend(tx, ctx, me)?; // whoever takes somebody is there
     // The desk first: whoever follows it finds the conversation, and all that happens in it from here on.
     journal::record(tx, ctx, Topic::Officer(me), EventKind::Claimed, Some(first.id), None)?;
     journal::record(tx, ctx, Topic::Conversation(first.id), EventKind::Claimed, Some(first.id), None)?;
     journal::record(tx, ctx, Topic::Line(line.id), EventKind::LineMoved, None, None)?;
     Ok(Claimed { conversation: first.id, ticket: first.ticket })
+}
+
+/// How many conversations an officer holds, whose row is locked.
+pub(super) fn holds(tx: &mut dyn ReadTx, officer: OfficerId) -> Result<i64, Error> {
+    let held = stretch(Some(Conversation::BY_OFFICER), (officer, ConversationState::Active)).limit(limits::OFFICER_CAPACITY_MAX as u32);
+    Ok(tx.scan::<Conversation>(Engine::work("how many conversations an officer holds"), held)?.len() as i64)
 }

@@ -74,9 +74,8 @@ fn end(tx: &mut dyn Tx, ctx: &Ctx, c: &Conversation, outcome: Outcome, note: Opt
         return Err(Error::Refused(Refusal::ConversationClosed));
     }
     let key = subject::key_of(tx, ctx, c.id.uuid())?;
-    let closing_note =
-        note.map(|n| ctx.with_rng(|rng| key.seal(ctx.keys().suite(), rng, Conversation::place("closing_note", &c.id), n.as_bytes())));
-    let ended_at = Some(ctx.now().max(c.active_at));
+    let closing_note = note.map(|n| subject::seal(ctx, &key, Conversation::place("closing_note", &c.id), &n));
+    let ended_at = Some(c.now(ctx));
     tx.replace(c, Conversation { state: ConversationState::Closed, outcome: Some(outcome), closing_note, ended_at, ..c.clone() })?;
     let closed = Closed { conversation: c.id, outcome: Some(outcome) };
     journal::record(tx, ctx, Topic::Conversation(c.id), EventKind::Closed, Some(c.id), None)?;
@@ -113,7 +112,7 @@ pub fn close_idle(tx: &mut dyn Tx, ctx: &Ctx, cmd: CloseIdle) -> Result<Closed, 
     }
     if ctx.now() < idle_at {
         if !planted(Bug::TimerNotRearmed) {
-            agenda::set(tx, ctx, TimerKind::ConversationIdle, id.uuid(), idle_at)?;
+            agenda::set_once(tx, TimerKind::ConversationIdle, id.uuid(), idle_at)?;
         }
         return Ok(Closed { conversation: id, outcome: None });
     }

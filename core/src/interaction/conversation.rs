@@ -2,18 +2,21 @@
 
 use serde::Serialize;
 
-use super::{Line, Outcome};
-use crate::access::{Actor, AuthorityPath, Checked, Officer, Scope, Term, check};
+use super::message::Reader;
+use super::{Line, Outcome, ServedBy, SourceChannel};
+use crate::access::{Actor, AuthorityPath, Checked, Officer, Permission, Term, check};
 use crate::clock::Timestamp;
 use crate::crypto::{Place, SubjectKey};
 use crate::ctx::Ctx;
-use crate::error::Error;
+use crate::error::{Error, Refusal};
 use crate::id::{ConversationId, LineId, OfficerId, TaxpayerId};
-use crate::identity::{masked_name, subject};
-use crate::store::{Page, ReadTx, Reads, Record, StoreError};
+use crate::identity::subject::{self, sealed_text};
+use crate::identity::{Masked, Personal, Roster, masked_name};
+use crate::store::{ReadTx, Reads, Record};
 
 words! {
-    /// Where a conversation stands. `waiting` becomes `active` or `left`; `active` becomes `closed`; nothing goes back.
+    /// Where a conversation stands. `waiting` becomes `active` or `left`; `active` becomes `closed`, or `waiting` again where it is
+    /// transferred to a line or its officer is gone. What is over stays over.
     pub enum ConversationState {
         /// In line.
         Waiting = "waiting",
@@ -23,22 +26,6 @@ words! {
         Closed = "closed",
         /// The taxpayer left the line before being served.
         Left = "left",
-    }
-}
-
-words! {
-    /// Where the taxpayer came from (来源渠道), recognised without asking.
-    pub enum SourceChannel {
-        /// WeChat mini-program.
-        MiniProgram = "mini_program",
-        /// 办不成事反映专窗.
-        UnresolvedMatterDesk = "unresolved_matter_desk",
-        /// 吉事办, as H5.
-        Portal = "portal",
-        /// A page of ours in a browser.
-        Web = "web",
-        /// A self-service kiosk.
-        Kiosk = "kiosk",
     }
 }
 
@@ -87,6 +74,18 @@ record! {
         external_id: Option<String>,
         /// Counts updates.
         version: i64,
+        /// When they are answered at the latest, where they left a message and are called back, rather than wait there. Stays when they were.
+        reply_due: Option<Timestamp>,
+        /// The roster that lets them in, where the line had a gate when they entered.
+        gate: Option<Roster>,
+        /// The enterprise on it for which they were let in.
+        on_behalf: Option<TaxpayerId>,
+        /// The conversation that this one goes on from.
+        previous: Option<ConversationId>,
+        /// What they wanted whoever takes it to know, sealed.
+        transfer_note: Option<Vec<u8>>,
+        /// Everybody who had it; absent where it changed hands before that was kept, or nobody had it.
+        served_by: Option<ServedBy>,
     }
     key(id);
     version version;
@@ -112,24 +111,32 @@ impl Conversation {
         matches!(self.state, ConversationState::Closed | ConversationState::Left)
     }
 
+    /// Refuses where it does not wait.
+    pub(super) fn must_wait(&self) -> Result<(), Error> {
+        match self.state {
+            ConversationState::Waiting => Ok(()),
+            ConversationState::Active => Err(Error::Refused(Refusal::AlreadyServed)),
+            ConversationState::Closed | ConversationState::Left => Err(Error::Refused(Refusal::ConversationClosed)),
+        }
+    }
+
+    /// Now: within a conversation time never goes back, whatever the clocks of the hosts say.
+    pub(super) fn now(&self, ctx: &Ctx) -> Timestamp {
+        ctx.now().max(self.active_at)
+    }
+
     pub(super) fn place<'a>(column: &'static str, id: &'a ConversationId) -> Place<'a> {
         Place { table: Self::TABLE.name, column, row: id.as_bytes() }
     }
 
     /// What a person may be told of its topic.
-    fn open_topic(&self, key: &SubjectKey) -> Result<String, Error> {
+    pub(super) fn open_topic(&self, key: Option<&SubjectKey>) -> Result<String, Error> {
         sealed_text(key, Self::place("topic", &self.id), &self.topic)
     }
 }
 
-pub(super) fn sealed_text(key: &SubjectKey, place: Place<'_>, sealed: &[u8]) -> Result<String, Error> {
-    let open = key.open(place, sealed)?;
-    let text = std::str::from_utf8(&open).map_err(|_| StoreError::Corrupt("sealed text is not UTF-8".into()))?;
-    Ok(text.to_owned())
-}
-
 /// A conversation as shown to whoever may see it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ConversationView {
     /// Id.
@@ -147,7 +154,7 @@ pub struct ConversationView {
     /// The taxpayer.
     pub taxpayer: TaxpayerId,
     /// Their name, masked for persons.
-    pub taxpayer_name: String,
+    pub taxpayer_name: Masked<Personal>,
     /// Number of the officer.
     pub staff_no: Option<String>,
     /// Number in the line.
@@ -168,6 +175,14 @@ pub struct ConversationView {
     pub officer_read: i64,
     /// Messages the caller has not read.
     pub unread: i64,
+    /// When they are answered at the latest, where they left a message and are called back, rather than wait there.
+    pub reply_due: Option<Timestamp>,
+    /// The enterprise for which they were let in, where the line has a gate.
+    pub on_behalf: Option<TaxpayerId>,
+    /// The conversation that this one goes on from.
+    pub previous: Option<ConversationId>,
+    /// What whoever transferred it wanted to be known; for the officer who has it, and those who supervise it.
+    pub transfer_note: Option<String>,
 }
 
 /// Opens a conversation for the caller.
@@ -182,9 +197,40 @@ pub fn conversation(tx: &mut dyn ReadTx, ctx: &Ctx, id: ConversationId) -> Resul
     view(tx, ctx, &conversation)
 }
 
-/// A page of the conversations within reach, newest first.
-pub fn list(tx: &mut dyn ReadTx, ctx: &Ctx, page: Page) -> Result<Vec<ConversationView>, Error> {
-    let found: Vec<Conversation> = tx.list(&Scope::of(ctx), page)?;
+/// The same by a policy that allows everything, so that a bench can tell what asking costs.
+#[cfg(feature = "testing")]
+pub(crate) fn conversation_of_anybody(tx: &mut dyn ReadTx, ctx: &Ctx, id: ConversationId) -> Result<ConversationView, Error> {
+    let found = tx.find::<Conversation>((id,))?.ok_or(Error::NotFound { what: Conversation::TABLE.name })?;
+    view(tx, ctx, &found.trust("a bench asks nobody"))
+}
+
+/// What a conversation that was opened is about.
+pub(super) fn topic(tx: &mut dyn ReadTx, ctx: &Ctx, c: &Checked<Conversation>) -> Result<String, Error> {
+    let key = subject::known_key(tx, ctx, c.id.uuid())?;
+    c.open_topic(key.as_deref())
+}
+
+/// What whoever transferred a conversation that was opened wanted to be known.
+pub(crate) fn transfer_note(tx: &mut dyn ReadTx, ctx: &Ctx, c: &Checked<Conversation>) -> Result<Option<String>, Error> {
+    note(tx, ctx, c, "transfer_note", c.transfer_note.as_deref())
+}
+
+/// What the officer noted at the end of a conversation that was opened.
+pub(crate) fn closing_note(tx: &mut dyn ReadTx, ctx: &Ctx, c: &Checked<Conversation>) -> Result<Option<String>, Error> {
+    note(tx, ctx, c, "closing_note", c.closing_note.as_deref())
+}
+
+fn note(tx: &mut dyn ReadTx, ctx: &Ctx, c: &Conversation, column: &'static str, sealed: Option<&[u8]>) -> Result<Option<String>, Error> {
+    let Some(sealed) = sealed else { return Ok(None) };
+    let key = subject::known_key(tx, ctx, c.id.uuid())?;
+    sealed_text(key.as_deref(), Conversation::place(column, &c.id), sealed).map(Some)
+}
+
+/// The newest by a policy that allows everything, in the order of ids, which is that of time: what asking who may costs a list.
+#[cfg(feature = "testing")]
+pub(crate) fn list_of_anybody(tx: &mut dyn ReadTx, ctx: &Ctx, limit: u32) -> Result<Vec<ConversationView>, Error> {
+    let why = crate::access::Engine::work("a bench asks nobody");
+    let found: Vec<Conversation> = tx.scan(why, crate::store::stretch(None, ()).newest_first().limit(limit))?;
     found.iter().map(|c| view(tx, ctx, c)).collect()
 }
 
@@ -200,11 +246,21 @@ pub(super) fn view(tx: &mut dyn ReadTx, ctx: &Ctx, c: &Conversation) -> Result<C
         }
         None => None,
     };
-    let key = subject::key_of(tx, ctx, c.id.uuid())?;
+    let key = subject::known_key(tx, ctx, c.id.uuid())?;
     let unread = match ctx.actor() {
         Actor::Taxpayer(_) => c.last_number - c.taxpayer_read,
         Actor::Officer(officer) if c.officer == Some(officer.id) => c.last_number - c.officer_read,
         _ => 0,
+    };
+    let transfer_note = match ctx.actor() {
+        Actor::Officer(me) if c.officer == Some(me.id) || me.may_at(Permission::SuperviseInteraction, &c.authority) => {
+            note(tx, ctx, c, "transfer_note", c.transfer_note.as_deref())?
+        }
+        _ => None,
+    };
+    let reader = match ctx.actor() {
+        Actor::Officer(me) if c.officer != Some(me.id) => Reader::Reviewer,
+        _ => Reader::Party,
     };
     Ok(ConversationView {
         id: c.id,
@@ -212,7 +268,7 @@ pub(super) fn view(tx: &mut dyn ReadTx, ctx: &Ctx, c: &Conversation) -> Result<C
         line_name: line.name,
         state: c.state,
         channel: c.channel,
-        topic: c.open_topic(&key)?,
+        topic: reader.shown(c.open_topic(key.as_deref())?),
         taxpayer: c.taxpayer,
         taxpayer_name: masked_name(tx, ctx, c.taxpayer)?,
         staff_no,
@@ -225,5 +281,9 @@ pub(super) fn view(tx: &mut dyn ReadTx, ctx: &Ctx, c: &Conversation) -> Result<C
         taxpayer_read: c.taxpayer_read,
         officer_read: c.officer_read,
         unread,
+        reply_due: c.reply_due,
+        on_behalf: c.on_behalf,
+        previous: c.previous,
+        transfer_note: transfer_note.map(|note| reader.shown(note)),
     })
 }

@@ -2,18 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Conversation, ConversationState, Line, SourceChannel};
+use super::ready::is_full;
+use super::{Conversation, ConversationState, Line, SourceChannel, entry, gate};
 use crate::access::{Engine, check};
+use crate::calendar::Calendars;
+use crate::clock::Timestamp;
 use crate::ctx::Ctx;
 use crate::error::{self, Error, Refusal};
-use crate::id::{ConversationId, LineId};
+use crate::id::{ConversationId, LineId, TaxpayerId};
 use crate::identity::{Taxpayer, subject};
 use crate::journal::{self, EventKind, Topic};
 use crate::limits;
-use crate::store::{Reads, Tx, Writes, stretch};
+use crate::store::{ReadTx, Reads, Tx, Writes, stretch};
 
 /// Enters a line.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Enter {
@@ -21,8 +24,19 @@ pub struct Enter {
     pub line: LineId,
     /// What it is about, 1 to 100 characters.
     pub topic: String,
-    /// Where the taxpayer comes from.
-    pub channel: SourceChannel,
+    /// The signed entry of the link that was followed, where there was one: see [`SignedEntry`](super::SignedEntry).
+    #[serde(default)]
+    pub entry: Option<String>,
+    /// The conversation, over by now, that this one goes on from.
+    #[serde(default)]
+    pub previous: Option<ConversationId>,
+}
+
+impl Enter {
+    /// Enters by the door through which the caller signed in.
+    pub fn new(line: LineId, topic: impl Into<String>) -> Self {
+        Self { line, topic: topic.into(), entry: None, previous: None }
+    }
 }
 
 /// The taxpayer is in line.
@@ -31,8 +45,12 @@ pub struct Enter {
 pub struct Entered {
     /// The conversation that begins.
     pub conversation: ConversationId,
+    /// The line: the one asked for, or the one that takes over when it is full.
+    pub line: LineId,
     /// Number in the line.
     pub ticket: i64,
+    /// Present where nobody serves the line now: what is written is a message, answered by then.
+    pub reply_due: Option<Timestamp>,
 }
 
 impl crate::core::Answer for Entered {
@@ -42,25 +60,43 @@ impl crate::core::Answer for Entered {
 }
 
 /// Enters a line. One taxpayer is in one line once.
-pub fn enter(tx: &mut dyn Tx, ctx: &Ctx, cmd: Enter) -> Result<Entered, Error> {
+///
+/// # Errors
+/// `LineClosed`; `LineFull` where it is full and so is the one that takes over; `AlreadyInLine`; what the gate of a zone says.
+pub fn enter(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, cmd: Enter) -> Result<Entered, Error> {
     let taxpayer = ctx.actor().taxpayer()?;
     let topic = error::text("topic", &cmd.topic, limits::TOPIC_CHARS_MAX)?;
-    let found = tx.lock_row::<Line>((cmd.line,))?;
-    let line = check(ctx, found)?;
+    let channel = channel_of(tx, ctx, &cmd)?;
+    let found = tx.find::<Line>((cmd.line,))?;
+    let asked = check(ctx, found)?.into_inner();
+    not_in(tx, taxpayer, asked.id)?;
+    let id = match asked.overflow {
+        Some(overflow) if asked.open && is_full(tx, &asked)? => overflow,
+        _ => asked.id,
+    };
+    let found = tx.lock_row::<Line>((id,))?;
+    // The one that takes over need not be shown to anybody.
+    let line = if id == asked.id {
+        check(ctx, found)?
+    } else {
+        found.ok_or(Error::Refused(Refusal::LineFull))?.trust("where a line sends people on")
+    };
+    if !line.open && id != asked.id {
+        return Err(Error::Refused(Refusal::LineFull));
+    }
     if !line.open {
-        return Err(Error::Refused(Refusal::LineClosed));
+        return Err(Error::Refused(Refusal::LineClosed(line.closing_message.clone())));
     }
-    for state in [ConversationState::Waiting, ConversationState::Active] {
-        let range = stretch(Some(Conversation::BY_TAXPAYER), (taxpayer, state));
-        let mine: Vec<Conversation> = tx.scan(Engine::work("the caller's own conversations"), range)?;
-        if let Some(same) = mine.iter().find(|c| c.line == line.id) {
-            return Err(Error::Refused(Refusal::AlreadyInLine(same.id)));
-        }
+    not_in(tx, taxpayer, line.id)?; // again: another call of theirs may have held the lock
+    if is_full(tx, &line)? {
+        return Err(Error::Refused(Refusal::LineFull));
     }
+    let on_behalf = gate::admit(tx, line.kind, taxpayer, ctx.now())?;
     tx.find::<Taxpayer>((taxpayer,))?.ok_or(Error::SignInRequired)?.trust("the caller's own record").into_inner();
+    let reply_due = line.message_due(&*calendars.in_force(tx)?, ctx.now())?;
     let id = ConversationId::from_uuid(ctx.new_uuid());
     let key = subject::create(tx, ctx, id.uuid())?;
-    let topic = ctx.with_rng(|rng| key.seal(ctx.keys().suite(), rng, Conversation::place("topic", &id), topic.as_bytes()));
+    let topic = subject::seal(ctx, &key, Conversation::place("topic", &id), &topic);
     let ticket = line.next_ticket;
     tx.replace(&*line, Line { next_ticket: ticket + 1, ..(*line).clone() })?;
     tx.add(&Conversation {
@@ -70,7 +106,7 @@ pub fn enter(tx: &mut dyn Tx, ctx: &Ctx, cmd: Enter) -> Result<Entered, Error> {
         taxpayer,
         officer: None,
         state: ConversationState::Waiting,
-        channel: cmd.channel,
+        channel,
         topic,
         rank: 0,
         ticket,
@@ -85,10 +121,40 @@ pub fn enter(tx: &mut dyn Tx, ctx: &Ctx, cmd: Enter) -> Result<Entered, Error> {
         officer_read: 0,
         external_id: None,
         version: 0,
+        reply_due,
+        gate: line.kind.gate(),
+        on_behalf,
+        previous: cmd.previous,
+        transfer_note: None,
+        served_by: None,
     })?;
     // The desk first: whoever follows it finds the conversation, and all that happens in it from here on.
     journal::record(tx, ctx, Topic::Taxpayer(taxpayer), EventKind::Entered, Some(id), None)?;
     journal::record(tx, ctx, Topic::Conversation(id), EventKind::Entered, Some(id), None)?;
     journal::record(tx, ctx, Topic::Line(line.id), EventKind::LineMoved, None, None)?;
-    Ok(Entered { conversation: id, ticket })
+    Ok(Entered { conversation: id, line: line.id, ticket, reply_due })
+}
+
+/// Where the caller comes from: on from an earlier conversation of theirs, by a signed entry, or by the door of their sign-in.
+fn channel_of(tx: &mut dyn ReadTx, ctx: &Ctx, cmd: &Enter) -> Result<SourceChannel, Error> {
+    let signed = cmd.entry.as_deref().map(|entry| entry::recognised(ctx.keys(), cmd.line, entry)).transpose()?;
+    let Some(previous) = cmd.previous else { return Ok(signed.unwrap_or_else(|| ctx.door())) };
+    let unknown = || Error::invalid("previous", error::Problem::Unknown("conversation"));
+    let previous = tx.find::<Conversation>((previous,))?.ok_or_else(unknown)?.trust("told of only if it is the caller's").into_inner();
+    if previous.taxpayer != ctx.actor().taxpayer()? || !previous.is_over() {
+        return Err(unknown());
+    }
+    Ok(SourceChannel::ReEntry)
+}
+
+/// Refuses whoever waits or talks in a line already.
+pub(super) fn not_in(tx: &mut dyn ReadTx, taxpayer: TaxpayerId, line: LineId) -> Result<(), Error> {
+    for state in [ConversationState::Waiting, ConversationState::Active] {
+        let range = stretch(Some(Conversation::BY_TAXPAYER), (taxpayer, state));
+        let mine: Vec<Conversation> = tx.scan(Engine::work("the caller's own conversations"), range)?;
+        if let Some(same) = mine.iter().find(|c| c.line == line) {
+            return Err(Error::Refused(Refusal::AlreadyInLine(same.id)));
+        }
+    }
+    Ok(())
 }

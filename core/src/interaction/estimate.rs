@@ -1,4 +1,5 @@
-//! How long the wait may be: a band, computed from what the line did lately, with its reason.
+//! How long the wait may be: half of the time no longer than this, nine times in ten no longer than that, from what the line did lately,
+//! with what it was computed from; or why no number can be told.
 
 use std::time::Duration;
 
@@ -10,25 +11,72 @@ use crate::limits;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Estimate {
-    /// Seconds, if things go well.
-    pub low_s: u64,
-    /// Seconds, if they do not.
-    pub high_s: u64,
+    /// Seconds: half of the waits are no longer.
+    pub p50_s: u64,
+    /// Seconds: nine of ten waits are no longer.
+    pub p90_s: u64,
     /// Officers present who serve the line.
     pub officers: u32,
+    /// Conversations that they may have at once.
+    pub places: u32,
+    /// How many of these are free now.
+    pub free: u32,
     /// Conversations it was estimated from; 0 means an assumption.
     pub sample: u32,
 }
 
-/// Estimates the wait of somebody with `ahead` people before them. Each officer present takes the next one when
-/// a conversation ends; the band is the middle and the slow end (9 of 10) of how long conversations lasted.
-pub fn estimate(ahead: u32, officers: u32, handled: &[Duration]) -> Estimate {
-    let mut handled = handled.to_vec();
-    handled.sort_unstable();
-    let at = |share: usize| handled.get(handled.len() * share / 10).copied().unwrap_or(limits::ESTIMATE_DEFAULT);
-    let turns = u64::from(ahead).div_ceil(u64::from(officers.max(1)));
-    let seconds = |one: Duration| turns.saturating_mul(one.as_secs());
-    Estimate { low_s: seconds(at(5)), high_s: seconds(at(9)), officers, sample: u32::try_from(handled.len()).unwrap_or(u32::MAX) }
+words! {
+    /// Why no wait is told.
+    pub enum NoEstimate {
+        /// The line is not served at this hour: what is written is a message.
+        NotServed = "not_served",
+        /// Nobody who serves the line is there.
+        NobodyThere = "nobody_there",
+        /// So many wait that a number would mislead: nine waits of ten may be longer than [`limits::ESTIMATE_MAX`].
+        Overloaded = "overloaded",
+    }
+}
+
+/// Those who serve a line now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Serving {
+    /// How many are there.
+    pub(super) officers: u32,
+    /// Conversations that they may have at once.
+    pub(super) places: u32,
+    /// How many of these are free.
+    pub(super) free: u32,
+}
+
+/// Where nine waits of ten go, in standard deviations above the mean.
+const NINE_OF_TEN: f64 = 1.281_551_6;
+
+/// Estimates the wait of somebody with `ahead` people before them.
+///
+/// Whoever finds a free place waits for nobody. Everybody else waits until as many conversations have ended as are missing. They end one
+/// by one as `places` of them go on at once, each as long as those that ended lately: their sum is near a normal distribution, with a mean
+/// of `n` times one and a deviation of its root.
+///
+/// # Errors
+/// Why there is none.
+pub(super) fn estimate(ahead: u32, there: Serving, handled: &[Duration]) -> Result<Estimate, NoEstimate> {
+    let Serving { officers, places, free } = there;
+    if places == 0 {
+        return Err(NoEstimate::NobodyThere);
+    }
+    let assumed = [limits::ESTIMATE_DEFAULT];
+    let lasted = if handled.is_empty() { &assumed } else { handled };
+    let count = lasted.len() as f64;
+    let mean = lasted.iter().map(Duration::as_secs_f64).sum::<f64>() / count;
+    let deviation = (lasted.iter().map(|one| (one.as_secs_f64() - mean).powi(2)).sum::<f64>() / count).sqrt();
+    let missing = f64::from((ahead + 1).saturating_sub(free));
+    let p50 = missing * mean / f64::from(places);
+    let p90 = p50 + NINE_OF_TEN * deviation * missing.sqrt() / f64::from(places);
+    if p90 > limits::ESTIMATE_MAX.as_secs_f64() {
+        return Err(NoEstimate::Overloaded);
+    }
+    let sample = u32::try_from(handled.len()).unwrap_or(u32::MAX);
+    Ok(Estimate { p50_s: p50.round() as u64, p90_s: p90.round() as u64, officers, places, free, sample })
 }
 
 #[cfg(test)]
@@ -36,27 +84,50 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    #[test]
-    fn the_first_in_line_waits_for_nobody() {
-        assert_eq!(estimate(0, 3, &[]), Estimate { low_s: 0, high_s: 0, officers: 3, sample: 0 });
+    fn there(officers: u32, places: u32, free: u32) -> Serving {
+        Serving { officers, places, free }
     }
 
     #[test]
-    fn the_band_is_the_middle_and_the_slow_end() {
-        let handled: Vec<Duration> = (1..=20).map(|minutes| Duration::from_secs(60 * minutes)).collect();
-        assert_eq!(estimate(3, 2, &handled), Estimate { low_s: 2 * 11 * 60, high_s: 2 * 19 * 60, officers: 2, sample: 20 });
+    fn whoever_finds_a_free_place_waits_for_nobody() {
+        let found = estimate(1, there(1, 3, 2), &[]);
+        assert_eq!(found, Ok(Estimate { p50_s: 0, p90_s: 0, officers: 1, places: 3, free: 2, sample: 0 }));
+    }
+
+    #[test]
+    fn others_wait_until_enough_conversations_have_ended() {
+        // Of 10 and 20 minutes: 15 on average, 5 of deviation.
+        let handled = [600, 1200].map(Duration::from_secs);
+        let found = estimate(3, there(2, 4, 0), &handled).unwrap();
+        assert_eq!(
+            (found.p50_s, found.p90_s),
+            (900, 900 + 192),
+            "four have to end, as four go on; 1.28 times the root of four times 300 by 4"
+        );
+        assert_eq!(estimate(0, there(1, 1, 0), &[]).unwrap().p50_s, limits::ESTIMATE_DEFAULT.as_secs());
+    }
+
+    #[test]
+    fn where_a_number_would_mislead_none_is_told() {
+        assert_eq!(estimate(0, Serving::default(), &[]), Err(NoEstimate::NobodyThere));
+        let one = limits::ESTIMATE_MAX.as_secs() / limits::ESTIMATE_DEFAULT.as_secs();
+        assert!(estimate(one as u32 - 1, there(1, 1, 0), &[]).is_ok());
+        assert_eq!(estimate(one as u32, there(1, 1, 0), &[]), Err(NoEstimate::Overloaded));
     }
 
     proptest! {
         #[test]
         fn more_people_never_wait_less_and_more_officers_never_make_them_wait_longer(
-            ahead in 0u32..1000, officers in 0u32..50, handled in proptest::collection::vec(1u64..3600, 0..30)
+            ahead in 0u32..1000, places in 1u32..50, free in 0u32..50, handled in proptest::collection::vec(1u64..3600, 0..30)
         ) {
             let handled: Vec<Duration> = handled.into_iter().map(Duration::from_secs).collect();
-            let e = estimate(ahead, officers, &handled);
-            prop_assert!(e.low_s <= e.high_s);
-            prop_assert!(estimate(ahead + 1, officers, &handled).low_s >= e.low_s);
-            prop_assert!(estimate(ahead, officers + 1, &handled).high_s <= e.high_s);
+            let free = free.min(places);
+            let told = |ahead, places, free| estimate(ahead, there(1, places, free), &handled).map_or((u64::MAX, u64::MAX), |e| (e.p50_s, e.p90_s));
+            let (p50, p90) = told(ahead, places, free);
+            prop_assert!(p50 <= p90);
+            let (longer, fewer) = (told(ahead + 1, places, free), told(ahead, places + 1, free + 1));
+            prop_assert!(longer.0 >= p50 && longer.1 >= p90);
+            prop_assert!(fewer.0 <= p50 && fewer.1 <= p90);
         }
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Conversation, ConversationState};
 use crate::access::check;
 use crate::ctx::Ctx;
-use crate::error::{Error, Refusal};
+use crate::error::Error;
 use crate::id::ConversationId;
 use crate::journal::{self, EventKind, Topic};
 use crate::store::{Tx, Writes};
@@ -37,13 +37,8 @@ impl crate::core::Answer for Left {
 pub fn leave(tx: &mut dyn Tx, ctx: &Ctx, cmd: Leave) -> Result<Left, Error> {
     let found = tx.lock_row::<Conversation>((cmd.conversation,))?;
     let conversation = check(ctx, found)?;
-    match conversation.state {
-        ConversationState::Waiting => {}
-        ConversationState::Active => return Err(Error::Refused(Refusal::AlreadyServed)),
-        ConversationState::Closed | ConversationState::Left => return Err(Error::Refused(Refusal::ConversationClosed)),
-    }
-    // Within a conversation time never goes back, whatever the clocks of the hosts say.
-    let ended_at = Some(ctx.now().max(conversation.active_at));
+    conversation.must_wait()?;
+    let ended_at = Some(conversation.now(ctx));
     tx.replace(&*conversation, Conversation { state: ConversationState::Left, ended_at, ..(*conversation).clone() })?;
     journal::record(tx, ctx, Topic::Conversation(conversation.id), EventKind::Left, Some(conversation.id), None)?;
     journal::record(tx, ctx, Topic::Taxpayer(conversation.taxpayer), EventKind::Left, Some(conversation.id), None)?;

@@ -1,15 +1,73 @@
 //! Lines (队列): waiting queues of people.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
-use crate::access::{Actor, AuthorityPath, Scope, Term, Unchecked, path_of};
+use super::ReadyLines;
+use crate::access::{AuthorityPath, Scope, Term, check};
+use crate::calendar::{Calendars, Hours, InForce, Span, Term as Period};
 use crate::clock::Timestamp;
 use crate::ctx::Ctx;
 use crate::error::{self, Error, Problem};
 use crate::id::LineId;
-use crate::identity::AuthorityCode;
+use crate::identity::{AuthorityCode, Roster};
 use crate::limits;
-use crate::store::{Page, ReadTx, Reads, Tx, Writes};
+use crate::store::{Field, Kind, Page, ReadTx, Reads, StoreError, Value};
+
+words! {
+    /// What a line is for. It decides who is let in.
+    pub enum LineKind {
+        /// Everybody, about everything (综合咨询).
+        General = "general",
+        /// 办不成事反映专窗: straight to a specialist, about what could not be done elsewhere.
+        UnresolvedMatterDesk = "unresolved_matter_desk",
+        /// 大企业专区: for enterprises on that roster, and whoever acts for one.
+        LargeEnterprise = "large_enterprise",
+        /// 小微企业专区: for enterprises on that roster, and whoever acts for one.
+        SmallMicro = "small_micro",
+        /// 线上快速问题处理专线: urgent difficulties, with a promise of its own.
+        FastLine = "fast_line",
+    }
+}
+
+impl LineKind {
+    /// The roster that one must be on, where there is a gate.
+    pub const fn gate(self) -> Option<Roster> {
+        match self {
+            Self::General | Self::UnresolvedMatterDesk | Self::FastLine => None,
+            Self::LargeEnterprise => Some(Roster::LargeEnterprise),
+            Self::SmallMicro => Some(Roster::DesignatedSmallMicro),
+        }
+    }
+}
+
+/// When a line is served. Outside of that, whoever enters leaves a message that is answered by a deadline.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum LineHours {
+    /// Day and night.
+    Always,
+    /// In the office hours of its authority, on working days.
+    OfficeHours,
+    /// In these stretches of each working day.
+    WorkingDays(Vec<Span>),
+}
+
+impl Field for LineHours {
+    const KIND: Kind = Kind::Text;
+    fn encode(&self) -> Value {
+        // Cannot fail: words and numbers. Were it to, the row would not decode, which is found at once.
+        Value::Text(serde_json::to_string(self).unwrap_or_default().into())
+    }
+    fn decode(value: Value) -> Option<Self> {
+        let Value::Text(text) = value else { return None };
+        let hours: Self = serde_json::from_str(&text).ok()?;
+        // Only what was written here: one text for one value.
+        (hours.encode() == Value::Text(text)).then_some(hours)
+    }
+}
 
 record! {
     /// A line. Its row is the guard that entering and claiming lock, which makes it strictly first in, first
@@ -31,6 +89,20 @@ record! {
         external_id: Option<String>,
         /// Counts updates.
         version: i64,
+        /// What it is for.
+        kind: LineKind,
+        /// When it is served.
+        hours: LineHours,
+        /// As many may wait.
+        waiting_max: i64,
+        /// Where whoever comes when it is full goes instead.
+        overflow: Option<LineId>,
+        /// Within so many seconds somebody answers, as was promised.
+        promise_s: Option<i64>,
+        /// Within so many open minutes a message that was left is answered.
+        reply_minutes: i64,
+        /// What is shown while it takes nobody in, or is not served.
+        closing_message: Option<String>,
     }
     key(id);
     version version;
@@ -42,59 +114,180 @@ record! {
 impl Line {
     fn terms(&self) -> Vec<Term> {
         let mut terms: Vec<Term> = self.authority.codes().iter().copied().map(Term::Subtree).collect();
-        if self.open {
+        // One that takes nobody in is shown as long as it says why.
+        if self.open || self.closing_message.is_some() {
             terms.push(Term::Public);
         }
         terms
     }
-}
 
-/// Opens a line.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct OpenLine {
-    /// Name, in Chinese.
-    pub name: String,
-    /// The authority it belongs to.
-    pub authority: AuthorityCode,
-}
+    /// A line that nobody has entered yet.
+    pub(super) fn new(id: LineId, authority: AuthorityPath, opened_at: Timestamp, settings: LineSettings) -> Self {
+        let LineSettings { name, kind, open, hours, waiting_max, overflow, promise_s, reply_minutes, closing_message } = settings;
+        Self {
+            id,
+            authority,
+            name,
+            open,
+            next_ticket: 1,
+            opened_at,
+            external_id: None,
+            version: 0,
+            kind,
+            hours,
+            waiting_max,
+            overflow,
+            promise_s,
+            reply_minutes,
+            closing_message,
+        }
+    }
 
-/// The line that was opened.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct LineOpened {
-    /// Its id.
-    pub line: LineId,
-}
+    /// The same line, working otherwise.
+    pub(super) fn with(self, settings: LineSettings) -> Self {
+        let LineSettings { name, kind, open, hours, waiting_max, overflow, promise_s, reply_minutes, closing_message } = settings;
+        Self { name, kind, open, hours, waiting_max, overflow, promise_s, reply_minutes, closing_message, ..self }
+    }
 
-impl crate::core::Answer for LineOpened {
-    fn subject(&self) -> String {
-        format!("line/{}", self.line)
+    /// How it works.
+    pub(super) fn settings(&self) -> LineSettings {
+        let Self { name, kind, open, hours, waiting_max, overflow, promise_s, reply_minutes, closing_message, .. } = self.clone();
+        LineSettings { name, kind, open, hours, waiting_max, overflow, promise_s, reply_minutes, closing_message }
+    }
+
+    /// Whether somebody serves it at an instant, by the calendar.
+    pub(super) fn is_served(&self, now: &InForce, at: Timestamp) -> Result<bool, Error> {
+        Ok(self.hours == LineHours::Always || now.timeline(&self.authority, self.own_hours())?.is_open(at))
+    }
+
+    /// When a message that was left in it is answered at the latest: so many minutes of its hours later, or of its authority's office
+    /// hours where it is served day and night.
+    pub(super) fn reply_due(&self, now: &InForce, began: Timestamp) -> Result<Timestamp, Error> {
+        let term = Period::OpenTime(Duration::from_secs(60 * self.reply_minutes.unsigned_abs()));
+        let due = now.timeline(&self.authority, self.own_hours())?.due(began, term, &[]).and_then(|due| due.at);
+        due.ok_or_else(|| {
+            StoreError::Corrupt(format!("a message of {} is answered behind the end of the calendar", began.rfc3339())).into()
+        })
+    }
+
+    /// When whoever comes now is answered at the latest, where nobody serves the line: what they leave is a message.
+    pub(super) fn message_due(&self, now: &InForce, at: Timestamp) -> Result<Option<Timestamp>, Error> {
+        if self.is_served(now, at)? { Ok(None) } else { self.reply_due(now, at).map(Some) }
+    }
+
+    fn own_hours(&self) -> Option<&[Span]> {
+        if let LineHours::WorkingDays(spans) = &self.hours { Some(spans) } else { None }
     }
 }
 
-/// Opens a line at an authority within the caller's reach.
-pub fn open_line(tx: &mut dyn Tx, ctx: &Ctx, cmd: OpenLine) -> Result<LineOpened, Error> {
-    let authority = path_of(tx, cmd.authority).map_err(|_| Error::invalid("authority", Problem::Unknown("authority")))?;
-    let name = error::text("name", &cmd.name, limits::NAME_CHARS_MAX)?;
-    let line = Line {
-        id: LineId::from_uuid(ctx.new_uuid()),
-        authority,
-        name,
-        open: true,
-        next_ticket: 1,
-        opened_at: ctx.now(),
-        external_id: None,
-        version: 0,
-    };
-    // The new line must be one the caller could open by id: the same terms decide.
-    crate::access::check(ctx, Some(Unchecked::new(line.clone()))).map_err(|_| match ctx.actor() {
-        Actor::System => Error::Denied { operation: ctx.operation().name },
-        _ => Error::invalid("authority", Problem::Unknown("authority")),
-    })?;
-    tx.add(&line)?;
-    Ok(LineOpened { line: line.id })
+/// How a line works.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct LineSettings {
+    /// Name, in Chinese, 1 to 100 characters.
+    pub name: String,
+    /// What it is for.
+    pub kind: LineKind,
+    /// Whether it takes people in.
+    #[serde(default = "yes")]
+    pub open: bool,
+    /// When it is served.
+    pub hours: LineHours,
+    /// As many may wait, 1 to [`limits::LINE_WAITING_MAX`].
+    #[serde(default = "waiting_max")]
+    pub waiting_max: i64,
+    /// Where whoever comes when it is full goes instead.
+    #[serde(default)]
+    pub overflow: Option<LineId>,
+    /// Within so many seconds somebody answers, as was promised.
+    #[serde(default)]
+    pub promise_s: Option<i64>,
+    /// Within so many minutes of office time a message that was left is answered.
+    #[serde(default = "reply_minutes")]
+    pub reply_minutes: i64,
+    /// What is shown while it takes nobody in, or is not served, at most 200 characters.
+    #[serde(default)]
+    pub closing_message: Option<String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn waiting_max() -> i64 {
+    limits::LINE_WAITING_DEFAULT
+}
+
+fn reply_minutes() -> i64 {
+    limits::LINE_REPLY_MINUTES_DEFAULT
+}
+
+impl LineSettings {
+    /// A general line that is served day and night.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            kind: LineKind::General,
+            open: true,
+            hours: LineHours::Always,
+            waiting_max: waiting_max(),
+            overflow: None,
+            promise_s: None,
+            reply_minutes: reply_minutes(),
+            closing_message: None,
+        }
+    }
+
+    /// The lines that this program comes with: general, unresolved-matter desk, large enterprises, small and micro enterprises, and the
+    /// fast line, whose promise of five minutes is an assumption. A bureau opens them at its authority and changes them as it likes.
+    pub fn shipped() -> Vec<Self> {
+        let line = |kind, name: &str| Self { kind, hours: LineHours::OfficeHours, ..Self::new(name) };
+        let promise_s = Some(300);
+        vec![
+            line(LineKind::General, "综合咨询"),
+            line(LineKind::UnresolvedMatterDesk, "办不成事反映专窗"),
+            line(LineKind::LargeEnterprise, "大企业专区"),
+            line(LineKind::SmallMicro, "小微企业专区"),
+            Self { promise_s, ..line(LineKind::FastLine, "快速问题处理专线") },
+        ]
+    }
+
+    /// Within the limits, texts without blanks around them.
+    pub(super) fn checked(mut self) -> Result<Self, Error> {
+        self.name = error::text("name", &self.name, limits::NAME_CHARS_MAX)?;
+        if let LineHours::WorkingDays(spans) = &self.hours {
+            Hours::from(chrono::NaiveDate::default(), spans)?;
+        }
+        let within = |field, n: i64, max: i64| {
+            if (1..=max).contains(&n) { Ok(()) } else { Err(Error::invalid(field, Problem::OutOfRange { min: 1, max })) }
+        };
+        within("waiting_max", self.waiting_max, limits::LINE_WAITING_MAX)?;
+        within("reply_minutes", self.reply_minutes, limits::LINE_REPLY_MINUTES_MAX)?;
+        self.promise_s.map_or(Ok(()), |s| within("promise_s", s, limits::LINE_PROMISE_S_MAX))?;
+        let message = self.closing_message.as_deref();
+        self.closing_message = message.map(|text| error::text("closing_message", text, limits::CLOSING_MESSAGE_CHARS_MAX)).transpose()?;
+        Ok(self)
+    }
+}
+
+/// A line with all that is set, for whoever manages it.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ManagedLine {
+    /// Id.
+    pub id: LineId,
+    /// Code of the authority it belongs to.
+    pub authority: Option<AuthorityCode>,
+    /// How it works: what to put forward with one thing changed.
+    pub settings: LineSettings,
+}
+
+/// A line that the caller manages, whether or not it takes people in.
+pub fn managed_line(tx: &mut dyn ReadTx, ctx: &Ctx, line: LineId) -> Result<ManagedLine, Error> {
+    let found = tx.find::<Line>((line,))?;
+    let line = check(ctx, found)?;
+    Ok(ManagedLine { id: line.id, authority: line.authority.own(), settings: line.settings() })
 }
 
 /// A line as shown.
@@ -105,27 +298,40 @@ pub struct LineView {
     pub id: LineId,
     /// Name.
     pub name: String,
+    /// What it is for.
+    pub kind: LineKind,
     /// Code of the authority it belongs to.
     pub authority: Option<AuthorityCode>,
     /// Whether it takes people in.
     pub open: bool,
+    /// Whether somebody serves it now; otherwise whoever enters leaves a message.
+    pub served: bool,
     /// How many wait in it now.
     pub waiting: u32,
+    /// Within so many seconds somebody answers, as was promised.
+    pub promise_s: Option<i64>,
+    /// What to show while it is not served.
+    pub closing_message: Option<String>,
 }
 
-/// The lines that take people in, newest first.
-pub fn lines(tx: &mut dyn ReadTx, ctx: &Ctx) -> Result<Vec<LineView>, Error> {
+/// The lines that take people in, and those that say why they do not, newest first.
+pub fn lines(tx: &mut dyn ReadTx, ctx: &Ctx, calendars: &Calendars) -> Result<Vec<LineView>, Error> {
     let found: Vec<Line> = tx.list(&Scope::of(ctx), Page { after: None, limit: limits::LINES_SHOWN_MAX })?;
-    let counts: Vec<u32> = tx.project(|ready: &super::ReadyLines| found.iter().map(|l| ready.waiting(l.id)).collect()).unwrap_or_default();
-    Ok(found
-        .into_iter()
-        .enumerate()
-        .map(|(i, line)| LineView {
+    let counts: Vec<u32> = tx.project(|ready: &ReadyLines| found.iter().map(|l| ready.waiting(l.id)).collect()).unwrap_or_default();
+    let now = calendars.in_force(tx)?;
+    let mut shown = Vec::with_capacity(found.len());
+    for (i, line) in found.into_iter().enumerate() {
+        shown.push(LineView {
             waiting: counts.get(i).copied().unwrap_or_default(),
+            served: line.is_served(&now, ctx.now())?,
             id: line.id,
             name: line.name,
+            kind: line.kind,
             authority: line.authority.own(),
             open: line.open,
-        })
-        .collect())
+            promise_s: line.promise_s,
+            closing_message: line.closing_message,
+        });
+    }
+    Ok(shown)
 }

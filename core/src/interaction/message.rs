@@ -3,15 +3,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Conversation;
-use super::conversation::{open, sealed_text};
+use super::conversation::open;
+use super::{Conversation, Quoted, gate};
 use crate::access::{Actor, ActorKind, ActorRef, Checked, check};
 use crate::clock::Timestamp;
 use crate::crypto::{Place, SubjectKey};
 use crate::ctx::Ctx;
 use crate::error::{self, Error, Refusal};
-use crate::id::ConversationId;
-use crate::identity::subject;
+use crate::id::{ConversationId, TaxpayerId};
+use crate::identity::subject::{self, sealed_text};
+use crate::identity::{PersonalDatum, mask_personal_data, personal_data};
 use crate::journal::{self, EventKind, Topic};
 use crate::limits;
 use crate::planted::{Bug, planted};
@@ -34,18 +35,22 @@ record! {
         sent_at: Timestamp,
         /// Id in the platform in service before this one.
         external_id: Option<String>,
+        /// Number of the message that it quotes.
+        quotes: Option<i64>,
+        /// When its sender recalled it; the text stays.
+        recalled_at: Option<Timestamp>,
     }
     key(conversation, number);
 }
 
-fn row_of(conversation: ConversationId, number: i64) -> [u8; 24] {
+pub(super) fn row_of(conversation: ConversationId, number: i64) -> [u8; 24] {
     let mut row = [0; 24];
     row[..16].copy_from_slice(conversation.as_bytes());
     row[16..].copy_from_slice(&number.to_be_bytes());
     row
 }
 
-fn place(row: &[u8; 24]) -> Place<'_> {
+pub(super) fn place(row: &[u8; 24]) -> Place<'_> {
     Place { table: Message::TABLE.name, column: "body", row }
 }
 
@@ -58,6 +63,19 @@ pub struct SendMessage {
     pub conversation: ConversationId,
     /// Plain text, 1 to 2000 characters.
     pub text: String,
+    /// Number of an earlier message of the conversation that it answers, to be shown with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quotes: Option<i64>,
+    /// Whether an officer was warned that numbers of people stand in it, and sends it all the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub confirmed: bool,
+}
+
+impl SendMessage {
+    /// A message that quotes nothing, and that nobody was warned of.
+    pub fn new(conversation: ConversationId, text: impl Into<String>) -> Self {
+        Self { conversation, text: text.into(), quotes: None, confirmed: false }
+    }
 }
 
 /// The message is written.
@@ -86,15 +104,22 @@ pub fn send(tx: &mut dyn Tx, ctx: &Ctx, cmd: SendMessage) -> Result<Sent, Error>
     if conversation.is_over() {
         return Err(Error::Refused(Refusal::ConversationClosed));
     }
+    if let (Actor::Taxpayer(taxpayer), Some(roster), Some(enterprise)) = (ctx.actor(), conversation.gate, conversation.on_behalf) {
+        gate::still(tx, roster, enterprise, *taxpayer, ctx.now())?;
+    }
+    if !cmd.confirmed {
+        warned(ctx, &text)?;
+    }
     if conversation.last_number >= limits::MESSAGES_PER_CONVERSATION_MAX {
         return Err(Error::Refused(Refusal::ConversationFull));
     }
+    let quotes = super::quote::checked(cmd.quotes, &conversation)?;
     let (id, number) = (conversation.id, conversation.last_number + 1);
     // Within a conversation time never goes back, whatever the clocks of the hosts say.
-    let sent_at = if planted(Bug::TimeGoesBack) { ctx.now() } else { ctx.now().max(conversation.active_at) };
+    let sent_at = if planted(Bug::TimeGoesBack) { ctx.now() } else { conversation.now(ctx) };
     let key = subject::key_of(tx, ctx, id.uuid())?;
     let row = row_of(id, number);
-    let body = ctx.with_rng(|rng| key.seal(ctx.keys().suite(), rng, place(&row), text.as_bytes()));
+    let body = subject::seal(ctx, &key, place(&row), &text);
     tx.add(&Message {
         conversation: id,
         number,
@@ -103,6 +128,8 @@ pub fn send(tx: &mut dyn Tx, ctx: &Ctx, cmd: SendMessage) -> Result<Sent, Error>
         body,
         sent_at,
         external_id: None,
+        quotes,
+        recalled_at: None,
     })?;
     // Whoever writes has read what was written before.
     let (mut taxpayer_read, mut officer_read) = (conversation.taxpayer_read, conversation.officer_read);
@@ -118,8 +145,18 @@ pub fn send(tx: &mut dyn Tx, ctx: &Ctx, cmd: SendMessage) -> Result<Sent, Error>
     Ok(Sent { conversation: id, number, sent_at })
 }
 
+/// Officers are warned before they send a number of somebody: it may be somebody else's, and once sent it is read. A taxpayer is
+/// not: the numbers are mostly their own, often asked for, and whoever wants help must not be stopped.
+pub(super) fn warned(ctx: &Ctx, text: &str) -> Result<(), Error> {
+    if matches!(ctx.actor(), Actor::Taxpayer(_)) {
+        return Ok(());
+    }
+    let found: Vec<PersonalDatum> = personal_data(text).into_iter().filter(|d| d.kind.is_secret()).collect();
+    if found.is_empty() { Ok(()) } else { Err(Error::Refused(Refusal::PersonalData(found))) }
+}
+
 /// A message as shown to the two who talk.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MessageView {
     /// Place in the conversation.
@@ -130,43 +167,106 @@ pub struct MessageView {
     pub mine: bool,
     /// The client's id for it.
     pub client_id: Option<String>,
-    /// The text.
+    /// The text; 已撤回 for one that was recalled.
     pub text: String,
     /// When.
     pub sent_at: Timestamp,
+    /// The message that it quotes.
+    pub quoted: Option<Quoted>,
+    /// When its sender recalled it.
+    pub recalled_at: Option<Timestamp>,
 }
 
-fn view(ctx: &Ctx, key: &SubjectKey, message: Message) -> Result<MessageView, Error> {
-    let row = row_of(message.conversation, message.number);
+/// What is shown in place of a text that its sender recalled.
+pub(super) const RECALLED: &str = "已撤回";
+
+/// Who reads, which decides whether the text of a recalled message is shown: the record keeps it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// One of the two who talk, or whoever is given what they see.
+    Party,
+    /// An officer who searches what they may see, or takes it away: numbers of people are masked.
+    Copier,
+    /// Whoever looks with a reason that is audited: numbers of people are masked.
+    Reviewer,
+    /// The person to whom all that is kept of them is given: what they wrote is theirs, what an officer recalled may be about
+    /// somebody else.
+    Writer(TaxpayerId),
+}
+
+impl Reader {
+    /// Whoever searches what they may see, or takes it away.
+    pub(super) fn taking_away(ctx: &Ctx) -> Self {
+        if matches!(ctx.actor(), Actor::Officer(_)) { Self::Copier } else { Self::Party }
+    }
+
+    /// A text as this reader sees it. Unmasked data of people leaves by an approved disclosure, and a field at a time.
+    pub(super) fn shown(self, text: String) -> String {
+        match self {
+            Self::Party | Self::Writer(_) => text,
+            Self::Copier | Self::Reviewer => mask_personal_data(&text),
+        }
+    }
+
+    fn may_read(self, message: &Message) -> bool {
+        let own = |person: TaxpayerId| message.sender.kind == ActorKind::Taxpayer && message.sender.id == person.uuid();
+        message.recalled_at.is_none()
+            || match self {
+                Self::Party | Self::Copier => false,
+                Self::Reviewer => true,
+                Self::Writer(person) => own(person),
+            }
+    }
+}
+
+/// The text of a message as this reader may see it.
+pub(super) fn text_of(key: Option<&SubjectKey>, reader: Reader, message: &Message) -> Result<String, Error> {
+    if !reader.may_read(message) {
+        return Ok(RECALLED.to_owned());
+    }
+    sealed_text(key, place(&row_of(message.conversation, message.number)), &message.body).map(|text| reader.shown(text))
+}
+
+fn view(ctx: &Ctx, key: Option<&SubjectKey>, reader: Reader, message: Message, quoted: Option<Quoted>) -> Result<MessageView, Error> {
     Ok(MessageView {
         number: message.number,
         sender: message.sender.kind,
         mine: message.sender == ctx.actor().as_ref(),
-        text: sealed_text(key, place(&row), &message.body)?,
+        text: text_of(key, reader, &message)?,
         client_id: message.client_id,
         sent_at: message.sent_at,
+        quoted,
+        recalled_at: message.recalled_at,
     })
 }
 
 /// Messages of a conversation behind the place `after`, in order.
 pub fn messages(tx: &mut dyn ReadTx, ctx: &Ctx, id: ConversationId, after: i64, limit: u32) -> Result<Vec<MessageView>, Error> {
     let conversation = open(tx, ctx, id)?;
-    page(tx, ctx, &conversation, after, limit.min(limits::PAGE_ROWS_MAX))
+    page(tx, ctx, &conversation, Reader::Party, after, limit.min(limits::PAGE_ROWS_MAX))
 }
 
 pub(super) fn page(
     tx: &mut dyn ReadTx,
     ctx: &Ctx,
     conversation: &Checked<Conversation>,
+    reader: Reader,
     after: i64,
     limit: u32,
 ) -> Result<Vec<MessageView>, Error> {
-    let key = subject::key_of(tx, ctx, conversation.id.uuid())?;
+    let key = subject::known_key(tx, ctx, conversation.id.uuid())?;
     let found: Vec<Message> = tx.under(conversation, stretch(None, ()).after((after,)).limit(limit))?;
-    found.into_iter().map(|m| view(ctx, &key, m)).collect()
+    let mut quotes = super::quote::Quotes::of(&found);
+    found
+        .into_iter()
+        .map(|m| {
+            let quoted = m.quotes.map(|number| quotes.show(tx, ctx, conversation, (key.as_deref(), reader), number)).transpose()?.flatten();
+            view(ctx, key.as_deref(), reader, m, quoted)
+        })
+        .collect()
 }
 
 /// One message of a conversation that was opened.
 pub(crate) fn one(tx: &mut dyn ReadTx, ctx: &Ctx, conversation: &Checked<Conversation>, number: i64) -> Result<Option<MessageView>, Error> {
-    Ok(page(tx, ctx, conversation, number - 1, 1)?.into_iter().find(|m| m.number == number))
+    Ok(page(tx, ctx, conversation, Reader::Party, number - 1, 1)?.into_iter().find(|m| m.number == number))
 }

@@ -3,33 +3,79 @@
 //! A taxpayer enters a line; an officer takes the first in line; they write to each other; the officer closes
 //! the conversation with an outcome. Everything that happened can be read back.
 
+mod attendance;
+mod callback;
+mod canned;
 mod claim;
 mod close;
 mod conversation;
 mod enter;
+mod entry;
+mod erase;
 mod estimate;
+mod export;
+mod follow_up;
+mod gate;
 mod leave;
 mod line;
 mod message;
 mod presence;
 mod prioritise;
+mod quote;
+mod rating;
 mod read;
 mod ready;
+mod recall;
+mod search;
+mod served;
+mod set_line;
+mod source;
 mod transcript;
+mod transfer;
+mod withheld;
 
+pub(crate) use attendance::gone;
+pub use attendance::{Attendance, ReturnHeld, Returned, be_present, return_held};
+pub use callback::{CallbackRequested, RequestCallback, request_callback};
+pub use canned::{
+    CannedReply, CannedReplyPut, CannedReplyView, DeleteCannedReply, DeleteOwnCannedReply, FindCannedReplies, PutCannedReply,
+    PutOwnCannedReply, canned_replies, delete_canned_reply, delete_own_canned_reply, put_canned_reply, put_own_canned_reply,
+};
 pub use claim::{Claim, Claimed, claim};
 pub use close::{Close, CloseIdle, Closed, Outcome, close, close_idle};
-pub(crate) use conversation::open as open_conversation;
-pub use conversation::{Conversation, ConversationState, ConversationView, SourceChannel, conversation, list};
+pub use conversation::{Conversation, ConversationState, ConversationView, conversation};
+pub(crate) use conversation::{closing_note, open as open_conversation, transfer_note};
+#[cfg(feature = "testing")]
+pub(crate) use conversation::{conversation_of_anybody, list_of_anybody};
 pub use enter::{Enter, Entered, enter};
-pub use estimate::{Estimate, estimate};
+pub use entry::{SignedEntry, sign_entry};
+pub(crate) use erase::{all_of, erase_of, open_of};
+pub use estimate::{Estimate, NoEstimate};
+pub(crate) use export::export_transcript;
+pub use export::{ExportFormat, ExportReviewed, ExportTranscript, ExportedTranscript, is_as_exported};
+pub use follow_up::{
+    AnswerFollowUp, FollowUp, FollowUpDue, FollowUpState, FollowUpView, FollowUps, FollowUpsAsked, FollowedUp, RecomputeDue, Recomputed,
+    Revisit, RevisitFollowUp, answer_follow_up, follow_ups,
+};
+pub(crate) use follow_up::{follow_up_due, follow_up_texts, recompute_due, revisit_follow_up};
 pub use leave::{Leave, Left, leave};
-pub use line::{Line, LineOpened, LineView, OpenLine, lines, open_line};
-pub(crate) use message::one as one_message;
+pub use line::{Line, LineHours, LineKind, LineSettings, LineView, ManagedLine, lines, managed_line};
 pub use message::{Message, MessageView, SendMessage, Sent, messages, send};
+pub(crate) use message::{Reader, one as one_message};
 pub use presence::{Presence, Typing};
 pub(crate) use presence::{Present, Whisper, lease_end};
 pub use prioritise::{Prioritise, Prioritised, prioritise};
+pub use quote::Quoted;
+pub use rating::{Grade, Rate, Rated, Rating, RatingReason, RatingReasons, RatingState, RatingView, rating, rating_reasons};
+pub(crate) use rating::{rate, rating_of};
 pub use read::{MarkRead, mark_read};
 pub use ready::ReadyLines;
-pub use transcript::{Position, Review, Transcript, TranscriptEvent, WaitingView, position, transcript, waiting};
+pub use recall::{Recall, Recalled, recall};
+pub use search::{Found, Hit, Search, SearchPlace, search};
+pub use served::ServedBy;
+pub(crate) use set_line::carry_out;
+pub use set_line::{LineOpened, OpenLine, ProposeLine, open_line, propose_line};
+pub use source::{ConversationPage, SourceChannel, SourceCount, Sources, list, sources};
+pub use transcript::{Position, Review, Transcript, TranscriptEvent, WaitingView, position, waiting};
+pub(crate) use transcript::{opened_numbers, transcript};
+pub use transfer::{Transfer, TransferTo, Transferred, transfer};

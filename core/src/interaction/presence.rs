@@ -1,5 +1,6 @@
-//! Presence and typing: worth no disk. Each host keeps what it was told, here or by whisper from another host,
-//! and forgets it when its time is over.
+//! Who is there, for estimates of the wait, and who is typing: worth no disk. Each host keeps who is there, as it was told here or by
+//! whisper from another host, and forgets it when its time is over; typing it only passes on. What must outlive a host is a row, that of
+//! `attendance`: who is at their desk, and so keeps what they hold. Renewing one's presence does both.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -30,6 +31,8 @@ pub(crate) struct Present {
     pub(crate) officer: OfficerId,
     /// Authorities whose lines, and those below, they serve.
     pub(crate) serves: Vec<AuthorityCode>,
+    /// How many conversations they may have at once.
+    pub(crate) capacity: u32,
     pub(crate) until: Timestamp,
 }
 
@@ -50,12 +53,12 @@ impl Presence {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(present.officer, present); // nothing panics while holding it
     }
 
-    /// How many officers are there who serve a line of `authority`. Forgets those whose lease is over.
-    pub fn serving(&self, authority: &AuthorityPath, now: Timestamp) -> u32 {
+    /// Who is there and serves a line of `authority`, with how many conversations they may have at once. Forgets those whose lease is over.
+    pub(super) fn serving(&self, authority: &AuthorityPath, now: Timestamp) -> Vec<(OfficerId, u32)> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|_, p| now < p.until);
-        let serving = all.values().filter(|p| p.serves.iter().any(|code| authority.codes().contains(code))).count();
-        u32::try_from(serving).unwrap_or(u32::MAX)
+        let serving = all.values().filter(|p| p.serves.iter().any(|code| authority.codes().contains(code)));
+        serving.map(|p| (p.officer, p.capacity)).collect()
     }
 }
 

@@ -1,18 +1,19 @@
-//! Letting somebody go first (优先): the one way to overtake in a line, with a reason in the audit trail.
+//! Letting somebody go first (优先): the one way in which an officer lets somebody overtake in a line, with a reason in the audit trail.
+//! Whoever was served already overtakes too: they were transferred, or went back to where they stood.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Conversation, ConversationState, Line};
+use super::{Conversation, Line};
 use crate::access::check;
 use crate::ctx::Ctx;
-use crate::error::{self, Error, Refusal};
+use crate::error::Error;
 use crate::id::ConversationId;
+use crate::identity::reason;
 use crate::journal::{self, EventKind, Topic};
-use crate::limits;
 use crate::store::{Reads, Tx, Writes};
 
 /// Before all who wait in ordinary order.
-const FIRST: i64 = -1;
+pub(super) const FIRST: i64 = -1;
 
 /// Lets somebody who waits go before those who wait in ordinary order.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -41,18 +42,14 @@ impl crate::core::Answer for Prioritised {
 
 /// Lets somebody go first; several of them keep their order of entering.
 pub fn prioritise(tx: &mut dyn Tx, ctx: &Ctx, cmd: Prioritise) -> Result<Prioritised, Error> {
-    error::text("reason", &cmd.reason, limits::CLOSING_NOTE_CHARS_MAX)?;
+    reason(&cmd.reason)?;
     // The line's lock comes before the conversation's, as for a claim, so look before locking.
     let found = tx.find::<Conversation>((cmd.conversation,))?;
     let line = check(ctx, found)?.line;
     tx.lock_row::<Line>((line,))?.ok_or(Error::NotFound { what: "line" })?.trust("the line of a conversation that was opened").into_inner();
     let found = tx.lock_row::<Conversation>((cmd.conversation,))?;
     let conversation = check(ctx, found)?;
-    match conversation.state {
-        ConversationState::Waiting => {}
-        ConversationState::Active => return Err(Error::Refused(Refusal::AlreadyServed)),
-        ConversationState::Closed | ConversationState::Left => return Err(Error::Refused(Refusal::ConversationClosed)),
-    }
+    conversation.must_wait()?;
     if conversation.rank != FIRST {
         tx.replace(&*conversation, Conversation { rank: FIRST, ..(*conversation).clone() })?;
         journal::record(tx, ctx, Topic::Conversation(conversation.id), EventKind::Prioritised, Some(conversation.id), None)?;

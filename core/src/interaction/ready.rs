@@ -1,24 +1,29 @@
-//! Who waits, per line, first in line first: kept in memory, so that a claim and a position cost no search.
+//! Who waits, per line, first in line first, and how many conversations each officer has: kept in memory, so that a claim, a position and
+//! an estimate cost no search.
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::prioritise::FIRST;
 use super::{Conversation, ConversationState, Line};
 use crate::access::Engine;
 use crate::error::Error;
-use crate::id::{ConversationId, LineId};
+use crate::id::{ConversationId, LineId, OfficerId};
 use crate::journal::{Event, EventKind};
-use crate::limits;
 use crate::planted::{Bug, planted};
 use crate::store::{Change, Column, Projection, ReadTx, Reads, Record, Row, StoreError, Watch, position, stretch};
 
 type Order = (i64, i64);
 
-/// The waiting conversations of every line.
+/// The waiting conversations of every line, and who has the others.
 #[derive(Clone, Default)]
 pub struct ReadyLines {
     lines: HashMap<LineId, BTreeMap<Order, ConversationId>>,
     /// Where each waiting conversation stands, to find it again when its row has moved on.
     places: HashMap<ConversationId, (LineId, Order)>,
+    /// Who has each conversation that goes on.
+    held: HashMap<ConversationId, OfficerId>,
+    /// How many each officer has.
+    loads: HashMap<OfficerId, u32>,
 }
 
 impl ReadyLines {
@@ -40,7 +45,20 @@ impl ReadyLines {
         Some(u32::try_from(ahead).unwrap_or(u32::MAX))
     }
 
+    /// How many conversations an officer has.
+    pub fn held(&self, officer: OfficerId) -> u32 {
+        self.loads.get(&officer).copied().unwrap_or(0)
+    }
+
     fn remove(&mut self, id: ConversationId) {
+        if let Some(officer) = self.held.remove(&id)
+            && let Some(load) = self.loads.get_mut(&officer)
+        {
+            *load -= 1; // counted when it was put there
+            if *load == 0 {
+                self.loads.remove(&officer);
+            }
+        }
         if let Some((line, order)) = self.places.remove(&id)
             && let Some(waiting) = self.lines.get_mut(&line)
         {
@@ -58,6 +76,10 @@ impl ReadyLines {
             self.lines.entry(c.line).or_default().insert(order, c.id);
             self.places.insert(c.id, (c.line, order));
         }
+        if let (ConversationState::Active, Some(officer)) = (c.state, c.officer) {
+            self.held.insert(c.id, officer);
+            *self.loads.entry(officer).or_default() += 1;
+        }
     }
 }
 
@@ -72,8 +94,13 @@ impl Projection for ReadyLines {
 
     fn watches(&self) -> &'static [Watch] {
         const COLUMNS: &[Column] = Conversation::TABLE.columns;
-        const PLACE: [usize; 4] =
-            [position(COLUMNS, "line"), position(COLUMNS, "state"), position(COLUMNS, "rank"), position(COLUMNS, "ticket")];
+        const PLACE: [usize; 5] = [
+            position(COLUMNS, "line"),
+            position(COLUMNS, "state"),
+            position(COLUMNS, "rank"),
+            position(COLUMNS, "ticket"),
+            position(COLUMNS, "officer"),
+        ];
         const WATCHED: [Watch; 1] = [Watch { table: Conversation::TABLE, columns: &PLACE }];
         &WATCHED
     }
@@ -89,7 +116,7 @@ impl Projection for ReadyLines {
 
     fn rebuild(&mut self, tx: &mut dyn ReadTx) -> Result<(), Error> {
         *self = Self::default();
-        for_each_waiting(tx, |c| self.set(c))
+        for_each_open(tx, |c| self.set(c))
     }
 
     fn copy(&self) -> Box<dyn Projection> {
@@ -101,7 +128,16 @@ impl Projection for ReadyLines {
         if planted(Bug::FollowMissed) && event.kind == EventKind::Left {
             return Ok(());
         }
-        if !matches!(event.kind, EventKind::Entered | EventKind::Left | EventKind::Prioritised | EventKind::Claimed | EventKind::Closed) {
+        if !matches!(
+            event.kind,
+            EventKind::Entered
+                | EventKind::Left
+                | EventKind::Prioritised
+                | EventKind::Returned
+                | EventKind::Transferred
+                | EventKind::Claimed
+                | EventKind::Closed
+        ) {
             return Ok(());
         }
         // The row as it is now: later than the event perhaps, never earlier, and the later events follow.
@@ -114,45 +150,58 @@ impl Projection for ReadyLines {
 
     fn differences(&self, rebuilt: &dyn std::any::Any) -> Vec<String> {
         let Some(rebuilt) = rebuilt.downcast_ref::<Self>() else { return vec!["compared with another kind of projection".into()] };
-        let wrong = |id: &&ConversationId| self.places.get(id) != rebuilt.places.get(id);
-        let mut ids: Vec<&ConversationId> = rebuilt.places.keys().chain(self.places.keys()).filter(wrong).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        ids.into_iter().map(|id| format!("{id} waits at {:?}, known at {:?}", rebuilt.places.get(id), self.places.get(id))).collect()
+        let mut found = differing(&rebuilt.places, &self.places, "waits at");
+        found.extend(differing(&rebuilt.held, &self.held, "is held by"));
+        found.extend(differing(&rebuilt.loads, &self.loads, "holds"));
+        found
     }
 }
 
-fn for_each_waiting(tx: &mut dyn ReadTx, mut each: impl FnMut(&Conversation)) -> Result<(), Error> {
+fn differing<K, V>(rebuilt: &HashMap<K, V>, known: &HashMap<K, V>, what: &str) -> Vec<String>
+where
+    K: Ord + Eq + std::hash::Hash + std::fmt::Display,
+    V: PartialEq + std::fmt::Debug,
+{
+    let mut ids: Vec<&K> = rebuilt.keys().chain(known.keys()).filter(|id| known.get(*id) != rebuilt.get(*id)).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids.into_iter().map(|id| format!("{id} {what} {:?}, known {:?}", rebuilt.get(id), known.get(id))).collect()
+}
+
+/// Every conversation that waits or goes on.
+fn for_each_open(tx: &mut dyn ReadTx, mut each: impl FnMut(&Conversation)) -> Result<(), Error> {
     let why = Engine::work("rebuilding a projection");
-    let mut from: Option<LineId> = None;
-    loop {
-        let range = stretch(None, ());
-        let lines: Vec<Line> = tx.scan(
-            why,
-            match from {
-                Some(last) => range.after((last,)),
-                None => range,
-            },
-        )?;
-        let Some(last) = lines.last() else { return Ok(()) };
-        from = Some(last.id);
-        for line in &lines {
-            let mut after: Option<Order> = None;
-            loop {
-                let range = stretch(Some(Conversation::BY_WAIT), (line.id, ConversationState::Waiting)).limit(limits::PAGE_ROWS_MAX);
-                let page: Vec<Conversation> = tx.scan(
-                    why,
-                    match after {
-                        Some((rank, ticket)) => range.after((rank, ticket)),
-                        None => range,
-                    },
-                )?;
-                let Some(last) = page.last() else { break };
-                after = Some((last.rank, last.ticket));
-                page.iter().for_each(&mut each);
-            }
+    for line in tx.scan_all(why, stretch(None, ()), |_: &Line| true)? {
+        for state in [ConversationState::Waiting, ConversationState::Active] {
+            let range = stretch(Some(Conversation::BY_WAIT), (line.id, state));
+            tx.scan_all(why, range, |_: &Conversation| true)?.iter().for_each(&mut each);
         }
     }
+    Ok(())
+}
+
+/// Whether as many wait in a line as may, as this transaction may rely on it: from memory where one writer drives it, else from the rows.
+pub(super) fn is_full(tx: &mut dyn ReadTx, line: &Line) -> Result<bool, Error> {
+    if let Some(waiting) = tx.project(|ready: &ReadyLines| ready.waiting(line.id)) {
+        return Ok(i64::from(waiting) >= line.waiting_max);
+    }
+    let why = Engine::work("counting who waits in a line that the caller opened");
+    let ranked = |rank: i64| stretch(Some(Conversation::BY_WAIT), (line.id, ConversationState::Waiting, rank));
+    // Of the ordinary ones no more wait than numbers were given since the first of them: mostly that is few enough, and nothing is counted.
+    let first: Vec<Conversation> = tx.scan(why, ranked(0).limit(1))?;
+    let ordinary = first.first().map_or(0, |c| line.next_ticket - c.ticket);
+    let before_them = tx.scan_all(why, ranked(FIRST), |_: &Conversation| true)?.len() as i64;
+    if before_them + ordinary < line.waiting_max {
+        return Ok(false);
+    }
+    let (mut waiting, mut range) = (before_them, ranked(0));
+    while waiting < line.waiting_max {
+        let page: Vec<Conversation> = tx.scan(why, range.clone())?;
+        let Some(last) = page.last() else { break };
+        waiting += page.len() as i64;
+        range = range.behind(last);
+    }
+    Ok(waiting >= line.waiting_max)
 }
 
 /// The first in line as this transaction may rely on it: from memory where one writer drives it, else from the rows.

@@ -5,12 +5,15 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::conversation::{self, open};
-use super::{Conversation, ConversationState, ConversationView, Estimate, Line, MessageView, Presence, ReadyLines, estimate, message};
-use crate::access::{Engine, check};
+use super::estimate::{Serving, estimate};
+use super::message::Reader;
+use super::{Conversation, ConversationState, ConversationView, Estimate, Line, MessageView, NoEstimate, Presence, ReadyLines, message};
+use crate::access::{Checked, Engine, check};
+use crate::calendar::Calendars;
 use crate::clock::Timestamp;
 use crate::ctx::Ctx;
 use crate::error::Error;
-use crate::id::{ConversationId, LineId};
+use crate::id::{ConversationId, LineId, OfficerId};
 use crate::journal::{self, Cursor, Topic};
 use crate::limits;
 use crate::store::{ReadTx, Reads, stretch};
@@ -27,13 +30,15 @@ pub struct Position {
     pub ahead: Option<u32>,
     /// The wait, estimated.
     pub estimate: Option<Estimate>,
+    /// Why it is not, where it waits and there is none.
+    pub no_estimate: Option<NoEstimate>,
 }
 
 /// Where a conversation stands in its line, and an estimate of the wait.
-pub fn position(tx: &mut dyn ReadTx, ctx: &Ctx, presence: &Presence, id: ConversationId) -> Result<Position, Error> {
+pub fn position(tx: &mut dyn ReadTx, ctx: &Ctx, presence: &Presence, calendars: &Calendars, id: ConversationId) -> Result<Position, Error> {
     let c = open(tx, ctx, id)?;
     if c.state != ConversationState::Waiting {
-        return Ok(Position { conversation: id, state: c.state, ahead: None, estimate: None });
+        return Ok(Position { conversation: id, state: c.state, ahead: None, estimate: None, no_estimate: None });
     }
     let known = tx.project(|ready: &ReadyLines| ready.ahead(id)).flatten();
     let ahead = match known {
@@ -44,8 +49,28 @@ pub fn position(tx: &mut dyn ReadTx, ctx: &Ctx, presence: &Presence, id: Convers
     let range = stretch(Some(Conversation::BY_END), (c.line, ConversationState::Closed)).newest_first().limit(limits::ESTIMATE_SAMPLE);
     let handled: Vec<Duration> =
         tx.scan::<Conversation>(why, range)?.iter().filter_map(|done| Some(done.ended_at?.since(done.claimed_at?))).collect();
-    let officers = presence.serving(&c.authority, ctx.now());
-    Ok(Position { conversation: id, state: c.state, ahead: Some(ahead), estimate: Some(estimate(ahead, officers, &handled)) })
+    let there = serving(tx, &presence.serving(&c.authority, ctx.now()));
+    let (estimate, no_estimate) = match estimate(ahead, there, &handled) {
+        Ok(estimate) => (Some(estimate), None),
+        // Outside of its hours nobody is expected.
+        Err(NoEstimate::NobodyThere) if !is_served(tx, ctx, calendars, c.line)? => (None, Some(NoEstimate::NotServed)),
+        Err(why) => (None, Some(why)),
+    };
+    Ok(Position { conversation: id, state: c.state, ahead: Some(ahead), estimate, no_estimate })
+}
+
+fn is_served(tx: &mut dyn ReadTx, ctx: &Ctx, calendars: &Calendars, line: LineId) -> Result<bool, Error> {
+    let line = tx.find::<Line>((line,))?.ok_or(Error::NotFound { what: "line" })?.trust("whoever waits in a line sees it");
+    line.is_served(&*calendars.in_force(tx)?, ctx.now())
+}
+
+fn serving(tx: &dyn ReadTx, serving: &[(OfficerId, u32)]) -> Serving {
+    let free = tx.project(|ready: &ReadyLines| serving.iter().map(|(id, places)| places.saturating_sub(ready.held(*id))).sum());
+    Serving {
+        officers: u32::try_from(serving.len()).unwrap_or(u32::MAX),
+        places: serving.iter().map(|(_, places)| places).sum(),
+        free: free.unwrap_or(0),
+    }
 }
 
 fn count_ahead(tx: &mut dyn ReadTx, c: &Conversation) -> Result<u32, Error> {
@@ -131,18 +156,33 @@ pub struct Review {
     pub reason: String,
 }
 
-/// Everything that happened in a conversation.
-pub fn transcript(tx: &mut dyn ReadTx, ctx: &Ctx, id: ConversationId) -> Result<Transcript, Error> {
+/// Opens all that is sealed of a conversation; the numbers of its messages, in order.
+pub(crate) fn opened_numbers(tx: &mut dyn ReadTx, ctx: &Ctx, id: ConversationId) -> Result<Vec<i64>, Error> {
     let c = open(tx, ctx, id)?;
+    conversation::closing_note(tx, ctx, &c)?;
+    conversation::transfer_note(tx, ctx, &c)?;
+    conversation::topic(tx, ctx, &c)?;
+    super::rating::opened_rating(tx, ctx, &c)?;
+    Ok(every_message(tx, ctx, &c, Reader::Reviewer)?.iter().map(|m| m.number).collect())
+}
+
+/// Every message of a conversation that was opened, as this reader may see it.
+pub(super) fn every_message(tx: &mut dyn ReadTx, ctx: &Ctx, c: &Checked<Conversation>, reader: Reader) -> Result<Vec<MessageView>, Error> {
     let mut messages: Vec<MessageView> = Vec::new();
     loop {
-        let after = messages.last().map_or(0, |m| m.number);
-        let page = message::page(tx, ctx, &c, after, limits::PAGE_ROWS_MAX)?;
+        let after = messages.last().map_or(i64::MIN, |m| m.number);
+        let page = message::page(tx, ctx, c, reader, after, limits::PAGE_ROWS_MAX)?;
         if page.is_empty() {
-            break;
+            return Ok(messages);
         }
         messages.extend(page);
     }
+}
+
+/// Everything that happened in a conversation, as this reader may see it.
+pub(crate) fn transcript(tx: &mut dyn ReadTx, ctx: &Ctx, reader: Reader, id: ConversationId) -> Result<Transcript, Error> {
+    let c = open(tx, ctx, id)?;
+    let messages = every_message(tx, ctx, &c, reader)?;
     let mut events = Vec::new();
     let mut cursor = Cursor::default();
     loop {

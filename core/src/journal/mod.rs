@@ -22,16 +22,30 @@ words! {
         Entered = "conversation.entered",
         /// A taxpayer left a line before being served.
         Left = "conversation.left",
+        /// A taxpayer in line keeps the place without waiting there, and is called back.
+        CallbackRequested = "conversation.callback_requested",
         /// Somebody in line goes before the others.
         Prioritised = "conversation.prioritised",
         /// An officer took the conversation.
         Claimed = "conversation.claimed",
+        /// The officer is gone; the conversation waits again where it stood.
+        Returned = "conversation.returned",
+        /// The conversation was transferred to another officer or line.
+        Transferred = "conversation.transferred",
         /// A message was written; `number` is its place.
         MessageSent = "message.sent",
+        /// A message was recalled by its sender; `number` is its place.
+        MessageRecalled = "message.recalled",
         /// Messages up to `number` were read by the actor.
         MessagesRead = "messages.read",
         /// The conversation was closed.
         Closed = "conversation.closed",
+        /// The taxpayer filed an appeal.
+        AppealFiled = "appeal.filed",
+        /// An appeal of the taxpayer was answered.
+        AppealAnswered = "appeal.answered",
+        /// The taxpayer rated the conversation.
+        Rated = "conversation.rated",
         /// Who waits in a line has changed.
         LineMoved = "line.moved",
     }

@@ -48,19 +48,32 @@ pub fn dump(store: &dyn Store, mut write: impl FnMut(&str) -> std::io::Result<()
         };
         let mut sum = put(&Line::Zhengna { format: FORMAT, schema: super::migrate::newest() })?;
         let mut rows = 0;
-        for table in tables() {
-            each_row(tx, table, &mut |row| {
-                rows += 1;
-                sum = put(&Line::Row { table: table.name.to_owned(), values: row.into_iter().map(text).collect() })?;
-                Ok(())
-            })?;
-        }
+        each_row(tx, &mut |table, row| {
+            rows += 1;
+            sum = put(&Line::Row { table: table.name.to_owned(), values: row.into_iter().map(text).collect() })?;
+            Ok(())
+        })?;
         put(&Line::End { rows, sm3: hash::hex(&sum) })?;
         Ok(rows)
     })
 }
 
-fn each_row(tx: &mut dyn ReadTx, table: &'static Table, each: &mut dyn FnMut(Row) -> Result<(), Error>) -> Result<(), Error> {
+/// Goes through the rows that [`dump`] writes, from one snapshot, as they are kept.
+#[cfg(feature = "testing")]
+pub fn rows(store: &dyn Store, mut each: impl FnMut(&'static Table, Row) + Send + 'static) -> Result<(), Error> {
+    store.query("dump.rows", move |tx| {
+        each_row(tx, &mut |table, row| {
+            each(table, row);
+            Ok(())
+        })
+    })
+}
+
+fn each_row(tx: &mut dyn ReadTx, each: &mut dyn FnMut(&'static Table, Row) -> Result<(), Error>) -> Result<(), Error> {
+    tables().into_iter().try_for_each(|table| each_row_of(tx, table, &mut |row| each(table, row)))
+}
+
+fn each_row_of(tx: &mut dyn ReadTx, table: &'static Table, each: &mut dyn FnMut(Row) -> Result<(), Error>) -> Result<(), Error> {
     let mut after = None;
     let mut renumbered = 0;
     loop {
@@ -104,6 +117,14 @@ fn value(table: &Table, i: usize, text: Written) -> Option<Value> {
     }
 }
 
+/// What was read and is no dump's is damage, such as a sealed backup that was altered; the rest is the medium.
+fn unread(e: std::io::Error) -> StoreError {
+    match e.kind() {
+        std::io::ErrorKind::InvalidData => StoreError::Corrupt(e.to_string()),
+        _ => StoreError::Backend(format!("the dump could not be read: {e}")),
+    }
+}
+
 /// Restores a dump into an empty store. Checks the whole dump first when `lines` can be read twice; the caller
 /// gives an iterator per pass. Returns how many rows were restored.
 ///
@@ -114,13 +135,12 @@ pub fn restore<I: Iterator<Item = std::io::Result<String>>>(
     store: &dyn Store,
     mut lines: impl FnMut() -> std::io::Result<I>,
 ) -> Result<u64, Error> {
-    let read = |e: std::io::Error| Error::from(StoreError::Backend(format!("the dump could not be read: {e}")));
     let by_name: HashMap<&str, &'static Table> = tables().into_iter().map(|t| (t.name, t)).collect();
-    let rows = check(&by_name, lines().map_err(read)?)?;
+    let rows = check(&by_name, lines().map_err(unread)?)?;
     require_empty(store)?;
     let mut chunk: Vec<(&'static Table, Row)> = Vec::new();
-    for line in lines().map_err(read)? {
-        if let Line::Row { table, values } = parse(&line.map_err(read)?)? {
+    for line in lines().map_err(unread)? {
+        if let Line::Row { table, values } = parse(&line.map_err(unread)?)? {
             chunk.push(row_of(&by_name, &table, values)?);
         }
         if chunk.len() >= limits::BULK_CHUNK_ROWS {
@@ -148,7 +168,7 @@ fn check(by_name: &HashMap<&str, &'static Table>, lines: impl Iterator<Item = st
     let corrupt = |what: &str| Error::from(StoreError::Corrupt(what.into()));
     let (mut chain, mut rows, mut ended, mut first) = ([0; 32], 0, false, true);
     for line in lines {
-        let line = line.map_err(|e| StoreError::Backend(format!("the dump could not be read: {e}")))?;
+        let line = line.map_err(unread)?;
         if ended {
             return Err(corrupt("the dump goes on behind its end"));
         }

@@ -24,6 +24,18 @@ pub struct Migration {
     pub postgres: &'static str,
 }
 
+/// A migration that both engines run alike.
+macro_rules! shared {
+    ($version:literal, $name:literal, $file:literal) => {
+        Migration {
+            version: $version,
+            name: $name,
+            sqlite: include_str!(concat!("../../../migrations/", $file)),
+            postgres: include_str!(concat!("../../../migrations/", $file)),
+        }
+    };
+}
+
 /// Every migration, oldest first. The files are in `migrations/` at the top of the repository.
 pub const MIGRATIONS: &[Migration] = &[
     Migration {
@@ -35,30 +47,27 @@ pub const MIGRATIONS: &[Migration] = &[
             include_str!("../../../migrations/0001_foundation.postgres.sql")
         ),
     },
+    shared!(2, "calendar", "0002_calendar.sql"),
+    shared!(3, "staff_sign_in", "0003_staff_sign_in.sql"),
+    shared!(4, "people", "0004_people.sql"),
+    shared!(5, "identity_providers", "0005_identity_providers.sql"),
+    shared!(6, "approval", "0006_approval.sql"),
+    shared!(7, "sealed_life", "0007_sealed_life.sql"),
+    shared!(8, "control", "0008_control.sql"),
+    shared!(9, "authority", "0009_authority.sql"),
+    shared!(10, "enrolled_channel", "0010_enrolled_channel.sql"),
     Migration {
-        version: 2,
-        name: "calendar",
-        sqlite: include_str!("../../../migrations/0002_calendar.sql"),
-        postgres: include_str!("../../../migrations/0002_calendar.sql"),
+        version: 11,
+        name: "lines",
+        sqlite: include_str!("../../../migrations/0011_lines.sql"),
+        postgres: concat!(include_str!("../../../migrations/0011_lines.sql"), include_str!("../../../migrations/0011_lines.postgres.sql")),
     },
-    Migration {
-        version: 3,
-        name: "staff_sign_in",
-        sqlite: include_str!("../../../migrations/0003_staff_sign_in.sql"),
-        postgres: include_str!("../../../migrations/0003_staff_sign_in.sql"),
-    },
-    Migration {
-        version: 4,
-        name: "people",
-        sqlite: include_str!("../../../migrations/0004_people.sql"),
-        postgres: include_str!("../../../migrations/0004_people.sql"),
-    },
-    Migration {
-        version: 5,
-        name: "identity_providers",
-        sqlite: include_str!("../../../migrations/0005_identity_providers.sql"),
-        postgres: include_str!("../../../migrations/0005_identity_providers.sql"),
-    },
+    shared!(12, "appeal", "0012_appeal.sql"),
+    shared!(13, "message_comfort", "0013_message_comfort.sql"),
+    shared!(14, "canned_reply", "0014_canned_reply.sql"),
+    shared!(15, "rating", "0015_rating.sql"),
+    shared!(16, "served_by", "0016_served_by.sql"),
+    shared!(17, "strange_login", "0017_strange_login.sql"),
 ];
 
 /// The newest schema version this program knows.

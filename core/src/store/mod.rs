@@ -46,7 +46,7 @@ pub(crate) use record::field;
 pub use record::{Column, Field, Index, POSTING_COLUMNS, Record, Table, index_position, position};
 pub use signal::Signal;
 pub use ticket::{Answer, Ticket, ticket};
-pub use typed::Page;
+pub use typed::{Page, PagePlace};
 pub(crate) use typed::{Reads, Writes, stretch};
 pub use value::{Bytes, Kind, Row, Value};
 

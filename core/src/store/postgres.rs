@@ -19,8 +19,8 @@ use postgres::{Client, NoTls, Statement};
 use super::deadline::Deadline;
 use super::sql::{Dialect, Projected, SqlConn, SqlTx};
 use super::{
-    Column, Done, Isolation, Kind, MakeProjections, Priority, Projections, Published, ReadBody, Row, Signal, Spec, Store, StoreError,
-    StoreExt, StoreResult, Value, WriteBody, migrate, settle, ticket,
+    Bytes, Column, Done, Isolation, Kind, MakeProjections, Priority, Projections, Published, ReadBody, Row, Signal, Spec, Store,
+    StoreError, StoreExt, StoreResult, Value, WriteBody, migrate, settle, ticket,
 };
 use crate::clock::Timestamp;
 use crate::error::Error;
@@ -563,7 +563,7 @@ fn value(row: &postgres::Row, i: usize, column: &Column) -> StoreResult<Value> {
     let found = match column.kind {
         Kind::Int => row.try_get::<_, Option<i64>>(i).map(|v| v.map(Value::Int)),
         Kind::Text => row.try_get::<_, Option<&str>>(i).map(|v| v.map(|text| Value::Text(text.into()))),
-        Kind::Bytes => row.try_get::<_, Option<&[u8]>>(i).map(|v| v.map(|bytes| Value::Bytes(bytes.into()))),
+        Kind::Bytes => row.try_get::<_, Option<&[u8]>>(i).map(|v| v.map(|bytes| Value::Bytes(Bytes::from_slice(bytes)))),
     };
     found.map(|v| v.unwrap_or(Value::Null)).map_err(|e| StoreError::Corrupt(format!("{}: {e}", column.name)))
 }

@@ -2,7 +2,7 @@
 //! indexes and its version check for every engine.
 
 use super::{Kind, Row, StoreError, Value};
-use crate::access::Term;
+use crate::access::{Bar, Term};
 use crate::clock::Timestamp;
 
 /// A table as both engines need to know it.
@@ -170,6 +170,22 @@ pub trait Record: Clone + Send + Sync + Sized + 'static {
     /// Who may list this row, and the instant by which lists of it are ordered.
     /// Empty for tables that are not listed by scope.
     fn postings(&self) -> (Timestamp, Vec<Term>);
+    /// From whom this row is kept, whatever brings it into their reach.
+    fn bars(&self) -> Vec<Bar> {
+        Vec::new()
+    }
+    /// Where it stands in lists by scope: for tables with one id as their key.
+    ///
+    /// # Errors
+    /// `Backend` for another key.
+    fn place(&self) -> Result<super::PagePlace, StoreError> {
+        let id = match &self.key()[..] {
+            [Value::Bytes(id)] => uuid::Uuid::from_slice(id).ok(),
+            _ => None,
+        };
+        let id = id.ok_or_else(|| StoreError::Backend(format!("{} is not listed by one id", Self::TABLE.name)))?;
+        Ok((self.postings().0, id))
+    }
     /// The primary key.
     fn key(&self) -> Row {
         Self::TABLE.key_of(&self.to_row())
@@ -244,6 +260,7 @@ pub const POSTING_COLUMNS: &[Column] = &[
 ///     stamped;                         columns xid and seq are given by the store at insert
 ///     lock 30;                         rows are locked by claims; position in the global lock order
 ///     scoped opened_at by terms;       listed by scope: `fn terms(&self) -> Vec<Term>`
+///                                      `.. by terms except bars` keeps it from some: `fn bars(&self) -> Vec<Bar>`
 ///     unique BY_CODE(authority, code);
 ///     index BY_AUTHORITY(authority, name);
 /// }
@@ -257,7 +274,7 @@ macro_rules! record {
         $(version $version:ident;)?
         $(stamped $stamped:ident;)?
         $(lock $lock:literal;)?
-        $(scoped $at:ident by $terms:ident;)?
+        $(scoped $at:ident by $terms:ident $(except $bars:ident)?;)?
         $(unique $Unique:ident($($ucol:ident),+);)*
         $(index $Index:ident($($icol:ident),+);)*
     ) => {
@@ -324,6 +341,12 @@ macro_rules! record {
             fn postings(&self) -> ($crate::clock::Timestamp, Vec<$crate::access::Term>) {
                 record!(@postings self $($at $terms)?)
             }
+
+            $($(
+                fn bars(&self) -> Vec<$crate::access::Bar> {
+                    self.$bars()
+                }
+            )?)?
         }
     };
     (@succeeding $version:ident) => {

@@ -13,13 +13,14 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, params_from_iter};
 
 use super::deadline::{Deadline, now};
 use super::sql::{Dialect, Ended, Projected, SqlConn, SqlTx};
 use super::{
-    Change, Column, Done, Kind, MakeProjections, Priority, Projections, Published, ReadBody, Row, Signal, Spec, Store, StoreError,
+    Bytes, Change, Column, Done, Kind, MakeProjections, Priority, Projections, Published, ReadBody, Row, Signal, Spec, Store, StoreError,
     StoreResult, Value, WriteBody, migrate, settle,
 };
 use crate::clock::Timestamp;
@@ -591,9 +592,12 @@ impl SqliteConn {
             let conn = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
             conn.busy_timeout(limits::SQLITE_BUSY_WAIT)?;
             conn.set_prepared_statement_cache_capacity(limits::PREPARED_STATEMENTS_MAX);
+            // Else SQLite looks at what is bound, a LIMIT say, and plans every statement anew each time it runs.
+            conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
             if flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE) {
                 conn.pragma_update(None, "journal_mode", "WAL")?;
                 conn.pragma_update(None, "synchronous", synchronous())?;
+                conn.pragma_update(None, "foreign_keys", true)?;
                 conn.pragma_update(None, "wal_autocheckpoint", limits::WAL_CHECKPOINT_PAGES)?;
                 // Savepoints keep what they may have to take back in memory, and a batch stays there until it commits.
                 conn.pragma_update(None, "temp_store", "MEMORY")?;
@@ -667,7 +671,7 @@ fn value(found: ValueRef<'_>, column: &Column, i: usize) -> rusqlite::Result<Val
         (ValueRef::Null, _) => Ok(Value::Null),
         (ValueRef::Integer(n), Kind::Int) => Ok(Value::Int(n)),
         (ValueRef::Text(t), Kind::Text) => Ok(Value::Text(std::str::from_utf8(t)?.into())),
-        (ValueRef::Blob(b), Kind::Bytes) => Ok(Value::Bytes(b.into())),
+        (ValueRef::Blob(b), Kind::Bytes) => Ok(Value::Bytes(Bytes::from_slice(b))),
         (other, _) => Err(rusqlite::Error::InvalidColumnType(i, column.name.into(), other.data_type())),
     }
 }

@@ -2,8 +2,8 @@
 //! [`Unchecked`], children are reached through a parent that was opened.
 
 use super::raw::{Range, RawRead, RawWrite};
-use super::{Field, Projection, Record, Row, StoreError, StoreResult, Value};
-use crate::access::{Checked, Engine, Scope, Unchecked};
+use super::{Field, Projection, Record, Row, StoreError, StoreResult, Table, Value};
+use crate::access::{Checked, Engine, Scope, Term, Unchecked};
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::limits;
@@ -48,6 +48,13 @@ impl Range {
         self.after = Some(key.values());
         self
     }
+    /// Goes on behind this row of the stretch.
+    pub(crate) fn behind<R: Record>(mut self, row: &R) -> Self {
+        let row = row.to_row();
+        let order = R::TABLE.order_of(self.index);
+        self.after = Some(order.into_iter().skip(self.prefix.len()).map(|column| row[column].clone()).collect());
+        self
+    }
     /// Stops after this value of the column behind the prefix.
     pub(crate) fn until(mut self, value: impl Field) -> Self {
         self.until = Some(value.encode());
@@ -65,11 +72,14 @@ impl Range {
     }
 }
 
+/// A place in a list by time: an instant, and the id of what stands there.
+pub type PagePlace = (Timestamp, uuid::Uuid);
+
 /// One page of a list by time, newest first. `after` is the place the page before ended at.
 #[derive(Clone, Copy, Debug)]
 pub struct Page {
     /// Continue behind this instant and id.
-    pub after: Option<(Timestamp, uuid::Uuid)>,
+    pub after: Option<PagePlace>,
     /// Rows wanted; at most [`limits::PAGE_ROWS_MAX`].
     pub limit: u32,
 }
@@ -100,6 +110,17 @@ pub(crate) trait Reads: RawRead {
         self.range(R::TABLE, &range)?.into_iter().map(R::from_row).collect()
     }
 
+    /// The rows of a whole stretch that are `wanted`, read a page at a time.
+    fn scan_all<R: Record>(&mut self, why: Engine, mut range: Range, wanted: impl Fn(&R) -> bool) -> StoreResult<Vec<R>> {
+        let mut all = Vec::new();
+        loop {
+            let page: Vec<R> = self.scan(why, range.clone())?;
+            let Some(last) = page.last() else { return Ok(all) };
+            range = range.behind(last);
+            all.extend(page.into_iter().filter(&wanted));
+        }
+    }
+
     /// Looks at the projection of type `P`, where this transaction can.
     fn project<P: Projection, R>(&self, look: impl FnOnce(&P) -> R) -> Option<R> {
         let (mut look, mut seen) = (Some(look), None);
@@ -112,13 +133,66 @@ pub(crate) trait Reads: RawRead {
     }
 
     /// A page of the rows that `scope` may see, newest first. Each term of the scope is one stretch of an
-    /// index; the stretches are merged here, so nothing is sorted and nothing is read beyond the page.
+    /// index; the stretches are merged here, so nothing is sorted and nothing is read beyond the page. What is kept from the reader
+    /// leaves no gap: the page is filled from behind it.
     fn list<R: Record>(&mut self, scope: &Scope, page: Page) -> Result<Vec<R>, Error> {
         let postings = R::TABLE.scope.ok_or_else(|| StoreError::Backend(format!("{} is not listed by scope", R::TABLE.name)))?;
         let limit = page.limit.min(limits::PAGE_ROWS_MAX);
-        let after = page.after.map(|(at, id)| vec![at.encode(), Value::Bytes(id.as_bytes().as_slice().into())]);
+        let mut after = page.after.map(|(at, id)| vec![at.encode(), Value::Bytes(id.as_bytes().as_slice().into())]);
+        let mut in_order: Vec<R> = Vec::new();
+        loop {
+            let found = self.posted(postings, scope.terms(), after, limit)?;
+            let whole = found.len() < limit as usize;
+            after = found.last().map(|(at, id)| vec![at.clone(), id.clone()]);
+            let keys: Vec<Row> = found.into_iter().map(|(_, id)| vec![id]).collect();
+            let mut rows = self.get_many(R::TABLE, &keys)?;
+            for key in &keys {
+                if let Some(i) = rows.iter().position(|row| R::TABLE.key_of(row) == *key) {
+                    in_order.push(R::from_row(rows.swap_remove(i))?);
+                }
+            }
+            let read = in_order.len();
+            in_order.retain(|row| !scope.is_barred_from(row));
+            // Where nothing was kept back this is the page, full or not.
+            if whole || in_order.len() == read || in_order.len() >= limit as usize {
+                in_order.truncate(limit as usize);
+                return Ok(in_order);
+            }
+        }
+    }
+
+    /// Shows the rows that `scope` may see to `each`, newest first behind a place, until it says that it has enough, or `max` were looked
+    /// at: the place of the last one then, to go on behind. Nothing at the end.
+    fn walk<R: Record>(
+        &mut self,
+        scope: &Scope,
+        mut after: Option<PagePlace>,
+        max: u32,
+        mut each: impl FnMut(&mut Self, R) -> Result<bool, Error>,
+    ) -> Result<Option<PagePlace>, Error> {
+        let mut left = max;
+        while left > 0 {
+            let limit = left.min(limits::PAGE_ROWS_MAX);
+            let rows: Vec<R> = self.list(scope, Page { after, limit })?;
+            let whole = rows.len() < limit as usize;
+            left -= rows.len() as u32;
+            for row in rows {
+                after = Some(row.place()?);
+                if !each(self, row)? {
+                    return Ok(after);
+                }
+            }
+            if whole {
+                return Ok(None);
+            }
+        }
+        Ok(after)
+    }
+
+    /// The first `limit` instants and ids, newest first, that are posted under any of `terms` behind `after`.
+    fn posted(&mut self, postings: &'static Table, terms: &[Term], after: Option<Row>, limit: u32) -> StoreResult<Vec<(Value, Value)>> {
         let mut found: Vec<(Value, Value)> = Vec::new();
-        for term in scope.terms() {
+        for term in terms {
             let range = Range { index: None, prefix: vec![term.encode()], after: after.clone(), until: None, reverse: true, limit };
             for row in self.range(postings, &range)? {
                 let mut row = row.into_iter().skip(1);
@@ -130,15 +204,7 @@ pub(crate) trait Reads: RawRead {
         found.sort_unstable_by(|a, b| b.cmp(a));
         found.dedup();
         found.truncate(limit as usize);
-        let keys: Vec<Row> = found.into_iter().map(|(_, id)| vec![id]).collect();
-        let mut rows = self.get_many(R::TABLE, &keys)?;
-        let mut in_order = Vec::with_capacity(keys.len());
-        for key in &keys {
-            if let Some(i) = rows.iter().position(|row| R::TABLE.key_of(row) == *key) {
-                in_order.push(R::from_row(rows.swap_remove(i))?);
-            }
-        }
-        Ok(in_order)
+        Ok(found)
     }
 }
 impl<T: RawRead + ?Sized> Reads for T {}

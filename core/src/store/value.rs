@@ -15,8 +15,8 @@ pub enum Kind {
     Bytes,
 }
 
-/// Bytes of a value or a key: ids, topics and short keys stand in place, without an allocation.
-pub type Bytes = SmallVec<[u8; 24]>;
+/// Bytes of a value or a key: ids, hashes, topics and short keys stand in place, without an allocation.
+pub type Bytes = SmallVec<[u8; 32]>;
 
 /// One value of a row.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -3,6 +3,7 @@
 //! Every refusal is a 4xx [`Problem`] that names the field where there is one and never repeats a value. All `400`
 //! except the type (`415`) and size (`413`) of a body.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 use std::future::poll_fn;
@@ -58,13 +59,20 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _state: &S) -> Result<Json<T>, Problem> {
-        if !is_json(request.headers()) {
+        if !is_of_type(request.headers(), "application/json", &[]) {
             return Err(Problem::of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
         }
         let limits = request.extensions().get::<JsonLimits>().copied().unwrap_or_default();
         let bytes = whole(request.into_body(), limits.bytes).await?;
         from_slice(&bytes, limits.depth).map(Json)
     }
+}
+
+/// A body that is text of some other kind, within the same size.
+pub(crate) async fn text(request: Request) -> Result<String, Problem> {
+    let limits = request.extensions().get::<JsonLimits>().copied().unwrap_or_default();
+    let bytes = whole(request.into_body(), limits.bytes).await?;
+    utf8(&bytes).map(str::to_owned)
 }
 
 impl<T: Serialize> IntoResponse for Json<T> {
@@ -79,18 +87,19 @@ impl<T: Serialize> IntoResponse for Json<T> {
     }
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+/// Whether a body says that it is of this media type, in UTF-8, with no parameter but these.
+pub(crate) fn is_of_type(headers: &HeaderMap, media_type: &str, parameters: &[&str]) -> bool {
     let mut all = headers.get_all(header::CONTENT_TYPE).iter();
     let (Some(Ok(value)), None) = (all.next().map(|v| v.to_str()), all.next()) else {
         return false;
     };
     let mut parts = value.split(';');
     let essence = parts.next().unwrap_or_default().trim();
-    // The only parameter anybody sends is the charset, and JSON has only one.
-    essence.eq_ignore_ascii_case("application/json")
+    essence.eq_ignore_ascii_case(media_type)
         && parts.all(|p| {
             let p = p.trim().to_ascii_lowercase();
-            p.is_empty() || p == "charset=utf-8" || p == "charset=\"utf-8\""
+            let named = p.split_once('=').is_some_and(|(name, _)| parameters.contains(&name));
+            p.is_empty() || named || p == "charset=utf-8" || p == "charset=\"utf-8\""
         })
 }
 
@@ -115,16 +124,20 @@ async fn whole(mut body: Body, limit: usize) -> Result<Bytes, Problem> {
     Ok(all.freeze())
 }
 
-fn bad(code: &'static str, title: &'static str, detail: impl Into<String>) -> Problem {
+fn bad(code: &'static str, title: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, code, title, detail.into())
+}
+
+fn utf8(bytes: &[u8]) -> Result<&str, Problem> {
+    std::str::from_utf8(bytes).map_err(|e| {
+        let at = e.valid_up_to();
+        bad("body.not_utf8", "提交的内容不是有效的 UTF-8 文本", format!("The body is not UTF-8 at byte {at}."))
+    })
 }
 
 /// What [`Json`] does once the bytes are there; also for WebSocket frames and webhooks.
 pub fn from_slice<T: DeserializeOwned>(bytes: &[u8], max_depth: usize) -> Result<T, Problem> {
-    let text = std::str::from_utf8(bytes).map_err(|e| {
-        let at = e.valid_up_to();
-        bad("body.not_utf8", "提交的内容不是有效的 UTF-8 文本", format!("The body is not UTF-8 at byte {at}."))
-    })?;
+    let text = utf8(bytes)?;
     if let Some(at) = first_too_deep(bytes, max_depth) {
         let detail = format!("The body nests deeper than {max_depth} levels at byte {at}.");
         return Err(bad("body.too_deep", "提交的内容嵌套过深", detail));

@@ -19,6 +19,7 @@ use crate::listener::ListenerLimits;
 use crate::logs::LogFormat;
 use crate::network::Networks;
 use crate::rate::Rate;
+use crate::secret_file;
 
 /// The variable that names the file when `--config` does not.
 pub const FILE_VARIABLE: &str = "ZHENGNA_CONFIG";
@@ -80,8 +81,14 @@ const fn optional(name: &'static str, kind: Kind, help: &'static str) -> Key {
 const KEYS: &[Key] = &[
     key("database", Kind::Database, "sqlite:zhengna.db", "sqlite:PATH, postgres://USER@HOST/DB, or host=.. user=.. dbname=.."),
     key("listen", Kind::Listen, "127.0.0.1:8080", "address and port to listen on"),
-    key("key_file", Kind::File, "zhengna.key", "file with the key that seals personal data"),
+    key(
+        "key_file",
+        Kind::File,
+        "zhengna.key",
+        "file with the key that seals personal data; unset, a systemd credential of that name goes first",
+    ),
     key("checkpoint_file", Kind::File, "zhengna.checkpoint", "file the audit chain's head is written to, outside the database"),
+    optional("backup_custodians", Kind::File, "file with the public keys of those who keep backups; any two of them can restore"),
     key("log", Kind::LogFormat, "json", "json or text"),
     key("log_filter", Kind::LogFilter, "info", "what is logged, as in info,zhengna_server=debug"),
     key(
@@ -223,6 +230,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// File with the key that seals personal data.
     pub key_file: PathBuf,
+    /// Public keys of those who keep backups.
+    pub backup_custodians: Option<PathBuf>,
     /// File the audit chain's head is written to.
     pub checkpoint_file: PathBuf,
     /// How log lines look.
@@ -829,6 +838,11 @@ impl Config {
         // Unset, or checked above: without a network nobody is trusted.
         let mut networks = |key| text(key).and_then(|(s, _)| Networks::parse(&s).ok()).unwrap_or_default();
         let (administration_networks, trusted_proxies) = (networks("administration_networks"), networks("trusted_proxies"));
+        let backup_custodians = text("backup_custodians").map(|(file, _)| file.into());
+        let key_file = match text("key_file") {
+            Some((name, Source::Default)) => secret_file::credential(&name).unwrap_or_else(|| name.into()),
+            other => other.map(|(name, _)| name).unwrap_or_default().into(),
+        };
         let mut plain = |key| text(key).map(|(s, _)| s).unwrap_or_default();
         let providers = Providers {
             wechat_url: plain("wechat.url"),
@@ -840,7 +854,8 @@ impl Config {
         Ok(Config {
             database: plain("database"),
             listen: plain("listen").parse().unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0))),
-            key_file: plain("key_file").into(),
+            key_file,
+            backup_custodians,
             checkpoint_file: plain("checkpoint_file").into(),
             log: log_format(&plain("log")).unwrap_or_default(),
             log_filter: plain("log_filter"),

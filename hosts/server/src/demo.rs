@@ -132,7 +132,7 @@ pub fn furnish(core: &Core, progress: &mut dyn FnMut(&str, u64)) -> Result<bool,
         once.access().grant_post(grant).wait()?;
     }
     for (n, (name, place)) in LINES.into_iter().enumerate() {
-        let line = OpenLine { name: name.into(), authority: code(place)? };
+        let line = OpenLine::new(name, code(place)?);
         let once = system.clone().with_key(&format!("demo.line.{n}"))?;
         once.interaction().open_line(line).wait()?;
     }

@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn work_ends_though_its_client_left_and_a_stop_waits_for_it() {
+    async fn t45_work_ends_though_its_client_left_and_a_stop_waits_for_it() {
         let (tx, mut rx) = mpsc::unbounded_channel();
         let (life, release) = (Lifecycle::new(), CancellationToken::new());
         let (l, r) = (life.clone(), release.clone());
@@ -110,7 +110,7 @@ mod tests {
 
     /// Drops the caller at each of its awaits in turn: the work always ends.
     #[tokio::test]
-    async fn cancelled_at_every_await_it_still_ends() {
+    async fn t45_cancelled_at_every_await_it_still_ends() {
         for polls in 0..6 {
             let life = Lifecycle::new();
             let (tx, mut rx) = mpsc::unbounded_channel();

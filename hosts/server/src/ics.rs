@@ -2,9 +2,10 @@
 //!
 //! Written by hand, both ways: ADR 0012 says why.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use zhengna_core::calendar::{Arrangement, CalendarYear, Date, DayView, FilingYear, NoticeDay};
+use zhengna_core::calendar::{Arrangement, CalendarYear, Change, Date, Datelike as _, DayView, FilingYear, NoticeDay};
 use zhengna_core::{Timestamp, limits};
 
 /// Octets of a line (RFC 5545, 3.1).
@@ -40,7 +41,7 @@ pub fn write(year: &CalendarYear, filing: &FilingYear) -> String {
         out.line("END:VEVENT");
     };
     let unknown = "未见文件，按周一至周五推算，可能调整";
-    let arranged: Vec<&DayView> = year.days.iter().filter(|d| d.holiday.is_some()).collect();
+    let arranged: Vec<&DayView> = year.days.iter().filter(|d| d.holiday.is_some() && !d.worked).collect();
     let joins = |a: &&DayView, b: &&DayView| a.date.succ_opt() == Some(b.date) && a.holiday == b.holiday && a.document == b.document;
     for days in arranged.chunk_by(joins) {
         let (Some(first), Some(last)) = (days.first(), days.last()) else { continue };
@@ -50,7 +51,8 @@ pub fn write(year: &CalendarYear, filing: &FilingYear) -> String {
     }
     for day in year.days.iter().filter(|d| d.made_up) {
         let says = day.document.as_deref().unwrap_or(unknown);
-        event(format!("work-{}", day.date), day.date, day.date, "补班（班）".into(), WORK, says, true);
+        let name = day.holiday.as_deref().unwrap_or("补班");
+        event(format!("work-{}", day.date), day.date, day.date, format!("{name}（班）"), WORK, says, true);
     }
     for month in &filing.months {
         let (number, day) = (month.month, month.last_day);
@@ -124,6 +126,12 @@ pub enum IcsError {
         /// What is wrong.
         what: &'static str,
     },
+    /// The file as a whole.
+    #[error("no day off and no day worked in {year}")]
+    NoDays {
+        /// The year asked for.
+        year: i32,
+    },
     /// An event.
     #[error("line {line}: event {event}: {what}")]
     Event {
@@ -134,6 +142,20 @@ pub enum IcsError {
         /// What is wrong.
         what: &'static str,
     },
+}
+
+/// The notice of a year, from a calendar program's file, and how many days of the file belong to other years.
+///
+/// # Errors
+/// As [`read`], and where the year has none.
+pub fn notice(text: &str, year: i32) -> Result<(Change, usize), IcsError> {
+    let (days, others): (Vec<NoticeDay>, Vec<NoticeDay>) = read(text)?.into_iter().partition(|d| year_of(d) == year);
+    if days.is_empty() { Err(IcsError::NoDays { year }) } else { Ok((Change::WorkingDays { year, days }, others.len())) }
+}
+
+/// The year whose notice arranges a day: New Year's holiday may begin in December (2019, 2023).
+fn year_of(day: &NoticeDay) -> i32 {
+    day.date.year() + i32::from(day.date.month() == 12 && day.name.contains("元旦"))
 }
 
 /// Reads the days off and the days worked from a calendar program's file, as they stand in it.
@@ -148,7 +170,7 @@ pub fn read(text: &str) -> Result<Vec<NoticeDay>, IcsError> {
         return Err(IcsError::TooLong { max: limits::ICS_BYTES_MAX });
     }
     let mut open: Vec<String> = Vec::new();
-    let (mut days, mut events, mut ended) = (Vec::new(), 0, false);
+    let (mut days, mut seen, mut events, mut ended) = (Vec::new(), BTreeSet::new(), 0, false);
     let mut event: Option<Event> = None;
     for (line, text) in unfolded(text) {
         let wrong = |what| IcsError::Line { line, what };
@@ -180,7 +202,7 @@ pub fn read(text: &str) -> Result<Vec<NoticeDay>, IcsError> {
                 if open.len() == 1
                     && let Some(whole) = event.take()
                 {
-                    whole.into_days(&mut days)?;
+                    whole.into_days(&mut days, &mut seen)?;
                 }
             }
             ("END", _) => return Err(wrong("this END closes nothing that was begun")),
@@ -234,7 +256,7 @@ impl Event {
         Ok(())
     }
 
-    fn into_days(self, days: &mut Vec<NoticeDay>) -> Result<(), IcsError> {
+    fn into_days(self, days: &mut Vec<NoticeDay>, seen: &mut BTreeSet<Date>) -> Result<(), IcsError> {
         let (line, event) = (self.line, self.number);
         let wrong = |what| IcsError::Event { line, event, what };
         let from = self.from.ok_or_else(|| wrong("no DTSTART"))?;
@@ -251,7 +273,7 @@ impl Event {
             (false, false) if self.summary.contains(['休', '假']) => Arrangement::Off,
             (false, false) => return Err(unsure()),
         };
-        let name = self.summary.split(['(', '（', ' ', '\u{3000}', '\t', '\n']).next().unwrap_or_default();
+        let name = holiday_of(&self.summary);
         let until = self.until.or_else(|| from.succ_opt()).unwrap_or(from);
         if until <= from {
             return Err(wrong("it ends before it begins; DTEND is the day behind the last"));
@@ -261,13 +283,21 @@ impl Event {
             return Err(wrong("it is longer than 31 days"));
         }
         for date in own {
-            if days.iter().any(|d| d.date == date) {
+            if !seen.insert(date) {
                 return Err(wrong("one of its days is in an earlier event already"));
             }
             days.push(NoticeDay { date, arrangement, name: name.to_owned() });
         }
         Ok(())
     }
+}
+
+/// The holiday that a summary names: 元旦（休）, 元旦 补班.
+fn holiday_of(summary: &str) -> &str {
+    let whole = summary.split(['(', '（', '\t', '\n']).next().unwrap_or_default().trim();
+    let marks = ["补班", "调休", "放假", "休", "班"];
+    let bare = marks.iter().find_map(|mark| whole.strip_suffix(mark)).map_or(whole, str::trim);
+    if bare.is_empty() { whole } else { bare }
 }
 
 /// Lines with their numbers, folded ones joined.
@@ -340,7 +370,7 @@ mod tests {
         let spring = event("off-2026-02-15");
         assert!(spring.contains("DTSTART;VALUE=DATE:20260215\r\nDTEND;VALUE=DATE:20260224\r\nSUMMARY:春节（休）\r\n"), "{spring}");
         assert!(spring.contains("国办发明电〔2025〕7号") && spring.contains("STATUS:CONFIRMED"));
-        assert!(event("work-2026-10-10").contains("补班"));
+        assert!(event("work-2026-10-10").contains("SUMMARY:国庆节（班）\r\n"));
         let october = event("filing-2026-10");
         assert!(october.contains("DTSTART;VALUE=DATE:20261026\r\n") && october.contains("10月征期截止"), "{october}");
         let (days, filing) = year(2027);
@@ -353,9 +383,24 @@ mod tests {
         let (days, filing) = year(2026);
         let read = read(&write(&days, &filing)).unwrap();
         let of = |arrangement| read.iter().filter(|d| d.arrangement == arrangement).map(|d| d.date).collect::<Vec<_>>();
-        assert_eq!(of(Arrangement::Off), days.days.iter().filter(|d| d.holiday.is_some()).map(|d| d.date).collect::<Vec<_>>());
+        assert_eq!(of(Arrangement::Off), days.days.iter().filter(|d| d.holiday.is_some() && !d.worked).map(|d| d.date).collect::<Vec<_>>());
         assert_eq!(of(Arrangement::Work), days.days.iter().filter(|d| d.made_up).map(|d| d.date).collect::<Vec<_>>());
-        assert!(read.iter().any(|d| d.name == "春节"));
+        assert!(read.iter().all(|read| days.days.iter().any(|d| d.date == read.date && d.holiday.as_deref() == Some(&*read.name))));
+    }
+
+    #[test]
+    fn new_years_holiday_in_december_is_the_next_years_with_the_day_worked_for_it() {
+        let [(before, filing), (year_of_it, _)] = [year(2018), year(2019)];
+        let text = write(&before, &filing);
+        let Change::WorkingDays { days, .. } = notice(&text, 2019).unwrap().0 else { panic!("working days") };
+        let december: Vec<String> = days.iter().map(|d| d.date.to_string()).collect();
+        assert_eq!(december, ["2018-12-30", "2018-12-31", "2018-12-29"]);
+        let (Change::WorkingDays { days, .. }, others) = notice(&text, 2018).unwrap() else { panic!("working days") };
+        assert!(others == 3 && days.iter().all(|d| d.date.month() < 12), "{days:?}");
+        assert!(year_of_it.days[0].holiday.as_deref() == Some("元旦"));
+        let named = |summary: &str| holiday_of(summary).to_owned();
+        let of = ["中秋节 国庆节（休）", "元旦 补班", "国庆节班", "补班（班）", "劳动节调休", "春节(休)"];
+        assert_eq!(of.map(named), ["中秋节 国庆节", "元旦", "国庆节", "补班", "劳动节", "春节"]);
     }
 
     /// As the calendars of a phone and of the widely used feeds say it.

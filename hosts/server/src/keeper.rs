@@ -10,9 +10,13 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use zhengna_core::Core;
+use zhengna_core::access::RightsFinding;
 use zhengna_core::calendar::{Date, date_of};
+use zhengna_core::limits;
+use zhengna_core::store::StoreError;
 
 use crate::checkpoints::CheckpointFile;
+use crate::keyring::Watch;
 use crate::stop::Stop;
 use crate::webhook::Webhook;
 
@@ -24,6 +28,8 @@ const TIMERS_AT_ONCE: u32 = 50;
 const STEPS_MAX: usize = 200;
 /// A failure that lasts is logged once in so many rounds.
 const LOG_EVERY: u32 = 60;
+/// Rounds between two comparisons of rights with the audit trail.
+const RIGHTS_EVERY: u32 = 10;
 /// How long a stop waits for the webhook's attempt under way. It may be left: it is delivered again.
 const WEBHOOK_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -47,7 +53,7 @@ pub struct Kept {
 
 impl Keeper {
     /// Starts the threads.
-    pub fn start(core: Core, checkpoints: CheckpointFile, webhook: Option<Webhook>) -> std::io::Result<Keeper> {
+    pub fn start(core: Core, checkpoints: CheckpointFile, keys: Option<Watch>, webhook: Option<Webhook>) -> std::io::Result<Keeper> {
         let stop = Stop::default();
         let webhook = match webhook {
             None => None,
@@ -55,7 +61,7 @@ impl Keeper {
         };
         let heard = stop.clone();
         let rounds = std::thread::Builder::new().name("zhengna-keeper".into()).spawn(move || {
-            let mut rounds = Rounds { core, checkpoints, failing: HashMap::new(), sealed: 0, looked: None };
+            let mut rounds = Rounds::new(core, checkpoints, keys);
             rounds.begin();
             loop {
                 let last = heard.wait(EVERY);
@@ -103,13 +109,22 @@ fn start_webhook(core: Core, webhook: Webhook, stop: Stop) -> std::io::Result<(J
 struct Rounds {
     core: Core,
     checkpoints: CheckpointFile,
+    /// Where it is to be seen that the keys have changed.
+    keys: Option<Watch>,
     failing: HashMap<&'static str, u32>,
     sealed: i64,
     /// The day on which the calendar was looked at last.
     looked: Option<Date>,
+    rounds: u32,
+    /// What the audit trail said against rights last.
+    against: Vec<RightsFinding>,
 }
 
 impl Rounds {
+    fn new(core: Core, checkpoints: CheckpointFile, keys: Option<Watch>) -> Self {
+        Self { core, checkpoints, keys, failing: HashMap::new(), sealed: 0, looked: None, rounds: 0, against: Vec::new() }
+    }
+
     fn begin(&mut self) {
         let Rounds { core, checkpoints, failing, .. } = self;
         attempt(failing, "set the timers that always run", || core.ensure_timers());
@@ -125,12 +140,28 @@ impl Rounds {
 
     /// Everything once, each thing whatever became of the others. Whether all went through.
     fn round(&mut self, last: bool) -> bool {
-        let Rounds { core, checkpoints, failing, sealed, looked } = self;
+        let Rounds { core, checkpoints, keys, failing, sealed, looked, rounds, against } = self;
         let mut complete = true;
         let mut step = |name, run: &mut dyn FnMut() -> Result<(), Box<dyn std::error::Error>>| {
             complete &= attempt(failing, name, run).is_some();
         };
+        step("look whether the key file has changed", &mut || {
+            if let Some(watch) = keys {
+                let before = core.settings().keys.current_epoch();
+                if let Some(epoch) = watch.look(&core.settings().keys)?.filter(|epoch| *epoch != before) {
+                    tracing::info!(epoch, "took over a new epoch of the keys");
+                }
+            }
+            Ok(())
+        });
         if !last {
+            step("wrap keys anew after a rotation", &mut || match wrap_anew(core)? {
+                0 => Ok(()),
+                keys => {
+                    tracing::info!(keys, "wrapped keys anew");
+                    Ok(())
+                }
+            });
             step("run what is due", &mut || {
                 for _ in 0..STEPS_MAX {
                     if core.run_due(TIMERS_AT_ONCE)? < TIMERS_AT_ONCE {
@@ -140,6 +171,20 @@ impl Rounds {
                 Ok(())
             });
         }
+        step("give back what officers hold who are gone", &mut || {
+            match core.return_held()? {
+                0 => {}
+                conversations => tracing::info!(conversations, "officers are gone: what they held waits again"),
+            }
+            Ok(())
+        });
+        if rounds.is_multiple_of(RIGHTS_EVERY) {
+            step("compare rights with the audit trail", &mut || {
+                compare_rights(core, against)?;
+                Ok(())
+            });
+        }
+        *rounds = rounds.wrapping_add(1);
         step("look whether a notice of working days is missing", &mut || {
             warn_of_missing_notice(core, looked)?;
             Ok(())
@@ -147,6 +192,14 @@ impl Rounds {
         step("write down when sessions were used", &mut || {
             for _ in 0..STEPS_MAX {
                 if core.write_down_touches()? == 0 {
+                    break;
+                }
+            }
+            Ok(())
+        });
+        step("write down how often callers were refused", &mut || {
+            for _ in 0..STEPS_MAX {
+                if core.write_down_denials(last)? == 0 {
                     break;
                 }
             }
@@ -173,6 +226,41 @@ impl Rounds {
             Ok(())
         });
         complete
+    }
+}
+
+/// Tells whoever runs the host of rights that the audit trail speaks against; they give nobody anything. Told once, and when it changes.
+fn compare_rights(core: &Core, against: &mut Vec<RightsFinding>) -> Result<(), zhengna_core::Error> {
+    let mut verdict = core.compare_rights()?;
+    for _ in 0..STEPS_MAX {
+        if verdict.complete {
+            break;
+        }
+        verdict = core.compare_rights()?;
+    }
+    if verdict.complete && verdict.findings != *against {
+        for finding in &verdict.findings {
+            tracing::error!(
+                row = finding.row,
+                kind = finding.kind.as_str(),
+                "a row that says who may do what is not what the audit trail says was written; it gives nobody anything; run `zhengna audit verify`"
+            );
+        }
+        if verdict.findings.is_empty() {
+            tracing::info!("rights are again what the audit trail says was written");
+        }
+        *against = verdict.findings;
+    }
+    Ok(())
+}
+
+/// Some of the keys that an older epoch wraps; how many.
+fn wrap_anew(core: &Core) -> Result<u64, zhengna_core::Error> {
+    match core.as_system().identity().rewrap_keys(limits::REWRAP_AT_ONCE, &mut |_| {}) {
+        Ok(done) => Ok(done.changed),
+        // Another host is at the same keys, which is as good.
+        Err(zhengna_core::Error::Store(StoreError::Conflict | StoreError::Busy)) => Ok(0),
+        Err(e) => Err(e),
     }
 }
 
@@ -232,10 +320,10 @@ mod tests {
     #[test]
     fn a_stop_seals_and_signs_everything() {
         let (dir, world) = (tempfile::tempdir().unwrap(), World::new(Engine::Memory));
-        let kept = Keeper::start(world.core.clone(), file(&dir), None).unwrap().stop();
+        let kept = Keeper::start(world.core.clone(), file(&dir), None, None).unwrap().stop();
         assert!(kept.complete && kept.sealed > 0 && kept.checkpoint == kept.sealed);
         let signed = crate::checkpoints::read(&dir.path().join("checkpoints")).unwrap();
-        let verdict = world.core.verify_audit(signed).unwrap();
+        let verdict = world.core.verify_audit(signed, |_, _| ()).unwrap();
         assert_eq!((verdict.finding, verdict.unsealed, verdict.verified), (None, 0, kept.sealed));
     }
 
@@ -254,8 +342,27 @@ mod tests {
         assert!(!sink.agrees_with(&older.core).unwrap());
         while older.core.seal_audit().unwrap().more {}
         let signed = crate::checkpoints::read(&dir.path().join("checkpoints")).unwrap();
-        let finding = older.core.verify_audit(signed).unwrap().finding.unwrap();
+        let finding = older.core.verify_audit(signed, |_, _| ()).unwrap().finding.unwrap();
         assert_eq!(finding.kind, FindingKind::CutOff);
+    }
+
+    #[test]
+    fn a_rotation_is_taken_over_and_finished_by_the_running_host() {
+        use rand_core::SeedableRng as _;
+        let (dir, world) = (tempfile::tempdir().unwrap(), World::new(Engine::Memory));
+        let path = dir.path().join("zhengna.key");
+        crate::secret_file::create(&path, &world.core.settings().keys.to_text()).unwrap();
+        let mut rounds = Rounds::new(world.core.clone(), file(&dir), Some(Watch::new(&path)));
+        assert!(rounds.round(false));
+        crate::keyring::change(&path, |ring| {
+            ring.rotate(&mut zhengna_core::crypto::Rng::seed_from_u64(1)).unwrap();
+            Ok::<_, crate::keyring::KeyringError>(())
+        })
+        .unwrap();
+        assert!(rounds.round(false));
+        let told = world.core.as_system().identity().key_epochs().unwrap();
+        assert_eq!(told.epochs.iter().map(|e| (e.epoch, e.keys > 0, e.current)).collect::<Vec<_>>(), [(1, false, false), (2, true, true)]);
+        world.entered(0);
     }
 
     #[test]

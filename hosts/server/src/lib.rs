@@ -29,6 +29,7 @@ pub mod passwords;
 pub mod problem;
 pub mod provider;
 pub mod rate;
+pub mod sealed_file;
 pub mod secret_file;
 pub mod security_headers;
 pub mod stack;

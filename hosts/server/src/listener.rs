@@ -491,7 +491,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn half_a_header_and_silence_are_closed_in_time() {
+    async fn t42_half_a_header_and_silence_are_closed_in_time() {
         let h = host(short()).await;
         let began = Instant::now();
         let mut half = send(h.at, "GET /peer HTTP/1.1\r\nhost: x\r\nx-half").await;
@@ -503,7 +503,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_header_that_drips_is_closed_too() {
+    async fn t42_a_header_that_drips_is_closed_too() {
         let h = host(short()).await;
         let mut c = send(h.at, "GET /peer HTTP/1.1\r\nhost: x\r\nx: ").await;
         let (mut r, mut w) = c.split();
@@ -531,7 +531,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_slow_body_is_408() {
+    async fn t42_a_slow_body_is_408() {
         let h = host(short()).await;
         let mut c = send(h.at, "POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nabc").await;
         let answer = rest(&mut c).await;
@@ -630,7 +630,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_connection_cap_counts_websockets_and_gives_slots_back() {
+    async fn t42_the_connection_cap_counts_websockets_and_gives_slots_back() {
         let mut h = host(ListenerLimits { connections: 1, ..ListenerLimits::default() }).await;
         let held = websocket(&mut h).await;
         let mut c = send(h.at, &get_of("/peer", "")).await;

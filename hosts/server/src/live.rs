@@ -118,7 +118,7 @@ enum About {
 impl Told {
     fn of(event: &LiveEvent) -> Self {
         let about = match (event.kind, event.conversation) {
-            (EventKind::Entered | EventKind::Claimed, Some(id)) => About::Begun(id),
+            (EventKind::Entered | EventKind::Claimed | EventKind::Transferred, Some(id)) => About::Begun(id),
             (EventKind::Closed | EventKind::Left, Some(id)) => About::Over(id),
             _ => About::Other,
         };
@@ -701,7 +701,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_frame_is_read_as_strictly_as_a_body() {
+    fn t39_a_frame_is_read_as_strictly_as_a_body() {
         let read = |text: &'static str| from_client(&Bytes::from_static(text.as_bytes()));
         assert!(matches!(read(r#"{"type":"ping"}"#), Some(FromClient::Ping)));
         let typing = r#"{"type":"typing","conversation":"019a0000-0000-7000-8000-000000000001"}"#;

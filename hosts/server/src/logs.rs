@@ -340,7 +340,7 @@ pub(crate) mod tests {
 
     proptest! {
         #[test]
-        fn nothing_logged_can_forge_a_line_or_a_terminal_command(s in hostile_text(), json in any::<bool>()) {
+        fn t44_nothing_logged_can_forge_a_line_or_a_terminal_command(s in hostile_text(), json in any::<bool>()) {
             let kept = Kept::default();
             let format = if json { LogFormat::Json } else { LogFormat::Text };
             let sub = subscriber(format, "info", kept.clone()).unwrap();

@@ -2,6 +2,7 @@
 
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
+use zhengna_core::access::Provider;
 use zhengna_core::error::CODES;
 
 use crate::api::{self, Documented};
@@ -49,6 +50,7 @@ fn operation(route: &Documented, generator: &mut schemars::SchemaGenerator) -> V
         .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
         .map(|name| {
             let schema = match name {
+                "provider" => json!({ "type": "string", "enum": Provider::ALL.iter().map(|p| p.as_str()).collect::<Vec<_>>() }),
                 "year" => json!({ "type": "string", "pattern": "^20[0-9]{2}(\\.ics)?$" }),
                 _ => json!({ "type": "string", "format": "uuid" }),
             };
@@ -84,6 +86,9 @@ fn operation(route: &Documented, generator: &mut schemars::SchemaGenerator) -> V
     });
     if let Some(body) = route.body {
         operation["requestBody"] = json!({ "required": true, "content": { "application/json": { "schema": body(generator) } } });
+        if let Some(media_type) = route.text {
+            operation["requestBody"]["content"][media_type] = json!({ "schema": { "type": "string" } });
+        }
     }
     if route.open {
         operation["security"] = json!([]);

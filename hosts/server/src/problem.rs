@@ -17,6 +17,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 
+use crate::ics::IcsError;
 use crate::logs::RequestId;
 
 /// The content type of every error.
@@ -127,6 +128,19 @@ impl Problem {
             m.insert("related".into(), related.as_ref().into());
         }
         Value::Object(m)
+    }
+}
+
+impl From<IcsError> for Problem {
+    fn from(error: IcsError) -> Problem {
+        let title = match error {
+            IcsError::TooLong { .. } => return Self::of_status(StatusCode::PAYLOAD_TOO_LARGE),
+            IcsError::NoDays { year } => format!("日历文件里没有{year}年的休息日和补班日，请核对年份"),
+            IcsError::TooMany { line, .. } => format!("日历文件的日程过多（第{line}行），请只保留休息日和补班日"),
+            IcsError::Line { line, .. } => format!("日历文件第{line}行有误，请修改后重试"),
+            IcsError::Event { line, event, .. } => format!("日历文件第{event}个日程（第{line}行）有误，请修改后重试"),
+        };
+        Self::new(StatusCode::BAD_REQUEST, "body.invalid", title, error.to_string())
     }
 }
 

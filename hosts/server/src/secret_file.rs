@@ -50,7 +50,9 @@ pub fn read(path: &Path) -> Result<Zeroizing<String>, SecretFileError> {
     // Of the file that was opened, not of what the name means a moment later.
     let about = file.metadata().map_err(failed)?;
     let mode = about.mode() & 0o777;
-    if mode & 0o077 != 0 {
+    // systemd gives the service's user access by an ACL, whose mask shows as the group's permission.
+    let others = if is_credential(path) { 0o037 } else { 0o077 };
+    if mode & others != 0 {
         return Err(SecretFileError::Open { file: path.to_owned(), mode });
     }
     if !about.is_file() || about.len() > BYTES_MAX {
@@ -81,6 +83,40 @@ pub fn create(path: &Path, text: &str) -> Result<(), SecretFileError> {
     written.map_err(failed)
 }
 
+/// Puts a new text in the place of a secret that is there, at once and durably: whoever reads it sees the old one or the new one.
+/// `make` is given the present text; one caller at a time gets so far. `failed` says what a failure of the file is to the caller.
+pub fn replace<E>(
+    path: &Path,
+    failed: impl Fn(SecretFileError) -> E,
+    make: impl FnOnce(&str) -> Result<Zeroizing<String>, E>,
+) -> Result<(), E> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let beside = PathBuf::from(beside);
+    // Made before the present text is read: two at a time would each leave out what the other did.
+    create(&beside, "").map_err(&failed)?;
+    let written = read(path).map_err(&failed).and_then(|present| make(&present)).and_then(|text| {
+        let io = |source| failed(SecretFileError::Io { file: path.to_owned(), source });
+        let mut file = OpenOptions::new().write(true).open(&beside).map_err(io)?;
+        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
+        std::fs::rename(&beside, path).and_then(|()| sync_directory_of(path)).map_err(io)
+    });
+    if written.is_err() {
+        let _the_first_error_is_told = std::fs::remove_file(&beside);
+    }
+    written
+}
+
+/// The file of a systemd credential (`LoadCredential=` of the unit), where there is one with this name.
+pub fn credential(name: &str) -> Option<PathBuf> {
+    let directory = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from)?;
+    Some(directory.join(name)).filter(|file| file.exists())
+}
+
+fn is_credential(path: &Path) -> bool {
+    path.file_name().and_then(|name| credential(&name.to_string_lossy())).is_some_and(|file| file == path)
+}
+
 /// Makes the name of a new file as durable as its content.
 pub fn sync_directory_of(path: &Path) -> io::Result<()> {
     let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
@@ -109,5 +145,26 @@ mod tests {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
         std::fs::write(&path, [0xff, 0xfe]).unwrap();
         assert!(matches!(read(&path), Err(SecretFileError::NotText(_))));
+    }
+
+    #[test]
+    fn replaced_whole_or_not_at_all_and_by_one_at_a_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("secret");
+        create(&path, "one").unwrap();
+        let text = |text: &str| Ok::<_, SecretFileError>(Zeroizing::new(text.to_owned()));
+        replace(&path, |e| e, |present| text(&format!("{present} two"))).unwrap();
+        assert_eq!(read(&path).unwrap().as_str(), "one two");
+        let refused = replace(
+            &path,
+            |e| e,
+            |_| {
+                assert!(matches!(replace(&path, |e| e, |_| text("another")), Err(SecretFileError::Exists(_))), "somebody is at it");
+                Err(SecretFileError::NotText(path.clone()))
+            },
+        );
+        assert!(refused.is_err());
+        assert_eq!(read(&path).unwrap().as_str(), "one two");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside it");
     }
 }

@@ -155,15 +155,21 @@ fn workbook(bytes: Vec<u8>) -> Result<Vec<Row>, TableError> {
     let first = sheet.start().map_or(0, |(row, _)| i64::from(row));
     let cell = |data: &Data| match data {
         Data::Empty => String::new(),
-        // Numbers of people have more digits than a float keeps: what Excel made a number of is refused later, not mended.
-        Data::Float(f) if f.fract() == 0.0 && f.abs() < 1e15 => format!("{f:.0}"),
+        Data::Float(f) if f.fract() == 0.0 => format!("{f:.0}"),
         Data::DateTime(at) if at.is_datetime() => {
             let (year, month, day, hour, minute, second, _) = at.to_ymd_hms_milli();
             format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
         }
         other => other.to_string().trim().to_owned(),
     };
-    (0_i64..).zip(sheet.rows()).map(|(n, cells)| row(first + n + 1, cells.iter().map(cell).collect())).collect()
+    let line = |n: i64| first + n + 1;
+    // Numbers of people have more digits than Excel keeps: what it made a number of, it has rounded, and the check digit may fit by chance.
+    let rounded = |data: &Data| matches!(data, Data::Float(f) if f.abs() >= 1e15);
+    if let Some((n, _)) = (0_i64..).zip(sheet.rows()).find(|(_, cells)| cells.iter().any(rounded)) {
+        let what = "has a number of more than 15 digits, which Excel has rounded: give the column the format of text and type it again";
+        return Err(TableError::Line { line: line(n), what: what.into() });
+    }
+    (0_i64..).zip(sheet.rows()).map(|(n, cells)| row(line(n), cells.iter().map(cell).collect())).collect()
 }
 
 /// What the child writes, a line of JSON each.
@@ -260,6 +266,23 @@ mod tests {
         assert_eq!(rows(&encoding_rs::GB18030.encode(text).0), want);
         assert_eq!(rows("a\tb,c\td\n1\t2\t3".as_bytes())[1].1, ["1", "2", "3"]);
         assert_eq!(rows("a;b;c\n1;2;3".as_bytes())[1].1, ["1", "2", "3"]);
+    }
+
+    /// Formulas in what is imported (CVE-2019-14749): nothing here computes, and what Excel computed is a text like any other.
+    #[test]
+    fn t33_a_formula_is_read_as_the_text_that_it_shows() {
+        let typed = "姓名\n=cmd|' /C calc'!A0\n+1+1\n-1\n@SUM(A1)\n＝1+1\n";
+        let read_back: Vec<String> = rows(typed.as_bytes()).into_iter().map(|(_, cells)| cells.concat()).collect();
+        assert_eq!(read_back, ["姓名", "=cmd|' /C calc'!A0", "+1+1", "-1", "@SUM(A1)", "＝1+1"]);
+        let formulas = include_bytes!("../tests/files/formulas.xlsx");
+        assert_eq!(rows(formulas)[1].1, ["=1+1"], "the value it showed, not the formula");
+    }
+
+    /// Excel keeps fifteen digits: of a number of eighteen it makes another one, whose check digit may fit.
+    #[test]
+    fn a_number_that_excel_rounded_is_refused_at_its_line() {
+        let rounded = include_bytes!("../tests/files/rounded.xlsx");
+        assert!(matches!(read(rounded.to_vec()), Err(TableError::Line { line: 3, .. })));
     }
 
     #[test]

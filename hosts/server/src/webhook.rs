@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_are_classes_without_bodies() {
+    fn t38_redirects_are_not_followed_and_errors_are_classes_without_bodies() {
         let world = world();
         let delivery = world.core.lease_deliveries(1).unwrap().remove(0);
         let post = |url: &str| webhook(url).post(&delivery, world.core.now());
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_short_and_readable_secrets_are_refused() {
+    fn t37_empty_short_and_readable_secrets_are_refused() {
         let dir = tempfile::tempdir().unwrap();
         let open = |name: &str, text: &str| {
             let path = dir.path().join(name);

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use support::{Host, config};
 use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
+use zhengna_core::access::RecordLeave;
 use zhengna_tests::world::{Engine, World, core_over};
 
 const BOUND: Duration = Duration::from_secs(20);
@@ -107,7 +108,7 @@ fn connect(host: &Host, path: &str, headers: &[(&str, &str)]) -> Result<WebSocke
 
 fn enter(host: &Host, token: &str) -> String {
     let line = host.world.line;
-    let entered = host.post(&format!("/api/v1/lines/{line}/conversations"), token, &json!({ "topic": "问", "channel": "web" }));
+    let entered = host.post(&format!("/api/v1/lines/{line}/conversations"), token, &json!({ "topic": "问" }));
     entered.body["conversation"].as_str().unwrap_or_else(|| panic!("{entered:?}")).to_owned()
 }
 
@@ -200,6 +201,9 @@ fn two_hosts_on_one_postgresql_deliver_to_each_others_clients() {
         officers: world.officers.clone(),
         stranger: world.stranger,
         supervisor: world.supervisor,
+        administrator: world.administrator,
+        security: world.security,
+        auditor: world.auditor,
         idle_hand: world.idle_hand,
         taxpayers: world.taxpayers.clone(),
         keep: zhengna_tests::world::Keep::Nothing,
@@ -237,7 +241,7 @@ fn two_hosts_on_one_postgresql_deliver_to_each_others_clients() {
 }
 
 #[test]
-fn a_ticket_opens_one_socket_once_and_not_for_long() {
+fn t40_a_ticket_opens_one_socket_once_and_not_for_long() {
     let host = Host::start(Engine::Sqlite);
     let token = host.taxpayer(0);
     let ticket = || host.call("POST", "/api/v1/socket-tickets", Some(&token), None, None).body["ticket"].as_str().unwrap().to_owned();
@@ -260,7 +264,7 @@ fn a_ticket_opens_one_socket_once_and_not_for_long() {
 }
 
 #[test]
-fn an_ended_session_loses_its_socket() {
+fn t40_an_ended_session_loses_its_socket() {
     let host = Host::start(Engine::Sqlite);
     let token = host.officer(0);
     let mut client = Client::open(&host, &token, None);
@@ -273,6 +277,15 @@ fn an_ended_session_loses_its_socket() {
         }
     };
     assert_eq!(end, Some(1008));
+}
+
+#[test]
+fn t40_whoever_leaves_the_bureau_loses_their_socket() {
+    let host = Host::start(Engine::Sqlite);
+    let mut client = Client::open(&host, &host.officer(0), None);
+    let leave = RecordLeave { officer: host.world.officers[0], left_at: None };
+    host.world.session_of(host.world.administrator).access().record_leave(leave).wait().unwrap();
+    assert_eq!(loop_until_closed(&mut client), Some(1008));
 }
 
 #[test]
@@ -291,7 +304,7 @@ fn a_stopping_host_says_so_and_the_cursor_goes_on_elsewhere() {
 }
 
 #[test]
-fn frames_sockets_and_floods_have_limits() {
+fn t40_frames_sockets_and_floods_have_limits() {
     let world = World::new(Engine::Memory);
     let small = config(&[("ZHENGNA_LIMITS_FRAME_BYTES", "256"), ("ZHENGNA_LIMITS_CONNECTIONS_PER_PERSON", "2")]);
     let host = Host::over(world, &small);
@@ -314,6 +327,50 @@ fn frames_sockets_and_floods_have_limits() {
     let kept = (open().unwrap(), open().unwrap());
     assert_eq!(open().unwrap_err(), 429, "a third");
     drop(kept);
+}
+
+/// A socket on which clients could write what others saw (CVE-2026-72918): here it heeds "typing" of one's own conversation, and
+/// nothing it is sent is kept.
+#[test]
+fn t39_a_socket_takes_nothing_that_is_kept_or_told_to_others() {
+    let host = Host::start(Engine::Sqlite);
+    let (taxpayer, officer) = (host.taxpayer(0), host.officer(0));
+    let id = enter(&host, &taxpayer);
+    claim(&host, &officer);
+    let mut at_desk = Client::open(&host, &officer, None);
+    let (own, foreign) = (Client::open(&host, &taxpayer, None), Client::open(&host, &host.taxpayer(1), None));
+    let before = host.dump();
+    let event = json!({ "kind": "message.sent", "conversation": id, "message": { "text": "冒名" } });
+    let forged = [
+        json!({ "type": "event", "event": event }),
+        json!({ "type": "message.sent", "conversation": id, "text": "冒名" }),
+        json!({ "type": "send", "conversation": id, "text": "冒名" }),
+        json!({ "type": "close", "conversation": id }),
+        json!({ "type": "typing", "conversation": id, "who": "officer" }),
+        json!({ "type": "subscribe", "topic": format!("line/{}", host.world.line) }),
+        json!({ "type": "hello", "cursor": "0.0" }),
+        json!({ "method": "conversations.close", "params": [id] }),
+    ];
+    let typing = [id.as_str(), "019a0000-0000-7000-8000-00000000ffff"].map(|of| json!({ "type": "typing", "conversation": of }));
+    for (mut client, frames) in [(own, &forged[..]), (foreign, &typing[..])] {
+        for frame in frames {
+            client.socket.send(Message::Text(frame.to_string().into())).unwrap();
+        }
+        // Frames are heeded in their order, and this one ends the socket: the others were seen.
+        client.socket.send(Message::Binary(vec![0].into())).unwrap();
+        assert_eq!(loop_until_closed(&mut client), Some(4029));
+    }
+    assert_eq!(host.dump(), before, "nothing is kept");
+    // The first that the desk hears of all this is what somebody really wrote.
+    say(&host, &taxpayer, &id, "真的");
+    loop {
+        let frame = at_desk.next();
+        assert!(frame["type"] != "typing" && !frame.to_string().contains("冒名"), "{frame}");
+        if frame["event"]["kind"] == "message.sent" {
+            assert_eq!(frame["event"]["message"]["text"], "真的");
+            break;
+        }
+    }
 }
 
 /// Waits until the host's metrics say so.
@@ -353,7 +410,7 @@ fn a_slow_reader_is_let_go_and_resumes() {
     let session = host.world.taxpayer(0);
     let conversation = zhengna_core::id::ConversationId::parse(&id).unwrap();
     for _ in 0..total {
-        session.interaction().send(zhengna_core::interaction::SendMessage { conversation, text: long.clone() }).wait().unwrap();
+        session.interaction().send(zhengna_core::interaction::SendMessage::new(conversation, long.clone())).wait().unwrap();
     }
     reading.join().expect("the quick one has all");
     until_metrics(&host, "zhengna_live_slow_total 1");

@@ -3,18 +3,25 @@
 mod support;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use support::{Answer, Host, config};
-use zhengna_tests::stand_in::Trouble;
+use zhengna_core::access::Actor;
+use zhengna_core::identity::{NewTaxpayer, NumberKind, Role, TaxpayerKind};
 use zhengna_tests::stand_in::portal::{self, AUDIENCE, ISSUER, Portal};
 use zhengna_tests::stand_in::tax_bureau::{self, TaxBureau};
-use zhengna_tests::stand_in::wechat::{SESSION_KEY, WeChat};
-use zhengna_tests::world::{Engine, World, person};
+use zhengna_tests::stand_in::wechat::{self, FORCED_A_DAY_MAX, FORCED_APART, SESSION_KEY, SIGN_INS_MAX, WeChat};
+use zhengna_tests::stand_in::{CODE_AGE_MAX, Quota, StandIn, Trouble};
+use zhengna_tests::world::{Engine, World, company, person, relation};
 
 const MINI: &str = "wx1234567890mini00";
 const PUBLIC: &str = "wx1234567890gzh000";
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
+/// Each call moves the clock on so far.
+const TICK: Duration = Duration::from_millis(100);
+/// A token is renewed so long before its end.
+const RENEWED_BEFORE: Duration = Duration::from_secs(5 * 60);
 
 /// A host with every provider, and the stand-ins behind them.
 struct Scene {
@@ -33,7 +40,8 @@ fn secret_file(dir: &tempfile::TempDir, name: &str, text: &str) -> PathBuf {
 
 impl Scene {
     fn new() -> Self {
-        let (wechat, bureau, files) = (WeChat::default(), TaxBureau::default(), tempfile::tempdir().unwrap());
+        let world = World::new(Engine::Memory);
+        let (wechat, bureau, files) = (WeChat::new(world.clock.clone()), TaxBureau::new(world.clock.clone()), tempfile::tempdir().unwrap());
         let portal = Portal::of(7);
         wechat.app(MINI, SECRET);
         wechat.app(PUBLIC, SECRET);
@@ -54,7 +62,7 @@ impl Scene {
             ("ZHENGNA_LIMITS_REQUESTS_PER_SECOND_PER_PERSON", "100000"),
             ("ZHENGNA_LIMITS_REQUEST_BURST_PER_PERSON", "100000"),
         ]);
-        Self { host: Host::over(World::new(Engine::Memory), &config), wechat, bureau, portal, _files: files }
+        Self { host: Host::over(world, &config), wechat, bureau, portal, _files: files }
     }
 
     fn sign_in(&self, provider: &str, proof: &str, link: Option<&str>) -> Answer {
@@ -65,10 +73,58 @@ impl Scene {
         self.host.call("POST", &format!("/api/v1/providers/{provider}/sessions"), None, None, Some(&body))
     }
 
+    /// A sign-in that the provider answers late: only after the host has answered somebody else.
+    fn late(&self, provider: &StandIn, name: &str, proof: &str) -> Answer {
+        let held = provider.hold();
+        std::thread::scope(|scope| {
+            let signing_in = scope.spawn(|| self.sign_in(name, proof, None));
+            held.came();
+            assert_eq!(self.host.call("GET", "/healthz", None, None, None).status, 200, "the host goes on");
+            held.answer();
+            signing_in.join().unwrap()
+        })
+    }
+
+    /// A sign-in that the provider answers when nobody waits for it any more.
+    fn too_late(&self, provider: &StandIn, name: &str, proof: &str) -> Answer {
+        let held = provider.hold();
+        let given_up = self.sign_in(name, proof, None);
+        held.came();
+        held.answer();
+        given_up
+    }
+
     /// A code of the bureau for person `n`.
     fn verified(&self, n: usize, code: &str) {
         let said = tax_bureau::person(&format!("yh{n}"), &person(n).name, &person(n).number, "2026-11-23 09:00:00");
         self.bureau.verified(code, said);
+    }
+
+    fn wait(&self, long: Duration) {
+        self.host.world.clock.advance(long);
+    }
+
+    /// The phone of whoever [`linked`](Self::linked), who signs in for it once more; and what WeChat said to us meanwhile, but that
+    /// somebody signed in.
+    fn takes_phone(&self, code: &str) -> (Answer, Vec<i64>) {
+        self.wechat.log_in(MINI, "openid-1", &format!("for {code}"));
+        let token = token(&self.sign_in("mini_program", &format!("for {code}"), None));
+        self.wechat.told();
+        let answer = self.host.call("POST", "/api/v1/me/phone", Some(&token), None, Some(&json!({ "code": code })));
+        (answer, self.wechat.told())
+    }
+
+    /// The same with a fresh code.
+    fn phone(&self, n: u32) -> (Answer, Vec<i64>) {
+        self.wechat.allow_phone(MINI, &format!("139{n:08}"), &format!("phone {n}"));
+        self.takes_phone(&format!("phone {n}"))
+    }
+
+    /// Somebody verified signs in at the bureau; what the bureau said to us meanwhile.
+    fn at_the_bureau(&self, code: &str) -> (Answer, Vec<String>) {
+        self.bureau.told();
+        let answer = self.sign_in("electronic_tax_bureau", code, None);
+        (answer, self.bureau.told())
     }
 
     /// A taxpayer who is signed in through the mini-program; the token.
@@ -91,6 +147,16 @@ fn token(answer: &Answer) -> String {
 
 fn code(answer: &Answer) -> (u16, &str) {
     (answer.status, answer.body["code"].as_str().unwrap_or_default())
+}
+
+const UNAVAILABLE: (u16, &str) = (503, "access.provider_unavailable");
+const SPENT: (u16, &str) = (401, "access.proof_spent");
+const NOT_LINKED: (u16, &str) = (401, "access.not_linked");
+const REFUSED: (u16, &str) = (403, "access.account_refused");
+
+/// Refused for a minute.
+fn for_a_minute(answer: &Answer) -> bool {
+    (code(answer), answer.retry_after.as_deref()) == ((503, "access.provider_unavailable"), Some("60"))
 }
 
 #[test]
@@ -187,9 +253,78 @@ fn outages_are_told_as_such_and_passwords_go_on() {
         let refused = scene.sign_in("mini_program", "code", None);
         assert_eq!(code(&refused), (503, "access.provider_unavailable"), "{trouble:?}: {refused:?}");
     }
+    assert_eq!(code(&scene.too_late(&scene.wechat.server, "mini_program", "code")), UNAVAILABLE);
+    scene.wechat.log_in(MINI, "openid-1", "late");
+    let late = scene.late(&scene.wechat.server, "mini_program", "late");
+    assert_eq!(code(&late), NOT_LINKED, "late and good is good");
     scene.host.taxpayer(1);
     scene.wechat.log_in(MINI, "openid-1", "well again");
     assert_eq!(code(&scene.sign_in("mini_program", "well again", None)), (401, "access.not_linked"));
+}
+
+#[test]
+fn outages_of_the_bureau_are_told_as_such_and_use_nothing_up() {
+    let scene = Scene::new();
+    let exchanges = || scene.bureau.server.calls("/identity/v1/exchange");
+    scene.verified(0, "before");
+    token(&scene.sign_in("electronic_tax_bureau", "before", None));
+    scene.verified(0, "through it all");
+    for trouble in [
+        Trouble::Answer(500, json!({ "code": "0000" }).to_string()),
+        Trouble::Answer(502, "<html>Bad Gateway</html>".into()),
+        Trouble::Answer(503, String::new()),
+        Trouble::Answer(200, "<xml/>".into()),
+        Trouble::Answer(302, String::new()),
+        Trouble::Cut,
+        Trouble::Silence,
+    ] {
+        let asked = exchanges();
+        scene.bureau.server.next(trouble.clone());
+        assert_eq!(code(&scene.sign_in("electronic_tax_bureau", "through it all", None)), UNAVAILABLE, "{trouble:?}");
+        assert_eq!(exchanges() - asked, 1, "{trouble:?}: an outage is not asked again");
+    }
+    assert_eq!(code(&scene.too_late(&scene.bureau.server, "electronic_tax_bureau", "through it all")), UNAVAILABLE);
+    token(&scene.sign_in("electronic_tax_bureau", "through it all", None));
+    scene.verified(0, "late");
+    token(&scene.late(&scene.bureau.server, "electronic_tax_bureau", "late"));
+    // Busy once, twice: asked again. Thrice: told.
+    for (times, told) in [(1, 201), (2, 201), (3, 503)] {
+        let proof = format!("busy {times}");
+        scene.verified(0, &proof);
+        let asked = exchanges();
+        (0..times).for_each(|_| scene.bureau.server.next(Trouble::Answer(200, json!({ "code": "9998" }).to_string())));
+        assert_eq!(scene.sign_in("electronic_tax_bureau", &proof, None).status, told, "busy {times} times");
+        assert_eq!(exchanges() - asked, usize::min(times + 1, 3));
+    }
+    // The same of the token: without one nothing is exchanged.
+    scene.wait(tax_bureau::TOKEN_AGE_MAX);
+    scene.verified(0, "without a token");
+    let asked = exchanges();
+    scene.bureau.server.next(Trouble::Answer(502, String::new()));
+    assert_eq!(code(&scene.sign_in("electronic_tax_bureau", "without a token", None)), UNAVAILABLE);
+    assert_eq!(exchanges(), asked);
+}
+
+/// The bureau's jcbz=Y without glzzsj: released, and it does not say when.
+#[test]
+fn a_release_without_a_day_ends_the_relation() {
+    let scene = Scene::new();
+    let system = scene.host.world.core.as_system();
+    system.identity().enrol(&[company(1)], &mut |_| {}).unwrap();
+    let held = relation(&company(1).number, Role::TaxHandler, &person(0).number);
+    system.identity().record_relations(&[held], &mut |_| {}).unwrap();
+    let comes = |code: &str, jcbz: &str| {
+        let mut said = tax_bureau::person("yh0", &person(0).name, &person(0).number, "2026-11-23 09:00:00");
+        said["glgx"] = json!([{ "nsrsbh": company(1).number, "glsf_dm": "03", "glqssj": "2024-01-01", "glzzsj": null, "jcbz": jcbz }]);
+        scene.bureau.verified(code, said);
+        let token = token(&scene.sign_in("electronic_tax_bureau", code, None));
+        let answer = scene.host.get(&format!("/api/v1/taxpayers/{}/relations", scene.host.world.taxpayers[0]), &token);
+        let shown = answer.body["items"].as_array().unwrap().clone();
+        assert_eq!(shown.len(), 1, "{answer:?}");
+        (shown[0]["holds"].as_bool().unwrap(), shown[0]["released"].as_bool().unwrap(), shown[0]["channel"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(comes("held", "N"), (true, false, "register".to_owned()));
+    assert_eq!(comes("released", "Y"), (false, true, "electronic_tax_bureau".to_owned()));
 }
 
 #[test]
@@ -263,7 +398,7 @@ fn the_bureaus_errors_have_their_classes_and_its_token_is_renewed() {
     token(&scene.sign_in("electronic_tax_bureau", "one", None));
     assert_eq!(code(&scene.sign_in("electronic_tax_bureau", "one", None)), (401, "access.proof_spent"));
     assert_eq!(scene.bureau.server.calls("/oauth2/token"), 1);
-    scene.bureau.revoke_token();
+    scene.bureau.supersede_token("zhengna");
     scene.verified(1, "two");
     token(&scene.sign_in("electronic_tax_bureau", "two", None));
     assert_eq!(scene.bureau.server.calls("/oauth2/token"), 2);
@@ -285,7 +420,8 @@ fn the_bureaus_errors_have_their_classes_and_its_token_is_renewed() {
         ("sfzjlx_dm", json!("999")),
         ("rzjb", json!("9")),
         ("rzsj", json!("昨天")),
-        ("glgx", json!([{ "nsrsbh": "x" }])),
+        ("yhid", json!("")),
+        ("glgx", json!("x")),
         ("sfzjhm", json!("220102190001010011")),
     ]
     .into_iter()
@@ -308,9 +444,234 @@ fn the_bureaus_errors_have_their_classes_and_its_token_is_renewed() {
         odd
     };
     let mut said = good;
-    said["glgx"] = json!([relation, with("glsf_dm", "77"), with("jcbz", "?"), with("glqssj", "2024-02-30"), with("glzzsj", "")]);
-    scene.bureau.verified("fine", said);
+    said["glgx"] = json!([relation, with("glsf_dm", "77"), with("jcbz", "?"), with("glqssj", "2024-02-30"), with("glzzsj", ""), { "nsrsbh": "x" }, null, 7]);
+    scene.bureau.verified("fine", said.clone());
     token(&scene.sign_in("electronic_tax_bureau", "fine", None));
+    said["glgx"] = Value::Null;
+    scene.bureau.verified("none", said);
+    token(&scene.sign_in("electronic_tax_bureau", "none", None));
+}
+
+/// What WeChat's document says of codes: one use, five minutes, one app. The stand-in keeps to it by itself.
+#[test]
+fn codes_of_wechat_are_good_once_for_five_minutes_and_one_app() {
+    let scene = Scene::new();
+    let sign_in = |provider: &str, proof: &str| {
+        let answer = scene.sign_in(provider, proof, None);
+        (code(&answer).1.to_owned(), scene.wechat.told())
+    };
+    let (spent, not_linked) = (SPENT.1.to_owned(), NOT_LINKED.1.to_owned());
+    for (provider, app, other) in [("mini_program", MINI, PUBLIC), ("official_account", PUBLIC, MINI)] {
+        let named = |what: &str| format!("{what} {provider}");
+        scene.wechat.log_in(app, "openid-7", &named("kept"));
+        scene.wait(CODE_AGE_MAX - 2 * TICK);
+        assert_eq!(sign_in(provider, &named("kept")), (not_linked.clone(), vec![0]));
+        assert_eq!(sign_in(provider, &named("kept")), (spent.clone(), vec![40163]));
+        scene.wechat.log_in(app, "openid-7", &named("late"));
+        scene.wait(CODE_AGE_MAX - TICK);
+        assert_eq!(sign_in(provider, &named("late")), (spent.clone(), vec![40029]));
+        assert_eq!(sign_in(provider, &named("never given")), (spent.clone(), vec![40029]));
+        scene.wechat.log_in(other, "openid-7", &named("elsewhere"));
+        assert_eq!(sign_in(provider, &named("elsewhere")), (spent.clone(), vec![40029]));
+        scene.wechat.allow_phone(app, "13900001234", &named("phone"));
+        assert_eq!(sign_in(provider, &named("phone")), (spent.clone(), vec![40029]), "a code for something else");
+    }
+    scene.linked();
+    assert_eq!(scene.phone(1).0.status, 200);
+    let (again, told) = scene.takes_phone("phone 1");
+    assert_eq!((code(&again), told), (SPENT, vec![40163]));
+    scene.wechat.allow_phone(MINI, "13900001234", "late");
+    scene.wait(CODE_AGE_MAX - 2 * TICK);
+    let (late, told) = scene.takes_phone("late");
+    assert_eq!((code(&late), told), (SPENT, vec![40029]));
+}
+
+/// An app's token ends, is superseded, is refused though it is handed out: each costs one call more, and the person notices nothing.
+#[test]
+fn a_token_that_ended_or_was_superseded_is_replaced_unnoticed() {
+    let scene = Scene::new();
+    scene.linked();
+    let phone = |n: u32| {
+        let (answer, told) = scene.phone(n);
+        assert_eq!(answer.status, 200, "{answer:?}");
+        told
+    };
+    assert_eq!(phone(1), [0, 0], "fetched");
+    scene.wait(wechat::TOKEN_AGE_MAX - RENEWED_BEFORE - 10 * TICK);
+    assert_eq!(phone(2), [0], "kept");
+    scene.wait(10 * TICK);
+    assert_eq!(phone(3), [0, 0], "renewed before its end, so that nobody is refused");
+    scene.wechat.force_token(MINI);
+    assert_eq!(phone(4), [40001, 0, 0], "superseded by another program of the app");
+    scene.wechat.server.ahead(wechat::TOKEN_AGE_MAX);
+    assert_eq!(phone(5), [42001, 0, 0], "over by WeChat's clock");
+    scene.wechat.distrust_token(MINI);
+    assert_eq!(phone(6), [40001, 0, 0, 0], "the same one came again: another was forced");
+    // Forced again at once: not so soon.
+    scene.wechat.distrust_token(MINI);
+    let (refused, told) = scene.phone(7);
+    assert!(for_a_minute(&refused) && told == [40001, 0, 45011], "{refused:?} {told:?}");
+}
+
+#[test]
+fn a_token_is_forced_twenty_times_a_day_and_not_asked_for_again() {
+    let scene = Scene::new();
+    scene.linked();
+    assert_eq!(scene.phone(0).0.status, 200);
+    for n in 1..=FORCED_A_DAY_MAX {
+        scene.wechat.distrust_token(MINI);
+        scene.wait(FORCED_APART);
+        let (answer, told) = scene.phone(n);
+        assert_eq!((answer.status, told), (200, vec![40001, 0, 0, 0]), "{n}");
+    }
+    scene.wechat.distrust_token(MINI);
+    scene.wait(FORCED_APART);
+    let (refused, told) = scene.phone(100);
+    assert_eq!((code(&refused), told), ((503, "access.provider_unavailable"), vec![40001, 0, 45009]));
+    let silent: u64 = refused.retry_after.as_deref().unwrap().parse().unwrap();
+    assert!((14 * 3600..15 * 3600).contains(&silent), "until midnight in Beijing: {silent}");
+}
+
+#[test]
+fn wechat_counts_calls_by_the_minute_and_by_the_day() {
+    let scene = Scene::new();
+    let sign_in = |openid: &str, n: u32| {
+        scene.wechat.log_in(MINI, openid, &format!("{openid} {n}"));
+        scene.wechat.told();
+        (scene.sign_in("mini_program", &format!("{openid} {n}"), None), scene.wechat.told())
+    };
+    // Of one user: the others go on.
+    for n in 0..SIGN_INS_MAX {
+        assert_eq!(code(&sign_in("openid-7", n).0), NOT_LINKED, "{n}");
+    }
+    let (refused, told) = sign_in("openid-7", SIGN_INS_MAX);
+    assert!(for_a_minute(&refused) && told == [45011], "{refused:?} {told:?}");
+    assert_eq!(code(&sign_in("openid-8", 0).0), NOT_LINKED);
+    scene.wait(Duration::from_secs(60));
+    assert_eq!(code(&sign_in("openid-7", 200).0), NOT_LINKED);
+    // Of the app: nobody goes on, until the minute is over.
+    scene.linked();
+    scene.wechat.allow("/wxa/business/getuserphonenumber", Quota { minute: 2, day: 10 });
+    assert_eq!((scene.phone(1).0.status, scene.phone(2).0.status), (200, 200));
+    let (refused, told) = scene.phone(3);
+    assert!(for_a_minute(&refused) && told == [45011], "{refused:?} {told:?}");
+    scene.wait(Duration::from_secs(59));
+    let (refused, told) = scene.phone(4);
+    assert!(refused.retry_after.as_deref() == Some("1") && told.is_empty(), "not asked: {refused:?} {told:?}");
+    scene.wait(Duration::from_secs(1));
+    assert_eq!(scene.phone(5).0.status, 200);
+    // Of the day: this call is not made again before midnight, others are.
+    scene.wechat.allow("/sns/jscode2session", Quota { minute: 1000, day: 1 });
+    let (refused, told) = sign_in("openid-9", 0);
+    assert_eq!((code(&refused), told), ((503, "access.provider_unavailable"), vec![45009]));
+    let silent: u64 = refused.retry_after.as_deref().unwrap().parse().unwrap();
+    scene.wait(Duration::from_secs(silent - 1));
+    assert!(sign_in("openid-9", 1).1.is_empty(), "not asked");
+    scene.wechat.log_in(PUBLIC, "openid-of-h5", "h5");
+    assert_eq!(code(&scene.sign_in("official_account", "h5", None)), NOT_LINKED);
+    scene.wait(Duration::from_secs(1));
+    let (good, told) = sign_in("openid-9", 2);
+    assert_eq!((code(&good), told), (NOT_LINKED, vec![0]));
+}
+
+/// The same of the bureau, as we assume it.
+#[test]
+fn the_bureau_keeps_to_its_own_rules() {
+    let scene = Scene::new();
+    let good = |code: &str| {
+        let (answer, told) = scene.at_the_bureau(code);
+        assert_eq!(answer.status, 201, "{answer:?}");
+        told
+    };
+    let refused = |proof: &str| {
+        let (answer, told) = scene.at_the_bureau(proof);
+        (code(&answer).1.to_owned(), told.last().cloned().unwrap_or_default())
+    };
+    let both = |public: (u16, &str), told: &str| (public.1.to_owned(), told.to_owned());
+    scene.verified(0, "kept");
+    scene.wait(CODE_AGE_MAX - 2 * TICK);
+    assert_eq!(good("kept"), ["0000", "0000"], "a token, and who it is");
+    assert_eq!(refused("kept"), both(SPENT, "1001"));
+    assert_eq!(refused("never given"), both(SPENT, "1001"));
+    scene.verified(0, "late");
+    scene.wait(CODE_AGE_MAX - TICK);
+    assert_eq!(refused("late"), both(SPENT, "1001"));
+    scene.bureau.unverified("not yet");
+    assert_eq!(refused("not yet"), both(REFUSED, "1002"));
+    scene.verified(3, "frozen");
+    scene.bureau.freeze("yh3");
+    assert_eq!(refused("frozen"), both(REFUSED, "1003"));
+    // The token: renewed before its end, replaced where it is taken no more.
+    let signs_in = |n: usize| {
+        scene.verified(0, &format!("again {n}"));
+        good(&format!("again {n}"))
+    };
+    scene.wait(tax_bureau::TOKEN_AGE_MAX - RENEWED_BEFORE);
+    assert_eq!(signs_in(1), ["0000", "0000"]);
+    scene.bureau.supersede_token("zhengna");
+    assert_eq!(signs_in(2), ["2001", "0000", "0000"]);
+    scene.bureau.server.ahead(tax_bureau::TOKEN_AGE_MAX);
+    assert_eq!(signs_in(3), ["2001", "0000", "0000"]);
+    // Too many.
+    scene.bureau.allow(Quota { minute: 1, day: 100 });
+    scene.wait(Duration::from_secs(60));
+    assert_eq!(signs_in(4), ["0000"]);
+    scene.verified(0, "one too many");
+    let (busy, told) = scene.at_the_bureau("one too many");
+    assert!(for_a_minute(&busy) && told == ["3001"], "{busy:?} {told:?}");
+    scene.wait(Duration::from_secs(60));
+    assert_eq!(good("one too many"), ["0000"], "it was not used up");
+}
+
+/// Each visit from the portal has a ticket with an id of its own, good once, and no longer than it says.
+#[test]
+fn each_visit_from_the_portal_is_one_session() {
+    let scene = Scene::new();
+    let now = || scene.host.world.core.now();
+    let (first, second) = (scene.portal.visit(0, now()), scene.portal.visit(0, now()));
+    for ticket in [&first, &second] {
+        token(&scene.sign_in("portal", ticket, None));
+    }
+    for ticket in [&second, &first] {
+        assert_eq!(code(&scene.sign_in("portal", ticket, None)), SPENT, "replayed");
+    }
+    // Under another account of the portal the same id is the same ticket.
+    let mut claims = portal::claims(1, "visit 0", now());
+    assert_eq!(code(&scene.sign_in("portal", &scene.portal.ticket(&claims), None)), SPENT);
+    claims["jti"] = "longer than allowed".into();
+    claims["exp"] = (claims["iat"].as_i64().unwrap() + 301).into();
+    assert_eq!(code(&scene.sign_in("portal", &scene.portal.ticket(&claims), None)), SPENT);
+    let late = scene.portal.visit(1, now());
+    scene.wait(Duration::from_secs(120));
+    assert_eq!(code(&scene.sign_in("portal", &late, None)), SPENT);
+    // What was used is forgotten once it is refused for its age.
+    for ticket in [&first, &second] {
+        assert_eq!(code(&scene.sign_in("portal", ticket, None)), SPENT);
+    }
+}
+
+/// A sole trader (个体工商户) registered under the owner's resident id: the owner comes in as the person.
+#[test]
+fn the_owner_of_a_sole_trader_is_let_in_as_the_person() {
+    let scene = Scene::new();
+    let owner = person(40);
+    let trader = NewTaxpayer {
+        kind: TaxpayerKind::Enterprise,
+        number_kind: Some(NumberKind::ResidentId),
+        name: "测试百货店".into(),
+        ..owner.clone()
+    };
+    let system = scene.host.world.core.as_system();
+    system.identity().enrol(&[trader], &mut |_| {}).unwrap();
+    let enterprise = system.identity().find_by_number(&owner.number).unwrap().unwrap();
+    scene.verified(40, "owner");
+    let opened = token(&scene.sign_in("electronic_tax_bureau", "owner", None));
+    let me = scene.host.get("/api/v1/me", &opened).body["taxpayer"].clone();
+    assert_ne!(me, json!(enterprise));
+    let card = scene.host.get(&format!("/api/v1/taxpayers/{}", me.as_str().unwrap()), &opened);
+    assert_eq!((card.status, &card.body["kind"]), (200, &json!("person")), "{card:?}");
+    let of_the_enterprise = scene.host.world.core.as_actor(Actor::Taxpayer(enterprise)).identity().view(enterprise).unwrap();
+    assert_eq!((of_the_enterprise.kind, of_the_enterprise.name.as_str()), (TaxpayerKind::Enterprise, "测试百货店"));
 }
 
 #[test]

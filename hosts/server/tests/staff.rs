@@ -1,12 +1,13 @@
 //! Sign-in of staff over HTTP, and the networks of the administration plane. The names begin with the number of the
-//! attack (reliability.md, part 2) that a test is about.
+//! attack (docs/security/t-tests.md) that a test is about.
 
 mod support;
 
 use serde_json::{Value, json};
 use support::{Host, PASSWORD, config};
+use zhengna_core::access::{ActorKind, Permission};
 use zhengna_core::limits;
-use zhengna_tests::world::{Engine, World};
+use zhengna_tests::world::{Engine, PROVINCE, World};
 
 fn login(host: &Host, n: usize) -> String {
     format!("u{}", &host.world.officers[n].uuid().simple().to_string()[12..])
@@ -112,10 +113,40 @@ fn t20_old_ended_and_made_up_tokens_are_refused_and_so_is_one_used_as_another() 
     assert_eq!(status(&token), 401, "idle");
 }
 
+/// An account that nobody used for half a year: whoever has its password is told what to do, and nobody else anything.
+#[test]
+fn whoever_did_not_sign_in_for_long_is_told_who_can_help() {
+    let host = Host::start(Engine::Sqlite);
+    host.officer(0);
+    host.world.clock.advance(std::time::Duration::from_secs(180 * 86_400));
+    let typed = |password: &str| {
+        host.call("POST", "/api/v1/sessions", None, None, Some(&json!({ "login": login(&host, 0), "password": password })))
+    };
+    assert_eq!(typed("Xiang-Kan-2027").body["code"], "access.wrong_credentials");
+    let refused = typed(PASSWORD);
+    assert_eq!((refused.status, &refused.body["code"]), (403, &json!("access.dormant")), "{refused:?}");
+    let message = refused.body["title"].as_str().unwrap();
+    assert!(message.contains("180 天") && message.contains("联系本单位管理员"), "{message}");
+    let [administrator, ..] = host.administrators();
+    let rules = host
+        .get(
+            "/api/v1/control/rules",
+            &host.sign_in(ActorKind::Officer, host.world.appoint("22018030", PROVINCE, &[Permission::ReviewControl]).uuid()),
+        )
+        .body;
+    let rule = rules["items"].as_array().unwrap().iter().find(|rule| rule["id"] == "dormant_lock").unwrap();
+    assert_eq!((&rule["kind"], &rule["threshold"], &rule["approved"]), (&json!("block"), &json!(180), &json!(false)), "{rule:?}");
+    let path = format!("/api/v1/officers/{}/password", host.world.officers[0]);
+    let given = host.call("PUT", &path, Some(&administrator), None, Some(&json!({ "password": "Gei-Ni-Yong-2026" })));
+    assert_eq!(given.status, 200, "{given:?}");
+    let begun = typed("Gei-Ni-Yong-2026");
+    assert_eq!((begun.status, &begun.body["duty"]), (201, &json!("change_password")), "{begun:?}");
+}
+
 #[test]
 fn the_administration_plane_is_open_to_its_networks_only() {
     let host = behind_a_gateway(Engine::Sqlite);
-    let token = host.supervisor();
+    let token = host.auditor();
     let read = |forwarded: &[(&str, &str)]| {
         host.world.clock.advance(std::time::Duration::from_secs(60));
         let body = json!({ "after": 0, "limit": 1 });
@@ -129,6 +160,10 @@ fn the_administration_plane_is_open_to_its_networks_only() {
     assert_eq!(read(&[]).status, 403, "the gateway itself is not in the network");
     let other = host.with_headers("GET", "/api/v1/lines", Some(&token), &[("x-forwarded-for", "9.9.9.9")], None);
     assert_eq!(other.status, 200, "what does not administer is open from everywhere");
+    let decides = host.with_headers("GET", "/api/v1/approvals", Some(&token), &[("x-forwarded-for", "9.9.9.9")], None);
+    assert_eq!(decides.status, 403, "whoever administers decides from there only, too");
+    let inside = host.with_headers("GET", "/api/v1/approvals", Some(&token), &[("x-forwarded-for", "10.1.2.3")], None);
+    assert_eq!(inside.status, 200);
     let stranger = host.with_headers("POST", "/api/v1/audit-reads", None, &[("x-forwarded-for", "9.9.9.9")], None);
     assert_eq!(stranger.status, 403, "nobody tries tokens from there");
 }
@@ -136,7 +171,7 @@ fn the_administration_plane_is_open_to_its_networks_only() {
 #[test]
 fn t15_by_default_no_header_moves_anybody_into_or_out_of_the_administrations_network() {
     let host = Host::start(Engine::Sqlite);
-    let token = host.supervisor();
+    let token = host.auditor();
     let read = |headers: &[(&str, &str)]| {
         host.with_headers("POST", "/api/v1/audit-reads", Some(&token), headers, Some(&json!({ "after": 0, "limit": 1 }))).status
     };
@@ -163,7 +198,7 @@ fn t15_behind_a_trusted_gateway_the_rate_of_strangers_is_each_ones_own() {
 #[test]
 fn t13_nothing_over_http_makes_an_administrator() {
     let host = Host::start(Engine::Memory);
-    for path in ["/api/v1/bootstrap", "/api/v1/setup", "/bootstrap", "/setup", "/install", "/api/v1/officers"] {
+    for path in ["/api/v1/bootstrap", "/api/v1/setup", "/bootstrap", "/setup", "/install", "/api/v1/officers/bootstrap"] {
         for method in ["GET", "POST", "PUT"] {
             assert_eq!(host.call(method, path, None, None, None).status, 404, "{method} {path}");
         }

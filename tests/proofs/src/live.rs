@@ -185,7 +185,7 @@ async fn act(world: &World, talks: &mut Vec<Talk>, dice: &mut Dice) -> Result<()
             talks[n].over = true;
         }
         (_, Some(n)) => {
-            let say = SendMessage { conversation: talks[n].id, text: text() };
+            let say = SendMessage::new(talks[n].id, text());
             match talks[n].officer.filter(|_| dice.chance(500)) {
                 Some(officer) => world.officer(officer).interaction().send(say).await.map(drop)?,
                 None => world.taxpayer(talks[n].taxpayer).interaction().send(say).await.map(drop)?,
@@ -372,7 +372,7 @@ async fn leave(world: &World, app: &App, mut sockets: Vec<Socket>, talks: &[Talk
         let _ = tokio::time::timeout(Duration::from_millis(2), socket.open(app).next()).await; // it follows by now, or soon
     }
     for talk in talks.iter().filter(|talk| !talk.over) {
-        let say = SendMessage { conversation: talk.id, text: "还在吗？".into() };
+        let say = SendMessage::new(talk.id, "还在吗？");
         world.taxpayer(talk.taxpayer).interaction().send(say).await.map_err(|e| format!("a command: {e}"))?;
     }
     let mut ends = Vec::new();

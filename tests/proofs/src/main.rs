@@ -3,6 +3,7 @@
 //! `make proof` runs every proof once, bounded; `make soak` runs them again and again with fresh seeds; both print what
 //! they did and the seeds. Figures go to `docs/reliability.md`.
 
+mod authorisation;
 mod await_points;
 mod claims;
 mod fuzz;
@@ -62,6 +63,11 @@ const PROOFS: &[Proof] = &[
     Proof { name: "isolation", about: "anomalies, and rivals in every operation that writes, on two hosts", run: isolation::run },
     Proof { name: "postgres", about: "two hosts while server, backends, connections and network fail", run: postgres::run },
     Proof { name: "live", about: "feeds dropped at polls and opened again show everybody what is theirs, once, in order", run: live::run },
+    Proof {
+        name: "authorisation",
+        about: "every route, by callers of every kind, session, post and place, on objects in every state",
+        run: authorisation::run,
+    },
     Proof { name: "fuzz", about: "every parser holds what it promises, whatever bytes come", run: fuzz::run },
 ];
 

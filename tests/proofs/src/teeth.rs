@@ -22,9 +22,12 @@ fn proof_of(bug: Bug) -> &'static str {
         Bug::IdempotencyForgotten | Bug::WriteNotDetached | Bug::SlotLeaked => "await-points",
         Bug::JournalPastHorizon | Bug::UnknownCommitRetried | Bug::UnknownToldFailed | Bug::FollowMissed => "postgres",
         Bug::LiveUnchecked | Bug::LiveRepeated | Bug::LiveSkipped => "live",
-        Bug::VersionUnchecked | Bug::SerializableDowngraded => "isolation",
+        Bug::VersionUnchecked | Bug::SerializableDowngraded | Bug::OwnApprovalCounts | Bug::VoteTooFew | Bug::GrantedWithoutSeparation => {
+            "isolation"
+        }
         Bug::DoubleClaim | Bug::LineOvertaken | Bug::CapacityOffByOne => "claims",
         Bug::LineOrderReversed
+        | Bug::ReturnedBehind
         | Bug::IdempotencyByKeyOnly
         | Bug::KeyBodyIgnored
         | Bug::ReadMarkMovesBack
@@ -39,9 +42,25 @@ fn proof_of(bug: Bug) -> &'static str {
         | Bug::DeliveryForgotten
         | Bug::SocketTicketReusable
         | Bug::VerificationKeepsSessions
+        | Bug::LinkedUnseen
+        | Bug::PortalTicketReusable
         | Bug::ReleaseForgotten
         | Bug::FormerNumberLost
-        | Bug::RevealOffCard => "simulation",
+        | Bug::RevealOffCard
+        | Bug::RecoveryCodeReusable
+        | Bug::TakeBackForgets => "simulation",
+        Bug::PermissionUncompared
+        | Bug::SubtreeUpward
+        | Bug::EndedSessionAccepted
+        | Bug::IdleIgnored
+        | Bug::DutyIgnored
+        | Bug::CallerKindUncompared
+        | Bug::ApartCounts
+        | Bug::ExpiredGrantCounts
+        | Bug::ApprovalPlaceIgnored
+        | Bug::OthersDeskOpen
+        | Bug::ForeignToldApart
+        | Bug::BarIgnored => "authorisation",
         Bug::CheckDigitUnread
         | Bug::CursorNegative
         | Bug::SealUnbound
@@ -70,9 +89,12 @@ fn words_of(bug: Bug) -> &'static [&'static str] {
         Bug::WriteNotDetached => &["not brought to its end"],
         Bug::SlotLeaked => &["still held after"],
         Bug::JournalPastHorizon => &["was given"],
-        Bug::UnknownCommitRetried => &["told as failed and done", "done more than once"],
-        Bug::UnknownToldFailed => &["told as failed and done", "after [Failed, Unknown]"],
+        // What is done again may also meet what it did before.
+        Bug::UnknownCommitRetried => &["told as failed and done", "done more than once", "was answered already in this line"],
+        Bug::UnknownToldFailed => &["told as failed and done", "after [Failed, Unknown]", "after [Failed, Failed, Unknown]"],
         Bug::FollowMissed => &["otherwise than the rows"],
+        // A posting that is not there cannot be moved on: each try ends in a conflict.
+        Bug::PostingNotMoved => &["should be", "each try ended in a conflict"],
         Bug::LiveUnchecked => &["was shown to a stranger"],
         Bug::LiveRepeated => &[" came behind "],
         Bug::LiveSkipped => &["were never shown"],
@@ -84,27 +106,44 @@ fn words_of(bug: Bug) -> &'static [&'static str] {
         Bug::TimerNotRearmed => &["is due and did not ring"],
         Bug::DeliveryForgotten => &["deliveries are due"],
         Bug::SocketTicketReusable => &["a socket ticket opened"],
+        Bug::TakeBackForgets => &["should be", "was taken back and is still"],
         Bug::VerificationKeepsSessions => &["stands: true, should: false"],
+        Bug::LinkedUnseen | Bug::PortalTicketReusable => &["through a provider came"],
         Bug::LineOrderReversed
+        | Bug::ReturnedBehind
         | Bug::IdempotencyByKeyOnly
         | Bug::KeyBodyIgnored
         | Bug::ReadMarkMovesBack
         | Bug::UnscopedGet
         | Bug::AuditMissing
         | Bug::TimeGoesBack
-        | Bug::PostingNotMoved
         | Bug::SavepointNotRolledBack
         | Bug::ReleaseForgotten
-        | Bug::RevealOffCard => &["should be"],
+        | Bug::RevealOffCard
+        | Bug::RecoveryCodeReusable => &["should be"],
         // Found where it is asked, or where projections are compared with their rows.
         Bug::ProjectionNotUndone => &["should be", "what is kept in memory is not what the rows say"],
         Bug::FormerNumberLost => &["should be", "a row of former_number with this key exists already"],
+        Bug::PermissionUncompared | Bug::CallerKindUncompared => &["expected 403 access.denied"],
+        Bug::SubtreeUpward => &["place=child", "place=sibling"],
+        Bug::EndedSessionAccepted => &["session=ended"],
+        Bug::IdleIgnored => &["session=idle"],
+        Bug::DutyIgnored => &["session=password_duty", "session=factor_duty"],
+        Bug::ApartCounts => &["post=apart"],
+        Bug::ExpiredGrantCounts => &["post=expired"],
+        Bug::ApprovalPlaceIgnored => &["object=pending_at_a_place"],
+        Bug::OthersDeskOpen => &["object=active", "object=closed"],
+        Bug::ForeignToldApart => &["answers otherwise than an id that nothing has"],
+        Bug::BarIgnored => &["place=of_the_unit"],
         Bug::CheckDigitUnread => &["the check digit fits"],
         Bug::CursorNegative => &["no place is negative"],
         Bug::SealUnbound => &["was opened in another place"],
         Bug::MaskShort => &["resident_id: assertion"],
         Bug::DumpSumUnread => &["an altered dump was restored"],
         Bug::KeyFileUnread => &["a slip of copying is found"],
+        Bug::OwnApprovalCounts => &["one's own word counted"],
+        Bug::VoteTooFew => &["three votes of eight"],
+        Bug::GrantedWithoutSeparation => &["of two that stay apart were given"],
         Bug::MarksPass => &["reads as it is not written"],
     }
 }

@@ -1,5 +1,7 @@
 //! The provincial portal: signs the tickets that `docs/outside-systems.md` proposes to it. Its real document is not ours yet.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand_core::SeedableRng as _;
@@ -15,17 +17,22 @@ pub const ISSUER: &str = "https://jsb.jl.gov.cn";
 pub const AUDIENCE: &str = "zhengna";
 
 /// A portal with a key of its own.
-pub struct Portal(KeyRing);
+pub struct Portal(KeyRing, AtomicU32);
 
 impl Portal {
     /// The portal whose key comes from `seed`.
     pub fn of(seed: u64) -> Self {
-        Self(KeyRing::generate(&mut Rng::seed_from_u64(seed)))
+        Self(KeyRing::generate(&mut Rng::seed_from_u64(seed)), AtomicU32::new(0))
     }
 
     /// What checks its tickets.
     pub fn public_key(&self) -> String {
         hex(&self.0.public_audit_key())
+    }
+
+    /// [`person`] `n`, signed in there, opens our page: a ticket whose id no other has.
+    pub fn visit(&self, n: usize, now: Timestamp) -> String {
+        self.ticket(&claims(n, &format!("visit {}", self.1.fetch_add(1, Ordering::SeqCst)), now))
     }
 
     /// A ticket that says this.

@@ -10,6 +10,7 @@ use crate::ctx::Ctx;
 use crate::error::Error;
 use crate::id::TaxpayerId;
 use crate::limits;
+use crate::planted::{Bug, planted};
 use crate::store::{ReadTx, Reads, Tx, Writes, stretch};
 
 record! {
@@ -62,19 +63,12 @@ record! {
 impl UsedProof {
     /// Uses a proof up; `false` where it was used before, or is too old by now.
     pub(super) fn take(tx: &mut dyn Tx, ctx: &Ctx, provider: Provider, once: &Once) -> Result<bool, Error> {
-        let why = Engine::work("proofs that expired are swept by whoever brings the next");
-        // Another host's clock may be behind ours.
-        let long_over = ctx.now().minus(limits::CLOCK_SKEW_MAX);
-        let stale: Vec<Self> = tx.scan(why, stretch(Some(Self::BY_EXPIRY), ()).until(long_over).limit(limits::EXPIRED_SWEPT_AT_ONCE))?;
-        for old in &stale {
-            tx.remove(old)?;
-        }
         if once.expires_at <= ctx.now() {
             return Ok(false);
         }
         let proof_index = ctx.keys().blind("used_proof", &joined(&[provider.as_str(), &once.id]));
         if tx.find::<Self>((proof_index,))?.is_some() {
-            return Ok(false);
+            return Ok(planted(Bug::PortalTicketReusable));
         }
         tx.add(&Self { proof_index, expires_at: once.expires_at })?;
         Ok(true)
@@ -84,11 +78,6 @@ impl UsedProof {
 impl LinkTicket {
     /// A fresh ticket for an account that nobody is known to hold.
     pub(super) fn issue(tx: &mut dyn Tx, ctx: &Ctx, provider: Provider, identity_index: [u8; 16]) -> Result<String, Error> {
-        let why = Engine::work("tickets that expired unused are swept by whoever needs the next");
-        let stale: Vec<Self> = tx.scan(why, stretch(Some(Self::BY_EXPIRY), ()).until(ctx.now()).limit(limits::EXPIRED_SWEPT_AT_ONCE))?;
-        for ticket in &stale {
-            tx.remove(ticket)?;
-        }
         let token = ctx.with_rng(Token::generate);
         let expires_at = ctx.now().plus(limits::LINK_TICKET_AGE_MAX);
         tx.add(&Self { ticket_hash: token.digest(), identity_index, provider, expires_at })?;
@@ -151,7 +140,7 @@ impl LinkedIdentity {
     }
 
     /// Unlinks a person's accounts at some providers; says how many there were.
-    pub(super) fn unlink(tx: &mut dyn Tx, taxpayer: TaxpayerId, at: impl Fn(Provider) -> bool) -> Result<usize, Error> {
+    pub(in crate::access) fn unlink(tx: &mut dyn Tx, taxpayer: TaxpayerId, at: impl Fn(Provider) -> bool) -> Result<usize, Error> {
         let mut linked = of_taxpayer(tx, taxpayer)?;
         linked.retain(|linked| at(linked.provider));
         for old in &linked {
@@ -187,7 +176,12 @@ pub struct LinkedProvider {
 
 /// The caller's accounts at providers, newest first.
 pub fn linked_identities(tx: &mut dyn ReadTx, ctx: &Ctx) -> Result<Vec<LinkedProvider>, Error> {
-    let linked = of_taxpayer(tx, ctx.actor().taxpayer()?)?;
+    linked_of(tx, ctx.actor().taxpayer()?)
+}
+
+/// The accounts of a person who is known to the caller, newest first.
+pub(crate) fn linked_of(tx: &mut dyn ReadTx, taxpayer: TaxpayerId) -> Result<Vec<LinkedProvider>, Error> {
+    let linked = of_taxpayer(tx, taxpayer)?;
     Ok(linked.iter().map(|l| LinkedProvider { provider: l.provider, title: l.provider.title(), linked_at: l.linked_at }).collect())
 }
 

@@ -11,8 +11,8 @@ mod sign_in;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use linked::link_ticket_stands;
 pub use linked::{LinkTicket, LinkedIdentity, LinkedProvider, UnlinkIdentity, Unlinked, UsedProof, linked_identities, unlink_identity};
+pub(crate) use linked::{link_ticket_stands, linked_of};
 pub use portal::{PortalTickets, TicketKeyError};
 pub use sign_in::{ProviderOutcome, ProviderSignIn, SignInWithProvider, sign_in_with_provider};
 

@@ -3,8 +3,9 @@
 
 use std::any::Any;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use crate::access::{Engine, Term};
+use crate::access::{AuthorityPath, Bar, Engine, OfficerActor, Term};
 use crate::clock::Timestamp;
 use crate::error::{Error, Refusal};
 use crate::journal::Event;
@@ -88,7 +89,7 @@ record! {
     key(id);
     version version;
     lock 82;
-    scoped at by terms;
+    scoped at by terms except bars;
     unique BY_CODE(code);
     unique BY_PLACE(shelf, place);
     index BY_SHELF(shelf, weight, label);
@@ -133,6 +134,11 @@ impl Item {
         terms().into_iter().enumerate().filter(|(bit, _)| self.seen_by & (1 << bit) != 0).map(|(_, term)| term).collect()
     }
 
+    /// What is fragile is kept from who is [`clumsy`].
+    fn bars(&self) -> Vec<Bar> {
+        self.fragile.then(|| Bar::Officer(clumsy().id)).into_iter().collect()
+    }
+
     /// An item with nothing special about it; everything unique is derived from `n`.
     pub fn plain(n: u64) -> Self {
         let number = n as i64;
@@ -162,6 +168,12 @@ pub fn terms() -> Vec<Term> {
         Term::Assigned(crate::id::OfficerId::from_uuid(id(1))),
         Term::Line(crate::id::LineId::from_uuid(id(1))),
     ]
+}
+
+/// From whom fragile items are kept.
+pub fn clumsy() -> Arc<OfficerActor> {
+    let id = crate::id::OfficerId::from_uuid(uuid::Uuid::from_u128(9));
+    Arc::new(OfficerActor { id, authority: AuthorityPath::default(), capacity: 1, posts: Vec::new(), apart: Vec::new(), duty: None })
 }
 
 /// Every table of the suite, postings behind their table.

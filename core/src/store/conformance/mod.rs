@@ -47,6 +47,7 @@ pub const ALL: &[Case] = cases![
     ranges::an_index_leaves_out_rows_with_a_null,
     ranges::a_table_is_walked_page_by_page_without_loss,
     lists::a_scoped_list_equals_a_filter_over_every_row,
+    lists::what_is_kept_from_a_reader_leaves_no_gap,
     lists::pages_are_stable_while_rows_arrive,
     lists::an_updated_row_moves_between_scopes,
     transactions::an_error_of_the_rule_takes_everything_back,

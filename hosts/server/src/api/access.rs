@@ -1,17 +1,24 @@
 //! Sessions, passwords, second factors, and who the caller is.
 
 use axum::http::{Method, StatusCode};
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use zhengna_core::access::{
+    AddOfficer, EndGrant, GrantEnded, GrantView, Granted, LeaveRecorded, MyPermission, OfficerAdded, OfficerView, PostView, ProposeChange,
+    RecordLeave, SeparationView, TakeEmergencyPost,
+};
 use zhengna_core::access::{
     Credentials, FactorCode, FactorConfirmed, FactorEnrolled, FactorReset, Me, PasswordChange, PasswordSet, SecondStep, SignedIn,
     SignedOut, TicketIssued,
 };
-use zhengna_core::id::OfficerId;
-use zhengna_core::operation;
+use zhengna_core::approval::Opened;
+use zhengna_core::id::{GrantId, OfficerId};
+use zhengna_core::{Timestamp, operation};
 
-use super::call::{Call, Created, Stranger};
+use super::call::{Call, Created, Keyed, Stranger};
+use super::page::{PAGED, Paged, cursor_of};
 use super::route::{Documented, Routes};
-use crate::body::{Json, Path};
+use crate::body::{Json, Path, Query};
 use crate::problem::Problem;
 
 pub(super) fn routes(routes: &mut Routes) {
@@ -34,6 +41,26 @@ pub(super) fn routes(routes: &mut Routes) {
     routes.add(given.body::<NewPassword>().answer::<PasswordSet>(), give_password);
     let reset = Documented::new(Method::DELETE, "/api/v1/officers/{officer}/second-factor", &operation::RESET_FACTOR);
     routes.add(reset.answer::<FactorReset>(), reset_factor);
+    routes.add(
+        Documented::new(Method::GET, "/api/v1/me/permissions", &operation::ME).named("access.me.permissions").answer::<MyPermissions>(),
+        my_permissions,
+    );
+    let officers = Documented::new(Method::GET, "/api/v1/officers", &operation::OFFICERS);
+    routes.add(officers.query(PAGED).answer::<Officers>(), list_officers);
+    let added = Documented::new(Method::POST, "/api/v1/officers", &operation::ADD_OFFICER).keyed().status(StatusCode::CREATED);
+    routes.add(added.body::<AddOfficer>().answer::<OfficerAdded>(), add_officer);
+    let left = Documented::new(Method::POST, "/api/v1/officers/{officer}/leave", &operation::RECORD_LEAVE).keyed();
+    routes.add(left.body::<Leave>().answer::<LeaveRecorded>(), record_leave);
+    let grants = Documented::new(Method::GET, "/api/v1/officers/{officer}/grants", &operation::GRANTS);
+    routes.add(grants.answer::<Grants>(), list_grants);
+    routes.add(Documented::new(Method::GET, "/api/v1/posts", &operation::POSTS).answer::<Posts>(), list_posts);
+    routes.add(Documented::new(Method::GET, "/api/v1/separations", &operation::SEPARATIONS).answer::<Separations>(), list_separations);
+    let proposed = Documented::new(Method::POST, "/api/v1/access-changes", &operation::PROPOSE_CHANGE).keyed();
+    routes.add(proposed.status(StatusCode::CREATED).body::<ProposeChange>().answer::<Opened>(), propose_change);
+    let ended = Documented::new(Method::POST, "/api/v1/grants/{grant}/end", &operation::END_GRANT).keyed();
+    routes.add(ended.body::<Ending>().answer::<GrantEnded>(), end_grant);
+    let taken = Documented::new(Method::POST, "/api/v1/emergency-grants", &operation::TAKE_EMERGENCY_POST).keyed();
+    routes.add(taken.status(StatusCode::CREATED).body::<TakeEmergencyPost>().answer::<Granted>(), take_emergency_post);
     let tickets = Documented::new(Method::POST, "/api/v1/socket-tickets", &operation::ISSUE_TICKET);
     routes.add(tickets.status(StatusCode::CREATED).answer::<TicketIssued>(), issue_ticket);
 }
@@ -78,7 +105,7 @@ async fn remove_factor(call: Call, Json(typed): Json<FactorCode>) -> Result<Json
 }
 
 /// A password for somebody else.
-#[derive(Deserialize, schemars::JsonSchema)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct NewPassword {
     /// The password: to be changed at the next sign-in.
@@ -87,7 +114,7 @@ struct NewPassword {
 
 async fn give_password(call: Call, Path(officer): Path<OfficerId>, Json(new): Json<NewPassword>) -> Result<Json<PasswordSet>, Problem> {
     let session = call.session();
-    call.app.sign_in(move |_| session.access().give_password(officer, &new.password)).await.map(|()| Json(PasswordSet {}))
+    call.app.sign_in(move |_| session.access().give_password(officer, &new.password)).await.map(Json)
 }
 
 async fn reset_factor(call: Call, Path(officer): Path<OfficerId>) -> Result<Json<FactorReset>, Problem> {
@@ -98,4 +125,109 @@ async fn reset_factor(call: Call, Path(officer): Path<OfficerId>) -> Result<Json
 async fn issue_ticket(call: Call) -> Result<Created<TicketIssued>, Problem> {
     let issued = call.session().access().issue_ticket(&call.caller);
     Ok(Created(issued.await?))
+}
+
+/// What the caller may do.
+#[derive(Serialize, JsonSchema)]
+struct MyPermissions {
+    /// In the order of the operation table.
+    items: Vec<MyPermission>,
+}
+
+/// Officers.
+#[derive(Serialize, JsonSchema)]
+struct Officers {
+    /// Newest first.
+    items: Vec<OfficerView>,
+    /// Goes on from here; absent at the end.
+    cursor: Option<String>,
+}
+
+/// An officer leaves.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Leave {
+    /// When; now if absent.
+    left_at: Option<Timestamp>,
+}
+
+/// Grants.
+#[derive(Serialize, JsonSchema)]
+struct Grants {
+    /// Newest first, those that are over too.
+    items: Vec<GrantView>,
+}
+
+/// Posts.
+#[derive(Serialize, JsonSchema)]
+struct Posts {
+    /// Every one.
+    items: Vec<PostView>,
+}
+
+/// Permissions that do not go together.
+#[derive(Serialize, JsonSchema)]
+struct Separations {
+    /// Every pair.
+    items: Vec<SeparationView>,
+}
+
+/// Ends a grant.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Ending {
+    /// Why; kept in the audit trail.
+    reason: String,
+}
+
+async fn my_permissions(call: Call) -> Result<Json<MyPermissions>, Problem> {
+    let items = call.glance(|s| s.access().permissions()).await?;
+    Ok(Json(MyPermissions { items }))
+}
+
+async fn list_officers(call: Call, Query(query): Query<Paged>) -> Result<Json<Officers>, Problem> {
+    let page = query.page()?;
+    let items = call.read(move |s| s.access().officers(page)).await?;
+    let cursor = cursor_of(&items, page.limit, |o| (o.added_at, o.id.uuid()));
+    Ok(Json(Officers { items, cursor }))
+}
+
+async fn list_grants(call: Call, Path(officer): Path<OfficerId>) -> Result<Json<Grants>, Problem> {
+    let items = call.read(move |s| s.access().grants(officer)).await?;
+    Ok(Json(Grants { items }))
+}
+
+async fn list_posts(call: Call) -> Result<Json<Posts>, Problem> {
+    let items = call.read(|s| s.access().posts()).await?;
+    Ok(Json(Posts { items }))
+}
+
+async fn list_separations(call: Call) -> Result<Json<Separations>, Problem> {
+    let items = call.read(|s| s.access().separations()).await?;
+    Ok(Json(Separations { items }))
+}
+
+async fn add_officer(call: Keyed, Json(body): Json<AddOfficer>) -> Result<Created<OfficerAdded>, Problem> {
+    let added = call.session()?.access().add_officer(body);
+    Ok(Created(added.await?))
+}
+
+async fn record_leave(call: Keyed, Path(officer): Path<OfficerId>, Json(body): Json<Leave>) -> Result<Json<LeaveRecorded>, Problem> {
+    let recorded = call.session()?.access().record_leave(RecordLeave { officer, left_at: body.left_at });
+    Ok(Json(recorded.await?))
+}
+
+async fn propose_change(call: Keyed, Json(cmd): Json<ProposeChange>) -> Result<Created<Opened>, Problem> {
+    let opened = call.session()?.access().propose_change(cmd);
+    Ok(Created(opened.await?))
+}
+
+async fn end_grant(call: Keyed, Path(grant): Path<GrantId>, Json(body): Json<Ending>) -> Result<Json<GrantEnded>, Problem> {
+    let ended = call.session()?.access().end_grant(EndGrant { grant, reason: body.reason });
+    Ok(Json(ended.await?))
+}
+
+async fn take_emergency_post(call: Keyed, Json(body): Json<TakeEmergencyPost>) -> Result<Created<Granted>, Problem> {
+    let granted = call.session()?.access().take_emergency_post(body);
+    Ok(Created(granted.await?))
 }

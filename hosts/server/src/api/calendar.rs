@@ -1,19 +1,17 @@
 //! Working days, filing periods, terms; and who may change them.
 
+use axum::extract::{FromRequest, FromRequestParts as _, Request};
 use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use zhengna_core::calendar::{
-    Approve, AskDue, CalendarYear, Decided, Draft, DueView, FilingYear, ProposalView, Proposed, Reject, TermUnit,
-};
-use zhengna_core::id::ProposalId;
+use serde::Deserialize;
+use zhengna_core::approval::Opened;
+use zhengna_core::calendar::{AskDue, CalendarYear, Draft, DueView, FilingYear, LegalNumbersView, TermUnit};
 use zhengna_core::identity::AuthorityCode;
-use zhengna_core::{Error, Timestamp, error, limits, operation};
+use zhengna_core::{Error, Timestamp, error, operation};
 
 use super::call::{Call, Created, Keyed};
 use super::route::{Documented, Param, Routes};
-use crate::body::{Json, Path, Query};
+use crate::body::{self, Json, Path, Query};
 use crate::ics;
 use crate::problem::Problem;
 
@@ -23,10 +21,13 @@ const DUE: &[Param] = &[
     Param { name: "unit", about: "In what: working_days, open_minutes or minutes.", number: false },
     Param { name: "authority", about: "Whose office hours count: 11 digits; the assumed ones if absent.", number: false },
 ];
-const PROPOSALS: &[Param] = &[
-    Param { name: "limit", about: "Rows wanted, 1 to 20; 20 if absent.", number: true },
-    Param { name: "before", about: "Those proposed before this one, by its id; the newest if absent.", number: false },
+const OF_NOTICE: &[Param] = &[
+    Param { name: "year", about: "Of an iCalendar file alone: the year it is taken for; days of others are left out.", number: true },
+    Param { name: "document", about: "Of an iCalendar file alone: number of the document.", number: false },
+    Param { name: "title", about: "Of an iCalendar file alone: title of the document.", number: false },
+    Param { name: "source", about: "Of an iCalendar file alone: where the document was published.", number: false },
 ];
+const ICS: &str = "text/calendar";
 
 pub(super) fn routes(routes: &mut Routes) {
     let get = |path, operation| Documented::new(Method::GET, path, operation);
@@ -34,38 +35,9 @@ pub(super) fn routes(routes: &mut Routes) {
     routes.add(get("/api/v1/calendar/due", &operation::DUE).query(DUE).answer::<DueView>(), due);
     routes.add(get("/api/v1/calendar/{year}", &operation::CALENDAR_YEAR).answer::<CalendarYear>(), year);
     routes.add(get("/api/v1/calendar/{year}/filing-periods", &operation::FILING_PERIODS).answer::<FilingYear>(), filing_periods);
-    routes.add(get("/api/v1/calendar/proposals", &operation::PROPOSALS).query(PROPOSALS).answer::<Proposals>(), proposals);
+    routes.add(get("/api/v1/legal-numbers", &operation::LEGAL_NUMBERS).answer::<LegalNumbersView>(), legal_numbers);
     let proposed = post("/api/v1/calendar/proposals", &operation::PROPOSE).keyed().status(StatusCode::CREATED);
-    routes.add(proposed.body::<Draft>().answer::<Proposed>(), propose);
-    let approved = post("/api/v1/calendar/proposals/{proposal}/approve", &operation::APPROVE).keyed();
-    routes.add(approved.body::<Approval>().answer::<Decided>(), approve);
-    let rejected = post("/api/v1/calendar/proposals/{proposal}/reject", &operation::REJECT).keyed();
-    routes.add(rejected.body::<Rejection>().answer::<Decided>(), reject);
-}
-
-/// Proposals.
-#[derive(Serialize, JsonSchema)]
-struct Proposals {
-    /// Newest first.
-    items: Vec<ProposalView>,
-}
-
-/// Approves a proposal.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Approval {
-    /// The digest of what was looked at, as the proposal shows it.
-    digest: String,
-}
-
-/// Rejects a proposal.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Rejection {
-    /// The digest of what was looked at, as the proposal shows it.
-    digest: String,
-    /// Why, for whoever proposed it; kept in the audit trail.
-    reason: String,
+    routes.add(proposed.query(OF_NOTICE).body::<Draft>().or_text(ICS).answer::<Opened>(), propose);
 }
 
 #[derive(Deserialize)]
@@ -75,13 +47,6 @@ struct Asked {
     amount: u32,
     unit: TermUnit,
     authority: Option<AuthorityCode>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Before {
-    limit: Option<u32>,
-    before: Option<ProposalId>,
 }
 
 /// `2026`, or `2026.ics`: the same year for a calendar program. The router knows no endings of a part.
@@ -106,32 +71,43 @@ async fn filing_periods(call: Call, Path(asked): Path<String>) -> Result<Json<Fi
     call.read(move |s| s.calendar().filing_periods(year)).await.map(Json)
 }
 
+async fn legal_numbers(call: Call) -> Result<Json<LegalNumbersView>, Problem> {
+    call.read(|s| s.calendar().legal_numbers()).await.map(Json)
+}
+
 async fn due(call: Call, Query(asked): Query<Asked>) -> Result<Json<DueView>, Problem> {
     let Asked { began, amount, unit, authority } = asked;
     call.read(move |s| s.calendar().due(AskDue { began, amount, unit, authority })).await.map(Json)
 }
 
-async fn proposals(call: Call, Query(query): Query<Before>) -> Result<Json<Proposals>, Problem> {
-    let limit = query.limit.unwrap_or(limits::PROPOSALS_SHOWN_MAX);
-    if !(1..=limits::PROPOSALS_SHOWN_MAX).contains(&limit) {
-        let range = error::Problem::OutOfRange { min: 1, max: i64::from(limits::PROPOSALS_SHOWN_MAX) };
-        return Err(Error::invalid("limit", range).into());
-    }
-    let items = call.read(move |s| s.calendar().proposals(query.before, limit)).await?;
-    Ok(Json(Proposals { items }))
+/// What is proposed: as JSON; or the iCalendar file of a notice, and in the query what such a file does not say.
+struct Drafted(Draft);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OfNotice {
+    year: i32,
+    document: String,
+    title: String,
+    source: String,
 }
 
-async fn propose(call: Keyed, Json(draft): Json<Draft>) -> Result<Created<Proposed>, Problem> {
+impl<S: Send + Sync> FromRequest<S> for Drafted {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        // Calendar programs say which kind of message and component it is.
+        if !body::is_of_type(request.headers(), ICS, &["method", "component"]) {
+            return Json::from_request(request, state).await.map(|Json(draft)| Self(draft));
+        }
+        let (mut parts, body) = request.into_parts();
+        let Query(OfNotice { year, document, title, source }) = Query::from_request_parts(&mut parts, state).await?;
+        let text = body::text(Request::from_parts(parts, body)).await?;
+        Ok(Self(Draft { document, title, source, change: ics::notice(&text, year)?.0 }))
+    }
+}
+
+async fn propose(call: Keyed, Drafted(draft): Drafted) -> Result<Created<Opened>, Problem> {
     let proposed = call.session()?.calendar().propose(draft);
     Ok(Created(proposed.await?))
-}
-
-async fn approve(call: Keyed, Path(proposal): Path<ProposalId>, Json(body): Json<Approval>) -> Result<Json<Decided>, Problem> {
-    let decided = call.session()?.calendar().approve(Approve { proposal, digest: body.digest });
-    Ok(Json(decided.await?))
-}
-
-async fn reject(call: Keyed, Path(proposal): Path<ProposalId>, Json(body): Json<Rejection>) -> Result<Json<Decided>, Problem> {
-    let decided = call.session()?.calendar().reject(Reject { proposal, digest: body.digest, reason: body.reason });
-    Ok(Json(decided.await?))
 }

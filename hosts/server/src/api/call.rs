@@ -31,7 +31,7 @@ pub struct Keyed(pub Call, String);
 impl Call {
     /// Acts for the caller.
     pub fn session(&self) -> Session {
-        self.app.core().as_actor(self.caller.actor.clone()).for_request(&self.request)
+        self.app.core().as_actor(self.caller.actor.clone()).through(self.caller.door).for_request(&self.request)
     }
 
     /// Reads for the caller: [`App::glance`].
@@ -73,20 +73,22 @@ fn source(extensions: &Extensions, headers: &HeaderMap, app: &App) -> Source {
 /// Middleware of each route of the administration plane: open to the networks named for it. Whoever calls from
 /// elsewhere is told so before anything is looked at, so that a stolen token can be tried from nowhere else.
 pub(super) async fn from_administration(request: Request, next: Next) -> Response {
-    let allowed = request.extensions().get::<App>().is_some_and(|app| {
-        let source = source(request.extensions(), request.headers(), app);
-        source.known && app.config().administration_networks.contains(source.address)
-    });
-    if allowed {
-        return next.run(request).await;
-    }
+    let allowed = request.extensions().get::<App>().is_some_and(|app| administers_from(request.extensions(), request.headers(), app));
+    if allowed { next.run(request).await } else { from_elsewhere().into_response() }
+}
+
+fn administers_from(extensions: &Extensions, headers: &HeaderMap, app: &App) -> bool {
+    let source = source(extensions, headers, app);
+    source.known && app.config().administration_networks.contains(source.address)
+}
+
+fn from_elsewhere() -> Problem {
     Problem::new(
         StatusCode::FORBIDDEN,
         "network.not_for_administration",
         "管理功能只能在指定的内部网络中使用",
         "This operation is open to the networks in administration_networks only; behind a gateway, name it in trusted_proxies.",
     )
-    .into_response()
 }
 
 /// The token of `Authorization: Bearer`.
@@ -103,6 +105,9 @@ impl FromRequestParts<App> for Call {
         let operation = operation_of(parts)?;
         let token = bearer(parts).ok_or(Error::SignInRequired)?;
         let caller = app.glance(move |core| core.authenticate(&token)).await?;
+        if operation.administrative_for(&caller.actor) && !administers_from(&parts.extensions, &parts.headers, app) {
+            return Err(from_elsewhere());
+        }
         app.count(operation, &Counted::Person(caller.actor.as_ref()))?;
         app.core().touch(&caller, operation);
         Ok(Self { app: app.clone(), caller, request: request_id(parts) })

@@ -11,12 +11,13 @@ use axum::response::sse::{Event as SseEvent, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::SinkExt as _;
 use serde::Deserialize;
-use zhengna_core::access::{ActorRef, Authenticated};
+use zhengna_core::access::{ActorRef, Authenticated, admit};
 use zhengna_core::core::EventPage;
 use zhengna_core::journal::Cursor;
 use zhengna_core::{Core, Error, limits, operation};
 
 use super::call::{Call, bearer, request_id};
+use super::page::within;
 use super::route::{Documented, Param, Routes};
 use crate::app::{App, Counted};
 use crate::body::{Json, Query};
@@ -55,11 +56,7 @@ struct Paged {
 }
 
 async fn page(call: Call, Query(query): Query<Paged>) -> Result<Json<EventPage>, Problem> {
-    let limit = query.limit.unwrap_or(limits::EVENTS_PAGE_MAX);
-    if !(1..=limits::EVENTS_PAGE_MAX).contains(&limit) {
-        let range = zhengna_core::error::Problem::OutOfRange { min: 1, max: i64::from(limits::EVENTS_PAGE_MAX) };
-        return Err(Error::invalid("limit", range).into());
-    }
+    let limit = within(query.limit.unwrap_or(limits::EVENTS_PAGE_MAX), limits::EVENTS_PAGE_MAX)?;
     let Some(cursor) = query.cursor.as_deref().map(Cursor::parse).transpose()? else {
         let cursor = call.app.read(Core::journal_end).await?;
         return Ok(Json(EventPage { events: Vec::new(), cursor, more: false }));
@@ -92,6 +89,8 @@ async fn open(app: App, request: Request) -> Result<Response, Problem> {
         (None, Some(token)) => app.glance(move |core| core.authenticate(&token)).await?,
         (None, None) => return Err(Error::SignInRequired.into()),
     };
+    // Refused now, not when the first event would be shown: whoever has a duty does it first.
+    admit(&operation::EVENTS, &caller.actor)?;
     let me = caller.actor.as_ref();
     app.count(&operation::EVENTS, &Counted::Person(me))?;
     let too_many = || {

@@ -1,16 +1,18 @@
 //! Taxpayers.
 
-use axum::http::Method;
+use axum::http::{Method, StatusCode};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
-use zhengna_core::id::{ConversationId, TaxpayerId};
+use zhengna_core::approval::Opened;
+use zhengna_core::id::{ApprovalId, ConversationId, TaxpayerId};
+use zhengna_core::identity::{Disclose, Disclosed, RequestDisclosure};
 use zhengna_core::identity::{
     OfficerCard, PersonalField, RelationReleased, RelationView, ReleaseRelation, RevealOnCard, RevealTaxpayer, Revealed, Role, TaxpayerCard,
 };
 use zhengna_core::operation;
 
-use super::call::{Call, Keyed};
+use super::call::{Call, Created, Keyed};
 use super::route::{Documented, Routes};
 use crate::body::{Json, Path};
 use crate::problem::Problem;
@@ -27,6 +29,10 @@ pub(super) fn routes(routes: &mut Routes) {
     routes.add(card_route.answer::<OfficerCard>(), card);
     let revealed = Documented::new(Method::POST, "/api/v1/conversations/{conversation}/card/reveal", &operation::REVEAL_ON_CARD);
     routes.add(revealed.body::<OnCard>().answer::<Revealed>(), reveal_on_card);
+    let asked = Documented::new(Method::POST, "/api/v1/disclosures", &operation::REQUEST_DISCLOSURE).keyed();
+    routes.add(asked.status(StatusCode::CREATED).body::<RequestDisclosure>().answer::<Opened>(), request_disclosure);
+    let disclosed = Documented::new(Method::POST, "/api/v1/disclosures/{approval}", &operation::DISCLOSE);
+    routes.add(disclosed.answer::<Disclosed>(), disclose);
 }
 
 /// Asks for one field unmasked.
@@ -99,4 +105,14 @@ async fn view(call: Call, Path(taxpayer): Path<TaxpayerId>) -> Result<Json<Taxpa
 async fn reveal(call: Call, Path(taxpayer): Path<TaxpayerId>, Json(asked): Json<Reveal>) -> Result<Json<Revealed>, Problem> {
     let revealed = call.session().identity().reveal(RevealTaxpayer { taxpayer, field: asked.field, reason: asked.reason });
     Ok(Json(revealed.await?))
+}
+
+async fn request_disclosure(call: Keyed, Json(asked): Json<RequestDisclosure>) -> Result<Created<Opened>, Problem> {
+    let opened = call.session()?.identity().request_disclosure(asked);
+    Ok(Created(opened.await?))
+}
+
+async fn disclose(call: Call, Path(approval): Path<ApprovalId>) -> Result<Json<Disclosed>, Problem> {
+    let disclosed = call.session().identity().disclose(Disclose { approval });
+    Ok(Json(disclosed.await?))
 }

@@ -3,21 +3,30 @@
 use axum::http::{Method, StatusCode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use zhengna_core::approval::Opened;
+use zhengna_core::clock::Timestamp;
 use zhengna_core::id::{ConversationId, LineId};
 use zhengna_core::interaction::{
-    Claim, Claimed, Close, Closed, ConversationView, Enter, Entered, Leave, Left, LineOpened, LineView, MarkRead, MessageView, OpenLine,
-    Outcome, Position, Prioritise, Prioritised, Review, SendMessage, Sent, SourceChannel, Transcript, WaitingView,
+    CallbackRequested, Claim, Claimed, Close, Closed, ConversationPage, ConversationView, Enter, Entered, ExportFormat, ExportReviewed,
+    ExportTranscript, ExportedTranscript, Found, Leave, Left, LineView, ManagedLine, MarkRead, MessageView, Outcome, Position, Prioritise,
+    Prioritised, ProposeLine, Recall, Recalled, RequestCallback, Review, Search, SendMessage, Sent, SignedEntry, SourceChannel, Sources,
+    Transcript, Transfer, TransferTo, Transferred, WaitingView,
 };
-use zhengna_core::store::Page;
-use zhengna_core::{Error, Timestamp, limits, operation};
+use zhengna_core::operation;
 
 use super::call::{Call, Created, Keyed, NoContent};
+use super::page::{CURSOR, LIMIT, PAGED, Paged, cursor_of, page_at, rows, written};
 use super::route::{Documented, Param, Routes};
 use crate::body::{Json, Path, Query};
 use crate::problem::Problem;
 
-const LIMIT: Param = Param { name: "limit", about: "Rows wanted, 1 to 200; 50 if absent.", number: true };
-const PAGED: &[Param] = &[LIMIT, Param { name: "cursor", about: "Continue behind this place, as answered before.", number: false }];
+const FILTERED: &[Param] = &[LIMIT, CURSOR, CHANNEL];
+const CHANNEL: Param = Param { name: "channel", about: "Only those who came by this channel.", number: false };
+const ENTRY: &[Param] = &[Param { name: "channel", about: "Where whoever follows the link comes from.", number: false }];
+const PERIOD: &[Param] = &[
+    Param { name: "from", about: "Entered from then on, as 2026-11-23T00:00:00+08:00.", number: false },
+    Param { name: "until", about: "Entered before then.", number: false },
+];
 const MESSAGES: &[Param] = &[LIMIT, Param { name: "after", about: "Messages behind this number; 0 if absent.", number: true }];
 
 pub(super) fn routes(routes: &mut Routes) {
@@ -25,8 +34,10 @@ pub(super) fn routes(routes: &mut Routes) {
     let post = |path, operation| Documented::new(Method::POST, path, operation);
     let put = |path, operation| Documented::new(Method::PUT, path, operation);
     routes.add(get("/api/v1/lines", &operation::LINES).answer::<Lines>(), lines);
-    let opened = post("/api/v1/lines", &operation::OPEN_LINE).keyed().status(StatusCode::CREATED);
-    routes.add(opened.body::<OpenLine>().answer::<LineOpened>(), open_line);
+    let proposed = post("/api/v1/line-proposals", &operation::PROPOSE_LINE).keyed().status(StatusCode::CREATED);
+    routes.add(proposed.body::<ProposeLine>().answer::<Opened>(), propose_line);
+    routes.add(get("/api/v1/lines/{line}", &operation::LINE).answer::<ManagedLine>(), line);
+    routes.add(get("/api/v1/lines/{line}/entry", &operation::SIGN_ENTRY).query(ENTRY).answer::<SignedEntry>(), sign_entry);
     routes.add(get("/api/v1/lines/{line}/waiting", &operation::WAITING).query(&[LIMIT]).answer::<WaitingView>(), waiting);
     let entered = post("/api/v1/lines/{line}/conversations", &operation::ENTER).keyed().status(StatusCode::CREATED);
     routes.add(entered.body::<EnterLine>().answer::<Entered>(), enter);
@@ -34,21 +45,33 @@ pub(super) fn routes(routes: &mut Routes) {
     routes.add(claimed.body::<Nothing>().answer::<Claimed>(), claim);
     routes.add(put("/api/v1/me/presence", &operation::BE_PRESENT).status(StatusCode::NO_CONTENT), be_present);
     routes.add(get("/api/v1/me/conversations", &operation::MY_CONVERSATIONS).query(PAGED).answer::<Conversations>(), mine);
-    routes.add(get("/api/v1/conversations", &operation::CONVERSATIONS).query(PAGED).answer::<Conversations>(), conversations);
+    routes.add(get("/api/v1/conversations", &operation::CONVERSATIONS).query(FILTERED).answer::<Conversations>(), conversations);
+    routes.add(get("/api/v1/conversation-sources", &operation::SOURCES).query(PERIOD).answer::<Sources>(), sources);
     routes.add(get("/api/v1/conversations/{conversation}", &operation::CONVERSATION).answer::<ConversationView>(), conversation);
     routes.add(get("/api/v1/conversations/{conversation}/position", &operation::POSITION).answer::<Position>(), position);
     routes.add(post("/api/v1/conversations/{conversation}/leave", &operation::LEAVE).keyed().body::<Nothing>().answer::<Left>(), leave);
+    let called_back = post("/api/v1/conversations/{conversation}/callback", &operation::REQUEST_CALLBACK).keyed();
+    routes.add(called_back.body::<Nothing>().answer::<CallbackRequested>(), request_callback);
     let first = post("/api/v1/conversations/{conversation}/prioritise", &operation::PRIORITISE).keyed();
     routes.add(first.body::<Reason>().answer::<Prioritised>(), prioritise);
     let read = get("/api/v1/conversations/{conversation}/messages", &operation::MESSAGES);
     routes.add(read.query(MESSAGES).answer::<Messages>(), messages);
     let sent = post("/api/v1/conversations/{conversation}/messages", &operation::SEND).keyed().status(StatusCode::CREATED);
     routes.add(sent.body::<Text>().answer::<Sent>(), send);
+    let recalled = post("/api/v1/conversations/{conversation}/recall", &operation::RECALL).keyed();
+    routes.add(recalled.body::<Numbered>().answer::<Recalled>(), recall);
     routes
         .add(put("/api/v1/conversations/{conversation}/read-mark", &operation::MARK_READ).body::<ReadMark>().answer::<Moved>(), mark_read);
     routes.add(post("/api/v1/conversations/{conversation}/typing", &operation::TYPING).status(StatusCode::NO_CONTENT), typing);
+    let transferred = post("/api/v1/conversations/{conversation}/transfer", &operation::TRANSFER).keyed();
+    routes.add(transferred.body::<Handover>().answer::<Transferred>(), transfer);
     routes.add(post("/api/v1/conversations/{conversation}/close", &operation::CLOSE).keyed().body::<Ending>().answer::<Closed>(), close);
     routes.add(post("/api/v1/conversations/{conversation}/transcript", &operation::TRANSCRIPT).answer::<Transcript>(), transcript);
+    let exported = post("/api/v1/conversations/{conversation}/export", &operation::EXPORT_TRANSCRIPT);
+    routes.add(exported.body::<Format>().answer::<ExportedTranscript>(), export_transcript);
+    let exported = post("/api/v1/conversations/{conversation}/review/export", &operation::EXPORT_REVIEWED);
+    routes.add(exported.body::<FormatAndReason>().answer::<ExportedTranscript>(), export_reviewed);
+    routes.add(post("/api/v1/me/conversations/search", &operation::SEARCH).body::<Search>().answer::<Found>(), search);
     routes.add(post("/api/v1/conversations/{conversation}/review", &operation::REVIEW).body::<Reason>().answer::<Transcript>(), review);
 }
 
@@ -70,8 +93,12 @@ struct Lines {
 struct EnterLine {
     /// What it is about, 1 to 100 characters.
     topic: String,
-    /// Where the taxpayer comes from.
-    channel: SourceChannel,
+    /// The signed entry of the link that was followed, where there was one.
+    #[serde(default)]
+    entry: Option<String>,
+    /// The conversation, over by now, that this one goes on from.
+    #[serde(default)]
+    previous: Option<ConversationId>,
 }
 
 /// Conversations.
@@ -96,6 +123,19 @@ struct Messages {
 struct Text {
     /// Plain text, 1 to 2000 characters.
     text: String,
+    /// Number of an earlier message of the conversation that it answers.
+    quotes: Option<i64>,
+    /// Whether an officer was warned that numbers of people stand in it (`interaction.personal_data`), and sends it all the same.
+    #[serde(default)]
+    confirmed: bool,
+}
+
+/// Which message.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Numbered {
+    /// Its place in the conversation.
+    number: i64,
 }
 
 /// Everything up to here was read.
@@ -111,6 +151,19 @@ struct ReadMark {
 struct Moved {
     /// False when it stood there or further already.
     moved: bool,
+}
+
+/// Where a conversation goes.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Handover {
+    /// Where.
+    to: TransferTo,
+    /// What whoever takes it should know, 1 to 500 characters; the taxpayer does not see it.
+    note: String,
+    /// Whether an officer was warned that numbers of people stand in it (`interaction.personal_data`), and transfers it all the same.
+    #[serde(default)]
+    confirmed: bool,
 }
 
 /// How a conversation ends.
@@ -131,6 +184,24 @@ struct Reason {
     reason: String,
 }
 
+/// In which form a conversation is taken away.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Format {
+    /// Text, a page to print, or JSON with its hash.
+    format: ExportFormat,
+}
+
+/// In which form a conversation is taken away, and why.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct FormatAndReason {
+    /// Text, a page to print, or JSON with its hash.
+    format: ExportFormat,
+    /// Why; kept in the audit trail.
+    reason: String,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Limited {
@@ -139,9 +210,23 @@ struct Limited {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Paged {
+struct From {
+    channel: SourceChannel,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Filtered {
     limit: Option<u32>,
     cursor: Option<String>,
+    channel: Option<SourceChannel>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Period {
+    from: Timestamp,
+    until: Timestamp,
 }
 
 #[derive(Deserialize)]
@@ -151,29 +236,8 @@ struct Behind {
     after: Option<u32>,
 }
 
-fn rows(limit: Option<u32>) -> Result<u32, Problem> {
-    let limit = limit.unwrap_or(limits::PAGE_ROWS_DEFAULT);
-    if (1..=limits::PAGE_ROWS_MAX).contains(&limit) {
-        return Ok(limit);
-    }
-    let range = zhengna_core::error::Problem::OutOfRange { min: 1, max: i64::from(limits::PAGE_ROWS_MAX) };
-    Err(Error::invalid("limit", range).into())
-}
-
-/// A place in a list, as `microseconds.id`.
-fn place(cursor: Option<&str>) -> Result<Option<(Timestamp, uuid::Uuid)>, Problem> {
-    let Some(cursor) = cursor else { return Ok(None) };
-    let read = || {
-        let (micros, id) = cursor.split_once('.')?;
-        Some((Timestamp::from_micros(micros.parse().ok()?), ConversationId::parse(id)?.uuid()))
-    };
-    let malformed = || zhengna_core::error::Problem::Malformed("expected a cursor as answered before".into());
-    read().map(Some).ok_or_else(|| Error::invalid("cursor", malformed()).into())
-}
-
 fn page_of(items: Vec<ConversationView>, limit: u32) -> Json<Conversations> {
-    let full = items.len() as u32 == limit;
-    let cursor = items.last().filter(|_| full).map(|c| format!("{}.{}", c.entered_at.micros(), c.id));
+    let cursor = cursor_of(&items, limit, |c| (c.entered_at, c.id.uuid()));
     Json(Conversations { items, cursor })
 }
 
@@ -182,9 +246,39 @@ async fn lines(call: Call) -> Result<Json<Lines>, Problem> {
     Ok(Json(Lines { items }))
 }
 
-async fn open_line(call: Keyed, Json(line): Json<OpenLine>) -> Result<Created<LineOpened>, Problem> {
-    let opened = call.session()?.interaction().open_line(line);
+async fn propose_line(call: Keyed, Json(line): Json<ProposeLine>) -> Result<Created<Opened>, Problem> {
+    let opened = call.session()?.interaction().propose_line(line);
     Ok(Created(opened.await?))
+}
+
+async fn line(call: Call, Path(line): Path<LineId>) -> Result<Json<ManagedLine>, Problem> {
+    call.read(move |s| s.interaction().line(line)).await.map(Json)
+}
+
+async fn sign_entry(call: Call, Path(line): Path<LineId>, Query(query): Query<From>) -> Result<Json<SignedEntry>, Problem> {
+    call.read(move |s| s.interaction().sign_entry(line, query.channel)).await.map(Json)
+}
+
+async fn request_callback(
+    call: Keyed,
+    Path(conversation): Path<ConversationId>,
+    Json(Nothing {}): Json<Nothing>,
+) -> Result<Json<CallbackRequested>, Problem> {
+    let requested = call.session()?.interaction().request_callback(RequestCallback { conversation });
+    Ok(Json(requested.await?))
+}
+
+async fn transfer(
+    call: Keyed,
+    Path(conversation): Path<ConversationId>,
+    Json(Handover { to, note, confirmed }): Json<Handover>,
+) -> Result<Json<Transferred>, Problem> {
+    let transferred = call.session()?.interaction().transfer(Transfer { conversation, to, note, confirmed });
+    Ok(Json(transferred.await?))
+}
+
+async fn sources(call: Call, Query(query): Query<Period>) -> Result<Json<Sources>, Problem> {
+    call.read(move |s| s.interaction().sources(query.from, query.until)).await.map(Json)
 }
 
 async fn waiting(call: Call, Path(line): Path<LineId>, Query(query): Query<Limited>) -> Result<Json<WaitingView>, Problem> {
@@ -193,7 +287,7 @@ async fn waiting(call: Call, Path(line): Path<LineId>, Query(query): Query<Limit
 }
 
 async fn enter(call: Keyed, Path(line): Path<LineId>, Json(body): Json<EnterLine>) -> Result<Created<Entered>, Problem> {
-    let entered = call.session()?.interaction().enter(Enter { line, topic: body.topic, channel: body.channel });
+    let entered = call.session()?.interaction().enter(Enter { line, topic: body.topic, entry: body.entry, previous: body.previous });
     Ok(Created(entered.await?))
 }
 
@@ -203,19 +297,21 @@ async fn claim(call: Keyed, Path(line): Path<LineId>, Json(Nothing {}): Json<Not
 }
 
 async fn be_present(call: Call) -> Result<NoContent, Problem> {
-    call.glance(|s| s.interaction().be_present()).await.map(|()| NoContent)
+    let renewed = call.session().interaction().be_present();
+    renewed.await?;
+    Ok(NoContent)
 }
 
 async fn mine(call: Call, Query(query): Query<Paged>) -> Result<Json<Conversations>, Problem> {
-    let page = Page { after: place(query.cursor.as_deref())?, limit: rows(query.limit)? };
+    let page = query.page()?;
     let items = call.read(move |s| s.interaction().mine(page)).await?;
     Ok(page_of(items, page.limit))
 }
 
-async fn conversations(call: Call, Query(query): Query<Paged>) -> Result<Json<Conversations>, Problem> {
-    let page = Page { after: place(query.cursor.as_deref())?, limit: rows(query.limit)? };
-    let items = call.read(move |s| s.interaction().conversations(page)).await?;
-    Ok(page_of(items, page.limit))
+async fn conversations(call: Call, Query(query): Query<Filtered>) -> Result<Json<Conversations>, Problem> {
+    let (page, channel) = (page_at(query.cursor.as_deref(), query.limit)?, query.channel);
+    let ConversationPage { items, after } = call.read(move |s| s.interaction().conversations(page, channel)).await?;
+    Ok(Json(Conversations { items, cursor: after.map(written) }))
 }
 
 async fn conversation(call: Call, Path(id): Path<ConversationId>) -> Result<Json<ConversationView>, Problem> {
@@ -238,8 +334,18 @@ async fn messages(call: Call, Path(id): Path<ConversationId>, Query(query): Quer
 }
 
 async fn send(call: Keyed, Path(conversation): Path<ConversationId>, Json(body): Json<Text>) -> Result<Created<Sent>, Problem> {
-    let sent = call.session()?.interaction().send(SendMessage { conversation, text: body.text });
+    let sent =
+        call.session()?.interaction().send(SendMessage { conversation, text: body.text, quotes: body.quotes, confirmed: body.confirmed });
     Ok(Created(sent.await?))
+}
+
+async fn recall(
+    call: Keyed,
+    Path(conversation): Path<ConversationId>,
+    Json(Numbered { number }): Json<Numbered>,
+) -> Result<Json<Recalled>, Problem> {
+    let recalled = call.session()?.interaction().recall(Recall { conversation, number });
+    Ok(Json(recalled.await?))
 }
 
 async fn mark_read(call: Call, Path(conversation): Path<ConversationId>, Json(mark): Json<ReadMark>) -> Result<Json<Moved>, Problem> {
@@ -268,6 +374,29 @@ async fn review(
 ) -> Result<Json<Transcript>, Problem> {
     let transcript = call.session().interaction().review(Review { conversation, reason });
     Ok(Json(transcript.await?))
+}
+
+async fn export_transcript(
+    call: Call,
+    Path(conversation): Path<ConversationId>,
+    Json(Format { format }): Json<Format>,
+) -> Result<Json<ExportedTranscript>, Problem> {
+    let exported = call.session().interaction().export_transcript(ExportTranscript { conversation, format });
+    Ok(Json(exported.await?))
+}
+
+async fn export_reviewed(
+    call: Call,
+    Path(conversation): Path<ConversationId>,
+    Json(FormatAndReason { format, reason }): Json<FormatAndReason>,
+) -> Result<Json<ExportedTranscript>, Problem> {
+    let exported = call.session().interaction().export_reviewed(ExportReviewed { conversation, format, reason });
+    Ok(Json(exported.await?))
+}
+
+/// In the body, so that what somebody looks for stands in no log of addresses.
+async fn search(call: Call, Json(asked): Json<Search>) -> Result<Json<Found>, Problem> {
+    call.read(move |s| s.interaction().search(asked)).await.map(Json)
 }
 
 async fn prioritise(

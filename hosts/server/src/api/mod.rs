@@ -2,15 +2,21 @@
 //! router and the OpenAPI document are both made from the declaration, so they cannot differ.
 
 mod access;
+mod appeal;
+mod approval;
 mod audit;
 mod calendar;
 mod call;
+mod canned;
+mod control;
 mod events;
 mod identity;
 mod interaction;
+mod page;
 mod pages;
 mod probe;
 mod provider;
+mod rating;
 mod route;
 
 use axum::Router;
@@ -27,7 +33,12 @@ pub fn routes() -> Routes {
     provider::routes(&mut routes);
     identity::routes(&mut routes);
     interaction::routes(&mut routes);
+    appeal::routes(&mut routes);
+    canned::routes(&mut routes);
+    rating::routes(&mut routes);
     calendar::routes(&mut routes);
+    approval::routes(&mut routes);
+    control::routes(&mut routes);
     events::routes(&mut routes);
     audit::routes(&mut routes);
     routes

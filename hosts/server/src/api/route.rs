@@ -25,7 +25,18 @@ pub struct Param {
     pub number: bool,
 }
 
-/// A route as the API document shows it.
+/// A route as the API document shows it. None can be declared without the row of its operation, which says who may call:
+///
+/// ```compile_fail,E0061
+/// use axum::http::Method;
+/// use zhengna_server::api::Documented;
+/// let route = Documented::new(Method::POST, "/api/v1/everything");
+/// ```
+/// ```compile_fail,E0308
+/// use zhengna_server::api::Routes;
+/// let mut routes = Routes::default();
+/// routes.add("/api/v1/everything", async || "done"); // nor served without a declaration
+/// ```
 pub struct Documented {
     /// Method.
     pub method: Method,
@@ -45,6 +56,8 @@ pub struct Documented {
     pub open: bool,
     /// Schema of the body.
     pub body: Option<MakeSchema>,
+    /// Media type of the text that is taken in its place.
+    pub text: Option<&'static str>,
     /// Schema of the answer.
     pub answer: Option<MakeSchema>,
 }
@@ -62,6 +75,7 @@ impl Documented {
             keyed: false,
             open: false,
             body: None,
+            text: None,
             answer: None,
         }
     }
@@ -99,6 +113,12 @@ impl Documented {
     /// It takes a `T`.
     pub fn body<T: JsonSchema>(mut self) -> Self {
         self.body = Some(|g| g.subschema_for::<T>());
+        self
+    }
+
+    /// It takes text of this media type too.
+    pub fn or_text(mut self, media_type: &'static str) -> Self {
+        self.text = Some(media_type);
         self
     }
 

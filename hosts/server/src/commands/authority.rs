@@ -28,8 +28,9 @@ enum Action {
 /// Adds the authorities of a CSV file to the tree, parents before children.
 ///
 /// The header is `code,parent,kind,name,effective_from`; kinds are national, province, prefecture, county, zone,
-/// office. What is there already is left as it is, so that a file can be imported again. core/data of the source
-/// tree has the authorities of Jilin as an example; its head says what in it is assumed.
+/// office. What is there already is left as it is, so that a file can be imported again; one that was altered straight in the
+/// database becomes what the file says. core/data of the source tree has the authorities of Jilin as an example; its head says what
+/// in it is assumed.
 #[derive(Args)]
 #[command(after_help = "\
 Example:
@@ -66,7 +67,7 @@ impl Authority {
         if json {
             output::json(&json!({ "rows": done.rows, "added": done.changed }));
         } else {
-            say(format_args!("{} of {} authorities were new and are in the tree now.", done.changed, done.rows));
+            say(format_args!("{} of {} authorities were written; the others were there.", done.changed, done.rows));
         }
         Ok(())
     }

@@ -1,18 +1,17 @@
 //! `zhengna bootstrap`.
 
-use std::io::BufRead as _;
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
 use serde_json::json;
 use zeroize::Zeroizing;
-use zhengna_core::Error;
 use zhengna_core::access::{ADMINISTRATOR_POST, AddOfficer};
 use zhengna_core::crypto::password_rules;
 use zhengna_core::error::Refusal;
 use zhengna_core::identity::AuthorityCode;
+use zhengna_core::{Error, limits};
 
-use super::configured;
+use super::{configured, typed};
 use crate::config::Flags;
 use crate::failure::{Exit, Failure};
 use crate::open::{self, Mode};
@@ -32,7 +31,9 @@ Example:
 
 Next:
   The administrator signs in from one of the administration_networks, changes the password and enrols a second factor
-  (TOTP): until both are done nothing else is answered. Then delete the file.
+  (TOTP): until both are done nothing else is answered. The password ends after a time if it was not changed; then
+  zhengna user password STAFF_NO gives another. Delete the file.
+  zhengna user add STAFF_NO --post 安全管理员 ..., and --post 审计管理员: three people, who grant nothing alone from then on.
   zhengna user add makes other officers.")]
 pub(super) struct Bootstrap {
     /// Number of the administrator (工号); the login.
@@ -81,8 +82,11 @@ impl Bootstrap {
             say(format_args!(
                 "officer {} administers {} with the post {ADMINISTRATOR_POST}\n\
                  Next: sign in with that number, change the password, enrol a second factor. Until then nothing else is answered.\n\
+                 The password ends after {} hours if it was not changed.\n\
                  Delete the file or entry the password came from.",
-                self.staff_no, self.authority
+                self.staff_no,
+                self.authority,
+                limits::GIVEN_PASSWORD_VALID.as_secs() / 3600
             ));
         }
         Ok(())
@@ -91,11 +95,7 @@ impl Bootstrap {
     fn password(&self) -> Result<Zeroizing<String>, Failure> {
         let text = match &self.password_file {
             Some(file) => secret_file::read(file).map_err(|e| Failure::new(Exit::Keys, e))?,
-            None => {
-                let mut line = Zeroizing::new(String::new());
-                std::io::stdin().lock().read_line(&mut line).map_err(|e| Failure::new(Exit::Usage, format_args!("standard input: {e}")))?;
-                line
-            }
+            None => typed::line()?,
         };
         Ok(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()))
     }

@@ -60,7 +60,12 @@ const PEOPLE: &[Column] = &[
     needed("authority", &["主管税务机关代码", "主管税务机关", "ZGSWJ_DM"]),
     optional("registration_seq", &["登记序号", "DJXH"]),
     EXTERNAL_ID,
+    optional("as_of", &["采集日期", "采集时间", "数据日期"]),
 ];
+
+/// Titles of a column of numbers that say which register they are from, and its kind. A taxpayer number of 18 characters is taken for what
+/// it is: only the older ones, of 15, 17 or 20, would be called broken unified codes without it.
+const KINDS_BY_TITLE: [(&str, &str); 2] = [("纳税人识别号", "taxpayer_no"), ("NSRSBH", "taxpayer_no")];
 
 const RELATIONS: &[Column] = &[
     ENTERPRISE,
@@ -142,10 +147,14 @@ impl List {
                 return Err(format!("no column is called {word} or {names}; the first line is: {}", table.header.join(" | ")));
             }
         }
+        let by_title = columns.iter().position(|c| c.field == "number").and_then(|field| places[field]).and_then(|at| table.header.get(at));
+        let kind = by_title.and_then(|title| KINDS_BY_TITLE.iter().find(|(called, _)| called.eq_ignore_ascii_case(title)));
         let row = |row: &Row| {
             let cell = |(field, column): (usize, &Column)| {
                 let cell = places[field].and_then(|at| row.cells.get(at)).filter(|cell| !cell.is_empty());
-                Some((column.field.to_owned(), Value::String(cell.or(given(column.field))?.clone())))
+                let told = cell.or(given(column.field)).map(String::as_str);
+                let told = told.or_else(|| kind.filter(|_| column.field == "number_kind").map(|(_, kind)| *kind));
+                Some((column.field.to_owned(), Value::String(told?.to_owned())))
             };
             let cells: Map<String, Value> = columns.iter().enumerate().filter_map(cell).collect();
             let said = Map::from_iter([(self.row().to_owned(), Value::Object(cells))]);
@@ -186,5 +195,22 @@ mod tests {
             assert_eq!(names.len(), all, "{list:?}");
         }
         assert!(columns_in_words().lines().count() > 30);
+    }
+
+    #[test]
+    fn a_column_titled_taxpayer_number_says_the_kind_where_nothing_else_does() {
+        let kind_of = |title: &str, given: &[Given], kind: &str| {
+            let header = ["类型", "名称", title, "主管税务机关代码", "证件类型"].map(str::to_owned).to_vec();
+            let cells = ["企业", "测试百货店", "220102M000100Y4", "12201020000", kind].map(str::to_owned).to_vec();
+            let rows = List::People.rows(&Table { rows: vec![Row { line: 2, cells }], header }, given).unwrap();
+            serde_json::to_value(&rows[0].1).unwrap()["taxpayer"]["number_kind"].as_str().unwrap_or_default().to_owned()
+        };
+        assert_eq!(
+            ["纳税人识别号", "nsrsbh", "统一社会信用代码", "号码"].map(|title| kind_of(title, &[], "")),
+            ["taxpayer_no", "taxpayer_no", "", ""]
+        );
+        let given = [("number_kind", "统一社会信用代码".to_owned())];
+        assert_eq!(kind_of("纳税人识别号", &given, ""), "统一社会信用代码");
+        assert_eq!(kind_of("纳税人识别号", &given, "护照"), "护照");
     }
 }

@@ -17,7 +17,7 @@ use crate::output::{self, say};
 #[derive(Args)]
 #[command(after_help = "\
 Example:
-  zhengna backup before.dump && zhengna migrate
+  zhengna backup before.sealed && zhengna migrate
 
 Next:
   zhengna serve")]

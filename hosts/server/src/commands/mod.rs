@@ -1,22 +1,30 @@
 //! The command `zhengna`: one file per subcommand, each prints what it did and what to do next.
 
+mod acting;
+mod approval;
 mod audit;
 mod authority;
 mod backup;
 mod bootstrap;
 mod calendar;
 mod config;
+mod control;
 mod demo;
 mod keys;
+mod line;
 mod lists;
 mod migrate;
 mod openapi;
 mod operations;
 mod parse;
 mod people;
+mod recorded_day;
 mod recount;
 mod restore;
 mod serve;
+mod simulate;
+mod transcript;
+mod typed;
 mod user;
 
 use std::process::ExitCode;
@@ -55,11 +63,16 @@ enum Action {
     Bootstrap(bootstrap::Bootstrap),
     User(user::User),
     People(people::People),
+    Line(line::Line),
     Calendar(calendar::Calendar),
+    Approval(approval::Approval),
+    Control(control::Control),
     Backup(backup::Backup),
     Restore(restore::Restore),
     Audit(audit::Audit),
     Recount(recount::Recount),
+    Simulate(simulate::Simulate),
+    Transcript(transcript::Transcript),
     Operations(operations::Operations),
     Openapi(openapi::Openapi),
     Config(config::Config),
@@ -79,11 +92,16 @@ pub fn run(cli: Cli) -> ExitCode {
         Action::Bootstrap(c) => (c.json, c.run(flags)),
         Action::User(c) => (c.json(), c.run(flags)),
         Action::People(c) => (c.json(), c.run(flags)),
+        Action::Line(c) => (c.json(), c.run(flags)),
         Action::Calendar(c) => (c.json(), c.run(flags)),
+        Action::Approval(c) => (c.json(), c.run(flags)),
+        Action::Control(c) => (c.json(), c.run(flags)),
         Action::Backup(c) => (c.json, c.run(flags)),
         Action::Restore(c) => (c.json, c.run(flags)),
         Action::Audit(c) => (c.json(), c.run(flags)),
         Action::Recount(c) => (c.json, c.run(flags)),
+        Action::Simulate(c) => (c.json(), c.run()),
+        Action::Transcript(c) => (c.json, c.run()),
         Action::Operations(c) => (c.json, c.run()),
         Action::Openapi(c) => (false, c.run()),
         Action::Config(c) => (c.json, c.run(flags)),

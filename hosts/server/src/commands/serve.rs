@@ -9,6 +9,7 @@ use crate::checkpoints::{CheckpointError, CheckpointFile};
 use crate::config::{Config, Effective, Flags};
 use crate::failure::{Exit, Failure};
 use crate::keeper::{Keeper, Kept};
+use crate::keyring::Watch;
 use crate::listener::{self, Lifecycle, Signals, Stopped};
 use crate::open::{self, Mode, Opened};
 use crate::output::{note, say};
@@ -33,6 +34,7 @@ pub(super) struct Serve {}
 
 impl Serve {
     pub(super) fn run(self, flags: &Flags) -> Result<(), Failure> {
+        no_core()?;
         let effective = Effective::load(flags)?;
         let config = effective.config;
         start_logs(&config)?;
@@ -50,6 +52,12 @@ impl Serve {
         goodbye(kept);
         Ok(())
     }
+}
+
+/// A process that holds keys and what people write leaves no picture of its memory when it crashes.
+fn no_core() -> Result<(), Failure> {
+    rlimit::setrlimit(rlimit::Resource::CORE, 0, 0)
+        .map_err(|e| Failure::new(Exit::Other, format_args!("core files cannot be switched off: {e}")))
 }
 
 /// Sends logs to standard error.
@@ -100,7 +108,7 @@ impl Host {
                 .advise("Another program may have the port; choose one with --listen 127.0.0.1:PORT.")
         })?;
         let at = listening.local_addr().map_err(io)?;
-        let keeper = Keeper::start(core.clone(), self.checkpoints, self.webhook).map_err(io)?;
+        let keeper = Keeper::start(core.clone(), self.checkpoints, Some(Watch::new(&config.key_file)), self.webhook).map_err(io)?;
         let lifecycle = Lifecycle::new();
         let stopped = runtime.block_on(async {
             let router = app::start(core, config, self.providers, lifecycle.clone());

@@ -1,18 +1,16 @@
 //! `zhengna user`.
 
-use std::io::BufRead as _;
-
 use clap::{Args, Subcommand};
 use serde_json::json;
 use zeroize::Zeroizing;
-use zhengna_core::access::{AddOfficer, AddPost, GrantPost, Permission, Permissions};
+use zhengna_core::access::{AddOfficer, AddPost, GrantPost, Permission, Permissions, Plane};
 use zhengna_core::crypto::password_rules;
 use zhengna_core::error::Refusal;
 use zhengna_core::id::{OfficerId, PostId};
 use zhengna_core::identity::AuthorityCode;
-use zhengna_core::{Core, Error};
+use zhengna_core::{Core, Error, limits};
 
-use super::configured;
+use super::{configured, typed};
 use crate::config::Flags;
 use crate::failure::{Exit, Failure};
 use crate::open::{self, Mode};
@@ -36,19 +34,17 @@ enum Action {
 /// Adds an officer with a post and a password.
 ///
 /// The password is generated and printed once, or read from standard input; they change it at the first sign-in. The
-/// staff number is the login. Whoever administers (read_audit, manage_access) enrols a second factor too. A post that does not exist yet is made when --permissions says what it allows.
+/// staff number is the login. Whoever administers (manage_access, approve_access, read_audit) enrols a second factor too. A post that does not exist yet is made when --permissions says what it allows.
 #[derive(Args)]
-#[command(after_help = "\
+#[command(after_help = format!("\
 Example:
   zhengna user add 220102004 --name 坐席丁 --authority 12201020000 --post 办税服务坐席 --permissions serve_taxpayers
   pass show zhengna/220102004 | zhengna user add 220102004 --name 坐席丁 --authority 12201020000 --post 办税服务坐席 --password-stdin
 
-Permissions: serve_taxpayers, supervise_interaction, manage_lines, propose_calendar, approve_calendar,
-  reveal_personal_data, manage_relations, read_audit, manage_access
-
+{}
 Next:
   Hand the password over in person; sign in at /officer.
-  zhengna user password STAFF_NO gives a new one.")]
+  zhengna user password STAFF_NO gives a new one.", permissions_in_words()))]
 struct Add {
     /// Number shown to taxpayers (工号); the login.
     staff_no: String,
@@ -108,6 +104,19 @@ struct SecondFactor {
     /// As JSON.
     #[arg(long)]
     json: bool,
+}
+
+/// Every permission, by what an account is for.
+fn permissions_in_words() -> String {
+    let of = |plane: Option<Plane>| {
+        let words: Vec<&str> = Permission::ALL.iter().filter(|p| p.plane() == plane).map(|p| p.as_str()).collect();
+        words.join(", ")
+    };
+    let mut text = "Permissions, by what an account is for; it is for one of these, for good:\n".to_owned();
+    for plane in Plane::ALL {
+        text += &format!("  {}: {}\n", plane.as_str(), of(Some(*plane)));
+    }
+    text + &format!("  any of the three administrators: {}\n", of(None))
 }
 
 fn permission(word: &str) -> Result<Permission, String> {
@@ -172,8 +181,14 @@ impl Add {
                     .advise("Leave --permissions away to give that post, or name another one. Nothing was changed."))
             }
             Some(id) => Ok(id),
-            None if self.permissions.is_empty() => Err(Failure::new(Exit::Usage, format_args!("there is no post {}", self.post))
-                .advise("Say with --permissions what it allows, and it is made. Nothing was changed.")),
+            None if self.permissions.is_empty() => {
+                let names: Vec<String> = system.access().posts()?.into_iter().map(|post| post.name).collect();
+                let there_are = if names.is_empty() { "There is none yet".to_owned() } else { format!("There are: {}", names.join("、")) };
+                Err(Failure::new(Exit::Usage, format_args!("there is no post {}", self.post)).advise(format!(
+                    "{there_are}. Name one of them, or say with --permissions what {} allows, and it is made. Nothing was changed.",
+                    self.post
+                )))
+            }
             None => {
                 let post = AddPost { name: self.post.clone(), permissions: Permissions(self.permissions.clone()) };
                 Ok(system.access().add_post(post).wait()?.post)
@@ -235,7 +250,10 @@ impl Chosen {
 
     fn say(&self, login: &str) {
         if let Some(password) = self.shown() {
-            say(format_args!("login    {login}\npassword {password}\nIt is shown this once and stored nowhere. Hand it over in person."));
+            say(format_args!(
+                "login    {login}\npassword {password}\nIt is shown this once and stored nowhere. Hand it over in person: it ends after {} hours.",
+                limits::GIVEN_PASSWORD_VALID.as_secs() / 3600
+            ));
         }
     }
 }
@@ -245,9 +263,7 @@ fn ask(login: &str, from_stdin: bool) -> Result<Chosen, Failure> {
     if !from_stdin {
         return Ok(Chosen { text: passwords::generate(login), generated: true });
     }
-    let mut line = Zeroizing::new(String::new());
-    std::io::stdin().lock().read_line(&mut line).map_err(|e| Failure::new(Exit::Usage, format_args!("standard input: {e}")))?;
-    let text = Zeroizing::new(line.trim_end_matches(['\r', '\n']).to_owned());
+    let text = typed::line()?;
     password_rules(&text, &[login]).map_err(|e| Failure::new(Exit::Usage, e))?;
     Ok(Chosen { text, generated: false })
 }

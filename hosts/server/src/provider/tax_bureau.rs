@@ -45,9 +45,8 @@ struct Said {
     rzsj: String,
     /// 主管税务机关代码.
     zgswj_dm: Option<String>,
-    /// 关联关系.
-    #[serde(default)]
-    glgx: Vec<SaidRelation>,
+    /// 关联关系, each as it comes: see [`Said::relations`].
+    glgx: Option<Vec<Value>>,
 }
 
 #[derive(Deserialize)]
@@ -163,10 +162,11 @@ impl SaidRelation {
 impl Said {
     /// The relations that can be understood: nobody is kept from signing in by one that cannot.
     fn relations(&self) -> Vec<AssertedRelation> {
-        let (ours, all) = (self.glgx.iter().filter_map(SaidRelation::read), self.glgx.len());
-        let relations: Vec<_> = ours.collect();
-        if relations.len() < all {
-            tracing::info!(all, taken = relations.len(), "relations that are not ours, or cannot be understood, are left out");
+        let said = self.glgx.as_deref().unwrap_or_default();
+        let read = |relation: &Value| SaidRelation::deserialize(relation).ok()?.read();
+        let relations: Vec<_> = said.iter().filter_map(read).collect();
+        if relations.len() < said.len() {
+            tracing::info!(all = said.len(), taken = relations.len(), "relations that are not ours, or cannot be understood, are left out");
         }
         relations
     }
@@ -191,6 +191,9 @@ impl IdentityProvider for TaxBureau {
 /// `Misconfigured` with the field that cannot be understood: nothing is guessed.
 pub fn read(client_id: &str, data: &Value) -> Result<Assertion, ProviderError> {
     let said = Said::deserialize(data).map_err(|_| strange("data"))?;
+    if said.yhid.trim().is_empty() {
+        return Err(strange("yhid"));
+    }
     let person = VerifiedPerson {
         number_kind: number_kind(&said.sfzjlx_dm)?,
         level: level(&said.rzjb)?,

@@ -53,7 +53,7 @@ pub(super) struct WeChat {
     app_id: String,
     secret: Zeroizing<String>,
     tokens: Tokens,
-    /// Calls whose quota of the day is used up, until when.
+    /// Calls whose quota of the minute or the day is used up, until when.
     used_up: Mutex<BTreeMap<&'static str, Timestamp>>,
 }
 
@@ -88,8 +88,9 @@ impl WeChat {
             match class_of(errcode) {
                 Class::Good => Ok(Some(answer)),
                 Class::Again => Ok(None),
-                // Counted for each user of WeChat: others go on.
-                Class::SlowDown => Err(busy(MINUTE).into()),
+                // Codes are counted for each user of WeChat: others go on. All else is counted for the app.
+                Class::SlowDown if path.starts_with(CODES) => Err(busy(MINUTE).into()),
+                Class::SlowDown => Err(self.be_silent(path, now, MINUTE).into()),
                 Class::QuotaUsedUp => {
                     tracing::error!(app = self.app_id, path, "WeChat's daily quota is used up");
                     Err(self.be_silent(path, now, until_tomorrow(now)).into())
@@ -145,6 +146,8 @@ impl WeChat {
     }
 }
 
+/// Where codes are exchanged.
+const CODES: &str = "/sns/";
 const TOKEN_PATH: &str = "/cgi-bin/stable_token";
 
 fn busy(long: Duration) -> ProviderError {

@@ -1,6 +1,8 @@
 //! A running host with a small world in it, and a client that speaks to it as anybody would.
 #![allow(dead_code, unreachable_pub, clippy::expect_used, clippy::unwrap_used, reason = "each test uses its own part")]
 
+pub mod process;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -119,10 +121,18 @@ impl Host {
         self.sign_in(ActorKind::Officer, self.world.supervisor.uuid())
     }
 
-    /// An officer of the province who may approve changes of the calendar, and propose them.
+    /// The three administrators: of the system, of security, of the audit.
+    pub fn administrators(&self) -> [String; 3] {
+        [self.world.administrator, self.world.security, self.world.auditor].map(|id| self.sign_in(ActorKind::Officer, id.uuid()))
+    }
+
+    pub fn auditor(&self) -> String {
+        self.sign_in(ActorKind::Officer, self.world.auditor.uuid())
+    }
+
+    /// An officer of the province who may approve changes of the calendar.
     pub fn checker(&self) -> String {
-        let may = [Permission::ApproveCalendar, Permission::ProposeCalendar];
-        self.sign_in(ActorKind::Officer, self.world.appoint("22019001", PROVINCE, &may).uuid())
+        self.sign_in(ActorKind::Officer, self.world.appoint("22019001", PROVINCE, &[Permission::ApproveCalendar]).uuid())
     }
 
     /// A call with a body, as JSON; writes get a fresh key unless one is given.
@@ -142,6 +152,16 @@ impl Host {
         self.sent(method, path, token, &key, body)
     }
 
+    /// Any bytes with headers of their own.
+    pub fn with_bytes(&self, method: &str, path: &str, token: Option<&str>, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        self.sent(method, path, token, headers, Some(body))
+    }
+
+    /// A write of text that is not JSON, with a fresh key.
+    pub fn upload(&self, path: &str, token: &str, kind: &str, body: &[u8]) -> Answer {
+        self.sent("POST", path, Some(token), &[("idempotency-key", &self.key()), ("content-type", kind)], Some(body))
+    }
+
     fn sent(&self, method: &str, path: &str, token: Option<&str>, headers: &[(&str, &str)], body: Option<&[u8]>) -> Answer {
         // The world's clock stands still; rates would never refill.
         self.world.clock.advance(Duration::from_millis(100));
@@ -155,7 +175,11 @@ impl Host {
             request = request.header(*name, *value);
         }
         let response = match body {
-            Some(bytes) => agent.run(request.header("content-type", "application/json").body(bytes.to_vec()).expect("a request")),
+            Some(bytes) => {
+                let named = headers.iter().any(|(name, _)| *name == "content-type");
+                let request = if named { request } else { request.header("content-type", "application/json") };
+                agent.run(request.body(bytes.to_vec()).expect("a request"))
+            }
             None => agent.run(request.body(Vec::new()).expect("a request")),
         };
         let mut response = response.unwrap_or_else(|e| panic!("{method} {path}: {e}"));
@@ -176,16 +200,7 @@ impl Host {
 
     /// The whole database as text, after sealing.
     pub fn dump(&self) -> String {
-        let lines = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
-        let put = lines.clone();
-        zhengna_core::store::dump::dump(&**self.world.core.store(), move |line| {
-            let mut text = put.lock().expect("nothing panics here");
-            text.push_str(line);
-            text.push('\n');
-            Ok(())
-        })
-        .expect("dumps");
-        std::mem::take(&mut *lines.lock().expect("nothing panics here"))
+        zhengna_tests::faults::lines(&**self.world.core.store()).join("\n")
     }
 }
 

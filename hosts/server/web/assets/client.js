@@ -34,7 +34,7 @@ export const dayAndTimeOf = (at) => `${dayOf(at)} ${timeOf(at)}`;
 
 export const STATES = { waiting: '等待中', active: '进行中', closed: '已结束', left: '已离开' };
 export const OUTCOMES = { resolved: '已解决', unresolved: '未解决', no_answer: '对方未答复', idle: '长时间无人发言，自动结束' };
-export const CHANNELS = { mini_program: '小程序', unresolved_matter_desk: '办不成事反映专窗', portal: '门户', web: '网页', kiosk: '自助终端' };
+export const CHANNELS = { mini_program: '小程序', unresolved_matter_desk: '办不成事反映专窗', zone: '专区', portal: '门户', web: '网页', kiosk: '自助终端', official_account: '公众号', re_entry: '再次进入' };
 
 // ---------------------------------------------------------------------------------------------- storage
 
@@ -422,6 +422,7 @@ export class Outbox {
     const item = this.#items.find((i) => i.key === key);
     if (!item) return;
     item.failed = null;
+    item.confirmed ||= item.warned;
     this.#changed(item.conversation);
     this.#send(item.conversation);
   }
@@ -446,12 +447,13 @@ export class Outbox {
     try {
       for (let item; (item = this.#items.find((i) => i.conversation === conversation && !i.failed)); ) {
         try {
-          const sent = await call('POST', `/conversations/${conversation}/messages`, { body: { text: item.text }, key: item.key, patient: true });
+          const sent = await call('POST', `/conversations/${conversation}/messages`, { body: { text: item.text, confirmed: item.confirmed ?? false }, key: item.key, patient: true });
           this.onsent?.(conversation, { number: sent.number, sender: session.kind, mine: true, client_id: item.key, text: item.text, sent_at: sent.sent_at });
           this.drop(item.key);
         } catch (problem) {
           if (problem.status === 401) return;
           item.failed = problem.message;
+          item.warned = problem.code === 'interaction.personal_data';
           this.#changed(conversation);
         }
       }
@@ -583,12 +585,23 @@ export class Thread {
     this.onchange(this);
   }
 
+  /** Takes in a message that its sender recalled: its text is gone, its place stays. */
+  recall(message) {
+    if (this.messages.has(message.number)) this.messages.set(message.number, message);
+    if (this.newest?.number === message.number) this.newest = message;
+    for (const m of this.messages.values()) if (m.quoted?.number === message.number) m.quoted = { ...m.quoted, excerpt: message.text, recalled: true };
+    this.onchange(this);
+  }
+
   /** Takes in an event about this conversation; true if something that only the host knows has changed. */
   apply(event) {
     switch (event.kind) {
       case 'message.sent':
         if (event.message) this.take(event.message);
         return !event.message;
+      case 'message.recalled':
+        if (event.message) this.recall(event.message);
+        return false;
       case 'messages.read': {
         const reader = event.mine === (session.kind === 'taxpayer') ? 'taxpayer_read' : 'officer_read';
         this.info[reader] = Math.max(this.info[reader], event.number ?? 0);
@@ -596,6 +609,8 @@ export class Thread {
         return false;
       }
       case 'conversation.claimed':
+      case 'conversation.transferred':
+      case 'conversation.returned':
       case 'conversation.closed':
       case 'conversation.left':
         return true;
@@ -620,6 +635,9 @@ export class Thread {
 // ---------------------------------------------------------------------------------------------- chat pane
 
 const MESSAGE_CHARS_MAX = 2000;
+
+/** What a message says, below what it answers. */
+const wordsOf = (m) => (m.quoted ? `「${m.quoted.excerpt}」\n${m.text}` : m.text);
 
 /** The messages of one thread and the box to write in. */
 export class ChatPane {
@@ -743,19 +761,20 @@ export class ChatPane {
 
   #row(entry, mine, sender) {
     const who = mine ? '我' : this.nameOf(sender);
-    return el('li', { class: mine ? 'message mine' : 'message theirs' }, el('span', { class: 'who' }, who), el('div', { class: 'bubble' }, entry.text), el('span', { class: 'under' }));
+    return el('li', { class: mine ? 'message mine' : 'message theirs' }, el('span', { class: 'who' }, who), el('div', { class: 'bubble' }, wordsOf(entry)), el('span', { class: 'under' }));
   }
 
   #state(row, message, item) {
     const under = row.lastElementChild;
     const state = item ? (item.failed ? 'failed' : 'sending') : !message.mine ? 'theirs' : message.number <= this.#thread.theirRead ? 'read' : 'sent';
+    setText(row.children[1], wordsOf(message ?? item));
     const shown = `${state} ${message?.number ?? ''} ${item?.failed ?? ''}`;
     if (row.dataset.shown === shown) return;
     row.dataset.shown = shown;
     row.dataset.state = state;
     if (message) row.dataset.number = message.number;
     if (state === 'failed') {
-      under.replaceChildren(el('span', { class: 'bad' }, `未发出：${item.failed} `), el('button', { type: 'button', class: 'link', onclick: () => this.#thread.outbox.again(item.key) }, '重新发送'), ' ', el('button', { type: 'button', class: 'link', onclick: () => this.#thread.outbox.drop(item.key) }, '删除'));
+      under.replaceChildren(el('span', { class: 'bad' }, `未发出：${item.failed} `), el('button', { type: 'button', class: 'link', onclick: () => this.#thread.outbox.again(item.key) }, item.warned ? '仍要发送' : '重新发送'), ' ', el('button', { type: 'button', class: 'link', onclick: () => this.#thread.outbox.drop(item.key) }, '删除'));
       return;
     }
     const word = { sending: '发送中', sent: '已发送', read: '已读', theirs: '' }[state];
@@ -770,7 +789,7 @@ export async function showTranscript(id) {
   const dialog = ask({ title: '会话记录', body, choices: [{ text: '关闭', value: null }] });
   try {
     const { conversation: c, messages, events } = await call('POST', `/conversations/${id}/transcript`, { body: {}, harmless: true });
-    const KINDS = { 'conversation.claimed': '工作人员接入', 'conversation.closed': '会话结束', 'conversation.left': '纳税人离开', 'conversation.entered': '纳税人取号' };
+    const KINDS = { 'conversation.claimed': '工作人员接入', 'conversation.closed': '会话结束', 'conversation.left': '纳税人离开', 'conversation.entered': '纳税人取号', 'conversation.transferred': '会话转接', 'conversation.returned': '工作人员离开，重新排队' };
     const rows = [{ at: c.entered_at, text: `取号 ${c.ticket}，${c.line_name}` }];
     for (const m of messages) rows.push({ at: m.sent_at, who: m.mine ? '我' : m.sender === 'taxpayer' ? c.taxpayer_name || '纳税人' : `工作人员 ${c.staff_no ?? ''}`, text: m.text });
     for (const e of events) if (KINDS[e.kind]) rows.push({ at: e.at, text: KINDS[e.kind] });

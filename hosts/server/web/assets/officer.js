@@ -193,7 +193,7 @@ async function readMine() {
   const shown = new Set(items.map((c) => c.id));
   for (const info of items) if (info.state === 'active' || threads.has(info.id)) threadOf(info);
   for (const t of threads.values()) {
-    if (!shown.has(t.id) && t.open) t.refresh().catch(quietly);
+    if (!shown.has(t.id) && t.open) t.refresh().then(() => t.info.staff_no === me.staff_no || letGo(t)).catch(lost(t));
     else if (t.loaded) t.fill().catch(quietly);
   }
   desk.recent(items.filter((c) => c.state === 'closed'));
@@ -212,14 +212,25 @@ function event(e) {
   }
   if (!e.conversation) return;
   const thread = threads.get(e.conversation);
-  if (thread?.apply(e) || (!thread && e.kind === 'conversation.claimed')) {
+  if (thread?.apply(e) || (!thread && ['conversation.claimed', 'conversation.transferred'].includes(e.kind))) {
     call('GET', `/conversations/${e.conversation}`).then((info) => {
-      if (!thread && info.staff_no !== me.staff_no) return;
+      if (info.staff_no !== me.staff_no) return thread && letGo(thread);
       const was = thread?.info.state;
       threadOf(info);
       if (was === 'active' && info.state === 'closed' && !e.mine) say(`与${info.taxpayer_name}的会话已结束`);
-    }).catch(quietly);
+    }).catch(lost(thread));
   }
+}
+
+/** What cannot be read because it is somebody else's affair now leaves the desk. */
+const lost = (thread) => (problem) => (thread && problem.status === 404 ? letGo(thread) : quietly(problem));
+
+/** Somebody else has the conversation now, or it waits again. */
+function letGo(thread) {
+  threads.delete(thread.id);
+  if (current === thread) open(null);
+  changed();
+  say(`与${thread.info.taxpayer_name}的会话已转出`);
 }
 
 function typing({ conversation, who }) {

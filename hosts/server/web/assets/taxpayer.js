@@ -1,11 +1,11 @@
 // The taxpayer's page: take a number, wait, talk, read it again later.
 
 import {
-  $, Attention, ChatPane, Live, OUTCOMES, Outbox, Problem, STATES, Thread, act, ask, busy, call, dayAndTimeOf, el, elderSwitch, kept, linkState, notice, say, session, setText, showTranscript, signInForm,
+  $, Attention, CHANNELS, ChatPane, Live, OUTCOMES, Outbox, Problem, STATES, Thread, act, ask, busy, call, dayAndTimeOf, el, elderSwitch, kept, linkState, notice, say, session, setText, showTranscript, signInForm,
 } from './client.js';
 
-const CHANNELS = ['mini_program', 'unresolved_matter_desk', 'portal', 'web', 'kiosk'];
-const channel = CHANNELS.find((c) => c === new URLSearchParams(location.search).get('channel')) ?? 'web';
+// A signed link names the line it leads to, and says where whoever follows it comes from.
+const followed = new URLSearchParams(location.search);
 const TOPICS = ['个人所得税', '发票', '社保费', '车辆购置税', '契税', '办税登记', '申报缴税', '其他'];
 
 const main = $('main');
@@ -122,7 +122,7 @@ async function state(thread) {
   await thread.refresh();
   const now = thread.info.state;
   if (now === before) return;
-  const words = { active: '工作人员已接入', closed: '会话已结束', left: '您已离开队列' }[now];
+  const words = { waiting: '请稍候，正在为您重新排队', active: '工作人员已接入', closed: '会话已结束', left: '您已离开队列' }[now];
   if (words) {
     if (now !== 'left') attention.ring(words, view?.thread !== thread);
     say(words);
@@ -166,7 +166,7 @@ function home() {
     }
     let id;
     try {
-      ({ conversation: id } = await act(`/lines/${chosen}/conversations`, { topic: topic.value.trim(), channel }));
+      ({ conversation: id } = await act(`/lines/${chosen}/conversations`, { topic: topic.value.trim(), ...(followed.get('line') === chosen && { entry: followed.get('entry') }) }));
     } catch (problem) {
       if (problem.code !== 'interaction.already_in_line' || !problem.related) throw problem;
       notice(problem.message, 'good');
@@ -216,15 +216,20 @@ function home() {
 
 // ---------------------------------------------------------------------------------------------- waiting and talking
 
-function minutes({ low_s: low, high_s: high }) {
+function minutes({ p50_s: low, p90_s: high }) {
   const [a, b] = [Math.max(1, Math.round(low / 60)), Math.max(1, Math.ceil(high / 60))];
   return a >= b ? `大约 ${b} 分钟` : `大约 ${a}-${b} 分钟`;
 }
 
-function waitingWords(ahead, estimate) {
-  if (!estimate) return '';
-  const online = estimate.officers ? `${estimate.officers} 位工作人员在线` : '';
-  if (!estimate.officers) return '工作人员暂时都不在线，上线后会按顺序接待。您可以先把问题写下来。';
+const NO_ESTIMATE = {
+  not_served: '现在不在服务时间，请把问题写下来，工作人员会按时回复。',
+  nobody_there: '工作人员暂时都不在线，上线后会按顺序接待。您可以先把问题写下来。',
+  overloaded: '现在咨询的人很多，等待可能超过两小时，无法给出准确时间。您可以先把问题写下来，或请我们回电，号码会为您保留。',
+};
+
+function waitingWords({ ahead, estimate, no_estimate: why }) {
+  if (!estimate) return NO_ESTIMATE[why] ?? '';
+  const online = `${estimate.officers} 位工作人员在线`;
   if (ahead === 0) return `马上就轮到您了，请不要离开。${online}`;
   return `${minutes(estimate)}，${online}${estimate.sample ? '' : '（按一般情况估计）'}`;
 }
@@ -264,7 +269,7 @@ function show(thread) {
     if (p.state !== thread.info.state) return state(thread);
     if (p.state !== 'waiting' || p.ahead === null) return;
     setText(ahead, p.ahead ? `前面还有 ${p.ahead} 人` : '前面没有人了，下一位就是您');
-    setText(estimate, waitingWords(p.ahead, p.estimate));
+    setText(estimate, waitingWords(p));
   };
   let asked = 0;
   const soon = () => { // many moves in one moment are one question

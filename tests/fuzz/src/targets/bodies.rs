@@ -3,14 +3,22 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zhengna_core::access::{
-    AddOfficer, AddPost, Credentials, FactorCode, GrantPost, NewAuthority, PasswordChange, Proof, ResetFactor, SecondStep, UnlinkIdentity,
+    AddOfficer, AddPost, Credentials, EndGrant, FactorCode, GrantPost, NewAuthority, PasswordChange, Proof, ProposeChange, RecordLeave,
+    ResetFactor, SecondStep, SetPost, TakeEmergencyPost, UnlinkIdentity,
 };
+use zhengna_core::appeal::{AnswerAppeal, FileAppeal};
+use zhengna_core::approval::{Approve, Delegate, EndDelegation, Execute, Reject, Withdraw};
 use zhengna_core::calendar::Draft;
+use zhengna_core::control::{ReviewAlert, SetControlRule};
 use zhengna_core::identity::{
-    BeginImport, ImportRow, NewFormerNumber, NewRealName, NewRelation, NewRosterEntry, NewTaxpayer, ReleaseRelation, RevealOnCard,
-    RevealTaxpayer, TakeBack,
+    BeginImport, Disclose, ImportRow, NewFormerNumber, NewRealName, NewRelation, NewRosterEntry, NewTaxpayer, ReleaseRelation,
+    RequestDisclosure, RevealOnCard, RevealTaxpayer, TakeBack,
 };
-use zhengna_core::interaction::{Claim, Close, Enter, Leave, MarkRead, OpenLine, Prioritise, SendMessage, Typing};
+use zhengna_core::interaction::{
+    AnswerFollowUp, Claim, Close, DeleteCannedReply, DeleteOwnCannedReply, Enter, Leave, MarkRead, OpenLine, Prioritise, ProposeLine,
+    PutCannedReply, PutOwnCannedReply, Rate, Recall, RequestCallback, RevisitFollowUp, Search, SendMessage, Transfer, Typing,
+    is_as_exported,
+};
 use zhengna_server::body::{JsonLimits, from_slice};
 
 use super::Bytes;
@@ -46,6 +54,8 @@ pub(super) const WORDS: &[&str] = &[
     "\"permissions\":[\"serve_taxpayers\"]",
     "2026-11-23T08:00:00+08:00",
     "\"change\":{\"working_days\":{\"year\":2027,\"days\":[",
+    "\"change\":{\"approval_rule\":{\"matter\":\"grant\",\"rule\":{\"steps\":[",
+    "{\"permission\":\"approve_access\",\"votes\":1}",
     "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
     "1e400",
     "-0.0",
@@ -98,18 +108,55 @@ pub(super) fn body(data: &[u8]) {
         }
         1 => reads_and_writes::<NewTaxpayer>(body),
         2 => reads_and_writes::<NewAuthority>(body),
-        3 => reads_and_writes::<RevealTaxpayer>(body),
+        3 => {
+            reads_and_writes::<RevealTaxpayer>(body);
+            reads_and_writes::<RequestDisclosure>(body);
+            reads_and_writes::<Disclose>(body);
+        }
         4 => reads_and_writes::<Leave>(body),
         5 => reads_and_writes::<SendMessage>(body),
-        6 => reads_and_writes::<MarkRead>(body),
+        6 => {
+            reads_and_writes::<MarkRead>(body);
+            reads_and_writes::<Recall>(body);
+            reads_and_writes::<Search>(body);
+            reads_and_writes::<Rate>(body);
+            reads_and_writes::<AnswerFollowUp>(body);
+            reads_and_writes::<RevisitFollowUp>(body);
+            // What was not taken away from here is not as it left.
+            assert!(!is_as_exported(&String::from_utf8_lossy(body)));
+            reads_and_writes::<PutCannedReply>(body);
+            reads_and_writes::<PutOwnCannedReply>(body);
+            reads_and_writes::<DeleteCannedReply>(body);
+            reads_and_writes::<DeleteOwnCannedReply>(body);
+        }
         7 => reads_and_writes::<Enter>(body),
         8 => reads_and_writes::<Close>(body),
         9 => reads_and_writes::<Prioritise>(body),
         10 => reads_and_writes::<Claim>(body),
-        11 => reads_and_writes::<OpenLine>(body),
-        12 => reads_and_writes::<AddPost>(body),
-        13 => reads_and_writes::<GrantPost>(body),
-        14 => reads_and_writes::<AddOfficer>(body),
+        11 => {
+            reads_and_writes::<OpenLine>(body);
+            reads_and_writes::<ProposeLine>(body);
+            reads_and_writes::<RequestCallback>(body);
+            reads_and_writes::<Transfer>(body);
+        }
+        12 => {
+            reads_and_writes::<AddPost>(body);
+            reads_and_writes::<SetPost>(body);
+            reads_and_writes::<ProposeChange>(body);
+            reads_and_writes::<SetControlRule>(body);
+            reads_and_writes::<ReviewAlert>(body);
+            reads_and_writes::<FileAppeal>(body);
+            reads_and_writes::<AnswerAppeal>(body);
+        }
+        13 => {
+            reads_and_writes::<GrantPost>(body);
+            reads_and_writes::<EndGrant>(body);
+            reads_and_writes::<TakeEmergencyPost>(body);
+        }
+        14 => {
+            reads_and_writes::<AddOfficer>(body);
+            reads_and_writes::<RecordLeave>(body);
+        }
         15 => reads_and_writes::<Typing>(body),
         16 => reads_and_writes::<NewFormerNumber>(body),
         17 => reads_and_writes::<NewRealName>(body),
@@ -120,7 +167,15 @@ pub(super) fn body(data: &[u8]) {
         22 => reads_and_writes::<BeginImport>(body),
         23 => reads_and_writes::<ImportRow>(body),
         24 => reads_and_writes::<TakeBack>(body),
-        25 => reads_and_writes::<Draft>(body),
+        25 => {
+            reads_and_writes::<Draft>(body);
+            reads_and_writes::<Approve>(body);
+            reads_and_writes::<Reject>(body);
+            reads_and_writes::<Withdraw>(body);
+            reads_and_writes::<Execute>(body);
+            reads_and_writes::<Delegate>(body);
+            reads_and_writes::<EndDelegation>(body);
+        }
         _ => reads_and_writes::<serde_json::Value>(body),
     }
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use zhengna_core::Timestamp;
-use zhengna_core::calendar::{Arrangement, Calendar, Change, Date, Hours, Notice, Pause, Span, Term, Timeline};
+use zhengna_core::calendar::{ArrangedDay, Arrangement, Calendar, Change, Date, Hours, Notice, Pause, Span, Term, Timeline};
 
 use super::{Bytes, lossy};
 
@@ -32,7 +32,11 @@ fn notices(data: &[u8]) {
             assert_eq!(Notice::parse(&Notice::to_csv(&notices)).as_ref(), Ok(&notices), "what is written is read back");
             let calendar = Calendar::new(1, &notices);
             for notice in &notices {
-                assert!(calendar.is_known(notice.year));
+                assert!(notice.days.iter().all(|day| !calendar.is_provisional(day.date)));
+                let december = format!("{}-12", notice.year);
+                let off = |day: &&ArrangedDay| day.arrangement == Arrangement::Off && !day.date.to_string().starts_with(&december);
+                let missing = |holiday: &&str| notice.days.iter().filter(off).all(|day| !day.name.contains(*holiday));
+                assert!(calendar.missing(notice.year).iter().all(missing), "{notice:?}");
             }
             // A day that two years speak of is as the later year says.
             for day in notices.last().into_iter().flat_map(|n| &n.days) {
@@ -44,11 +48,16 @@ fn notices(data: &[u8]) {
     }
 }
 
-/// A year's filing periods: days of the months their lines name, at most thirteen, of one document; else a reason.
+/// A legal number, or a year's filing periods: days of the months their lines name, at most thirteen, of one document; else a reason.
 fn filing(data: &[u8]) {
     let given = lossy(data);
     if let Ok((_, change)) = Change::working_days_of_csv(&given) {
         assert!(matches!(change, Change::WorkingDays { .. }));
+    }
+    match Change::legal_number_of_csv(&given) {
+        Ok((document, Change::LegalNumber { .. })) => assert!(given.contains(&document)),
+        Ok((_, other)) => panic!("{other:?} is about something else"),
+        Err(e) => assert!(e.starts_with("line ") || e.starts_with("expected one line"), "{e}"),
     }
     match Change::filing_periods_of_csv(&given) {
         Ok((document, Change::FilingPeriods { last_days, .. })) => {

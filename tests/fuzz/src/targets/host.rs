@@ -307,6 +307,8 @@ pub(super) fn ics(data: &[u8]) {
         Ok(days) => {
             let distinct: std::collections::BTreeSet<_> = days.iter().map(|d| d.date).collect();
             assert_eq!(distinct.len(), days.len(), "each day once");
+            let of_year = zhengna_server::ics::notice(&given, 2027).is_ok();
+            assert_eq!(of_year, days.iter().any(|d| d.date.to_string().starts_with("2027-")), "a notice has a day of its year");
         }
         Err(e) => {
             let said = e.to_string();

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zhengna_core::identity::{
     AuthorityCode, IdentifierError, IdentifierKind, IdentifierProblem, Mask as _, MobilePhone, Number, NumberKind, PersonName, ResidentId,
-    Uscc, mask_name, mask_phone, mask_resident_id,
+    Uscc, mask_name, mask_personal_data, mask_phone, mask_resident_id, personal_data,
 };
 
 use super::lossy;
@@ -168,5 +168,28 @@ pub(super) fn mask(data: &[u8]) {
             let open = at < 3 || at >= characters.len() - 4;
             assert_eq!(*shown, if open { *was } else { '*' }, "the middle is hidden");
         }
+    }
+}
+
+/// What is found lies within the text, in order and apart; its mask hides the middle; what is masked is found no more.
+pub(super) fn personal_data_in(data: &[u8]) {
+    let given = lossy(data);
+    let characters: Vec<char> = given.chars().collect();
+    let mut behind = 0;
+    for datum in personal_data(&given) {
+        assert!(datum.start >= behind && datum.length >= 11, "{datum:?}");
+        behind = datum.start + datum.length;
+        assert!(behind <= characters.len(), "{datum:?}");
+        let typed: String = characters[datum.start..behind].iter().collect();
+        if datum.kind.is_secret() {
+            assert!(datum.mask.contains("****") && !typed.contains(&datum.mask), "{datum:?}");
+        }
+        let alone = personal_data(&typed);
+        assert!(alone.iter().any(|d| d.kind == datum.kind && d.length == datum.length), "{datum:?} is found by itself, too");
+    }
+    let masked = mask_personal_data(&given);
+    assert!(personal_data(&masked).iter().all(|d| !d.kind.is_secret()), "masked, and found again");
+    if personal_data(&given).is_empty() {
+        assert_eq!(masked, given, "what holds nothing stays");
     }
 }

@@ -1,5 +1,6 @@
 //! The targets.
 
+mod assignment;
 mod bodies;
 mod calendar;
 mod host;
@@ -38,6 +39,12 @@ pub const TARGETS: &[Target] = &[
     of("authority_code", identifiers::authority_code, 1, &["12200000000", "2"]),
     of("person_name", identifiers::person_name, 1, &["·", " ", "\u{202e}", "\u{200b}", "\u{200d}", "\u{feff}"]),
     of("mask", identifiers::mask, 1, &["220102199001011234", "13800001234", "张三"]),
+    of(
+        "personal_data",
+        identifiers::personal_data_in,
+        2,
+        &["138 0000 1234", "11010519491231002X", "6222021234567890128", "91350100M000100Y43", "-", "*", "１３"],
+    ),
     of("timestamp", text::timestamp, 1, &["T", "Z", "+08:00", "-23:59", "23:59:60", "9999-12-31", "0000-01-01", ".000000001"]),
     of("cursor", text::cursor, 1, &[".", "-", "9223372036854775807"]),
     of("id", text::id, 1, &["019a0000-0000-7000-8000-000000000001", "{", "urn:uuid:", "-"]),
@@ -51,6 +58,7 @@ pub const TARGETS: &[Target] = &[
     of("signature", secrets::signature, 400, &[]),
     of("portal_ticket", providers::portal_ticket, 400, providers::TICKET_WORDS),
     of("tax_bureau", providers::tax_bureau, 3, providers::BUREAU_WORDS),
+    of("custodian", secrets::custodian, 400, secrets::CUSTODY_WORDS),
     of("password_hash", secrets::password_hash, 40_000, secrets::PASSWORD_HASH_WORDS),
     of("password_rules", secrets::password_rules, 1, &["aA1-", "zhangsan", "İ", "ß"]),
     of("row", stored::row, 1, &[]),
@@ -62,6 +70,7 @@ pub const TARGETS: &[Target] = &[
     of("config_value", host::config_value, 30, host::CONFIG_WORDS),
     of("authorities", host::authorities, 3, &[",", "province", "10000000000", "\n", "#", "2018-06-15", "+12345-01-01"]),
     of("calendar", calendar::calendar, 400, calendar::WORDS),
+    of("assignment", assignment::assignment, 6, assignment::WORDS),
     of("table", host::table, 8, &[",", "\t", ";", "\r\n", "\"", "\u{feff}", "姓名", "PK\u{3}\u{4}"]),
     of("ics", host::ics, 20, host::ICS_WORDS),
     of("checkpoint_file", host::checkpoint_file, 30, &["zc1 ", "\n", "#"]),

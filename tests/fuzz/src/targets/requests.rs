@@ -6,7 +6,7 @@
 //! authorization: taxpayer
 //! idempotency-key: 1
 //!
-//! {"topic":"问","channel":"web"}
+//! {"topic":"问"}
 //! ====
 //! GET /api/v1/me
 //! ```
@@ -14,7 +14,7 @@
 //! The words in braces and the names behind `authorization` stand for those of the world.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -22,9 +22,11 @@ use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::{Request, header};
 use tower::ServiceExt as _;
-use zhengna_core::access::{ActorKind, ActorRef, Provider};
+use zhengna_core::access::{AccessChange, ActorKind, ActorRef, GrantPost, Permission, ProposeChange, Provider};
+use zhengna_core::approval::Approve;
 use zhengna_core::core::PROJECTIONS;
 use zhengna_core::error::CODES;
+use zhengna_core::identity::{PersonalField, RequestDisclosure};
 use zhengna_core::interaction::{Claim, SendMessage};
 use zhengna_core::store::dump;
 use zhengna_core::store::memory::MemoryStore;
@@ -32,8 +34,9 @@ use zhengna_server::app;
 use zhengna_server::config::{Config, Effective, Flags};
 use zhengna_server::listener::Lifecycle;
 use zhengna_server::provider::Providers;
+use zhengna_tests::faults::lines;
 use zhengna_tests::provider::{Believes, believing};
-use zhengna_tests::world::{Engine, World, core_over, person, signed_in};
+use zhengna_tests::world::{Engine, NANGUAN, PROVINCE, World, code, core_over, person, signed_in};
 
 use super::lossy;
 use crate::secrecy::repeats_nothing;
@@ -52,6 +55,19 @@ pub(super) const WORDS: &[&str] = &[
     "{conversation}",
     "{waiting}",
     "{taxpayer}",
+    "{officer}",
+    "{grant}",
+    "{digest}",
+    "{disclosure}",
+    "approvals/",
+    "/approve",
+    "/reject",
+    "/withdraw",
+    "/execute",
+    "delegations",
+    "disclosures",
+    "access-changes",
+    "emergency-grants",
     "me/password",
     "me/second-factor",
     "/confirm",
@@ -84,9 +100,15 @@ pub(super) const WORDS: &[&str] = &[
     "officer",
     "stranger",
     "boss",
+    "administrator",
+    "security",
+    "auditor",
     "idempotency-key: ",
     "last-event-id: 0.1",
     "content-type: text/plain",
+    "content-type: text/calendar",
+    "/api/v1/calendar/proposals?year=2027&document=d&title=t&source=https://x",
+    "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20270101\nSUMMARY:元旦（休）\nEND:VEVENT\nEND:VCALENDAR\n",
     "range: bytes=0-1",
     "upgrade: websocket",
     "connection: upgrade",
@@ -152,37 +174,47 @@ fn beginning() -> &'static Beginning {
         let world = World::new(Engine::Memory);
         let active = world.entered(0).conversation;
         world.officer(0).interaction().claim(Claim { line: world.line }).wait().expect("claims");
-        let said = SendMessage { conversation: active, text: WORD_OF_TAXPAYER.into() };
+        let said = SendMessage::new(active, WORD_OF_TAXPAYER);
         world.taxpayer(0).interaction().send(said).wait().expect("is said");
         let waiting = world.entered(1).conversation;
+        let guardian = world.session_of(world.appoint("22019001", PROVINCE, &[Permission::ApproveDisclosure]));
+        let (taxpayers, authority) = (vec![world.taxpayers[0]], code(NANGUAN));
+        let asked = RequestDisclosure { taxpayers, fields: vec![PersonalField::Phone], authority, reason: "核查".into() };
+        let disclosure = world.session_of(world.supervisor).identity().request_disclosure(asked).wait().expect("is asked for").approval;
+        let waits = guardian.approval().list(zhengna_core::approval::Which::ForMe, None, 1).expect("lists").items.remove(0);
+        guardian.approval().approve(Approve { approval: disclosure, digest: waits.digest }).wait().expect("is approved");
+        let post = world.core.as_system().access().find_post("办税服务坐席").expect("reads").expect("a post");
+        let change = AccessChange::Grant(GrantPost { officer: world.idle_hand, post, authority, ends_at: None });
+        let proposed = ProposeChange { change, reason: "需要".into() };
+        let grant = world.session_of(world.administrator).access().propose_change(proposed).wait().expect("is put forward");
         let people = [
             ("taxpayer", ActorKind::Taxpayer, world.taxpayers[0].uuid()),
             ("other", ActorKind::Taxpayer, world.taxpayers[1].uuid()),
             ("officer", ActorKind::Officer, world.officers[0].uuid()),
             ("stranger", ActorKind::Officer, world.stranger.uuid()),
             ("boss", ActorKind::Officer, world.supervisor.uuid()),
+            ("administrator", ActorKind::Officer, world.administrator.uuid()),
+            ("security", ActorKind::Officer, world.security.uuid()),
+            ("auditor", ActorKind::Officer, world.auditor.uuid()),
         ];
         let tokens = people.map(|(name, kind, id)| {
             let password = "Tax-Payer-2026";
             world.core.as_system().access().set_password(ActorRef { kind, id }, name, password).expect("a password");
             (name, signed_in(&world.core, name, password).expect("signs in"))
         });
-        let lines = Arc::new(Mutex::new(Vec::new()));
-        let put = lines.clone();
-        dump::dump(&**world.core.store(), move |line| {
-            put.lock().expect("nothing panics here").push(line.to_owned());
-            Ok(())
-        })
-        .expect("dumps");
         let high = [("ZHENGNA_LIMITS_REQUESTS_PER_SECOND_PER_PERSON", "100000"), ("ZHENGNA_LIMITS_REQUEST_BURST_PER_PERSON", "100000")];
         let variables = high.map(|(k, v)| (k.to_owned(), v.to_owned()));
         Beginning {
-            dump: std::mem::take(&mut *lines.lock().expect("nothing panics here")),
+            dump: lines(&**world.core.store()),
             names: vec![
                 ("{line}", world.line.to_string()),
                 ("{conversation}", active.to_string()),
                 ("{waiting}", waiting.to_string()),
                 ("{taxpayer}", world.taxpayers[0].to_string()),
+                ("{officer}", world.idle_hand.to_string()),
+                ("{disclosure}", disclosure.to_string()),
+                ("{grant}", grant.approval.to_string()),
+                ("{digest}", grant.digest),
             ],
             tokens: tokens.to_vec(),
             config: Effective::from_parts(&Flags::default(), variables).expect("a valid configuration").config,
@@ -262,7 +294,10 @@ async fn ask(router: &Router, typed: Typed<'_>) {
     let stranger = matches!(who, None | Some("other" | "stranger"));
     assert!(!(stranger && answer.contains(WORD_OF_TAXPAYER)), "told to somebody else: {answer}");
     let number = &person(0).number;
-    assert!(!answer.contains(number) || who == Some("boss") && path.contains("/reveal"), "a number is shown: {answer}");
+    assert!(
+        !answer.contains(number) || who == Some("boss") && (path.contains("/reveal") || path.contains("/disclosures/")),
+        "a number is shown: {answer}"
+    );
 }
 
 pub(super) fn request(data: &[u8]) {
@@ -298,6 +333,6 @@ pub(super) fn request(data: &[u8]) {
     runtime.shutdown_background();
     assert_eq!(core.recount().expect("recounts"), Vec::<String>::new(), "projections are what the rows say");
     while core.seal_audit().expect("seals").more {}
-    let verdict = core.verify_audit(Vec::new()).expect("verifies");
+    let verdict = core.verify_audit(Vec::new(), |_, _| ()).expect("verifies");
     assert_eq!((verdict.finding, verdict.unsealed), (None, 0), "the trail is whole");
 }

@@ -4,8 +4,8 @@ use std::sync::OnceLock;
 
 use rand_core::SeedableRng;
 use zhengna_core::crypto::{
-    self, CryptoError, KeyRing, PASSWORD_MAX_CHARS, PASSWORD_MIN_CHARS, PasswordProblem, Place, Rng, SEAL_OVERHEAD_BYTES, SubjectKey,
-    Suite, Token, WrappedKey,
+    self, BackupKey, CryptoError, Custodian, KeyRing, PASSWORD_MAX_CHARS, PASSWORD_MIN_CHARS, PasswordProblem, Place, Rng,
+    SEAL_OVERHEAD_BYTES, SubjectKey, Suite, Token, WrappedKey,
 };
 
 use super::{Bytes, lossy};
@@ -41,7 +41,7 @@ pub(super) fn key_file(data: &[u8]) {
             let text = ring.to_text();
             let again = KeyRing::from_text(&text).expect("what is written is read back");
             assert_eq!(*again.to_text(), *text);
-            assert!(ring.epochs().any(|e| e == ring.current_epoch()), "the current epoch is there");
+            assert!(ring.epochs().contains(&ring.current_epoch()), "the current epoch is there");
             assert_eq!(ring.public_audit_key().len(), 65);
             assert_eq!(ring.blind("c", "v"), again.blind("c", "v"));
             let shown = format!("{ring:?}");
@@ -151,7 +151,7 @@ pub(super) fn wrapped_key(data: &[u8]) {
     let mut subject = [0; 16];
     subject.fill_with(|| bytes.u8());
     let key = SubjectKey::generate(&mut rng);
-    let whole = ring().wrap(&mut rng, &subject, &key);
+    let whole = ring().wrap(&mut rng, &subject, &key).expect("keys of a file are always there");
     let mut other_subject = subject;
     other_subject[usize::from(bytes.u8() % 16)] ^= bytes.u8() % 4;
     let epoch = match bytes.u8() % 4 {
@@ -168,7 +168,7 @@ pub(super) fn wrapped_key(data: &[u8]) {
             let value = key.seal(ring().suite(), &mut rng, place, b"same key");
             assert_eq!(opened.open(place, &value).as_deref().map(Vec::as_slice), Ok(b"same key".as_slice()));
         }
-        Err(CryptoError::UnknownEpoch(e)) => assert!(e == wrapped.epoch && !ring().epochs().any(|known| known == e)),
+        Err(CryptoError::UnknownEpoch(e)) => assert!(e == wrapped.epoch && !ring().epochs().contains(&e)),
         Err(e) => {
             assert!(wrapped != whole || other_subject != subject, "a whole key was not opened");
             failure(e, &wrapped.bytes);
@@ -194,6 +194,42 @@ pub(super) fn signature(data: &[u8]) {
     assert!(!crypto::verify(&ring().public_audit_key(), message, data) && !crypto::verify(data, message, &signature));
 }
 
+/// Two custodians, the head of a backup of theirs, and its first chunk.
+fn custody() -> &'static ([Custodian; 2], String, BackupKey) {
+    static CUSTODY: OnceLock<([Custodian; 2], String, BackupKey)> = OnceLock::new();
+    CUSTODY.get_or_init(|| {
+        let mut rng = Rng::seed_from_u64(5);
+        let two = [Custodian::generate(&mut rng), Custodian::generate(&mut rng)];
+        let public: Vec<Vec<u8>> = two.iter().map(|c| c.public_key().to_vec()).collect();
+        let (key, head) = BackupKey::seal_for(&mut rng, &public).expect("two custodians");
+        (two, head, key)
+    })
+}
+
+pub(super) const CUSTODY_WORDS: &[&str] = &["zhengna-custodian 1\n", "public ", "secret ", "half ", "\n", "0400"];
+
+/// First byte: a custodian's file, the head of a backup, or a chunk of one. None that nobody wrote is taken.
+pub(super) fn custodian(data: &[u8]) {
+    let mut bytes = Bytes(data);
+    let (two, head, key) = custody();
+    match bytes.u8() % 3 {
+        0 => {
+            let given = lossy(bytes.0);
+            match Custodian::from_text(&given) {
+                Ok(read) => {
+                    assert_eq!(Custodian::from_text(&read.to_text()).expect("what is written is read back").public_key(), read.public_key())
+                }
+                Err(e) => repeats_nothing(&e.to_string(), &given, ""),
+            }
+        }
+        1 => {
+            let given = lossy(bytes.0);
+            assert!(given == *head || BackupKey::open(&given, [&two[0], &two[1]]).is_err() || given.trim_end() == head.trim_end());
+        }
+        _ => assert!(key.open_chunk(0, true, bytes.0).is_err(), "nobody sealed it"),
+    }
+}
+
 pub(super) const PASSWORD_HASH_WORDS: &[&str] =
     &["$argon2id$", "$argon2i$", "v=19", "v=16", "m=19456", "m=4294967295", "t=2", "t=1", "p=1", "p=255", "$"];
 
@@ -217,6 +253,9 @@ pub(super) fn password_rules(data: &[u8]) {
         Err(PasswordProblem::TooShort { chars: n }) => assert!(n == chars && n < PASSWORD_MIN_CHARS),
         Err(PasswordProblem::TooLong { chars: n }) => assert!(n == chars && n > PASSWORD_MAX_CHARS),
         Err(PasswordProblem::TooFewClasses { classes }) => assert!(classes < 3),
+        Err(PasswordProblem::Common) => {
+            assert_eq!(crypto::password_rules(&format!("{password}-x"), &[]), Ok(()), "nothing else is wrong with it");
+        }
         Err(_) => assert!(name.chars().count() > 1),
     }
     if let Err(e) = said {

@@ -6,15 +6,20 @@ use std::sync::{Arc, Mutex, OnceLock};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zhengna_core::access::{
-    Bootstrapped, FactorConfirmed, FactorEnrolled, FactorReset, Granted, OfficerAdded, PasswordSet, PostAdded, ProviderOutcome,
-    SignInOutcome, SignedIn, SignedOut, TicketIssued, Unlinked,
+    Bootstrapped, FactorConfirmed, FactorEnrolled, FactorReset, GrantEnded, Granted, LeaveRecorded, OfficerAdded, PasswordSet, PostAdded,
+    ProviderOutcome, SignInOutcome, SignedIn, SignedOut, TicketIssued, Unlinked,
 };
+use zhengna_core::appeal::{AppealAnswered, AppealFiled};
+use zhengna_core::approval::{Decided, Delegated, DelegationEnded, Opened};
 use zhengna_core::audit::{Checkpoint, Checkpointed, Sealed};
-use zhengna_core::calendar::{Decided, Proposed};
+use zhengna_core::control::{AlertReviewed, Raised};
 use zhengna_core::core::PROJECTIONS;
 use zhengna_core::delivery::Settled;
-use zhengna_core::identity::{ImportBegun, PhoneTaken, RelationReleased};
-use zhengna_core::interaction::{Claimed, Closed, Entered, Left, LineOpened, Prioritised, Sent, Typing};
+use zhengna_core::identity::{ImportBegun, PersonErased, PhoneTaken, RelationReleased};
+use zhengna_core::interaction::{
+    CallbackRequested, CannedReplyPut, Claimed, Closed, Entered, FollowedUp, Left, LineOpened, Prioritised, Rated, Recalled, Recomputed,
+    Returned, Sent, Transferred, Typing,
+};
 use zhengna_core::store::memory::MemoryStore;
 use zhengna_core::store::{Kind, Store, StoreError, Value, dump as dumps, reread, tables};
 use zhengna_core::{Error, Timestamp, crypto};
@@ -188,8 +193,11 @@ pub(super) fn remembered(data: &[u8]) {
         ($($Answer:ty),* $(,)?) => {$(answer::<$Answer>(&given);)*};
     }
     answers! {
-        Claimed, Closed, Decided, Entered, Left, LineOpened, Prioritised, Sent, Granted, OfficerAdded, PasswordSet, PostAdded, Proposed,
-        SignInOutcome, SignedIn, SignedOut, TicketIssued, ProviderOutcome, Unlinked, PhoneTaken, Bootstrapped, FactorConfirmed, FactorEnrolled, FactorReset, RelationReleased, ImportBegun, Checkpointed, Sealed, Settled, bool, u64
+        Claimed, Closed, Decided, Entered, Left, LineOpened, Prioritised, Sent, Granted, OfficerAdded, PasswordSet, PostAdded, Opened,
+        Delegated, DelegationEnded, GrantEnded, LeaveRecorded,
+        SignInOutcome, SignedIn, SignedOut, TicketIssued, ProviderOutcome, Unlinked, PhoneTaken, Bootstrapped, FactorConfirmed, FactorEnrolled, FactorReset, RelationReleased, PersonErased, ImportBegun, Checkpointed, Sealed, Settled, bool, u64,
+        Raised, AlertReviewed, AppealFiled, AppealAnswered, Recalled, CannedReplyPut, Rated, FollowedUp, Recomputed, CallbackRequested, Returned,
+        Transferred
     }
 }
 

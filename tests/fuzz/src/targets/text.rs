@@ -6,6 +6,8 @@ use std::time::Duration;
 use zhengna_core::access::{ActorKind, AuthorityKind, Permission};
 use zhengna_core::agenda::TimerKind;
 use zhengna_core::audit::FindingKind;
+use zhengna_core::calendar::LegalNumber;
+use zhengna_core::control::{AlertState, ControlKind, Verdict, Watch};
 use zhengna_core::delivery::DeliveryState;
 use zhengna_core::id::{AuditId, ConversationId, DeliveryId, GrantId, LineId, OfficerId, PostId, TaxpayerId, TimerId, millis_of_v7};
 use zhengna_core::identity::{PersonalField, TaxpayerKind};
@@ -85,6 +87,8 @@ pub(super) const WORDS: &[&str] = &[
     "name",
     "conversation.idle",
     "message.sent",
+    "message.recalled",
+    "conversation.rated",
     "parked",
     "waiting",
     "web",
@@ -109,7 +113,7 @@ pub(super) fn word(data: &[u8]) {
     }
     words! {
         TaxpayerKind PersonalField TimerKind EventKind DeliveryState ConversationState SourceChannel Outcome FindingKind Permission ActorKind
-        AuthorityKind
+        AuthorityKind ControlKind Watch AlertState Verdict LegalNumber
     }
 }
 

@@ -2,23 +2,27 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Handle;
-use zhengna_core::access::{ActorKind, ActorRef, Credentials, Permission, Proof, Provider};
-use zhengna_core::calendar::{self, Arrangement, Date, Draft, NoticeDay, Proposed};
+use zhengna_core::access::{AccessChange, ActorKind, ActorRef, Credentials, Permission, Permissions, Proof, Provider, SetPost};
+use zhengna_core::appeal::{FileAppeal, Respondent};
+use zhengna_core::approval::{Delegate, Execution, Matter, Opened, Rule, SetRule, Step};
+use zhengna_core::calendar::{self, Arrangement, Date, DayHours, Draft, NoticeDay, Span};
 use zhengna_core::core::PROJECTIONS;
 use zhengna_core::crypto::{secret_of_uri, totp_code, totp_step};
 use zhengna_core::error::Refusal;
-use zhengna_core::id::{ConversationId, LineId, OfficerId, TaxpayerId};
-use zhengna_core::interaction::{Claim, SendMessage};
+use zhengna_core::id::{AlertId, AppealId, CannedReplyId, ConversationId, DelegationId, GrantId, LineId, OfficerId, PostId, TaxpayerId};
+use zhengna_core::identity::{PersonalField, RequestDisclosure};
+use zhengna_core::interaction::{AnswerFollowUp, Claim, Close, Grade, Outcome, PutCannedReply, PutOwnCannedReply, Rate, SendMessage};
 use zhengna_core::store::sqlite::SqliteStore;
-use zhengna_core::store::{Isolation, Priority, Spec, StoreExt};
+use zhengna_core::store::{Isolation, Page, Priority, Spec, StoreExt};
 use zhengna_core::{Core, Error};
 use zhengna_server::app::{App, Held};
 use zhengna_server::config::{Config, Effective, Flags};
 use zhengna_server::listener::Lifecycle;
 use zhengna_server::provider::Providers;
+use zhengna_tests::approval::{approve, decree};
+use zhengna_tests::faults::Rows;
 use zhengna_tests::fixture::FILE;
 use zhengna_tests::provider::{Believes, believing};
 use zhengna_tests::world::{self, Keep, World};
@@ -35,8 +39,19 @@ pub(super) struct Scene {
     pub(super) person: TaxpayerId,
     /// The enterprise that the one who talks acts for.
     pub(super) company: TaxpayerId,
-    /// A change of the calendar that waits for the supervisor.
-    pub(super) proposed: Proposed,
+    /// A change of the calendar that waits for the checker.
+    pub(super) proposed: Opened,
+    /// Office hours that are approved, and wait for the maker to carry them out.
+    pub(super) approved: Opened,
+    /// A disclosure that is approved, and waits for the supervisor.
+    pub(super) disclosure: Opened,
+    /// A post to take in an emergency.
+    pub(super) emergency: PostId,
+    /// The checker's post.
+    pub(super) grant: GrantId,
+    /// Somebody who stands in for the checker.
+    pub(super) colleague: OfficerId,
+    pub(super) delegation: DelegationId,
     /// The login of the one who talks.
     pub(super) login: String,
     /// Tokens.
@@ -45,6 +60,13 @@ pub(super) struct Scene {
     pub(super) free: String,
     pub(super) officer: String,
     pub(super) supervisor: String,
+    pub(super) administrator: String,
+    pub(super) security: String,
+    pub(super) auditor: String,
+    /// Puts changes of the calendar forward, and takes emergency posts.
+    pub(super) maker: String,
+    /// Decides about the calendar.
+    pub(super) checker: String,
     /// A socket ticket of the taxpayer's.
     pub(super) ticket: String,
     /// What the supervisor's authenticator shows next.
@@ -56,6 +78,19 @@ pub(super) struct Scene {
     /// One who has not confirmed theirs yet: token, and what the authenticator shows.
     pub(super) enrolling: String,
     pub(super) enrolling_code: String,
+    /// Somebody who reviews alerts, and one that waits.
+    pub(super) reviewer: String,
+    pub(super) alert: AlertId,
+    /// Somebody who handles appeals, and one that waits.
+    pub(super) handler: String,
+    /// An officer of another place, who took nobody.
+    pub(super) elsewhere: String,
+    pub(super) appeal: AppealId,
+    /// Canned replies: of the authority, and of the officer.
+    pub(super) reply: CannedReplyId,
+    /// Conversations of the free taxpayer that are over: one rated by nobody, one rated low, one answered after that.
+    pub(super) over: [ConversationId; 3],
+    pub(super) own_reply: CannedReplyId,
 }
 
 /// The login of everybody's sign-in.
@@ -69,6 +104,34 @@ pub(super) fn notice(year: i32) -> Draft {
     let days = vec![NoticeDay { date, arrangement: Arrangement::Off, name: "元旦".into() }];
     let change = calendar::Change::WorkingDays { year, days };
     Draft { document: "文".into(), title: "通知".into(), source: "https://www.gov.cn/".into(), change }
+}
+
+fn hours() -> Draft {
+    let spans = vec![Span { from_min: 9 * 60, until_min: 16 * 60 }];
+    let seasons = vec![DayHours { date: Date::from_ymd_opt(2027, 1, 1).unwrap_or_default(), spans }];
+    let change = calendar::Change::OfficeHours { authority: world::code(world::NANGUAN), seasons, exceptions: Vec::new() };
+    Draft { change, ..notice(2027) }
+}
+
+/// Conversations of the third taxpayer that are over.
+fn over(world: &World) -> Result<[ConversationId; 3], Error> {
+    let (taxpayer, officer) = (world.taxpayer(2), world.officer(0));
+    let mut over = Vec::new();
+    for n in 0..3 {
+        let conversation = taxpayer.interaction().enter(world.enter()).wait()?.conversation;
+        officer.interaction().claim(Claim { line: world.line }).wait()?;
+        officer.interaction().close(Close { conversation, outcome: Outcome::Resolved, note: None }).wait()?;
+        if n > 0 {
+            let rate = Rate { conversation, grade: Grade::Dissatisfied, reasons: Vec::new(), comment: None };
+            taxpayer.interaction().rate(rate).wait()?;
+        }
+        if n > 1 {
+            let answer = AnswerFollowUp { conversation, answer: "已说明".into() };
+            world.session_of(world.supervisor).interaction().answer_follow_up(answer).wait()?;
+        }
+        over.push(conversation);
+    }
+    Ok([over[0], over[1], over[2]])
 }
 
 impl Scene {
@@ -88,14 +151,49 @@ impl Scene {
         core.sign_in_with(&Believes(Provider::ElectronicTaxBureau), &linking, "prepare")?;
         let taxpayer = |n: usize| sign_in(ActorRef { kind: ActorKind::Taxpayer, id: world.taxpayers[n].uuid() });
         let officer = |id: OfficerId| sign_in(ActorRef { kind: ActorKind::Officer, id: id.uuid() });
+        let over = over(&world)?;
         let active = world.taxpayer(0).interaction().enter(world.enter()).wait()?.conversation;
         world.officer(0).interaction().claim(Claim { line: world.line }).wait()?;
-        world.taxpayer(0).interaction().send(SendMessage { conversation: active, text: "您好".into() }).wait()?;
+        world.taxpayer(0).interaction().send(SendMessage::new(active, "您好")).wait()?;
         let waiting = world.taxpayer(1).interaction().enter(world.enter()).wait()?.conversation;
         let company = world.employed(1)?;
-        let maker = world.appoint("22019001", world::PROVINCE, &[Permission::ProposeCalendar]);
+        let (topic, text) = ("个税".to_owned(), "请打开应用".to_owned());
+        let shared = PutCannedReply { reply: None, authority: world::code(world::NANGUAN), topic: topic.clone(), text: text.clone() };
+        let reply = world.session_of(world.supervisor).interaction().put_canned_reply(shared).wait()?.reply;
+        let own = PutOwnCannedReply { reply: None, topic, text };
+        let own_reply = world.officer(0).interaction().put_own_canned_reply(own).wait()?.reply;
+        let maker = world.appoint("22019001", world::PROVINCE, &[Permission::ProposeCalendar, Permission::TakeEmergencyPost]);
+        let checker = world.appoint("22019002", world::PROVINCE, &[Permission::ApproveCalendar]);
+        let guardian = world.appoint("22019003", world::PROVINCE, &[Permission::ApproveDisclosure]);
+        let permissions = Permissions(vec![Permission::ManageLines]);
+        decree(&world, AccessChange::Post(SetPost { post: None, name: "应急".into(), permissions, emergency: true }))?;
+        let emergency = core.as_system().access().find_post("应急")?.expect("just approved");
+        let steps = vec![Step { permission: Permission::ApproveCalendar, votes: 1 }];
+        let rule = Rule { steps, execution: Execution::Maker, valid_days: 30 };
+        decree(&world, AccessChange::ApprovalRule(SetRule { matter: Matter::OfficeHours, rule, source: "文".into() }))?;
         let proposed = world.session_of(maker).calendar().propose(notice(2027)).wait()?;
+        let approved = world.session_of(maker).calendar().propose(hours()).wait()?;
+        approve(&world.session_of(checker), &approved)?;
+        let (authority, fields) = (world::code(world::NANGUAN), vec![PersonalField::Phone]);
+        let asked = RequestDisclosure { taxpayers: world.taxpayers.clone(), fields, authority, reason: "专项核查".into() };
+        let disclosure = world.session_of(world.supervisor).identity().request_disclosure(asked).wait()?;
+        approve(&world.session_of(guardian), &disclosure)?;
+        let grant = world.session_of(world.security).access().grants(checker)?.remove(0).id;
+        let ends_at = core.now().plus(std::time::Duration::from_secs(86_400));
+        let lent = Delegate { taker: world.officers[0], starts_at: None, ends_at };
+        let delegation = world.session_of(checker).approval().delegate(lent).wait()?.delegation;
+        let reviewer = world.appoint("22019004", world::PROVINCE, &[Permission::ReviewControl]);
+        for _ in 0..20 {
+            world.session_of(world.idle_hand).control().rules().expect_err("no post, no rules");
+        }
+        core.write_down_denials(true)?;
         while core.seal_audit()?.more {}
+        core.screen(world::start(), core.now().plus(std::time::Duration::from_secs(1)))?;
+        let alerts = world.session_of(reviewer).control().alerts(None, Page { after: None, limit: 1 })?;
+        let alert = alerts.items.first().expect("it was found").id;
+        let about = Respondent::Authority(world::code(world::NANGUAN));
+        let appeal = world.taxpayer(0).appeals().file(FileAppeal::new(about, "无人接待")).wait()?.appeal;
+        let handler = world.appoint("22019009", world::CHANGCHUN, &[Permission::HandleAppeals]);
         let token = taxpayer(0)?;
         let caller = core.authenticate(&token)?;
         let ticket = core.as_actor(caller.actor.clone()).access().issue_ticket(&caller).wait()?.ticket;
@@ -103,7 +201,12 @@ impl Scene {
         officer(world.supervisor)?;
         let (secret, supervisor) = world::enrolled(core, &world.session_of(world.supervisor))?;
         let supervisor_code = shown(&secret, 1);
+        let administers = |id: OfficerId| {
+            officer(id)?;
+            world::enrolled(core, &world.session_of(id)).map(|(_, token)| token)
+        };
         officer(world.stranger)?;
+        let elsewhere = officer(world.appoint("22019998", world::KUANCHENG, &[Permission::ServeTaxpayers]))?;
         let (secret, _) = world::enrolled(core, &world.session_of(world.stranger))?;
         let code = shown(&secret, 1);
         let stranger_login = login(&ActorRef { kind: ActorKind::Officer, id: world.stranger.uuid() });
@@ -123,12 +226,23 @@ impl Scene {
             person: world.taxpayers[0],
             company,
             proposed,
+            approved,
+            disclosure,
+            emergency,
+            grant,
+            delegation,
+            colleague: world.officers[0],
             login: login(&ActorRef { kind: ActorKind::Taxpayer, id: world.taxpayers[0].uuid() }),
             taxpayer: token,
             waiter: taxpayer(1)?,
             free: taxpayer(2)?,
             officer: officer(world.officers[0])?,
             supervisor,
+            administrator: administers(world.administrator)?,
+            security: administers(world.security)?,
+            auditor: administers(world.auditor)?,
+            maker: officer(maker)?,
+            checker: officer(checker)?,
             ticket,
             supervisor_code,
             factored: world.stranger,
@@ -136,6 +250,14 @@ impl Scene {
             code,
             enrolling,
             enrolling_code,
+            reviewer: officer(reviewer)?,
+            alert,
+            handler: officer(handler)?,
+            elsewhere,
+            appeal,
+            reply,
+            over,
+            own_reply,
         };
         drop(world); // the last one to close moves the WAL into the file
         scene.file = std::fs::read(&path).expect("a file");
@@ -152,9 +274,8 @@ impl Scene {
         let app =
             App::new(core.clone(), &self.config, Providers::of(believing(), Arc::new(Believes(Provider::MiniProgram))), lifecycle.clone());
         let tasks = Handle::current().metrics().num_alive_tasks();
-        let mut stage = Stage { app, core, config: self.config.clone(), lifecycle, tasks, before: Vec::new(), _dir: dir };
-        stage.before = stage.rows();
-        Ok(stage)
+        let before = Rows::of(&**core.store());
+        Ok(Stage { app, core, config: self.config.clone(), lifecycle, tasks, before, _dir: dir })
     }
 }
 
@@ -165,23 +286,14 @@ pub(super) struct Stage {
     core: Core,
     lifecycle: Lifecycle,
     tasks: usize,
-    before: Vec<String>,
+    before: Rows,
     _dir: TempDir,
 }
 
 /// How many rows of each table went and came.
-pub(super) type Change = std::collections::BTreeMap<String, (usize, usize)>;
+pub(super) type Change = std::collections::BTreeMap<&'static str, (usize, usize)>;
 
 impl Stage {
-    fn rows(&self) -> Vec<String> {
-        let (put, lines) = std::sync::mpsc::channel();
-        let write = move |line: &str| put.send(line.to_owned()).map_err(std::io::Error::other);
-        zhengna_core::store::dump::dump(&**self.core.store(), write).expect("dumps");
-        let mut rows: Vec<String> = lines.into_iter().filter(|line| line.contains("\"row\"")).collect();
-        rows.sort_unstable();
-        rows
-    }
-
     /// Waits until nothing is held for any request and no task is left that was not there at the start, and until
     /// what was queued for the writer is written. `Err` says what is still held.
     pub(super) async fn settle(&self) -> Result<(), String> {
@@ -198,17 +310,7 @@ impl Stage {
 
     /// What changed since the beginning.
     pub(super) fn change(&self) -> Change {
-        let after = self.rows();
-        let table = |line: &String| {
-            let row: Value = serde_json::from_str(line).unwrap_or(json!({}));
-            row["row"]["table"].as_str().unwrap_or_default().to_owned()
-        };
-        let mut change = Change::new();
-        // Rows are unique by their keys: sets will do.
-        let sets: [std::collections::HashSet<&String>; 2] = [self.before.iter().collect(), after.iter().collect()];
-        sets[0].difference(&sets[1]).for_each(|row| change.entry(table(row)).or_default().0 += 1);
-        sets[1].difference(&sets[0]).for_each(|row| change.entry(table(row)).or_default().1 += 1);
-        change
+        Rows::of(&**self.core.store()).exchanged(&self.before)
     }
 }
 

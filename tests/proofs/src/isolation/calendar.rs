@@ -2,7 +2,8 @@
 
 use zhengna_core::Error;
 use zhengna_core::access::Permission;
-use zhengna_core::calendar::{Approve, Arrangement, Change, Date, Decided, Draft, NoticeDay, Proposed, Reject};
+use zhengna_core::approval::{Approve, Decided, Opened, Reject};
+use zhengna_core::calendar::{Arrangement, Change, Date, Draft, NoticeDay};
 use zhengna_core::error::Refusal;
 use zhengna_core::id::OfficerId;
 use zhengna_core::operation::{APPROVE, PROPOSE, REJECT};
@@ -29,28 +30,28 @@ fn checker(hosts: &mut Hosts) -> OfficerId {
     hosts.world.appoint(&staff_no, PROVINCE, &[Permission::ApproveCalendar])
 }
 
-fn proposed_once(hosts: &Hosts, draft: &Draft) -> Result<Proposed, String> {
+fn proposed_once(hosts: &Hosts, draft: &Draft) -> Result<Opened, String> {
     let maker = hosts.world.supervisor;
     let answers = hosts.race(|_, host| hosts.officer_on(host, maker).calendar().propose(draft.clone()).wait());
     let proposed: Vec<_> = answers.iter().flatten().collect();
     let [one] = proposed[..] else { return Err(format!("proposed {} times", proposed.len())) };
-    let waits = Error::Refused(Refusal::ProposalPending(one.proposal));
+    let waits = Error::Refused(Refusal::ApprovalPending(one.approval));
     ensure(answers.iter().filter_map(|a| a.as_ref().err()).all(|e| *e == waits), || format!("{answers:?}"))?;
     Ok(one.clone())
 }
 
 fn one_proposal_waits_and_is_decided_once(hosts: &mut Hosts) -> Result<(), String> {
     let (draft, checker) = (draft(hosts), checker(hosts));
-    let Proposed { proposal, digest } = proposed_once(hosts, &draft)?;
+    let Opened { approval, digest, .. } = proposed_once(hosts, &draft)?;
     let answers = hosts.race(|n, host| {
         let desk = hosts.officer_on(host, checker);
         match n % 2 {
-            0 => desk.calendar().approve(Approve { proposal, digest: digest.clone() }).wait(),
-            _ => desk.calendar().reject(Reject { proposal, digest: digest.clone(), reason: "有误".into() }).wait(),
+            0 => desk.approval().approve(Approve { approval, digest: digest.clone() }).wait(),
+            _ => desk.approval().reject(Reject { approval, digest: digest.clone(), reason: "有误".into() }).wait(),
         }
     });
     let decided = answers.iter().filter(|a| a.is_ok()).count();
-    let late = |e: &Error| *e == Error::Refused(Refusal::ProposalDecided);
+    let late = |e: &Error| *e == Error::Refused(Refusal::ApprovalDecided);
     ensure(decided == 1 && answers.iter().filter_map(|a| a.as_ref().err()).all(late), || format!("{answers:?}"))
 }
 
@@ -65,8 +66,8 @@ fn numbers_have_no_gaps(hosts: &mut Hosts) -> Result<(), String> {
     }
     let before = hosts.world.core.as_system().calendar().year(2027).map_err(|e| e.to_string())?.version;
     let answers = hosts.race(|n, host| {
-        let Proposed { proposal, digest } = proposed[n].clone();
-        hosts.officer_on(host, checker).calendar().approve(Approve { proposal, digest }).wait()
+        let Opened { approval, digest, .. } = proposed[n].clone();
+        hosts.officer_on(host, checker).approval().approve(Approve { approval, digest }).wait()
     });
     let mut numbers: Vec<i64> = answers.iter().flatten().filter_map(|d: &Decided| d.number).collect();
     numbers.sort_unstable();

@@ -6,10 +6,10 @@ use std::time::Duration;
 use zhengna_core::delivery::SettleDelivery;
 use zhengna_core::error::Refusal;
 use zhengna_core::identity::{PersonalField, RevealOnCard, RevealTaxpayer};
-use zhengna_core::interaction::{ConversationState, Review, SendMessage};
+use zhengna_core::interaction::{ConversationState, ExportFormat, ExportReviewed, ExportTranscript, Review, SendMessage};
 use zhengna_core::operation::{
-    CHECKPOINT_AUDIT, CLOSE_IDLE, FORGET_KEYS, LEASE_DELIVERIES, READ_AUDIT, REVEAL_ON_CARD, REVEAL_TAXPAYER, REVIEW, RUN_DUE, SEAL_AUDIT,
-    SEND, SETTLE_DELIVERY, TRANSCRIPT,
+    CHECKPOINT_AUDIT, CLOSE_IDLE, EXPORT_REVIEWED, EXPORT_TRANSCRIPT, FORGET_KEYS, LEASE_DELIVERIES, READ_AUDIT, REVEAL_ON_CARD,
+    REVEAL_TAXPAYER, REVIEW, RUN_DUE, SEAL_AUDIT, SEND, SETTLE_DELIVERY, TRANSCRIPT,
 };
 use zhengna_core::{Error, limits};
 
@@ -19,6 +19,7 @@ use super::hosts::{Hosts, RIVALS, ensure, insist, taxpayer_on};
 /// The histories.
 pub(super) const ALL: &[History] = &[
     (&[&REVEAL_TAXPAYER, &REVEAL_ON_CARD, &TRANSCRIPT, &REVIEW, &READ_AUDIT], each_look_leaves_its_record),
+    (&[&EXPORT_TRANSCRIPT, &EXPORT_REVIEWED], each_export_leaves_its_record),
     (&[&SEAL_AUDIT, &CHECKPOINT_AUDIT], each_record_is_sealed_once),
     (&[&LEASE_DELIVERIES, &SETTLE_DELIVERY], each_delivery_is_one_workers),
     (&[&RUN_DUE, &CLOSE_IDLE, &SEND], an_idle_conversation_is_closed_once),
@@ -28,6 +29,7 @@ pub(super) const ALL: &[History] = &[
 fn each_look_leaves_its_record(hosts: &mut Hosts) -> Result<(), String> {
     let (taxpayer, entered) = hosts.served()?;
     let (conversation, supervisor) = (entered.conversation, hosts.world.supervisor);
+    let auditor = hosts.world.auditor;
     let records =
         |hosts: &Hosts, operation: &str| hosts.count(&format!("SELECT count(*) FROM audit_record WHERE operation = '{operation}'"));
     let looks = RIVALS as i64 / 4;
@@ -46,7 +48,7 @@ fn each_look_leaves_its_record(hosts: &mut Hosts) -> Result<(), String> {
             }
             1 => taxpayer_on(host, taxpayer).interaction().transcript(conversation).wait().map(drop),
             2 => desk.interaction().review(Review { conversation, reason: "抽查".into() }).wait().map(drop),
-            _ => desk.audit().read(0, 10).wait().map(drop),
+            _ => hosts.officer_on(host, auditor).audit().read(0, 10).wait().map(drop),
         }
     });
     ensure(answers.iter().all(Result::is_ok), || format!("{answers:?}"))?;
@@ -54,6 +56,24 @@ fn each_look_leaves_its_record(hosts: &mut Hosts) -> Result<(), String> {
         let new = records(hosts, operation.name)? - before;
         ensure(new == *looks, || format!("{} left {new} records", operation.name))?;
     }
+    hosts.close(&entered)
+}
+
+fn each_export_leaves_its_record(hosts: &mut Hosts) -> Result<(), String> {
+    let (taxpayer, entered) = hosts.served()?;
+    let (conversation, supervisor, format) = (entered.conversation, hosts.world.supervisor, ExportFormat::Json);
+    let records = |hosts: &Hosts| hosts.count("SELECT count(*) FROM audit_record WHERE operation LIKE 'interaction.export%'");
+    let before = records(hosts)?;
+    let answers = hosts.race(|n, host| match n % 2 {
+        0 => taxpayer_on(host, taxpayer).interaction().export_transcript(ExportTranscript { conversation, format }).wait().map(|e| e.sm3),
+        _ => {
+            let asked = ExportReviewed { conversation, format, reason: "抽查".into() };
+            hosts.officer_on(host, supervisor).interaction().export_reviewed(asked).wait().map(|e| e.sm3)
+        }
+    });
+    ensure(answers.iter().all(Result::is_ok), || format!("{answers:?}"))?;
+    let new = records(hosts)? - before;
+    ensure(new == RIVALS as i64, || format!("{RIVALS} exports left {new} records"))?;
     hosts.close(&entered)
 }
 
@@ -113,7 +133,7 @@ fn an_idle_conversation_is_closed_once(hosts: &mut Hosts) -> Result<(), String> 
     hosts.advance(limits::CONVERSATION_IDLE + Duration::from_secs(1));
     let answers = hosts.race(|n, host| match n {
         0 => {
-            let send = SendMessage { conversation, text: "还在".into() };
+            let send = SendMessage::new(conversation, "还在");
             match taxpayer_on(host, taxpayer).interaction().send(send).wait() {
                 Ok(_) => Ok(1),
                 Err(Error::Refused(Refusal::ConversationClosed)) => Ok(0),

@@ -3,8 +3,16 @@
 use std::collections::BTreeSet;
 
 use zhengna_core::error::Refusal;
-use zhengna_core::interaction::{Claim, Close, Leave, MarkRead, OpenLine, Outcome as Ending, Prioritise, SendMessage};
-use zhengna_core::operation::{CLAIM, CLOSE, ENTER, LEAVE, MARK_READ, OPEN_LINE, PRIORITISE, SEND};
+use zhengna_core::id::ConversationId;
+use zhengna_core::interaction::{
+    Claim, Close, ConversationState, Leave, LineSettings, MarkRead, OpenLine, Outcome as Ending, Prioritise, ProposeLine, Recall,
+    RequestCallback, SendMessage, Transfer, TransferTo,
+};
+use zhengna_core::limits;
+use zhengna_core::operation::{
+    BE_PRESENT, CLAIM, CLOSE, ENTER, LEAVE, MARK_READ, OPEN_LINE, PRIORITISE, PROPOSE_LINE, RECALL, REQUEST_CALLBACK, RETURN_HELD, SEND,
+    TRANSFER,
+};
 use zhengna_core::{Core, Error};
 use zhengna_tests::world::{NANGUAN, code};
 
@@ -14,22 +22,105 @@ use super::hosts::{Hosts, RIVALS, ensure, enter, taxpayer_on};
 /// The histories.
 pub(super) const ALL: &[History] = &[
     (&[&OPEN_LINE], lines_are_opened),
+    (&[&PROPOSE_LINE], a_change_of_a_line_waits_once),
+    (&[&REQUEST_CALLBACK, &CLAIM], one_who_asks_to_be_called_back_is_served_once),
+    (&[&TRANSFER, &CLOSE], a_conversation_is_handed_over_or_closed),
+    (&[&RETURN_HELD, &BE_PRESENT, &CLAIM], an_officer_who_is_gone_gives_back_once),
     (&[&ENTER], one_taxpayer_enters_once),
     (&[&ENTER], many_enter_in_one_order),
     (&[&CLAIM], one_who_waits_is_claimed_once),
     (&[&CLAIM, &LEAVE, &PRIORITISE], one_who_waits_leaves_or_is_claimed),
     (&[&SEND, &CLOSE], nothing_is_written_behind_the_end),
     (&[&MARK_READ, &SEND], marks_go_forward),
+    (&[&RECALL, &SEND], a_message_is_recalled_once),
     (&[&ENTER, &LEAVE, &PRIORITISE, &CLAIM, &SEND, &CLOSE, &OPEN_LINE], one_key_has_one_effect_and_one_answer),
 ];
 
 fn lines_are_opened(hosts: &mut Hosts) -> Result<(), String> {
     let name = hosts.fresh();
-    let opened = hosts.race(|n, host| {
-        host.as_system().interaction().open_line(OpenLine { name: format!("{name}之{n}"), authority: code(NANGUAN) }).wait()
-    });
+    let opened =
+        hosts.race(|n, host| host.as_system().interaction().open_line(OpenLine::new(format!("{name}之{n}"), code(NANGUAN))).wait());
     let lines: BTreeSet<_> = opened.iter().flatten().map(|l| l.line).collect();
     ensure(lines.len() == RIVALS, || format!("{RIVALS} opened {} lines: {opened:?}", lines.len()))
+}
+
+fn a_change_of_a_line_waits_once(hosts: &mut Hosts) -> Result<(), String> {
+    let (line, supervisor) = (hosts.line()?, hosts.world.supervisor);
+    let answers = hosts.race(|n, host| {
+        let settings = LineSettings::new(format!("改名{n}"));
+        let cmd = ProposeLine { line: Some(line), authority: None, settings, reason: "服务需要".into() };
+        hosts.officer_on(host, supervisor).interaction().propose_line(cmd).wait()
+    });
+    let opened: Vec<_> = answers.iter().flatten().collect();
+    let [one] = opened[..] else { return Err(format!("{} changes of one line wait", opened.len())) };
+    let pending = Error::Refused(Refusal::ApprovalPending(one.approval));
+    ensure(answers.iter().filter_map(|a| a.as_ref().err()).all(|e| *e == pending), || format!("{answers:?}"))
+}
+
+fn one_who_asks_to_be_called_back_is_served_once(hosts: &mut Hosts) -> Result<(), String> {
+    let (taxpayer, line, entered) = hosts.waiting()?;
+    let (conversation, officers) = (entered.conversation, hosts.world.officers.clone());
+    let answers = hosts.race(|n, host| match n {
+        0 => hosts.officer_on(host, officers[0]).interaction().claim(Claim { line }).wait().map(|_| None),
+        _ => taxpayer_on(host, taxpayer).interaction().request_callback(RequestCallback { conversation }).wait().map(|r| Some(r.reply_due)),
+    });
+    let served = |e: &Error| *e == Error::Refused(Refusal::AlreadyServed);
+    ensure(answers[0].is_ok() && answers[1..].iter().filter_map(|a| a.as_ref().err()).all(served), || format!("{answers:?}"))?;
+    let told: BTreeSet<_> = answers[1..].iter().flatten().collect();
+    let kept = taxpayer_on(&hosts.world.core, taxpayer).interaction().conversation(conversation).map_err(|e| e.to_string())?.reply_due;
+    ensure(told.len() <= 1 && told.iter().all(|due| **due == kept), || format!("told {told:?}, kept {kept:?}"))?;
+    close(hosts, conversation)
+}
+
+fn a_conversation_is_handed_over_or_closed(hosts: &mut Hosts) -> Result<(), String> {
+    let (taxpayer, entered) = hosts.served()?;
+    let (conversation, officer, line) = (entered.conversation, hosts.world.officers[0], hosts.line()?);
+    let answers = hosts.race(|n, host| {
+        let desk = hosts.officer_on(host, officer);
+        if n < RIVALS / 2 {
+            desk.interaction().close(Close { conversation, outcome: Ending::Resolved, note: None }).wait().map(drop)
+        } else {
+            desk.interaction().transfer(Transfer::new(conversation, TransferTo::Line(line), "请续办")).wait().map(drop)
+        }
+    });
+    let done: Vec<usize> = (0..RIVALS).filter(|n| answers[*n].is_ok()).collect();
+    let [one] = done[..] else { return Err(format!("done by {done:?}")) };
+    let state = taxpayer_on(&hosts.world.core, taxpayer).interaction().conversation(conversation).map_err(|e| e.to_string())?.state;
+    let wanted = if one < RIVALS / 2 { ConversationState::Closed } else { ConversationState::Waiting };
+    ensure(state == wanted, || format!("done by {one}, and it is {state:?}"))
+}
+
+fn an_officer_who_is_gone_gives_back_once(hosts: &mut Hosts) -> Result<(), String> {
+    let (_, line, entered) = hosts.waiting()?;
+    let officers = hosts.world.officers.clone();
+    let desk = |host: &Core, n: usize| hosts.officer_on(host, officers[n]);
+    desk(&hosts.world.core, 0).interaction().claim(Claim { line }).wait().map_err(|e| format!("is claimed: {e}"))?;
+    hosts.advance(limits::PRESENCE_LEASE + limits::OFFICER_GRACE);
+    let answers = hosts.race(|n, host| match n {
+        0 => desk(host, 0).interaction().be_present().wait().map(|_| 0),
+        1 => match desk(host, 1).interaction().claim(Claim { line }).wait() {
+            Err(Error::Refused(Refusal::NobodyWaiting)) => Ok(0),
+            claimed => claimed.map(|_| 0),
+        },
+        _ => host.return_held(),
+    });
+    ensure(answers.iter().all(Result::is_ok), || format!("{answers:?}"))?;
+    let back: u64 = answers[2..].iter().flatten().sum();
+    let waits = desk(&hosts.world.core, 2).interaction().waiting(line, 10).map_err(|e| e.to_string())?.first.len() as u64;
+    ensure(back <= 1 && waits <= back, || format!("{back} went back, {waits} wait: {answers:?}"))?;
+    if waits == 1 {
+        desk(&hosts.world.core, 2).interaction().claim(Claim { line }).wait().map_err(|e| format!("waits, and is not claimed: {e}"))?;
+    }
+    close(hosts, entered.conversation)
+}
+
+/// Closes a conversation, whoever of the officers holds it.
+fn close(hosts: &Hosts, conversation: ConversationId) -> Result<(), String> {
+    let close = |officer| {
+        let close = Close { conversation, outcome: Ending::Resolved, note: None };
+        hosts.officer_on(&hosts.world.core, officer).interaction().close(close).wait().is_ok()
+    };
+    ensure(hosts.world.officers.iter().any(|officer| close(*officer)), || format!("nobody holds {conversation}"))
 }
 
 fn one_taxpayer_enters_once(hosts: &mut Hosts) -> Result<(), String> {
@@ -96,9 +187,7 @@ fn nothing_is_written_behind_the_end(hosts: &mut Hosts) -> Result<(), String> {
             let close = Close { conversation, outcome: Ending::Resolved, note: None };
             hosts.officer_on(host, officer).interaction().close(close).wait().map(|_| 0)
         }
-        _ => {
-            taxpayer_on(host, taxpayer).interaction().send(SendMessage { conversation, text: format!("第{n}句") }).wait().map(|s| s.number)
-        }
+        _ => taxpayer_on(host, taxpayer).interaction().send(SendMessage::new(conversation, format!("第{n}句"))).wait().map(|s| s.number),
     });
     let closed = answers[..2].iter().filter(|a| a.is_ok()).count();
     let numbers: BTreeSet<i64> = answers[2..].iter().flatten().copied().collect();
@@ -113,8 +202,7 @@ fn nothing_is_written_behind_the_end(hosts: &mut Hosts) -> Result<(), String> {
 fn marks_go_forward(hosts: &mut Hosts) -> Result<(), String> {
     let (taxpayer, entered) = hosts.served()?;
     let (conversation, officer) = (entered.conversation, hosts.world.officers[0]);
-    let send =
-        |host: &Core, text: &str| taxpayer_on(host, taxpayer).interaction().send(SendMessage { conversation, text: text.into() }).wait();
+    let send = |host: &Core, text: &str| taxpayer_on(host, taxpayer).interaction().send(SendMessage::new(conversation, text)).wait();
     (0..RIVALS).try_for_each(|_| send(&hosts.world.core, "在吗").map(drop)).map_err(|e| format!("writing: {e}"))?;
     let before = hosts.world.core.journal_end().map_err(|e| e.to_string())?;
     let answers = hosts.race(|n, host| match n {
@@ -135,6 +223,27 @@ fn marks_go_forward(hosts: &mut Hosts) -> Result<(), String> {
     hosts.close(&entered)
 }
 
+/// Others write meanwhile: every call is told the same instant, and it is told live once.
+fn a_message_is_recalled_once(hosts: &mut Hosts) -> Result<(), String> {
+    let (taxpayer, entered) = hosts.served()?;
+    let conversation = entered.conversation;
+    let send = |host: &Core| taxpayer_on(host, taxpayer).interaction().send(SendMessage::new(conversation, "发错了")).wait();
+    send(&hosts.world.core).map_err(|e| e.to_string())?;
+    let answers = hosts.race(|n, host| match n % 2 {
+        0 => taxpayer_on(host, taxpayer).interaction().recall(Recall { conversation, number: 1 }).wait().map(|r| Some(r.recalled_at)),
+        _ => send(host).map(|_| None),
+    });
+    ensure(answers.iter().all(Result::is_ok), || format!("{answers:?}"))?;
+    let times: BTreeSet<_> = answers.iter().flatten().flatten().collect();
+    ensure(times.len() == 1, || format!("recalled at {times:?}"))?;
+    let told = hosts.count(&format!(
+        "SELECT count(*) FROM journal WHERE kind = 'message.recalled' AND conversation = '\\x{}'",
+        conversation.uuid().simple()
+    ))?;
+    ensure(told == 1, || format!("told {told} times"))?;
+    hosts.close(&entered)
+}
+
 /// A repeat may come while the first call is still under way, on another host.
 fn one_key_has_one_effect_and_one_answer(hosts: &mut Hosts) -> Result<(), String> {
     let key = format!("key-{}", hosts.fresh());
@@ -145,7 +254,7 @@ fn one_key_has_one_effect_and_one_answer(hosts: &mut Hosts) -> Result<(), String
     };
     let name = format!("钥匙{key}");
     let opened = hosts.race(|_, host| {
-        let open = OpenLine { name: name.clone(), authority: code(NANGUAN) };
+        let open = OpenLine::new(name.clone(), code(NANGUAN));
         keyed(host.as_system())?.interaction().open_line(open).wait().map(|l| l.line.to_string())
     });
     one("opening", opened)?;
@@ -163,7 +272,7 @@ fn one_key_has_one_effect_and_one_answer(hosts: &mut Hosts) -> Result<(), String
     let claimed = |_, host: &Core| keyed(hosts.officer_on(host, officer))?.interaction().claim(Claim { line }).wait();
     one("claim", hosts.race(claimed).into_iter().map(|c| c.map(|c| format!("{c:?}"))).collect())?;
 
-    let send = SendMessage { conversation, text: "一句".into() };
+    let send = SendMessage::new(conversation, "一句");
     let sent = |_, host: &Core| keyed(taxpayer_on(host, taxpayer))?.interaction().send(send.clone()).wait();
     one("message", hosts.race(sent).into_iter().map(|s| s.map(|s| format!("{s:?}"))).collect())?;
     let kept = taxpayer_on(&hosts.world.core, taxpayer).interaction().messages(conversation, 0, 9).map_err(|e| e.to_string())?;

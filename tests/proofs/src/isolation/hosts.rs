@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use zhengna_core::access::Actor;
 use zhengna_core::id::{LineId, OfficerId, TaxpayerId};
-use zhengna_core::interaction::{Claim, Close, Enter, Entered, OpenLine, Outcome as Ending, SourceChannel};
+use zhengna_core::interaction::{Claim, Close, Enter, Entered, OpenLine, Outcome as Ending};
 use zhengna_core::store::StoreError;
 use zhengna_core::{Core, Error, ManualClock, Session};
 use zhengna_tests::world::{Engine, Keep, NANGUAN, World, code, core_over, person};
@@ -102,7 +102,7 @@ impl Hosts {
     /// A line nobody else uses.
     pub(super) fn line(&mut self) -> Result<LineId, String> {
         let name = format!("队列{}", self.fresh());
-        let open = || self.world.core.as_system().interaction().open_line(OpenLine { name: name.clone(), authority: code(NANGUAN) }).wait();
+        let open = || self.world.core.as_system().interaction().open_line(OpenLine::new(name.clone(), code(NANGUAN))).wait();
         insist(open).map(|l| l.line).map_err(|e| format!("opening a line: {e}"))
     }
 
@@ -154,5 +154,5 @@ pub(super) fn taxpayer_on(host: &Core, id: TaxpayerId) -> Session {
 
 /// What is said at the door.
 pub(super) fn enter(line: LineId) -> Enter {
-    Enter { line, topic: "问".into(), channel: SourceChannel::Web }
+    Enter::new(line, "问")
 }

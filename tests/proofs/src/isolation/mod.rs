@@ -1,7 +1,11 @@
 //! Isolation: what each way in which a write can be isolated admits and forbids, and that rivals in every operation
 //! that writes leave what some order of them one after the other would have left.
 
+mod appeals;
+mod approvals;
 mod calendar;
+mod comfort;
+mod control;
 mod desks;
 mod histories;
 mod hosts;
@@ -23,7 +27,9 @@ type History = (&'static [&'static Operation], fn(&mut Hosts) -> Result<(), Stri
 pub(crate) fn run(plan: &Plan) -> Outcome {
     let mut figures = Figures::default();
     probes(plan, &mut figures)?;
-    let histories: Vec<History> = [histories::ALL, calendar::ALL, desks::ALL, sign_ins::ALL, upkeep::ALL].concat();
+    let histories: Vec<History> =
+        [histories::ALL, calendar::ALL, approvals::ALL, desks::ALL, sign_ins::ALL, upkeep::ALL, control::ALL, appeals::ALL, comfort::ALL]
+            .concat();
     let covered = every_write_is_covered(&histories)?;
     let mut hosts = Hosts::new(plan)?;
     let rounds = plan.choose(1, 2);

@@ -153,7 +153,12 @@ fn the_last_phone_is_whole(hosts: &mut Hosts) -> Result<(), String> {
     };
     let answers = hosts.race(take);
     ensure(answers.iter().all(Result::is_ok), || format!("{answers:?}"))?;
-    let shown = taxpayer_on(&hosts.world.core, taxpayer).identity().view(taxpayer).map_err(|e| e.to_string())?.phone.unwrap_or_default();
+    let shown = taxpayer_on(&hosts.world.core, taxpayer)
+        .identity()
+        .view(taxpayer)
+        .map_err(|e| e.to_string())?
+        .phone
+        .map_or_else(String::new, |p| p.to_string());
     ensure((0..RIVALS).any(|rival| shown == zhengna_core::identity::mask_phone(&phone(rival))), || format!("the phone is {shown}"))
 }
 
@@ -247,7 +252,7 @@ fn one_password_follows_another(hosts: &mut Hosts) -> Result<(), String> {
     let answers = hosts.race(|n, host| {
         let change = PasswordChange { current: PASSWORD.into(), password: new(n) };
         match n {
-            0 => host.as_system().access().give_password(officer, &new(n)).map(|()| None),
+            0 => host.as_system().access().give_password(officer, &new(n)).map(|_| None),
             _ => hosts.officer_on(host, officer).access().change_password(&change).map(|s| Some(s.token)),
         }
     });

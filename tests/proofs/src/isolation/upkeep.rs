@@ -6,13 +6,13 @@ use zhengna_core::crypto::sm3;
 use zhengna_core::error::{Problem, Refusal};
 use zhengna_core::id::TaxpayerId;
 use zhengna_core::identity::{
-    BeginImport, CaptureChannel, ImportRow, Listed, ListedRelation, NewFormerNumber, NewRealName, NewRosterEntry, NewTaxpayer, NumberKind,
-    RealNameState, ReleaseRelation, Role, Roster,
+    BeginImport, CaptureChannel, ErasePerson, ExportPerson, ImportRow, Listed, ListedRelation, NewFormerNumber, NewRealName,
+    NewRosterEntry, NewTaxpayer, NumberKind, RealNameState, ReleaseRelation, Role, Roster,
 };
 use zhengna_core::limits;
 use zhengna_core::operation::{
-    ADD_AUTHORITIES, ADD_OFFICER, ADD_POST, BEGIN_IMPORT, BOOTSTRAP, ENROL_TAXPAYERS, GRANT_POST, IMPORT_ROWS, RECORD_FORMER_NUMBERS,
-    RECORD_REAL_NAMES, RECORD_RELATIONS, RECORD_ROSTER, RELEASE_RELATION, TAKE_BACK_IMPORT,
+    ADD_AUTHORITIES, ADD_OFFICER, ADD_POST, BEGIN_IMPORT, BOOTSTRAP, ENROL_TAXPAYERS, ERASE_PERSON, EXPORT_PERSON, GRANT_POST, IMPORT_ROWS,
+    RECORD_FORMER_NUMBERS, RECORD_REAL_NAMES, RECORD_RELATIONS, RECORD_ROSTER, RELEASE_RELATION, REWRAP_KEYS, TAKE_BACK_IMPORT,
 };
 use zhengna_tests::world::{CHANGCHUN, NANGUAN, code, company, listed, person, relation, start};
 
@@ -29,6 +29,7 @@ pub(super) const ALL: &[History] = &[
     (&[&BEGIN_IMPORT, &IMPORT_ROWS, &TAKE_BACK_IMPORT], a_list_given_by_all_is_applied_and_taken_back_once),
     (&[&RECORD_REAL_NAMES], findings_are_numbered_without_gaps),
     (&[&RELEASE_RELATION], a_relation_is_released_once),
+    (&[&REWRAP_KEYS, &ERASE_PERSON, &EXPORT_PERSON], keys_are_wrapped_anew_while_their_owner_is_erased),
 ];
 
 fn one_won<R>(answers: &[Result<R, Error>]) -> bool {
@@ -173,6 +174,27 @@ fn a_relation_is_released_once(hosts: &mut Hosts) -> Result<(), String> {
     let over = |e: &Error| matches!(e, Error::Refused(Refusal::RelationOver(Some(_))));
     let won = said.iter().filter(|s| s.is_ok()).count();
     ensure(won == 1 && said.iter().filter_map(|s| s.as_ref().err()).all(over), || format!("{said:?}"))
+}
+
+/// A host that has a new epoch already wraps anew what one that has not goes on wrapping by the old one.
+fn keys_are_wrapped_anew_while_their_owner_is_erased(hosts: &mut Hosts) -> Result<(), String> {
+    let (person, _) = strangers(hosts)?;
+    let whose = id_of(hosts, &person.number)?;
+    let reason = String::from("本人申请");
+    let said = hosts.race(|n, host| {
+        let system = host.as_system();
+        let identity = system.identity();
+        match n % 3 {
+            0 => insist(|| identity.erase_person(ErasePerson { person: whose, reason: reason.clone() }).wait()).map(drop),
+            1 => insist(|| identity.rewrap_keys(limits::REWRAP_AT_ONCE, &mut |_| {})).map(drop),
+            _ => insist(|| identity.export_person(ExportPerson { person: whose, reason: reason.clone() }, &mut |_| {})).map(drop),
+        }
+    });
+    ensure(said.iter().all(Result::is_ok), || format!("{said:?}"))?;
+    let hex = whose.uuid().simple();
+    let left = hosts.count(&format!("SELECT count(*) FROM subject_key WHERE encode(subject, 'hex') = '{hex}' AND epoch <> 0"))?;
+    let found = hosts.world.core.as_system().identity().find_by_number(&person.number).map_err(|e| e.to_string())?;
+    ensure(left == 0 && found.is_none(), || format!("{left} keys of the erased person are left, found by number: {found:?}"))
 }
 
 fn a_list_given_by_all_is_applied_and_taken_back_once(hosts: &mut Hosts) -> Result<(), String> {

@@ -136,7 +136,7 @@ impl Client {
         let at = |tail: &str| format!("/api/v1/conversations/{here}/{tail}");
         let (path, token, body) = match &write.what {
             What::Enter => {
-                let body = json!({ "topic": "专项附加扣除", "channel": "web" });
+                let body = json!({ "topic": "专项附加扣除" });
                 (format!("/api/v1/lines/{}/conversations", self.line), &*self.taxpayer, body)
             }
             What::Claim => (format!("/api/v1/lines/{}/claims", self.line), officer, json!({})),

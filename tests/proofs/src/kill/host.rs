@@ -27,7 +27,10 @@ impl Files {
         let beside = own.parent().unwrap_or(Path::new(".")).to_owned();
         let program = std::env::var_os("ZHENGNA_HOST").map_or_else(|| beside.join("zhengna"), PathBuf::from);
         if !program.exists() {
-            return Err(format!("there is no host {}: cargo build --release --package zhengna-server", program.display()));
+            return Err(format!(
+                "there is no host {}: cargo build --workspace --all-features --bins --examples --tests",
+                program.display()
+            ));
         }
         let dir = tempfile::Builder::new().prefix("proof-kill-").tempdir_in(&beside).map_err(|e| e.to_string())?;
         Ok(Self { program, dir, bug })

@@ -37,7 +37,7 @@ pub(super) fn furnish(files: &Files, clients: usize, served: usize) -> Result<Ve
         world.officers.iter().enumerate().try_for_each(|(n, o)| give(ActorKind::Officer, o.uuid(), n))?;
         world.taxpayers.iter().enumerate().try_for_each(|(n, t)| give(ActorKind::Taxpayer, t.uuid(), n))?;
         let place = |n: usize| {
-            let line = OpenLine { name: format!("{n}号窗口"), authority: world::code(world::NANGUAN) };
+            let line = OpenLine::new(format!("{n}号窗口"), world::code(world::NANGUAN));
             let line = system.interaction().open_line(line).wait()?.line;
             Ok(Place { line: line.to_string(), served: n < served })
         };

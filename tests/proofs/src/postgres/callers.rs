@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use zhengna_core::access::Actor;
 use zhengna_core::crypto::Rng;
 use zhengna_core::id::{ConversationId, LineId, TaxpayerId};
-use zhengna_core::interaction::{Claim, Close, Enter, Leave, Outcome as Ending, SendMessage, SourceChannel};
+use zhengna_core::interaction::{Claim, Close, Enter, Leave, Outcome as Ending, SendMessage};
 use zhengna_core::{Core, limits};
 
 use super::ledger::Ledger;
@@ -51,7 +51,7 @@ fn write(
     who: TaxpayerId,
     conversation: ConversationId,
 ) -> Result<i64, String> {
-    let send = SendMessage { conversation, text: "请问".into() };
+    let send = SendMessage::new(conversation, "请问");
     let (number, key) = if rng.next_u32().is_multiple_of(4) {
         let sent = ledger.once(hosts, host, |core, request| {
             core.as_actor(Actor::Taxpayer(who)).for_request(request).interaction().send(send.clone()).wait()
@@ -89,7 +89,7 @@ fn serve(hosts: &[Core; 2], ledger: &Ledger, rng: &mut Rng, line: LineId, who: T
 }
 
 fn enter(hosts: &[Core; 2], ledger: &Ledger, host: impl FnMut() -> usize, line: LineId, who: TaxpayerId) -> Result<ConversationId, String> {
-    let enter = Enter { line, topic: "问".into(), channel: SourceChannel::Kiosk };
+    let enter = Enter::new(line, "问");
     let entered =
         ledger.insist(hosts, host, |core, attempt| attempt(core.as_actor(Actor::Taxpayer(who)))?.interaction().enter(enter.clone()).wait());
     entered.map(|(entered, _)| entered.conversation)

@@ -9,7 +9,7 @@ use postgres::error::SqlState;
 use postgres::{Client, NoTls};
 use zhengna_core::access::Actor;
 use zhengna_core::core::PROJECTIONS;
-use zhengna_core::interaction::{Enter, OpenLine, SourceChannel};
+use zhengna_core::interaction::{Enter, OpenLine};
 use zhengna_core::store::Store;
 use zhengna_core::store::postgres::PostgresStore;
 use zhengna_core::{Core, limits};
@@ -65,13 +65,13 @@ impl Stage {
         let world = World::furnish(core.clone(), clock, keep, DESKS, WRITERS + DESKS).map_err(|e| format!("furnishing: {e}"))?;
         let mut callers = Vec::new();
         for n in 0..WRITERS {
-            let enter = Enter { line: world.line, topic: "问".into(), channel: SourceChannel::Web };
+            let enter = Enter::new(world.line, "问");
             let entered = world.taxpayer(n).interaction().enter(enter).wait().map_err(|e| format!("entering: {e}"))?;
             let conversation = Arc::new(Mutex::new(entered.conversation));
             callers.push(Caller::Writer { host: n % 2, line: world.line, taxpayer: world.taxpayers[n], conversation });
         }
         for n in 0..DESKS {
-            let open = OpenLine { name: format!("窗口{n}"), authority: code(NANGUAN) };
+            let open = OpenLine::new(format!("窗口{n}"), code(NANGUAN));
             let line = core.as_system().interaction().open_line(open).wait().map_err(|e| format!("opening: {e}"))?.line;
             let officer: Actor = world.officer(n).actor().clone();
             callers.push(Caller::Desk { line, taxpayer: world.taxpayers[WRITERS + n], officer });
@@ -198,7 +198,7 @@ impl Stage {
         }
         let seal = |core: &Core| {
             while core.seal_audit()?.more {}
-            core.verify_audit(core.checkpoints_after(0)?)
+            core.verify_audit(core.checkpoints_after(0)?, |_, _| ())
         };
         let verdict = settle(&self.hosts[0], seal, |v| v.as_ref().is_ok_and(|v| v.unsealed == 0)).map_err(|e| format!("sealing: {e}"))?;
         if let Some(finding) = verdict.finding {

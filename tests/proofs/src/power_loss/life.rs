@@ -8,7 +8,7 @@ use zhengna_core::access::Actor;
 use zhengna_core::audit::Checkpoint;
 use zhengna_core::core::{Answer, PROJECTIONS};
 use zhengna_core::id::{ConversationId, LineId, OfficerId, TaxpayerId};
-use zhengna_core::interaction::{Claim, Close, Enter, Outcome, SendMessage, SourceChannel};
+use zhengna_core::interaction::{Claim, Close, Enter, Outcome, SendMessage};
 use zhengna_core::store::sqlite::SqliteStore;
 use zhengna_core::store::{
     Done, Isolation, Priority, Published, ReadBody, Signal, Spec, Store, StoreResult, Ticket, Tx, WriteBody, segment,
@@ -451,7 +451,7 @@ impl Day {
         }
         // The last ones vouch for all before; each costs a millisecond.
         let sink = self.sink.iter().rev().take(2).map(|(_, c)| c.clone()).collect();
-        let verdict = self.core.verify_audit(sink).map_err(failed)?;
+        let verdict = self.core.verify_audit(sink, |_, _| ()).map_err(failed)?;
         verdict.finding.map_or(Ok(()), |found| Err(format!("the audit trail: {found:?}")))
     }
 }
@@ -467,12 +467,12 @@ impl Town {
         let (taxpayer, officer) = (self.taxpayers[dice.below(self.taxpayers.len())], self.officers[dice.below(self.officers.len())]);
         let text = format!("第{}问：专项附加扣除如何填报？", dice.next());
         match (dice.below(10), dice.pick(talks)) {
-            (0..6, Some(talk)) => Deed::Send(Actor::Taxpayer(talk.taxpayer), SendMessage { conversation: talk.id, text }),
+            (0..6, Some(talk)) => Deed::Send(Actor::Taxpayer(talk.taxpayer), SendMessage::new(talk.id, text)),
             (6, Some(Talk { id, officer: Some(holder), .. })) => {
                 Deed::Close(*holder, Close { conversation: *id, outcome: Outcome::Resolved, note: Some(text) })
             }
             (6 | 7, _) => Deed::Claim(officer, Claim { line: self.line }),
-            _ => Deed::Enter(taxpayer, Enter { line: self.line, topic: text, channel: SourceChannel::MiniProgram }),
+            _ => Deed::Enter(taxpayer, Enter::new(self.line, text)),
         }
     }
 }

@@ -1,6 +1,9 @@
 //! The people of a world and what befalls them: who comes when, what they write, who is interrupted, which storage
 //! call fails. Decides the next step; the player takes it.
 
+mod doors;
+mod factors;
+mod imports;
 mod people;
 
 use std::cmp::Reverse;
@@ -69,6 +72,9 @@ enum Intent {
     },
     Probe,
     Affair,
+    Door,
+    Import,
+    Factor,
     Drop,
     Back {
         officer: u8,
@@ -95,6 +101,9 @@ struct Crowd {
     /// People enrolled, and numbers from before that were written down, so far.
     newcomers: u16,
     formers: u16,
+    tickets: u32,
+    /// Things done about second factors so far.
+    factors: u32,
     away: Vec<bool>,
     /// What will be tried again, with its key.
     retries: Vec<(Deed, Option<u32>)>,
@@ -119,6 +128,8 @@ pub(crate) fn play(plot: &Plot) -> Result<Played, Broken> {
         keys: 0,
         newcomers: 0,
         formers: 0,
+        tickets: 0,
+        factors: 0,
         away: vec![false; usize::from(plot.setting.officers) + 1],
         retries: Vec::new(),
         recent: Vec::new(),
@@ -184,11 +195,15 @@ impl Crowd {
         let sheltered = matches!(
             deed,
             Deed::SignIn { .. }
+                | Deed::Come { .. }
+                | Deed::Factor { .. }
                 | Deed::Use { .. }
                 | Deed::WriteTouches
                 | Deed::IssueTicket { .. }
                 | Deed::Redeem
                 | Deed::SignOut { .. }
+                | Deed::Present { .. }
+                | Deed::Return
                 | Deed::Restart
                 | Deed::Tail
                 | Deed::Scan
@@ -233,6 +248,11 @@ impl Crowd {
         self.after(MINUTE, Intent::Tick { nth: 1 });
         self.after(30 * SECOND, Intent::Probe);
         self.after(40 * SECOND, Intent::Affair);
+        self.after(50 * SECOND, Intent::Door);
+        self.after(70 * SECOND, Intent::Import);
+        if self.plot.setting.sessions {
+            self.after(25 * SECOND, Intent::Factor);
+        }
         self.after(20 * MINUTE, Intent::Drop);
         let often = if self.faults > 0 { 20 * MINUTE } else { HOUR };
         let wait = self.dice.between(often / 4, often);
@@ -276,6 +296,9 @@ impl Crowd {
                 self.probe()
             }
             Intent::Affair => self.affair(),
+            Intent::Door => self.door(),
+            Intent::Import => self.import(),
+            Intent::Factor => self.factor(),
             Intent::Drop => {
                 let officer = self.dice.below(self.away.len() as u64) as u8;
                 self.away[usize::from(officer)] = true;
@@ -379,6 +402,11 @@ impl Crowd {
     fn turn(&mut self, conversation: u32, officer: u8, left: u8) -> Result<(), String> {
         let Some(taxpayer) = self.owner(conversation) else { return Ok(()) };
         if left == 0 {
+            if self.dice.chance(40) {
+                let line = self.dice.below(4) as u8;
+                self.keyed(Deed::Transfer { who: Who::Officer(officer), conversation, line })?;
+                return Ok(());
+            }
             if self.dice.chance(970) {
                 let outcome = self.dice.below(3) as u8;
                 self.keyed(Deed::Close { who: Who::Officer(officer), conversation, outcome })?;
@@ -415,8 +443,12 @@ impl Crowd {
             let well = !self.dice.chance(50);
             self.take(Deed::Deliver { well }, None)?;
         }
-        let officer = self.dice.below(self.away.len() as u64) as u8;
-        self.take(Deed::Present { who: Who::Officer(officer) }, None)?;
+        for officer in 0..self.away.len() as u8 {
+            if !self.away[usize::from(officer)] {
+                self.take(Deed::Present { who: Who::Officer(officer) }, None)?;
+            }
+        }
+        self.take(Deed::Return, None)?;
         if nth.is_multiple_of(2) {
             let max = 1 + self.dice.below(400) as u32;
             let who = if nth.is_multiple_of(4) { Who::Officer(0) } else { Who::Taxpayer((nth / 4 % 4) as u16) };
@@ -451,7 +483,7 @@ impl Crowd {
             _ => 100 / (1 + u64::from(nth) / 60),
         };
         if self.dice.chance(again) {
-            self.take(Deed::SignIn { who }, None)?;
+            self.sign_in(who)?;
         }
         if self.dice.chance(100) {
             self.verify_signed_in()?;
@@ -605,6 +637,7 @@ fn retried(deed: &Deed) -> bool {
         | Deed::Send { .. }
         | Deed::Read { .. }
         | Deed::Close { .. }
+        | Deed::Transfer { .. }
         | Deed::Prioritise { .. } => true,
         _ => false,
     }

@@ -1,5 +1,5 @@
 //! Who there is to know in a world: persons, then enterprises, then newcomers who are enrolled while it goes on; their names,
-//! numbers and counties. Data alone: the stage enrols by it, the model says by it what should be shown.
+//! numbers and counties; and the lists that are imported. Data alone: the stage enrols by it, the model says by it what should be shown.
 
 use std::ops::Range;
 
@@ -14,16 +14,38 @@ const COUNTIES: [&str; 3] = [NANGUAN, KUANCHENG, JILIN_CITY];
 /// Persons of the shared world are counted from 0; newcomers from here, so that no number is anybody else's.
 const NEWCOMERS_FROM: usize = 10_000;
 
+/// Newcomers who come by an import only, the first of them, and how many: lists share them.
+const BY_IMPORT: u16 = 500;
+const BY_IMPORT_MANY: u16 = 6;
+/// Lists that are imported.
+pub(crate) const LISTS: u8 = 18;
+/// Rows of each.
+pub(crate) const LIST_ROWS: u8 = 5;
+
+/// A row of a list that is imported.
+#[derive(Clone, Debug)]
+pub(crate) struct ListRow {
+    /// Whom it is about.
+    pub(crate) who: u16,
+    pub(crate) phone: String,
+    /// When it was collected, if the list says so.
+    pub(crate) as_of: Option<i64>,
+    /// Whether a digit of the number is wrong.
+    pub(crate) slip: bool,
+}
+
 /// How many there are of each.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Directory {
+    /// When the world begins.
+    start: i64,
     persons: u16,
     companies: u16,
 }
 
 impl Directory {
     pub(crate) fn of(setting: &Setting) -> Self {
-        Self { persons: setting.taxpayers, companies: 3 + setting.taxpayers / 25 }
+        Self { start: setting.start, persons: setting.taxpayers, companies: 3 + setting.taxpayers / 25 }
     }
 
     pub(crate) fn persons(self) -> Range<u16> {
@@ -42,6 +64,30 @@ impl Directory {
     /// The `nth` newcomer.
     pub(crate) fn newcomer(self, nth: u16) -> u16 {
         self.companies().end + nth
+    }
+
+    /// The newcomer of an import's first row.
+    pub(crate) fn by_import(self, list: u8) -> u16 {
+        self.newcomer(BY_IMPORT + u16::from(list) % BY_IMPORT_MANY)
+    }
+
+    /// A list that is imported: somebody new, some who are known with another phone, a slip or a second word about the first, and once
+    /// more what was known of somebody. Lists meet in those they speak of.
+    pub(crate) fn list(self, list: u8) -> [ListRow; LIST_ROWS as usize] {
+        const DAY: i64 = 24 * 3600 * 1_000_000;
+        let n = u16::from(list);
+        let row = |who: u16, front: u8| ListRow { who, phone: format!("{front}{list:08}"), as_of: None, slip: false };
+        // Those who come through providers and let us know their phones.
+        let known = 2 + n % 5;
+        let as_of = [None, Some(self.start - 2 * DAY), Some(self.start + DAY / 72)][usize::from(list % 3)];
+        let before = self.row(known).phone.unwrap_or_default();
+        [
+            row(self.by_import(list), 137),
+            ListRow { as_of, ..row(known, 137) },
+            ListRow { slip: list % 2 == 1, ..row(self.by_import(list), 136) },
+            row(n * 7 % self.persons, 137),
+            ListRow { phone: before, ..row(known, 137) },
+        ]
     }
 
     pub(crate) fn is_company(self, n: u16) -> bool {

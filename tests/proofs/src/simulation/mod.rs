@@ -243,8 +243,18 @@ fn figures(sums: &Sums, took: Duration) -> Figures {
     figures.add("host restarts", all.restarts);
     figures.add("times an event reader went on", all.resumed);
     figures.add("sign-ins", all.sign_ins);
+    figures.add("sessions that began through a provider", all.came);
+    let changed_hands = format!("{}, {}", all.transferred, all.returned);
+    figures.add("conversations handed to a line, given back because their officer was gone", changed_hands);
     let [lists, released, cards, revealed] = all.people;
     figures.add("lists about people, relations released, cards, values revealed", format!("{lists}, {released}, {cards}, {revealed}"));
+    let [rows, back] = all.imported;
+    figures.add("rows of imports that changed something, taken back", format!("{rows}, {back}"));
+    let [confirmed, codes, recovery, refused, away] = all.factors;
+    figures.add(
+        "second factors confirmed, shown by a code, by a recovery code, refused, taken away",
+        format!("{confirmed}, {codes}, {recovery}, {refused}, {away}"),
+    );
     figures.add("longest line", all.backlog);
     figures.add("journal events compared", all.events);
     figures.add("audit records compared", all.records);

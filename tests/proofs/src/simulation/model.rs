@@ -1,14 +1,24 @@
 //! What should happen: the rules of human interaction once more, as plainly as they can be said. No code of the core
 //! is used here. Each deed is told what it should be answered, and what the journal and the audit trail should hold.
 
+pub(crate) mod doors;
+pub(crate) mod factors;
+mod imports;
 pub(crate) mod people;
+mod reading;
+mod sessions;
+mod told;
+mod upkeep;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::directory::Directory;
-use super::stage::{CAPACITY, LINES, text};
+use super::stage::{CAPACITY, LINES};
 use super::step::{Affair, Deed, Step, Who};
-use people::{Card, Face, Line, People};
+use doors::Doors;
+use factors::Factors;
+use people::People;
+pub(crate) use told::{State, Told, View, Wait, Words};
 
 const MINUTE: i64 = 60 * SECOND;
 const SECOND: i64 = 1_000_000;
@@ -16,103 +26,11 @@ const IDLE: i64 = 30 * MINUTE;
 const SESSION_AGE: i64 = 12 * 60 * MINUTE;
 const LEASE: i64 = MINUTE;
 const PRESENCE: i64 = 45 * SECOND;
+const GRACE: i64 = 60 * SECOND;
 const FORGET_EVERY: i64 = 60 * MINUTE;
 /// Rows of one lease of deliveries.
 pub(crate) const LEASE_ROWS: usize = 32;
 pub(crate) const OUTCOMES: [&str; 3] = ["resolved", "unresolved", "no_answer"];
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum State {
-    Waiting,
-    Active,
-    Closed,
-    Left,
-}
-
-/// What somebody is told.
-#[derive(Clone, Debug, PartialEq, Hash)]
-pub(crate) enum Told {
-    Refused(&'static str, i64),
-    Entered {
-        ticket: i64,
-    },
-    Claimed {
-        conversation: u32,
-        ticket: i64,
-    },
-    Sent {
-        number: i64,
-        at: i64,
-    },
-    Moved(u64),
-    Done(u32),
-    Closed {
-        conversation: u32,
-        outcome: Option<&'static str>,
-    },
-    View(Box<View>),
-    Views(Vec<View>),
-    Messages(Vec<Words>),
-    Place {
-        state: State,
-        wait: Option<Wait>,
-    },
-    Line {
-        total: u32,
-        first: Vec<u32>,
-    },
-    Transcript(Box<View>, Vec<Words>, Vec<(&'static str, i64, Who, Option<i64>)>),
-    Events {
-        shown: Vec<(usize, Option<String>)>,
-        more: bool,
-    },
-    Session(bool),
-    /// How many rows of a list changed something.
-    List(u64),
-    Released(i64),
-    Whose(Option<u16>),
-    Face(Box<Face>),
-    Relations(Vec<Line>),
-    Card(Box<Card>),
-    Revealed(Option<String>),
-}
-
-/// A conversation as somebody sees it.
-#[derive(Clone, Debug, PartialEq, Hash)]
-pub(crate) struct View {
-    pub(crate) conversation: u32,
-    pub(crate) line: u8,
-    pub(crate) state: State,
-    pub(crate) topic: String,
-    pub(crate) taxpayer: u16,
-    pub(crate) staff_no: Option<String>,
-    pub(crate) ticket: i64,
-    pub(crate) times: [Option<i64>; 3],
-    pub(crate) outcome: Option<&'static str>,
-    /// Last number, what the taxpayer read, what the officer read, what the caller did not.
-    pub(crate) numbers: [i64; 4],
-}
-
-/// A message as somebody sees it.
-#[derive(Clone, Debug, PartialEq, Hash)]
-pub(crate) struct Words {
-    pub(crate) number: i64,
-    pub(crate) by_taxpayer: bool,
-    pub(crate) mine: bool,
-    pub(crate) key: Option<u32>,
-    pub(crate) text: String,
-    pub(crate) at: i64,
-}
-
-/// Where somebody stands and how long it may take.
-#[derive(Clone, Debug, PartialEq, Hash)]
-pub(crate) struct Wait {
-    pub(crate) ahead: u32,
-    pub(crate) officers: u32,
-    pub(crate) low_s: u64,
-    pub(crate) high_s: u64,
-    pub(crate) sample: u32,
-}
 
 /// What an event is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -139,12 +57,23 @@ pub(crate) struct Event {
 pub(crate) enum Subject {
     Conversation(u32),
     Message(u32, i64),
+    /// To a line.
+    Transferred(u32, u8),
     Session,
     SocketTicket,
     Trail,
+    Officer(u8),
     List,
     Relation(u16, u8, u16),
     Field(u16, u8),
+    Phone(u16),
+    Account(u16, u8),
+    NotLinked,
+    ProofSpent,
+    Import(u8, u8),
+    Factor,
+    /// To whose account, of nobody where nobody has the login, and how the sign-in ended.
+    SignIn(Who, &'static str),
 }
 
 /// A record the audit trail should hold.
@@ -202,6 +131,8 @@ struct Delivery {
 
 #[derive(Clone, Debug)]
 struct Session {
+    /// What the core named it, for those that began at one instant.
+    hash: [u8; 32],
     started: i64,
     written: i64,
     ended: bool,
@@ -228,28 +159,17 @@ pub(crate) struct Model {
     forget: Option<Due>,
     deliveries: BTreeMap<u32, Delivery>,
     present: BTreeMap<u8, i64>,
+    /// When what an officer holds goes back to its lines.
+    attendance: BTreeMap<u8, i64>,
     /// The last session of each who signs in, and those before it.
     sessions: BTreeMap<Who, Vec<Session>>,
     touched: BTreeMap<(Who, usize), i64>,
     ticket: Option<(Who, usize, i64)>,
     pub(crate) people: People,
+    doors: Doors,
+    factors: Factors,
     pub(crate) journal: Vec<Event>,
     pub(crate) records: Vec<Record>,
-}
-
-fn word(state: State) -> &'static str {
-    match state {
-        State::Waiting => "waiting",
-        State::Active => "active",
-        State::Closed => "closed",
-        State::Left => "left",
-    }
-}
-
-impl State {
-    pub(crate) fn of(name: &str) -> Option<Self> {
-        [Self::Waiting, Self::Active, Self::Closed, Self::Left].into_iter().find(|s| word(*s) == name)
-    }
 }
 
 /// The operation behind a deed, as the audit trail names it.
@@ -261,6 +181,7 @@ fn operation(deed: &Deed) -> &'static str {
         Deed::Send { .. } => "interaction.send",
         Deed::Close { .. } => "interaction.close",
         Deed::Prioritise { .. } => "interaction.prioritise",
+        Deed::Transfer { .. } => "interaction.transfer",
         Deed::Transcript { .. } => "interaction.transcript",
         Deed::Review { .. } => "interaction.review",
         Deed::SignIn { .. } => "access.sign_in",
@@ -335,6 +256,7 @@ impl Model {
                 | Deed::Send { .. }
                 | Deed::Read { .. }
                 | Deed::Close { .. }
+                | Deed::Transfer { .. }
                 | Deed::Look { .. }
                 | Deed::Messages { .. }
                 | Deed::Position { .. }
@@ -395,6 +317,7 @@ impl Model {
             | Deed::Read { who, conversation, .. }
             | Deed::Close { who, conversation, .. }
             | Deed::Prioritise { who, conversation }
+            | Deed::Transfer { who, conversation, .. }
             | Deed::Look { who, conversation }
             | Deed::Messages { who, conversation, .. }
             | Deed::Position { who, conversation }
@@ -425,7 +348,7 @@ impl Model {
                 return Told::Refused("idempotency.key_reused", 0);
             }
             let still = match deed {
-                Deed::Enter { .. } => true,
+                Deed::Enter { .. } | Deed::Transfer { .. } => true,
                 Deed::People { affair, .. } => self.reaches_either(who, affair),
                 Deed::Claim { line, .. } => matches!(who, Who::Officer(n) if self.county(n) == LINES[usize::from(*line)]),
                 _ => self.seen(who, deed, label).is_some(),
@@ -469,6 +392,7 @@ impl Model {
             Deed::Present { .. } => {
                 if let Who::Officer(n) = who {
                     self.present.insert(n, now + PRESENCE);
+                    self.attend(n, now);
                 }
                 Told::Done(0)
             }
@@ -544,7 +468,8 @@ impl Model {
         let (place, ticket) = ((c.entered_at, c.id, label), c.ticket);
         self.held.entry(me).or_default().insert(label);
         self.by_officer.entry(me).or_default().insert(place);
-        self.timers.insert(label, Due { low: now + IDLE, high: now + IDLE });
+        self.timers.entry(label).or_insert(Due { low: now + IDLE, high: now + IDLE });
+        self.attend(me, now);
         self.event(who, now, About::Officer(me), "conversation.claimed", Some(label), None);
         self.event(who, now, About::Conversation(label), "conversation.claimed", Some(label), None);
         self.event(who, now, About::Line(line), "line.moved", None, None);
@@ -574,8 +499,84 @@ impl Model {
             }
             Deed::Leave { .. } => self.leave(who, now, label),
             Deed::Prioritise { .. } => self.prioritise(who, now, label),
+            Deed::Transfer { line, .. } => self.transfer(who, now, label, line),
             _ => NOT_FOUND,
         }
+    }
+
+    /// An officer was seen at their desk; written down once in half a lease.
+    fn attend(&mut self, officer: u8, now: i64) {
+        let gone_at = now + PRESENCE + GRACE;
+        match self.attendance.get(&officer) {
+            Some(known) if known + PRESENCE / 2 > gone_at => {}
+            _ => drop(self.attendance.insert(officer, gone_at)),
+        }
+    }
+
+    /// Takes a conversation from the desk of its officer.
+    fn off_desk(&mut self, label: u32) -> Option<u8> {
+        let c = self.conversations.get_mut(&label)?;
+        let (officer, place) = (c.officer.take()?, (c.entered_at, c.id, label));
+        (c.state, c.claimed_at) = (State::Waiting, None);
+        self.held.entry(officer).or_default().remove(&label);
+        self.by_officer.entry(officer).or_default().remove(&place);
+        Some(officer)
+    }
+
+    fn transfer(&mut self, who: Who, now: i64, label: u32, line: u8) -> Told {
+        let c = &self.conversations[&label];
+        let (taxpayer, from) = (c.taxpayer, c.line);
+        if c.state != State::Active {
+            return OVER;
+        }
+        let there = self.open.get(&taxpayer).and_then(|open| open.iter().find(|l| self.conversations[l].line == line));
+        if let (Some(same), true) = (there, line != from) {
+            return Told::Refused("interaction.already_in_line", i64::from(*same));
+        }
+        let Some(officer) = self.off_desk(label) else { return NOT_FOUND };
+        let ticket = self.tickets[usize::from(line)];
+        self.tickets[usize::from(line)] += 1;
+        let Some(c) = self.conversations.get_mut(&label) else { return NOT_FOUND };
+        (c.line, c.rank, c.ticket, c.active_at) = (line, -1, ticket, now.max(c.active_at));
+        let place = (c.entered_at, c.id, label);
+        self.waiting[usize::from(line)].insert((-1, ticket), label);
+        if line < 3 {
+            self.within.insert(place);
+        } else {
+            self.within.remove(&place);
+        }
+        for about in [About::Conversation(label), About::Taxpayer(taxpayer), About::Officer(officer)] {
+            self.event(who, now, about, "conversation.transferred", Some(label), None);
+        }
+        self.event(who, now, About::Line(line), "line.moved", None, None);
+        self.record("interaction.transfer", who, Subject::Transferred(label, line), now);
+        Told::Done(label)
+    }
+
+    /// What officers held who are gone waits again where it stood. How many conversations that are.
+    pub(crate) fn returned(&mut self, now: i64) -> u64 {
+        let mut gone: Vec<(i64, u8)> = self.attendance.iter().filter(|(_, at)| **at <= now).map(|(n, at)| (*at, *n)).collect();
+        gone.sort_unstable();
+        let mut back = 0;
+        for (_, officer) in gone {
+            self.attendance.remove(&officer);
+            let mut held: Vec<u32> = self.held.get(&officer).into_iter().flatten().copied().collect();
+            held.sort_unstable_by_key(|label| self.conversations[label].id);
+            for label in held {
+                self.off_desk(label);
+                let Some(c) = self.conversations.get_mut(&label) else { continue };
+                c.active_at = now.max(c.active_at);
+                let (line, place, taxpayer) = (c.line, (c.rank, c.ticket), c.taxpayer);
+                self.waiting[usize::from(line)].insert(place, label);
+                for about in [About::Conversation(label), About::Taxpayer(taxpayer), About::Officer(officer)] {
+                    self.event(Who::System, now, about, "conversation.returned", Some(label), None);
+                }
+                self.event(Who::System, now, About::Line(line), "line.moved", None, None);
+                back += 1;
+            }
+            self.record("interaction.return_held", Who::System, Subject::Officer(officer), now);
+        }
+        back
     }
 
     fn send(&mut self, who: Who, now: i64, label: u32, text: u32, key: Option<u32>) -> Told {
@@ -670,302 +671,6 @@ impl Model {
             let due = Due { low: now, high: now };
             self.deliveries.insert(label, Delivery { due, attempts: (0, 0), perhaps_done: false, outcome });
         }
-    }
-
-    pub(crate) fn view(&self, who: Who, label: u32) -> View {
-        let c = &self.conversations[&label];
-        let last = c.messages.len() as i64;
-        let unread = match who {
-            Who::Taxpayer(_) => last - c.taxpayer_read,
-            Who::Officer(n) if c.officer == Some(n) => last - c.officer_read,
-            _ => 0,
-        };
-        View {
-            conversation: label,
-            line: c.line,
-            state: c.state,
-            topic: text(label),
-            taxpayer: c.taxpayer,
-            staff_no: c.officer.map(|n| self.staff_no(n)),
-            ticket: c.ticket,
-            times: [Some(c.entered_at), c.claimed_at, c.ended_at],
-            outcome: c.outcome,
-            numbers: [last, c.taxpayer_read, c.officer_read, unread],
-        }
-    }
-
-    fn words(&self, who: Who, label: u32, after: i64) -> Vec<Words> {
-        let all = self.conversations[&label].messages.iter().zip(1i64..);
-        all.filter(|(_, number)| *number > after)
-            .map(|(m, number)| Words {
-                number,
-                by_taxpayer: matches!(m.who, Who::Taxpayer(_)),
-                mine: m.who == who,
-                key: m.key,
-                text: text(m.text),
-                at: m.at,
-            })
-            .collect()
-    }
-
-    fn place(&self, now: i64, label: u32) -> Told {
-        let c = &self.conversations[&label];
-        if c.state != State::Waiting {
-            return Told::Place { state: c.state, wait: None };
-        }
-        let line = usize::from(c.line);
-        let ahead = self.waiting[line].range(..(c.rank, c.ticket)).count() as u32;
-        let officers = self.present.iter().filter(|(n, until)| now < **until && self.county(**n) == LINES[line]).count() as u32;
-        let done = self.closed[line].iter().rev().take(20).map(|(_, _, l)| &self.conversations[l]);
-        let mut seconds: Vec<i64> = done.map(|c| c.ended_at.unwrap_or(0) - c.claimed_at.unwrap_or(0)).collect();
-        seconds.sort_unstable();
-        let at = |share: usize| seconds.get(seconds.len() * share / 10).map_or(8 * 60, |us| (us / SECOND) as u64);
-        let turns = u64::from(ahead.div_ceil(officers.max(1)));
-        let wait = Wait { ahead, officers, low_s: turns * at(5), high_s: turns * at(9), sample: seconds.len() as u32 };
-        Told::Place { state: c.state, wait: Some(wait) }
-    }
-
-    fn transcript(&self, who: Who, label: u32) -> Told {
-        let about = About::Conversation(label);
-        // Entering is the first event; searching from the end of a long journal would take longer.
-        let events = self.journal.iter().filter(|e| e.about == about).map(|e| (e.kind, e.at, e.who, e.number)).collect();
-        Told::Transcript(Box::new(self.view(who, label)), self.words(who, label, 0), events)
-    }
-
-    /// What somebody follows who has read the journal up to `since`.
-    fn follows(&self, who: Who, since: usize) -> BTreeSet<About> {
-        let mut topics = BTreeSet::new();
-        let desk = match who {
-            Who::Taxpayer(n) => {
-                for label in self.open.get(&n).into_iter().flatten() {
-                    topics.extend([About::Conversation(*label), About::Line(self.conversations[label].line)]);
-                }
-                About::Taxpayer(n)
-            }
-            Who::Officer(n) => {
-                topics.extend(self.held.get(&n).into_iter().flatten().map(|l| About::Conversation(*l)));
-                topics.extend(self.serves(n).into_iter().map(About::Line));
-                About::Officer(n)
-            }
-            _ => return topics,
-        };
-        let away = self.journal[since..].iter().filter(|e| e.about == desk);
-        topics.extend(away.filter_map(|e| e.conversation).map(About::Conversation));
-        topics.insert(desk);
-        topics
-    }
-
-    /// The events somebody should be shown behind `since`, and where they are then.
-    pub(crate) fn follow(&self, who: Who, since: usize, max: usize) -> (BTreeSet<About>, Told, usize) {
-        let topics = self.follows(who, since);
-        let mut found = self.journal.iter().enumerate().skip(since).filter(|(_, e)| topics.contains(&e.about)).map(|(i, _)| i);
-        let page: Vec<usize> = found.by_ref().take(max).collect();
-        let place = page.last().map_or(since, |last| last + 1);
-        let more = page.len() >= max;
-        let shown = page.into_iter().filter(|i| {
-            let e = &self.journal[*i];
-            matches!(e.about, About::Conversation(_)) || !matches!(e.kind, "conversation.closed" | "conversation.left")
-        });
-        let shown = shown.map(|i| (i, self.said(&self.journal[i]))).collect();
-        (topics, Told::Events { shown, more }, place)
-    }
-
-    fn said(&self, event: &Event) -> Option<String> {
-        let (Some(label), Some(number), "message.sent") = (event.conversation, event.number, event.kind) else { return None };
-        let message = self.conversations[&label].messages.get(usize::try_from(number - 1).ok()?)?;
-        Some(text(message.text))
-    }
-
-    // Timers.
-
-    /// Conversations whose timer must ring now, and those whose timer may.
-    pub(crate) fn due(&self, now: i64) -> (BTreeSet<u32>, BTreeSet<u32>) {
-        let by = |end: fn(&Due) -> i64| self.timers.iter().filter(move |(_, due)| end(due) <= now).map(|(l, _)| *l).collect();
-        (by(|due| due.high), by(|due| due.low))
-    }
-
-    /// The timer of a conversation rang.
-    pub(crate) fn ring(&mut self, now: i64, label: u32) {
-        self.timers.remove(&label);
-        let c = &self.conversations[&label];
-        let idle_at = c.active_at + IDLE;
-        if c.state == State::Active {
-            if now < idle_at {
-                self.timers.insert(label, Due { low: idle_at, high: idle_at });
-            } else {
-                self.end(Who::System, now, label, "idle");
-            }
-        }
-        self.record("interaction.close_idle", Who::System, Subject::Conversation(label), now);
-    }
-
-    /// Timers that may have rung and did not: leased by a run that was struck, so no earlier than its lease.
-    pub(crate) fn not_rung(&mut self, now: i64, struck: bool) {
-        for due in self.timers.values_mut().filter(|due| due.low <= now) {
-            if struck {
-                due.high = due.high.max(now + LEASE);
-            } else {
-                due.low = now + 1;
-            }
-        }
-    }
-
-    /// How often, at least and at most, the housekeeping timer rings in a run that went well; then it is set again.
-    pub(crate) fn forgets(&mut self, now: i64, rung: Option<bool>) -> (u32, u32) {
-        let Some(due) = self.forget else { return (0, 0) };
-        let counts = (u32::from(due.high <= now), u32::from(due.low <= now));
-        self.forget = Some(match rung {
-            Some(true) => Due { low: now + FORGET_EVERY, high: now + FORGET_EVERY },
-            Some(false) if due.low <= now => Due { low: now + 1, high: due.high },
-            None if due.low <= now => Due { low: due.low, high: now + FORGET_EVERY },
-            _ => due,
-        });
-        counts
-    }
-
-    // Deliveries.
-
-    /// Says what is wrong with a lease, or takes it in.
-    pub(crate) fn leased(&mut self, now: i64, leased: &[(u32, &str)]) -> Result<(), String> {
-        let must = self.deliveries.iter().filter(|(_, d)| !d.perhaps_done && d.due.high <= now).count();
-        if leased.len() < must.min(LEASE_ROWS) {
-            return Err(format!("{must} deliveries are due, {} were leased", leased.len()));
-        }
-        for (label, outcome) in leased {
-            let Some(d) = self.deliveries.get_mut(label) else { return Err(format!("#{label} was delivered already")) };
-            if d.due.low > now {
-                return Err(format!("the delivery of #{label} is not due"));
-            }
-            if d.outcome != *outcome {
-                return Err(format!("#{label} was closed as {}, the delivery says {outcome}", d.outcome));
-            }
-            *d = Delivery {
-                due: Due { low: now + LEASE, high: now + LEASE },
-                attempts: (d.attempts.0 + 1, d.attempts.1 + 1),
-                perhaps_done: false,
-                ..*d
-            };
-        }
-        if leased.len() < LEASE_ROWS {
-            // Whatever was due is among them: what is not was settled, or is leased still.
-            self.deliveries.retain(|_, d| !(d.perhaps_done && d.due.high <= now));
-            self.deliveries.values_mut().filter(|d| d.due.low <= now).for_each(|d| d.due.low = now + 1);
-        }
-        Ok(())
-    }
-
-    /// A lease was struck: nobody knows whether what was due is leased now.
-    pub(crate) fn lease_lost(&mut self, now: i64) {
-        for d in self.deliveries.values_mut().filter(|d| d.due.low <= now) {
-            d.due.high = d.due.high.max(now + LEASE);
-            d.attempts.1 += 1;
-        }
-    }
-
-    /// A delivery was settled, or perhaps. Answers the state it should have.
-    pub(crate) fn settled(&mut self, now: i64, label: u32, well: bool, sure: bool) -> &'static str {
-        let Some(d) = self.deliveries.get_mut(&label) else { return "unknown" };
-        let wait = |attempts: u32| ((2 * SECOND) << (attempts.clamp(1, 20) - 1)).min(60 * MINUTE);
-        match (well, sure) {
-            (true, true) => {
-                self.deliveries.remove(&label);
-                return "delivered";
-            }
-            (true, false) => d.perhaps_done = true,
-            (false, _) => {
-                let (low, high) = (now + wait(d.attempts.0), now + wait(d.attempts.1));
-                d.due = if sure { Due { low, high } } else { Due { low: low.min(d.due.low), high: high.max(d.due.high) } };
-            }
-        }
-        "pending"
-    }
-
-    // Sessions.
-
-    fn is_open(who: Who, s: &Session, seen: i64, now: i64) -> bool {
-        let idle = if matches!(who, Who::Officer(_)) { 15 * MINUTE } else { 30 * MINUTE };
-        !s.ended && now < s.started + SESSION_AGE && now < seen + idle
-    }
-
-    /// A session begins; an officer's others end, of a taxpayer's all but two.
-    pub(crate) fn signed_in(&mut self, at: i64, who: Who) {
-        let now = self.now(at);
-        let keep = if matches!(who, Who::Officer(_)) { 0 } else { 2 };
-        let all = self.sessions.entry(who).or_default();
-        let open: Vec<usize> = (0..all.len()).rev().filter(|i| Self::is_open(who, &all[*i], all[*i].written, now)).collect();
-        open.into_iter().skip(keep).for_each(|i| all[i].ended = true);
-        all.push(Session { started: now, written: now, ended: false });
-        self.record("access.sign_in", Who::Nobody, Subject::Session, now);
-    }
-
-    /// The last session of somebody, where there is one, and whether it still stands.
-    fn last(&self, who: Who, now: i64) -> Option<(usize, bool)> {
-        let all = self.sessions.get(&who)?;
-        let n = all.len().checked_sub(1)?;
-        let seen = self.touched.get(&(who, n)).copied().unwrap_or(0).max(all[n].written);
-        Some((n, Self::is_open(who, &all[n], seen, now)))
-    }
-
-    /// Whether somebody's last session stands; used, and noted where it counts as use.
-    pub(crate) fn used(&mut self, at: i64, who: Who, writes: bool) -> bool {
-        let now = self.now(at);
-        let Some((n, open)) = self.last(who, now) else { return false };
-        let seen = self.touched.get(&(who, n)).copied().unwrap_or(0).max(self.sessions[&who][n].written);
-        if open && (writes || !matches!(who, Who::Officer(_))) && now - seen >= MINUTE {
-            self.touched.insert((who, n), now);
-        }
-        open
-    }
-
-    /// Writes down what was used; how many sessions that moved.
-    pub(crate) fn wrote_touches(&mut self, at: i64) -> u64 {
-        self.now(at);
-        let mut moved = 0;
-        for ((who, n), at) in std::mem::take(&mut self.touched) {
-            if let Some(s) = self.sessions.get_mut(&who).and_then(|all| all.get_mut(n))
-                && !s.ended
-                && s.written < at
-            {
-                s.written = at;
-                moved += 1;
-            }
-        }
-        moved
-    }
-
-    /// A ticket for the last session, where it stands by what is written down.
-    pub(crate) fn ticket_issued(&mut self, at: i64, who: Who) -> bool {
-        let now = self.now(at);
-        let Some(n) = self.sessions.get(&who).and_then(|all| all.len().checked_sub(1)) else { return false };
-        let s = &self.sessions[&who][n];
-        if !Self::is_open(who, s, s.written, now) {
-            return false;
-        }
-        self.ticket = Some((who, n, now + 30 * SECOND));
-        self.record("access.issue_ticket", who, Subject::SocketTicket, now);
-        true
-    }
-
-    /// Whether the last ticket opens a socket, and whose.
-    pub(crate) fn redeemed(&mut self, at: i64) -> Option<Who> {
-        let now = self.now(at);
-        let (who, n, until) = self.ticket?;
-        let s = &self.sessions[&who][n];
-        // The transaction that finds the session closed is taken back, and the ticket with it.
-        if until <= now || !Self::is_open(who, s, s.written, now) {
-            return None;
-        }
-        self.ticket = None;
-        Some(who)
-    }
-
-    /// The last session ends.
-    pub(crate) fn signed_out(&mut self, at: i64, who: Who) {
-        let now = self.now(at);
-        if let Some(s) = self.sessions.get_mut(&who).and_then(|all| all.last_mut()) {
-            s.ended = true;
-        }
-        self.record("access.sign_out", who, Subject::Session, now);
     }
 
     /// The observer read a page of the audit trail, which leaves a record.

@@ -112,10 +112,10 @@ impl Stage {
         let World { core, line, mut officers, stranger, supervisor, idle_hand, mut taxpayers, keep, .. } = world;
         let mut lines = vec![line];
         for (n, county) in LINES.iter().enumerate().skip(1) {
-            let opened = core.as_system().interaction().open_line(OpenLine { name: format!("队列{n}"), authority: code(county) });
+            let opened = core.as_system().interaction().open_line(OpenLine::new(format!("队列{n}"), code(county)));
             lines.push(opened.wait()?.line);
         }
-        core.ensure_timers()?;
+        core.ensure_timers_but_screening()?;
         officers.push(stranger);
         let outsider = Self::outsider(&core)?;
         taxpayers.extend(Self::enterprises(&core, Directory::of(&setting))?);
@@ -172,7 +172,7 @@ impl Stage {
             self.faults = FaultStore::over(self.keep.open());
         }
         self.core = Self::core(self.faults.clone(), &self.clock, &self.entropy, self.setting.told);
-        patiently(|| self.core.ensure_timers())?;
+        patiently(|| self.core.ensure_timers_but_screening())?;
         self.look_up()
     }
 
@@ -218,7 +218,7 @@ impl Stage {
         zhengna_core::id::uuid_v7(at, 0, mixed(u64::from(key))).to_string()
     }
 
-    /// Signs somebody in and answers their token.
+    /// Signs somebody in and answers their token. Who has a second factor gets no further than its challenge.
     pub(crate) fn sign_in(&self, who: Who) -> Result<String, Error> {
         let typed = zhengna_core::access::Credentials { login: login(who), password: PASSWORD.into() };
         patiently(|| self.core.sign_in(&typed, "-")).map(|signed_in| signed_in.token)

@@ -35,6 +35,12 @@ pub(crate) enum Affair {
     RealName { of: Number, state: u8, level: Option<u8>, channel: u8, found_at: i64 },
     Relate { company: Number, role: u8, person: Number, starts_at: i64, ends_at: Option<i64>, released: bool },
     Roster { company: Number, roster: u8, starts_at: i64, ends_at: Option<i64>, document: u8 },
+    // A list that is imported, by its number and the attempt at it: begun, looked at, applied in pieces, taken back.
+    BeginImport { list: u8 },
+    Examine { list: u8 },
+    ImportRows { list: u8, attempt: u8, from: u8, until: u8 },
+    Imported { list: u8, attempt: u8 },
+    TakeBack { list: u8, attempt: u8 },
     // What one person asks for.
     Release { company: u16, role: u8, person: u16 },
     Find { number: Number },
@@ -43,6 +49,54 @@ pub(crate) enum Affair {
     Reveal { of: u16, field: u8 },
     Card { conversation: u32 },
     RevealOnCard { conversation: u32, of: u16, field: u8 },
+    // What a taxpayer asks about themselves.
+    TakePhone { phone: u16 },
+    Linked,
+    Unlink { provider: u8 },
+}
+
+/// What is typed as a code of a second factor.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Code {
+    /// What the authenticator shows so many steps from now.
+    Shown(i8),
+    /// The nth recovery code.
+    Recovery(u8),
+    /// Nothing that it ever was.
+    Wrong,
+}
+
+/// What is done about the second factor of an officer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Factor {
+    Enrol,
+    Confirm {
+        code: Code,
+    },
+    Remove {
+        code: Code,
+    },
+    /// By somebody else, because it is lost.
+    Reset {
+        officer: u8,
+    },
+    /// The second step of the sign-in that was begun last.
+    Answer {
+        code: Code,
+    },
+}
+
+/// What a provider says of whoever comes through it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Door {
+    pub(crate) provider: u8,
+    pub(crate) account: u8,
+    /// Who they are, how surely, since when; nothing where the provider knows accounts only.
+    pub(crate) person: Option<(u16, u8, i64)>,
+    /// The number of a ticket that is good once, and until when.
+    pub(crate) ticket: Option<(u32, i64)>,
+    /// Whether the account that was refused last is theirs too.
+    pub(crate) link: bool,
 }
 
 /// One deed. Conversations are named by the order in which they were begun in the whole run.
@@ -79,6 +133,12 @@ pub(crate) enum Deed {
     Prioritise {
         who: Who,
         conversation: u32,
+    },
+    /// To a line.
+    Transfer {
+        who: Who,
+        conversation: u32,
+        line: u8,
     },
     People {
         who: Who,
@@ -130,6 +190,15 @@ pub(crate) enum Deed {
     SignIn {
         who: Who,
     },
+    /// Somebody does something about a second factor.
+    Factor {
+        who: Who,
+        factor: Factor,
+    },
+    /// Somebody comes through a provider.
+    Come {
+        door: Door,
+    },
     /// A request of the last session of somebody; a send where `writes`, else a look.
     Use {
         who: Who,
@@ -145,6 +214,8 @@ pub(crate) enum Deed {
         who: Who,
     },
     // The host.
+    /// What officers hold who are gone goes back to its lines.
+    Return,
     RunDue,
     Deliver {
         well: bool,

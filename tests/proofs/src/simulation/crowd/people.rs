@@ -16,12 +16,12 @@ impl Crowd {
         self.player.model.people.directory
     }
 
-    fn by(&mut self, who: Who, affair: Affair) -> Result<(), String> {
+    pub(super) fn by(&mut self, who: Who, affair: Affair) -> Result<(), String> {
         self.take(Deed::People { who, affair }, None).map(drop)
     }
 
     /// A list of the host; now and then somebody else tries to send one.
-    fn list(&mut self, affair: Affair) -> Result<(), String> {
+    pub(super) fn list(&mut self, affair: Affair) -> Result<(), String> {
         let who = if self.dice.chance(30) { self.anybody() } else { Who::System };
         self.by(who, affair)
     }
@@ -54,7 +54,7 @@ impl Crowd {
         if self.dice.chance(100) { Number::Former(self.dice.below(u64::from(self.formers) + 2) as u16) } else { Number::Own(n) }
     }
 
-    fn host_now(&self) -> i64 {
+    pub(super) fn host_now(&self) -> i64 {
         self.now + self.skew
     }
 
@@ -62,7 +62,7 @@ impl Crowd {
         self.dice.below(of.len() as u64) as u8
     }
 
-    fn anybody(&mut self) -> Who {
+    pub(super) fn anybody(&mut self) -> Who {
         match self.dice.below(6) {
             0 => Who::Officer(self.dice.below(self.away.len() as u64) as u8),
             1 => Who::Supervisor,
@@ -89,14 +89,18 @@ impl Crowd {
                 self.formers += 1;
                 let last = u64::from(self.formers);
                 let fresh = Number::Former(self.formers);
+                let of = self.number(of);
                 // Of somebody else, perhaps, or somebody's who comes later.
                 let other = self.dice.below(last);
                 let number = match self.dice.below(6) {
                     0 => Number::Former(other as u16),
-                    1 => Number::Own(self.party()),
+                    // A sole trader may have the owner's number, which is theirs beside it: tests of their own speak of that.
+                    1 => match (of, self.party()) {
+                        (Number::Own(of), n) if self.directory().is_company(of) == self.directory().is_company(n) => Number::Own(n),
+                        _ => fresh,
+                    },
                     _ => fresh,
                 };
-                let of = self.number(of);
                 self.list(Affair::FormerNumber { of, number })
             }
             3..=5 => {

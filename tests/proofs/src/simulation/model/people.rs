@@ -4,13 +4,14 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{INVALID, LINES, Model, NOT_FOUND, SESSION_AGE, Subject, Told};
+use super::imports::{Imports, Words};
+use super::{INVALID, LINES, Model, NOT_FOUND, Subject, Told};
 use crate::simulation::directory::Directory;
 use crate::simulation::step::{Affair, Number, Who};
 
 const DAY: i64 = 24 * 3600 * 1_000_000;
 /// How far the clocks of other systems may be ahead.
-const AHEAD: i64 = 300 * 1_000_000;
+pub(super) const AHEAD: i64 = 300 * 1_000_000;
 /// Relations that a card shows, and that are read of a person.
 const SHOWN: usize = 50;
 pub(crate) const STATES: [&str; 4] = ["captured", "verified", "failed", "lapsed"];
@@ -28,7 +29,7 @@ pub(crate) const ROLES: [&str; 6] =
 pub(crate) const ROSTERS: [&str; 2] = ["large_enterprise", "designated_small_micro"];
 pub(crate) const FIELDS: [&str; 3] = ["name", "number", "phone"];
 /// What the answer says of everybody enrolled here: they came from the register.
-const REGISTER: &str = "register";
+pub(super) const REGISTER: &str = "register";
 
 /// One value of a card.
 #[derive(Clone, Debug, PartialEq, Hash)]
@@ -62,6 +63,16 @@ pub(crate) struct Line {
     pub(crate) recorded_at: i64,
 }
 
+/// One of the three officers.
+#[derive(Clone, Debug, PartialEq, Hash)]
+pub(crate) struct Acting {
+    pub(crate) role: usize,
+    pub(crate) since: Option<i64>,
+    /// Who says that they act, and when it was last written down.
+    pub(crate) known: Option<(&'static str, i64)>,
+    pub(crate) holder: Holder,
+}
+
 /// A card. Entries of one role, one roster, one start stand in the order of what they say.
 #[derive(Clone, Debug, PartialEq, Hash)]
 pub(crate) struct Card {
@@ -70,8 +81,9 @@ pub(crate) struct Card {
     pub(crate) level: Option<&'static str>,
     pub(crate) channel: Known,
     pub(crate) enterprise: Holder,
-    pub(crate) officers: Vec<(usize, Option<u16>, Option<i64>, Holder)>,
-    pub(crate) rosters: Vec<(&'static str, String, Option<i64>)>,
+    pub(crate) officers: Vec<Acting>,
+    /// Which, the document, until when, and when it was last written down.
+    pub(crate) rosters: Vec<(&'static str, String, Option<i64>, i64)>,
     pub(crate) relations: Vec<Line>,
 }
 
@@ -94,6 +106,28 @@ struct Finding {
     found_at: i64,
 }
 
+impl Finding {
+    fn verified(&self) -> bool {
+        STATES[usize::from(self.state)] == "verified"
+    }
+
+    fn present(&self) -> bool {
+        self.level.is_some_and(|level| matches!(LEVELS[usize::from(level)], "face" | "in_person"))
+    }
+
+    /// Whether whoever was signed in before may have been somebody else: they were not verified, or never while they were there.
+    fn is_surer(&self, before: &[Self]) -> bool {
+        let mut run = before.iter().rev().take_while(|found| found.verified()).peekable();
+        self.verified() && (run.peek().is_none() || self.present() && !run.any(Self::present))
+    }
+
+    /// Whether they were there before, and nothing since spoke against it.
+    fn stands_shown(before: &[Self]) -> bool {
+        let since = before.iter().rev().take_while(|found| matches!(STATES[usize::from(found.state)], "verified" | "captured"));
+        since.filter(|found| found.present()).count() > 0
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 struct Relation {
     ends_at: Option<i64>,
@@ -102,6 +136,9 @@ struct Relation {
     recorded_at: i64,
 }
 
+/// Until when an enterprise is on a roster, the document, and when it was last written down.
+type OnRoster = (Option<i64>, u8, i64);
+
 /// For which enterprise, as what, who, from when.
 type Bond = (u16, u8, u16, i64);
 
@@ -109,14 +146,17 @@ type Bond = (u16, u8, u16, i64);
 #[derive(Default)]
 pub(crate) struct People {
     pub(crate) directory: Directory,
-    enrolled: BTreeMap<u16, i64>,
+    pub(super) enrolled: BTreeMap<u16, i64>,
     /// Whose a number is, in use or from before, by text and register.
-    numbers: BTreeMap<(String, &'static str), u16>,
+    pub(super) numbers: BTreeMap<(String, &'static str), u16>,
     findings: BTreeMap<u16, Vec<Finding>>,
     relations: BTreeMap<Bond, Relation>,
-    rosters: BTreeMap<(u16, u8, i64), (Option<i64>, u8)>,
+    rosters: BTreeMap<(u16, u8, i64), OnRoster>,
+    /// What was said of somebody since they were enrolled.
+    pub(super) said: Words,
+    pub(crate) imports: Imports,
     /// The lists that were applied and how much each changed: the same list is not applied again.
-    lists: BTreeMap<String, u64>,
+    pub(super) lists: BTreeMap<String, u64>,
 }
 
 fn stars(text: &str, front: usize, back: usize) -> String {
@@ -127,6 +167,11 @@ fn stars(text: &str, front: usize, back: usize) -> String {
 /// How a list that is sent says that a relation came to be known.
 pub(crate) fn told_by(released: bool) -> &'static str {
     if released { "hall" } else { REGISTER }
+}
+
+/// The phone that somebody tells us.
+pub(crate) fn told_phone(n: u16) -> String {
+    format!("139{n:08}")
 }
 
 /// The document that puts an enterprise on a roster.
@@ -141,7 +186,7 @@ impl People {
         people
     }
 
-    fn text(&self, number: Number) -> (String, &'static str) {
+    pub(super) fn text(&self, number: Number) -> (String, &'static str) {
         let (kind, text) = self.directory.number(number);
         (text, kind.as_str())
     }
@@ -187,9 +232,14 @@ impl People {
             company,
             name: self.name(n),
             number: if company { row.number } else { stars(&row.number, 3, 4) },
-            phone: row.phone.map(|phone| stars(&phone, 3, 4)),
+            phone: self.phone(n).map(|phone| stars(&phone, 3, 4)),
             county: self.directory.county(n).to_owned(),
         }
+    }
+
+    /// Somebody as they see themselves.
+    pub(crate) fn own_face(&self, n: u16) -> Told {
+        Told::Face(Box::new(self.face(n)))
     }
 
     fn open(&self, n: u16, field: u8) -> Option<String> {
@@ -197,8 +247,36 @@ impl People {
         match FIELDS[usize::from(field)] {
             "name" => Some(row.name),
             "number" => Some(row.number),
-            _ => row.phone,
+            _ => self.phone(n),
         }
+    }
+
+    pub(super) fn phone(&self, n: u16) -> Option<String> {
+        self.said.phone(n).map(|said| said.phone.clone()).or_else(|| self.directory.row(n).phone)
+    }
+
+    /// Who told the phone of somebody, and when.
+    pub(super) fn phone_told(&self, n: u16) -> (&'static str, i64) {
+        self.said.phone(n).map_or((REGISTER, self.enrolled[&n]), |said| (said.source, said.at))
+    }
+
+    /// A provider calls somebody verified: what it says is not older than it was found, but for who was only captured since. Whether
+    /// it is surer than before who they are.
+    pub(super) fn vouched(&mut self, n: u16, level: u8, channel: u8, since: i64, now: i64) -> Option<bool> {
+        let all = self.findings.entry(n).or_default();
+        let known = all.last().map(|newest| (newest.found_at, STATES[usize::from(newest.state)]));
+        let found_at = match known {
+            Some((at, _)) if since > at => since,
+            Some((_, "captured")) => now,
+            Some((at, known)) if since == at && known != "verified" => since,
+            Some(_) => return None,
+            None => since,
+        };
+        let state = STATES.iter().position(|word| *word == "verified").unwrap_or(0) as u8;
+        let found = Finding { state, level: Some(level), channel, found_at };
+        let surer = found.is_surer(all).then(|| Finding::stands_shown(all));
+        all.push(found);
+        surer
     }
 
     /// A list as it is written, so that the same rows are known again whatever they mean.
@@ -221,7 +299,7 @@ impl People {
     }
 
     /// How many rows of a list changed something; `None` where a row is refused. Whose sessions end is added to `out`.
-    fn apply(&mut self, affair: &Affair, now: i64, out: &mut Option<u16>) -> Option<u64> {
+    fn apply(&mut self, affair: &Affair, now: i64, out: &mut Option<(u16, bool)>) -> Option<u64> {
         match *affair {
             Affair::Enrol { newcomer, known } => {
                 let before = self.enrolled.len();
@@ -247,13 +325,15 @@ impl People {
                     return None;
                 }
                 let all = self.findings.entry(whose).or_default();
-                if all.last().is_some_and(|newest| found_at <= newest.found_at) {
+                let verifies = |newest: &Finding| verified && found_at == newest.found_at && !newest.verified();
+                if all.last().is_some_and(|newest| found_at <= newest.found_at && !verifies(newest)) {
                     return Some(0);
                 }
-                if verified && all.last().is_none_or(|newest| STATES[usize::from(newest.state)] != "verified") {
-                    *out = Some(whose);
+                let found = Finding { state, level, channel, found_at };
+                if found.is_surer(all) {
+                    *out = Some((whose, Finding::stands_shown(all)));
                 }
-                all.push(Finding { state, level, channel, found_at });
+                all.push(found);
                 Some(1)
             }
             Affair::Relate { company, role, person, starts_at, ends_at, released } => {
@@ -264,6 +344,12 @@ impl People {
                 let said = Relation { ends_at, released, channel: told_by(released), recorded_at: now };
                 match self.relations.get(&bond) {
                     Some(known) if ends_at.is_none() || (known.ends_at, known.released) == (ends_at, released) => return Some(0),
+                    // What is over stays over.
+                    Some(known)
+                        if (known.released || known.ends_at.is_some_and(|end| end <= now)) && !released && ends_at > known.ends_at =>
+                    {
+                        return Some(0);
+                    }
                     _ => self.relations.insert(bond, said),
                 };
                 Some(1)
@@ -273,7 +359,12 @@ impl People {
                 if ends_at.is_some_and(|end| end <= starts_at) {
                     return None;
                 }
-                Some(u64::from(self.rosters.insert(place, (ends_at, document)) != Some((ends_at, document))))
+                let known = self.rosters.get(&place).map(|(ends_at, document, _)| (*ends_at, *document));
+                let changed = known != Some((ends_at, document));
+                if changed {
+                    self.rosters.insert(place, (ends_at, document, now));
+                }
+                Some(u64::from(changed))
             }
             _ => None,
         }
@@ -338,20 +429,25 @@ impl People {
         if holding.is_empty() { Err(Told::Refused("identity.relation_over", 0)) } else { Ok(holding) }
     }
 
+    /// A provider says somebody's name.
+    pub(super) fn said_name(&mut self, n: u16, channel: u8, now: i64) {
+        self.said.take_name(n, CHANNELS[usize::from(channel)].0, now);
+    }
+
     fn on_card(&self, n: u16, now: i64) -> Holder {
         let (face, row, since) = (self.face(n), self.directory.row(n), self.enrolled[&n]);
-        let known = |shown: Option<String>, whole: Option<String>| match (shown, whole) {
+        let known = |shown: Option<String>, whole: Option<String>, (source, since): (&str, i64)| match (shown, whole) {
             (Some(value), Some(whole)) => {
-                let (masked, source) = (value != whole, REGISTER.to_owned());
+                let (masked, source) = (value != whole, source.to_owned());
                 Known::Yes { value, masked, source, since, days: ((now - since) / DAY).max(0) }
             }
             _ => Known::No("not_captured"),
         };
         Holder {
             who: Some(n),
-            name: known(Some(face.name), Some(row.name)),
-            number: known(Some(face.number), Some(row.number)),
-            phone: known(face.phone, row.phone),
+            name: known(Some(face.name), Some(row.name), self.said.name(n).unwrap_or((REGISTER, since))),
+            number: known(Some(face.number), Some(row.number), (REGISTER, since)),
+            phone: known(face.phone, self.phone(n), self.phone_told(n)),
         }
     }
 
@@ -383,25 +479,31 @@ impl People {
         };
         let enterprise = self.enterprise(n, now);
         let none = over(&self.bonds(n), "no_relation");
+        let vacant = |role: u8, why| Acting { role: usize::from(role), since: None, known: None, holder: nobody(why) };
         let mut officers = Vec::new();
         for role in 0..3u8 {
             let Some(enterprise) = enterprise else {
-                officers.push((usize::from(role), None, None, nobody(none)));
+                officers.push(vacant(role, none));
                 continue;
             };
             let acting = self.acting(enterprise, role, now);
             if acting.is_empty() {
                 let had: Vec<Bond> = self.bonds(enterprise).into_iter().filter(|b| b.1 == role).collect();
-                officers.push((usize::from(role), None, None, nobody(over(&had, "not_captured"))));
+                officers.push(vacant(role, over(&had, "not_captured")));
             }
-            officers.extend(acting.iter().map(|b| (usize::from(role), Some(b.2), Some(b.3), self.on_card(b.2, now))));
+            officers.extend(acting.iter().map(|b| {
+                let relation = &self.relations[b];
+                let known = Some((relation.channel, relation.recorded_at));
+                Acting { role: usize::from(role), since: Some(b.3), known, holder: self.on_card(b.2, now) }
+            }));
         }
-        officers.sort_by_key(|(role, who, since, _)| (*role, *who, *since));
+        officers.sort_by_key(|o| (o.role, o.holder.who, o.since));
         let of_enterprise = |place: &(u16, u8, i64), ends_at: Option<i64>| {
             Some(place.0) == enterprise && place.2 <= now && ends_at.is_none_or(|end| now < end)
         };
-        let listed = self.rosters.iter().filter(|(place, (ends_at, _))| of_enterprise(place, *ends_at));
-        let mut rosters: Vec<_> = listed.map(|(place, (ends_at, doc))| (ROSTERS[usize::from(place.1)], document(*doc), *ends_at)).collect();
+        let listed = self.rosters.iter().filter(|(place, (ends_at, ..))| of_enterprise(place, *ends_at));
+        let shown = listed.map(|(place, (ends_at, doc, recorded))| (ROSTERS[usize::from(place.1)], document(*doc), *ends_at, *recorded));
+        let mut rosters: Vec<_> = shown.collect();
         rosters.sort();
         Card {
             person: if company { nobody("enterprise_signed_in") } else { self.on_card(n, now) },
@@ -413,6 +515,13 @@ impl People {
             rosters,
             relations: self.lines(n, now).into_iter().take(SHOWN).collect(),
         }
+    }
+
+    /// Whether anything is known of somebody that would be lost with them.
+    pub(super) fn is_spoken_of(&self, n: u16) -> bool {
+        let bound = self.relations.keys().any(|(company, _, person, _)| *company == n || *person == n);
+        let found = self.findings.get(&n).is_some_and(|all| !all.is_empty());
+        bound || found || self.numbers.values().filter(|holder| **holder == n).count() > 1
     }
 
     /// Whether somebody is on the card of another.
@@ -436,10 +545,16 @@ pub(super) fn operation(affair: &Affair) -> &'static str {
         Affair::RealName { .. } => "identity.record_real_names",
         Affair::Relate { .. } => "identity.record_relations",
         Affair::Roster { .. } => "identity.record_roster",
+        Affair::BeginImport { .. } => "identity.begin_import",
+        Affair::ImportRows { .. } => "identity.import_rows",
+        Affair::TakeBack { .. } => "identity.take_back_import",
         Affair::Release { .. } => "identity.release_relation",
         Affair::Reveal { .. } => "identity.reveal_taxpayer",
         Affair::RevealOnCard { .. } => "identity.reveal_on_card",
-        Affair::Find { .. } | Affair::View { .. } | Affair::Relations { .. } | Affair::Card { .. } => "",
+        Affair::TakePhone { .. } => "identity.take_phone",
+        Affair::Unlink { .. } => "access.unlink_identity",
+        Affair::Examine { .. } | Affair::Imported { .. } => "",
+        Affair::Linked | Affair::Find { .. } | Affair::View { .. } | Affair::Relations { .. } | Affair::Card { .. } => "",
     }
 }
 
@@ -451,11 +566,17 @@ pub(super) fn may(who: Who, affair: &Affair) -> bool {
         | Affair::RealName { .. }
         | Affair::Relate { .. }
         | Affair::Roster { .. }
+        | Affair::BeginImport { .. }
+        | Affair::Examine { .. }
+        | Affair::ImportRows { .. }
+        | Affair::Imported { .. }
+        | Affair::TakeBack { .. }
         | Affair::Find { .. } => who == Who::System,
         Affair::View { .. } | Affair::Relations { .. } => matches!(who, Who::Taxpayer(_) | Who::Officer(_) | Who::Outsider),
         Affair::Release { .. } => matches!(who, Who::Taxpayer(_) | Who::Supervisor | Who::Outsider),
         Affair::Reveal { .. } | Affair::RevealOnCard { .. } => matches!(who, Who::Supervisor | Who::Outsider),
         Affair::Card { .. } => matches!(who, Who::Officer(_) | Who::Outsider),
+        Affair::TakePhone { .. } | Affair::Linked | Affair::Unlink { .. } => matches!(who, Who::Taxpayer(_)),
     }
 }
 
@@ -485,6 +606,11 @@ impl Model {
             | Affair::RealName { .. }
             | Affair::Relate { .. }
             | Affair::Roster { .. } => self.list(affair, now),
+            Affair::BeginImport { .. }
+            | Affair::Examine { .. }
+            | Affair::ImportRows { .. }
+            | Affair::Imported { .. }
+            | Affair::TakeBack { .. } => self.import(affair, now),
             Affair::Release { company, role, person } => {
                 if !self.reaches_either(who, affair) {
                     return NOT_FOUND;
@@ -500,6 +626,31 @@ impl Model {
                 }
                 self.record(operation(affair), who, Subject::Relation(company, role, person), now);
                 Told::Released(now)
+            }
+            Affair::TakePhone { phone } => match who {
+                Who::Taxpayer(n) => {
+                    let phone = told_phone(phone);
+                    if self.people.phone(n).as_ref() != Some(&phone) {
+                        self.people.said.take_phone(n, None, phone, "mini_program", now);
+                    }
+                    self.record(operation(affair), who, Subject::Phone(n), now);
+                    Told::Done(0)
+                }
+                _ => NOT_FOUND,
+            },
+            Affair::Linked => {
+                if let Who::Taxpayer(n) = who {
+                    self.linked(n)
+                } else {
+                    NOT_FOUND
+                }
+            }
+            Affair::Unlink { provider } => {
+                if let Who::Taxpayer(n) = who {
+                    self.unlink(n, provider, now)
+                } else {
+                    NOT_FOUND
+                }
             }
             Affair::Find { number } => Told::Whose(self.people.holder(number)),
             Affair::View { of } if self.reaches(who, of) => Told::Face(Box::new(self.people.face(of))),
@@ -524,10 +675,9 @@ impl Model {
         }
         let Some(changed) = self.people.apply(affair, now, &mut out) else { return INVALID };
         self.people.lists.insert(written, changed);
-        if let Some(verified) = out {
-            // Whoever was signed in before may have been somebody else. What nobody can use any more stays as it is.
-            let all = self.sessions.get_mut(&Who::Taxpayer(verified)).into_iter().flatten();
-            all.filter(|s| now < s.started + SESSION_AGE).for_each(|s| s.ended = true);
+        if let Some((verified, shown)) = out {
+            // Whoever was signed in before may have been somebody else.
+            self.surer(verified, shown, now);
         }
         self.record(operation(affair), Who::System, Subject::List, now);
         Told::List(changed)

@@ -10,6 +10,7 @@ use zhengna_core::journal::Topic;
 use zhengna_core::store::Page;
 use zhengna_core::{Error, limits};
 
+use super::super::model::doors::PROVIDERS;
 use super::super::model::people::{FIELDS, ROLES};
 use super::super::model::{About, State, Subject, Told, View};
 use super::super::stage::{CAPACITY, patiently, slow};
@@ -144,7 +145,7 @@ impl Player {
     }
 
     pub(super) fn verdict(&self) -> Checked<zhengna_core::audit::Verdict> {
-        let verdict = self.core().verify_audit(self.checkpoints.clone()).map_err(|e| format!("verification: {e}"))?;
+        let verdict = self.core().verify_audit(self.checkpoints.clone(), |_, _| ()).map_err(|e| format!("verification: {e}"))?;
         match verdict.finding {
             Some(finding) => Err(format!("the audit trail: {finding:?}")),
             None => Ok(verdict),
@@ -186,15 +187,27 @@ impl Player {
         let subject = match should.subject {
             Subject::Conversation(label) => format!("conversation/{}", self.known(label)?),
             Subject::Message(label, number) => format!("conversation/{}/message/{number}", self.known(label)?),
+            Subject::Transferred(label, line) => {
+                format!("conversation/{} to line/{}", self.known(label)?, self.stage.lines[usize::from(line)])
+            }
             Subject::Session => "session".into(),
             Subject::SocketTicket => "socket_ticket".into(),
             Subject::Trail => "audit".into(),
+            Subject::Officer(n) => self.stage.actor(Who::Officer(n)).as_ref().to_string(),
             // Which rows a list had is told by a keyed digest.
             Subject::List => entry.subject.clone(),
             Subject::Relation(company, role, person) => {
                 format!("relation/{}/{}/{}", self.who_is(company), ROLES[usize::from(role)], self.who_is(person))
             }
             Subject::Field(of, field) => format!("taxpayer/{}/{}", self.who_is(of), FIELDS[usize::from(field)]),
+            Subject::Phone(of) => format!("taxpayer/{}/phone", self.who_is(of)),
+            Subject::Account(of, provider) => format!("taxpayer/{}/{}", self.who_is(of), PROVIDERS[usize::from(provider)].0),
+            Subject::NotLinked => "session/not_linked".into(),
+            Subject::ProofSpent => "session/spent".into(),
+            Subject::Import(list, attempt) => format!("import/{}/{attempt}", format!("{list:02x}").repeat(8)),
+            Subject::Factor => "second_factor".into(),
+            Subject::SignIn(Who::Nobody, how) => format!("session/{how}"),
+            Subject::SignIn(whose, how) => format!("{}/session/{how}", self.stage.actor(whose).as_ref()),
         };
         let reasoned = !matches!(should.subject, Subject::Relation(..) | Subject::Field(..)) || entry.reason.as_deref() == Some(REASON);
         let actor = self.stage.actor(should.who).as_ref().to_string();
@@ -253,10 +266,13 @@ impl Player {
         let (mut after, mut seen) = (None, Vec::new());
         let supervisor = self.stage.session(Who::Supervisor, None);
         loop {
-            let page = supervisor.interaction().conversations(Page { after, limit: limits::PAGE_ROWS_MAX }).map_err(|e| e.to_string())?;
-            let Some(last) = page.last() else { break };
-            after = Some((last.entered_at, last.id.uuid()));
-            seen.extend(page.iter().map(|v| self.view(v)));
+            let page =
+                supervisor.interaction().conversations(Page { after, limit: limits::PAGE_ROWS_MAX }, None).map_err(|e| e.to_string())?;
+            seen.extend(page.items.iter().map(|v| self.view(v)));
+            after = page.after;
+            if after.is_none() {
+                break;
+            }
         }
         self.hold(&seen)?;
         let should = self.model.everything(Who::Supervisor);

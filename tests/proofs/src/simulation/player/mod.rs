@@ -2,6 +2,9 @@
 //! journal, the audit trail. What a fault left unknown is looked up, the way an operator would.
 
 mod checks;
+mod doors;
+mod factors;
+mod imports;
 mod people;
 mod upkeep;
 
@@ -14,8 +17,8 @@ use zhengna_core::audit::Checkpoint;
 use zhengna_core::error::Refusal;
 use zhengna_core::id::{ConversationId, DeliveryId, TaxpayerId};
 use zhengna_core::interaction::{
-    Claim, Close, ConversationState, ConversationView, Enter, Leave, MarkRead, MessageView, Outcome, Prioritise, Review, SendMessage,
-    SourceChannel,
+    Claim, Close, ConversationState, ConversationView, Enter, Leave, MarkRead, MessageView, NoEstimate, Outcome, Prioritise, Review,
+    SendMessage, SourceChannel, Transfer, TransferTo,
 };
 use zhengna_core::journal::Cursor;
 use zhengna_core::store::fault::Report;
@@ -26,7 +29,8 @@ use zhengna_tests::world::Engine;
 use super::directory::Directory;
 use super::model::{Model, OUTCOMES, State, Told, View, Wait, Words, audited};
 use super::stage::{CAPACITY, SLOW_MAX, Setting, Stage, patiently, slow, text};
-use super::step::{Affair, Deed, Step, Who};
+use super::step::{Affair, Deed, Factor, Step, Who};
+use factors::Telephone;
 
 /// What came of a step, for whoever decides what to do next.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -47,6 +51,10 @@ pub(crate) struct Counts {
     pub(crate) conversations: u64,
     pub(crate) commands: u64,
     pub(crate) queries: u64,
+    /// Conversations that went back to their lines because their officer was gone.
+    pub(crate) returned: u64,
+    /// Conversations that were handed to a line.
+    pub(crate) transferred: u64,
     pub(crate) struck: u64,
     pub(crate) unknown: u64,
     pub(crate) unknown_done: u64,
@@ -57,8 +65,14 @@ pub(crate) struct Counts {
     pub(crate) records: u64,
     pub(crate) backlog: u64,
     pub(crate) sign_ins: u64,
+    /// Sessions that began through a provider.
+    pub(crate) came: u64,
     /// Lists about people applied, relations released, cards shown, values revealed.
     pub(crate) people: [u64; 4],
+    /// Rows of imports applied that changed something, and taken back.
+    pub(crate) imported: [u64; 2],
+    /// Second factors confirmed, shown with a code, with a recovery code, refused, and taken away.
+    pub(crate) factors: [u64; 5],
 }
 
 impl Counts {
@@ -76,7 +90,12 @@ impl Counts {
         self.records += other.records;
         self.backlog = self.backlog.max(other.backlog);
         self.sign_ins += other.sign_ins;
+        self.came += other.came;
+        self.returned += other.returned;
+        self.transferred += other.transferred;
         self.people = std::array::from_fn(|n| self.people[n] + other.people[n]);
+        self.imported = std::array::from_fn(|n| self.imported[n] + other.imported[n]);
+        self.factors = std::array::from_fn(|n| self.factors[n] + other.factors[n]);
     }
 }
 
@@ -107,7 +126,12 @@ pub(crate) struct Player {
     /// Where each event reader stopped.
     readers: BTreeMap<Who, usize>,
     sessions: BTreeMap<Who, ([u8; 32], String)>,
+    /// All that anybody ever had, in the order of the model's.
+    tokens: BTreeMap<Who, Vec<String>>,
+    /// What stands for the account that was refused last.
+    link: Option<String>,
     ticket: Option<String>,
+    telephone: Telephone,
     /// What the outside system has heard of.
     received: HashMap<u32, DeliveryId>,
     trace: DefaultHasher,
@@ -165,7 +189,10 @@ impl Player {
             checkpoints: Vec::new(),
             readers: BTreeMap::new(),
             sessions: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+            link: None,
             ticket: None,
+            telephone: Telephone::default(),
             received: HashMap::new(),
             trace: DefaultHasher::new(),
             unread: 0,
@@ -211,6 +238,7 @@ impl Player {
             | Deed::Read { conversation, .. }
             | Deed::Close { conversation, .. }
             | Deed::Prioritise { conversation, .. }
+            | Deed::Transfer { conversation, .. }
             | Deed::Look { conversation, .. }
             | Deed::Messages { conversation, .. }
             | Deed::Position { conversation, .. }
@@ -221,6 +249,8 @@ impl Player {
             }
             Deed::Use { who, .. } | Deed::IssueTicket { who } | Deed::SignOut { who } => self.sessions.contains_key(&who),
             Deed::Redeem => self.ticket.is_some(),
+            Deed::Factor { factor: Factor::Answer { .. }, .. } => self.telephone.challenge.is_some(),
+            Deed::Come { door } => !door.link || self.link.is_some(),
             _ => true,
         }
     }
@@ -238,21 +268,24 @@ impl Player {
         }
         let came = match step.deed {
             Deed::RunDue => self.run_due(step, now)?,
+            Deed::Return => self.give_back(step, now)?,
             Deed::Deliver { well } => self.deliver(step, now, well)?,
             Deed::Seal | Deed::Checkpoint => self.seal(step)?,
             Deed::Restart => self.restart(step)?,
             Deed::Tail => self.tail(now).map(|()| Came::Done)?,
             Deed::Scan => self.scan(now).map(|()| Came::Done)?,
             Deed::Follow { who, max } => self.follow(step, who, max)?,
-            Deed::SignIn { .. }
-            | Deed::Use { .. }
-            | Deed::WriteTouches
-            | Deed::IssueTicket { .. }
-            | Deed::Redeem
-            | Deed::SignOut { .. } => self.session(step)?,
+            Deed::Come { door } => self.come(step, &door)?,
+            Deed::SignIn { who } => self.sign_in(step, who)?,
+            Deed::Factor { who, factor } => self.factor(step, who, factor)?,
+            Deed::Use { .. } | Deed::WriteTouches | Deed::IssueTicket { .. } | Deed::Redeem | Deed::SignOut { .. } => self.session(step)?,
             _ => {
                 let came = self.command(step)?;
+                if matches!(step.deed, Deed::People { affair: Affair::Unlink { .. } | Affair::RealName { .. }, .. }) {
+                    self.sessions_stand(step.at)?;
+                }
                 self.touched(step, came)?;
+                self.imported(step, came)?;
                 came
             }
         };
@@ -279,12 +312,14 @@ impl Player {
     }
 
     fn command(&mut self, step: &Step) -> Checked<Came> {
+        let mut last = None;
         for _ in 0..SLOW_MAX {
             self.arm(step);
             let (answer, id) = self.perform(step);
             let struck = self.struck(step);
             let told = match answer {
                 Err(Error::Store(e)) if !struck && slow(&e) => {
+                    last = Some(e);
                     self.stage.turn_to(step.number, step.at);
                     continue;
                 }
@@ -298,7 +333,10 @@ impl Player {
             };
             return self.compare(step, told, id);
         }
-        Err("the machine is too slow".into())
+        Err(match last {
+            Some(StoreError::Conflict) => "each try ended in a conflict".into(),
+            last => format!("the machine is too slow: {last:?}"),
+        })
     }
 
     fn compare(&mut self, step: &Step, mut told: Told, id: Option<ConversationId>) -> Checked<Came> {
@@ -323,10 +361,16 @@ impl Player {
         }
         self.acquainted(&step.deed)?;
         match told {
+            Told::Done(_) if matches!(step.deed, Deed::Transfer { .. }) => self.counts.transferred += 1,
             Told::List(_) => self.counts.people[0] += 1,
             Told::Released(_) => self.counts.people[1] += 1,
             Told::Card(_) => self.counts.people[2] += 1,
             Told::Revealed(_) => self.counts.people[3] += 1,
+            _ => {}
+        }
+        match (step.deed, &told) {
+            (Deed::People { affair: Affair::ImportRows { .. }, .. }, Told::List(rows)) => self.counts.imported[0] += rows,
+            (Deed::People { affair: Affair::TakeBack { .. }, .. }, Told::List(rows)) => self.counts.imported[1] += rows,
             _ => {}
         }
         told.hash(&mut self.trace);
@@ -350,7 +394,8 @@ impl Player {
                 | Deed::Send { conversation, .. }
                 | Deed::Read { conversation, .. }
                 | Deed::Close { conversation, .. }
-                | Deed::Prioritise { conversation, .. },
+                | Deed::Prioritise { conversation, .. }
+                | Deed::Transfer { conversation, .. },
                 ..,
             ) => conversation,
             _ => return Ok(()),
@@ -456,6 +501,7 @@ impl Player {
                 | Deed::Read { .. }
                 | Deed::Close { .. }
                 | Deed::Prioritise { .. }
+                | Deed::Transfer { .. }
                 | Deed::Transcript { .. }
                 | Deed::Review { .. }
         );
@@ -467,8 +513,8 @@ impl Player {
         match step.deed {
             Deed::Enter { who, line, label } => {
                 let channel = if label % 3 == 0 { SourceChannel::Kiosk } else { SourceChannel::MiniProgram };
-                let cmd = Enter { line: self.stage.lines[usize::from(line)], topic: text(label), channel };
-                let entered = session(self, who).interaction().enter(cmd).wait()?;
+                let cmd = Enter::new(self.stage.lines[usize::from(line)], text(label));
+                let entered = session(self, who).through(channel).interaction().enter(cmd).wait()?;
                 *begun = Some(entered.conversation);
                 Ok(Told::Entered { ticket: entered.ticket })
             }
@@ -481,7 +527,7 @@ impl Player {
                 Ok(Told::Claimed { conversation: self.label(claimed.conversation), ticket: claimed.ticket })
             }
             Deed::Send { who, conversation, text: n } => {
-                let cmd = SendMessage { conversation: on(self, conversation), text: text(n) };
+                let cmd = SendMessage::new(on(self, conversation), text(n));
                 let sent = session(self, who).interaction().send(cmd).wait()?;
                 Ok(Told::Sent { number: sent.number, at: sent.sent_at.micros() })
             }
@@ -502,6 +548,12 @@ impl Player {
                 let done = session(self, who).interaction().prioritise(cmd).wait()?;
                 Ok(Told::Done(self.label(done.conversation)))
             }
+            Deed::Transfer { who, conversation, line } => {
+                let to = TransferTo::Line(self.stage.lines[usize::from(line)]);
+                let cmd = Transfer::new(on(self, conversation), to, text(conversation));
+                let done = session(self, who).interaction().transfer(cmd).wait()?;
+                Ok(Told::Done(self.label(done.conversation)))
+            }
             Deed::Look { who, conversation } => {
                 let view = session(self, who).interaction().conversation(on(self, conversation))?;
                 Ok(Told::View(Box::new(self.view(&view))))
@@ -512,13 +564,9 @@ impl Player {
             }
             Deed::Position { who, conversation } => {
                 let place = session(self, who).interaction().position(on(self, conversation))?;
-                let wait = place.estimate.map(|e| Wait {
-                    ahead: place.ahead.unwrap_or(u32::MAX),
-                    officers: e.officers,
-                    low_s: e.low_s,
-                    high_s: e.high_s,
-                    sample: e.sample,
-                });
+                let numbers = place.estimate.map(|e| (e.p50_s, e.p90_s, [e.officers, e.places, e.free, e.sample]));
+                let told = numbers.ok_or(place.no_estimate.map_or("", NoEstimate::as_str));
+                let wait = place.ahead.map(|ahead| Wait { ahead, told });
                 Ok(Told::Place { state: state_of(place.state), wait })
             }
             Deed::Waiting { who, line } => {
@@ -530,7 +578,7 @@ impl Player {
                 Ok(Told::Views(found.iter().map(|v| self.view(v)).collect()))
             }
             Deed::List { who, limit } => {
-                let found = session(self, who).interaction().conversations(Page { after: None, limit })?;
+                let found = session(self, who).interaction().conversations(Page { after: None, limit }, None)?.items;
                 Ok(Told::Views(found.iter().map(|v| self.view(v)).collect()))
             }
             Deed::Transcript { who, conversation } => {
@@ -542,7 +590,7 @@ impl Player {
                 let found = session(self, who).interaction().review(cmd).wait()?;
                 Ok(self.transcript(&found))
             }
-            Deed::Present { who } => session(self, who).interaction().be_present().map(|()| Told::Done(0)),
+            Deed::Present { who } => session(self, who).interaction().be_present().wait().map(|_| Told::Done(0)),
             Deed::People { who, ref affair } => self.ask(who, affair, step.key),
             _ => Ok(Told::Done(0)),
         }
@@ -552,6 +600,7 @@ impl Player {
         let about = match e {
             Error::Refused(Refusal::AlreadyInLine(id)) => i64::from(self.label(*id)),
             Error::Refused(Refusal::AtCapacity(n)) => *n,
+            Error::Refused(Refusal::ImportInUse(line)) => *line,
             _ => 0,
         };
         Told::Refused(e.public().code, about)
@@ -563,7 +612,7 @@ impl Player {
             line: self.stage.lines.iter().position(|l| *l == v.line).map_or(u8::MAX, |l| l as u8),
             state: state_of(v.state),
             // A person's name is masked: of 测试12 nothing but the first character may be shown.
-            topic: if v.taxpayer_name.contains("试") { format!("unmasked: {}", v.taxpayer_name) } else { v.topic.clone() },
+            topic: if v.taxpayer_name.as_str().contains("试") { format!("unmasked: {}", v.taxpayer_name) } else { v.topic.clone() },
             taxpayer: self.taxpayers.get(&v.taxpayer).copied().unwrap_or(u16::MAX),
             staff_no: v.staff_no.clone(),
             ticket: v.ticket,

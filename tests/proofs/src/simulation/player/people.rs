@@ -2,25 +2,31 @@
 
 use std::collections::BTreeSet;
 
+use zhengna_core::access::Provider;
 use zhengna_core::error::Problem;
 use zhengna_core::id::{ConversationId, TaxpayerId};
 use zhengna_core::identity::{
-    CaptureChannel, CardHolder, Fact, NewFormerNumber, NewRealName, NewRelation, NewRosterEntry, OfficerCard, PersonalField, RealNameLevel,
-    RealNameState, RelationView, ReleaseRelation, RevealOnCard, RevealTaxpayer, Role, Roster, TaxpayerCard, TaxpayerKind,
+    CaptureChannel, CardHolder, CardOfficer, CardRoster, Fact, NewFormerNumber, NewRealName, NewRelation, NewRosterEntry, OfficerCard,
+    PersonalField, RealNameLevel, RealNameState, RelationView, ReleaseRelation, RevealOnCard, RevealTaxpayer, Role, Roster, TaxpayerCard,
+    TaxpayerKind,
 };
 use zhengna_core::{Error, Timestamp};
+use zhengna_tests::provider::Believes;
 
 use super::super::model::Told;
-use super::super::model::people::{CHANNELS, Card, FIELDS, Face, Holder, Known, LEVELS, Line, ROLES, ROSTERS, STATES, document, told_by};
+use super::super::model::people::{
+    Acting, CHANNELS, Card, FIELDS, Face, Holder, Known, LEVELS, Line, ROLES, ROSTERS, STATES, document, told_by, told_phone,
+};
 use super::super::stage::patiently;
 use super::super::step::{Affair, Deed, Number, Step, Who};
+use super::doors::{number_of, provider_of};
 use super::{Came, Checked, Player};
 
 /// Why somebody reveals or releases.
 pub(super) const REASON: &str = "核对经办人";
 
 /// A word of the model, as the core has it.
-fn word<T>(parse: impl Fn(&str) -> Option<T>, words: &[&str], n: u8) -> Result<T, Error> {
+pub(super) fn word<T>(parse: impl Fn(&str) -> Option<T>, words: &[&str], n: u8) -> Result<T, Error> {
     let word = words.get(usize::from(n)).copied().unwrap_or_default();
     parse(word).ok_or_else(|| Error::invalid("word", Problem::Unknown("word")))
 }
@@ -97,6 +103,11 @@ impl Player {
                 };
                 identity.record_roster(&[row], &mut |_| {}).map(|done| Told::List(done.changed))
             }
+            Affair::BeginImport { .. }
+            | Affair::Examine { .. }
+            | Affair::ImportRows { .. }
+            | Affair::Imported { .. }
+            | Affair::TakeBack { .. } => self.ask_import(&identity, affair),
             Affair::Release { company, role, person } => {
                 let role = word(Role::parse, &ROLES, role)?;
                 let (enterprise, person) = (self.who_is(company), self.who_is(person));
@@ -131,16 +142,27 @@ impl Player {
                 let cmd = RevealOnCard { conversation: talk(conversation), taxpayer, field, reason: REASON.into() };
                 identity.reveal_on_card(cmd).wait().map(|revealed| Told::Revealed(revealed.value))
             }
+            Affair::TakePhone { phone } => {
+                let believes = Believes(Provider::MiniProgram);
+                identity.take_phone(&believes, &told_phone(phone)).map(|_| Told::Done(0))
+            }
+            Affair::Linked => {
+                let linked = session.access().linked_identities()?;
+                Ok(Told::linked(linked.iter().map(|l| (l.provider.as_str(), l.linked_at.micros())).collect()))
+            }
+            Affair::Unlink { provider } => {
+                session.access().unlink_identity(provider_of(provider)).wait().map(|done| Told::Done(number_of(done.provider)))
+            }
         }
     }
 
-    fn face(&self, card: &TaxpayerCard) -> Face {
+    pub(super) fn face(&self, card: &TaxpayerCard) -> Face {
         Face {
             who: self.number_of(card.id),
             company: card.kind == TaxpayerKind::Enterprise,
-            name: card.name.clone(),
-            number: card.number.clone(),
-            phone: card.phone.clone(),
+            name: card.name.to_string(),
+            number: card.number.to_string(),
+            phone: card.phone.as_ref().map(ToString::to_string),
             county: card.authority.map_or_else(String::new, |code| code.as_str().to_owned()),
         }
     }
@@ -148,10 +170,10 @@ impl Player {
     fn line(&self, r: &RelationView) -> Line {
         Line {
             company: self.number_of(r.enterprise),
-            company_name: r.enterprise_name.clone(),
+            company_name: r.enterprise_name.to_string(),
             role: r.role.as_str(),
             person: self.number_of(r.person),
-            person_name: r.person_name.clone(),
+            person_name: r.person_name.to_string(),
             starts_at: r.starts_at.micros(),
             ends_at: r.ends_at.map(Timestamp::micros),
             holds: r.holds,
@@ -167,10 +189,16 @@ impl Player {
 
     fn card(&self, card: &OfficerCard) -> Card {
         let role = |role: Role| ROLES.iter().position(|word| *word == role.as_str()).unwrap_or(usize::MAX);
-        let mut officers: Vec<_> = card.officers.iter().map(|o| (role(o.role), self.holder(&o.holder), o.starts_at)).collect();
-        officers.sort_by_key(|(role, holder, since)| (*role, holder.who, *since));
-        let mut rosters: Vec<_> =
-            card.rosters.iter().map(|r| (r.roster.as_str(), r.document.clone(), r.ends_at.map(Timestamp::micros))).collect();
+        let acting = |o: &CardOfficer| Acting {
+            role: role(o.role),
+            since: o.starts_at.map(Timestamp::micros),
+            known: o.known.as_ref().map(|known| (known.source.as_str(), known.recorded_at.micros())),
+            holder: self.holder(&o.holder),
+        };
+        let mut officers: Vec<_> = card.officers.iter().map(acting).collect();
+        officers.sort_by_key(|o| (o.role, o.holder.who, o.since));
+        let on = |r: &CardRoster| (r.roster.as_str(), r.document.clone(), r.ends_at.map(Timestamp::micros), r.recorded_at.micros());
+        let mut rosters: Vec<_> = card.rosters.iter().map(on).collect();
         rosters.sort();
         let mut relations: Vec<Line> = card.relations.iter().map(|r| self.line(r)).collect();
         relations.sort_by_key(newest_first);
@@ -180,17 +208,38 @@ impl Player {
             level: card.real_name.level.map(RealNameLevel::as_str),
             channel: fact(&card.real_name.channel),
             enterprise: self.holder(&card.enterprise),
-            officers: officers.into_iter().map(|(role, holder, since)| (role, holder.who, since.map(Timestamp::micros), holder)).collect(),
+            officers,
             rosters,
             relations,
         }
     }
 
+    /// Whoever was taken back is nobody.
+    fn forgotten(&mut self, n: u16) -> Checked<()> {
+        let Some(id) = self.newcomers.remove(&n) else { return Ok(()) };
+        self.taxpayers.remove(&id);
+        let number = self.typed(Number::Own(n));
+        match patiently(|| self.core().as_system().identity().find_by_number(&number)).map_err(|e| e.to_string())? {
+            None => Ok(()),
+            Some(found) => Err(format!("person {n} was taken back and is still {found}")),
+        }
+    }
+
     /// Gets to know whom a list enrolled.
     pub(super) fn acquainted(&mut self, deed: &Deed) -> Checked<()> {
-        let Deed::People { affair: Affair::Enrol { newcomer, known }, .. } = *deed else { return Ok(()) };
-        for n in [newcomer, known] {
-            if !self.model.people.is_enrolled(n) || !self.who_is(n).uuid().is_nil() {
+        let newcomers = match *deed {
+            Deed::People { affair: Affair::Enrol { newcomer, known }, .. } => [newcomer, known],
+            Deed::People { affair: Affair::ImportRows { list, .. } | Affair::TakeBack { list, .. }, .. } => {
+                [self.model.people.directory.by_import(list); 2]
+            }
+            _ => return Ok(()),
+        };
+        for n in newcomers {
+            if !self.model.people.is_enrolled(n) {
+                self.forgotten(n)?;
+                continue;
+            }
+            if !self.who_is(n).uuid().is_nil() {
                 continue;
             }
             let number = self.typed(Number::Own(n));

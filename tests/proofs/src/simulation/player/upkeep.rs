@@ -7,7 +7,7 @@ use zhengna_core::access::Authenticated;
 use zhengna_core::audit::Checkpoint;
 use zhengna_core::delivery::{DeliveryState, SettleDelivery};
 use zhengna_core::id::ConversationId;
-use zhengna_core::interaction::Closed;
+use zhengna_core::interaction::{Closed, SourceChannel};
 use zhengna_core::store::StoreError;
 use zhengna_core::{Error, Timestamp, operation};
 use zhengna_tests::world::Engine;
@@ -16,6 +16,9 @@ use super::super::model::{LEASE_ROWS, Told};
 use super::super::stage::{patiently, slow};
 use super::super::step::{Deed, Step, Who};
 use super::{Came, Checked, Player, outcome_word};
+
+/// Calls that may be too slow before it is said that the machine is.
+const RETURN_TRIES: u32 = 100;
 
 impl Player {
     pub(super) fn seal(&mut self, step: &Step) -> Checked<Came> {
@@ -40,6 +43,25 @@ impl Player {
                 Ok(Came::Done)
             }
         }
+    }
+
+    /// Gives back what officers hold who are gone. No fault strikes it: each officer is a transaction of their own.
+    pub(super) fn give_back(&mut self, step: &Step, now: i64) -> Checked<Came> {
+        self.counts.commands += 1;
+        let should = self.model.returned(now);
+        let (mut back, mut tries) = (0, 0);
+        loop {
+            match self.core().return_held() {
+                Ok(0) => break,
+                // What was too slow for one officer stays for the next call, as the host makes one each second.
+                Ok(more) => back += more,
+                Err(Error::Store(e)) if slow(&e) && tries < RETURN_TRIES => self.stage.turn_to(step.number, step.at),
+                Err(e) => return Err(format!("giving back: {e}")),
+            }
+            tries += 1;
+        }
+        self.counts.returned += back;
+        if back == should { Ok(Came::Done) } else { Err(format!("{back} conversations went back, {should} should")) }
     }
 
     pub(super) fn run_due(&mut self, step: &Step, now: i64) -> Checked<Came> {
@@ -155,14 +177,6 @@ impl Player {
 
     pub(super) fn session(&mut self, step: &Step) -> Checked<Came> {
         let ok = match step.deed {
-            Deed::SignIn { who } => {
-                self.counts.sign_ins += 1;
-                let token = self.stage.sign_in(who).map_err(|e| format!("signing in: {e}"))?;
-                self.model.signed_in(step.at, who);
-                let found = self.core().authenticate(&token).map_err(|e| format!("a fresh session: {e}"))?;
-                self.sessions.insert(who, (found.session, token));
-                true
-            }
             Deed::Use { who, writes } => {
                 let found = self.core().authenticate(&self.sessions[&who].1);
                 let should = self.model.used(step.at, who, writes);
@@ -232,6 +246,11 @@ impl Player {
     }
 
     pub(super) fn caller(&self, who: Who) -> Authenticated {
-        Authenticated { actor: self.stage.actor(who), session: self.sessions[&who].0, seen_at: Timestamp::from_micros(0) }
+        Authenticated {
+            actor: self.stage.actor(who),
+            session: self.sessions[&who].0,
+            door: SourceChannel::Web,
+            seen_at: Timestamp::from_micros(0),
+        }
     }
 }

@@ -1,0 +1,125 @@
+//! Changes of who may do what: put forward by the one who keeps the accounts, agreed to by somebody else.
+
+use serde::{Deserialize, Serialize};
+
+use super::post::{self, GrantPost, SetPost};
+use super::separation::{self, SetSeparation};
+use super::{Authority, AuthorityKind, Officer, Permission, path_named, path_of};
+use crate::approval::{self, Approval, Matter, Opened, Opening, SetRule};
+use crate::control::{self, SetControlRule};
+use crate::ctx::Ctx;
+use crate::error::{Error, Problem};
+use crate::id::OfficerId;
+use crate::identity::AuthorityCode;
+use crate::identity::reason;
+use crate::store::{ReadTx, Reads, Tx};
+
+/// What changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum AccessChange {
+    /// An officer gets a post.
+    Grant(GrantPost),
+    /// A post, and what it allows.
+    Post(SetPost),
+    /// Two permissions that do not go together.
+    Separation(SetSeparation),
+    /// How a matter is approved.
+    ApprovalRule(SetRule),
+    /// From how many on a rule of built-in control acts.
+    ControlRule(SetControlRule),
+}
+
+/// Puts a change forward.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ProposeChange {
+    /// What changes.
+    pub change: AccessChange,
+    /// Why, for whoever decides; kept in the audit trail.
+    pub reason: String,
+}
+
+/// Puts a change forward.
+pub fn propose_change(tx: &mut dyn Tx, ctx: &Ctx, cmd: ProposeChange) -> Result<Opened, Error> {
+    let reason = reason(&cmd.reason)?;
+    let change = cmd.change;
+    let (matter, subject, place, about, change) = match change {
+        AccessChange::Grant(cmd) => {
+            within_posts(tx, ctx, "grant.authority", cmd.authority, Permission::ManageAccess)?;
+            within_view(tx, ctx, cmd.officer)?;
+            post::grantable(tx, ctx, &cmd)?;
+            let subject = format!("{}/{}/{}", cmd.officer, cmd.post, cmd.authority);
+            (Matter::Grant, subject, cmd.authority, Some(cmd.officer), AccessChange::Grant(cmd))
+        }
+        AccessChange::Post(cmd) => {
+            let cmd = cmd.checked(tx, ctx)?;
+            let subject = cmd.post.map_or_else(|| cmd.name.clone(), |id| id.to_string());
+            (Matter::Post, subject, province_of(tx, ctx)?, None, AccessChange::Post(cmd))
+        }
+        AccessChange::Separation(cmd) => {
+            let cmd = cmd.checked()?;
+            let subject = format!("{}/{}", cmd.first.as_str(), cmd.second.as_str());
+            (Matter::Separation, subject, province_of(tx, ctx)?, None, AccessChange::Separation(cmd))
+        }
+        AccessChange::ApprovalRule(cmd) => {
+            let cmd = cmd.checked()?;
+            (Matter::ApprovalRule, cmd.matter.as_str().to_owned(), province_of(tx, ctx)?, None, AccessChange::ApprovalRule(cmd))
+        }
+        AccessChange::ControlRule(cmd) => {
+            let cmd = cmd.checked()?;
+            (Matter::ControlRule, cmd.rule.as_str().to_owned(), province_of(tx, ctx)?, None, AccessChange::ControlRule(cmd))
+        }
+    };
+    if matter != Matter::Grant && !ctx.actor().officer()?.may_at(Permission::ManageAccess, &path_of(tx, ctx.rights(), place)?) {
+        return Err(Error::Denied { operation: ctx.operation().name }); // it holds for all, so it is for those at the top
+    }
+    let content = ProposeChange { change, reason };
+    approval::open(tx, ctx, Opening { matter, subject, place: Some(place), about, content })
+}
+
+/// Makes happen what was approved. Checked again: the world may have changed since it was put forward.
+pub(crate) fn carry_out(tx: &mut dyn Tx, ctx: &Ctx, approval: &Approval) -> Result<(), Error> {
+    match approval.content::<ProposeChange>()?.change {
+        AccessChange::Grant(cmd) => post::give(tx, ctx, &cmd, Some(approval.id)).map(drop),
+        AccessChange::Post(cmd) => post::set_post(tx, ctx, cmd).map(drop),
+        AccessChange::Separation(cmd) => separation::put_in_force(tx, ctx, cmd),
+        AccessChange::ApprovalRule(cmd) => approval::put_rule_in_force(tx, ctx, cmd),
+        AccessChange::ControlRule(cmd) => control::put_in_force(tx, ctx, cmd),
+    }
+}
+
+/// The authority that answers for the whole installation, which is one province's: the highest above the caller that is not the nation's.
+fn province_of(tx: &mut dyn ReadTx, ctx: &Ctx) -> Result<AuthorityCode, Error> {
+    for code in ctx.actor().officer()?.authority.codes() {
+        let found = tx.find::<Authority>((*code,))?.map(|a| a.trust("the tree of authorities is public").into_inner());
+        if found.is_some_and(|a| a.kind != AuthorityKind::National) {
+            return Ok(*code);
+        }
+    }
+    Err(Error::NotFound { what: "authority" })
+}
+
+/// Refuses an officer whose authority the caller does not administer, as if there were none: whoever is to serve elsewhere is put forward
+/// by somebody above both places.
+fn within_view(tx: &mut dyn ReadTx, ctx: &Ctx, officer: OfficerId) -> Result<(), Error> {
+    let caller = ctx.actor().officer()?;
+    let found = tx.find::<Officer>((officer,))?.map(|o| o.trust("told of only if the caller administers them").into_inner());
+    let seen = found.is_some_and(|o| caller.may_at(Permission::ManageAccess, &o.authority));
+    if seen { Ok(()) } else { Err(Error::invalid("officer", Problem::Unknown("officer"))) }
+}
+
+/// Refuses an authority that no post of the caller's with this permission is at, or above.
+pub(crate) fn within_posts(
+    tx: &mut dyn ReadTx,
+    ctx: &Ctx,
+    field: &'static str,
+    authority: AuthorityCode,
+    permission: Permission,
+) -> Result<(), Error> {
+    let path = path_named(tx, ctx, field, authority)?;
+    let within = ctx.actor().officer()?.may_at(permission, &path);
+    if within { Ok(()) } else { Err(Error::invalid(field, Problem::Unknown("authority"))) }
+}

@@ -1,0 +1,189 @@
+//! Rights against the audit trail. A row's own hash cannot tell that the row is an older one put back, or that a row is gone: the
+//! trail can, because each hash was written into it too. What it speaks against gives nobody anything until a person has
+//! looked.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use serde::Serialize;
+
+use super::integrity::{NOTED, fitting_hash, name_of, noted};
+use super::{Authority, Engine, Grant, Post, Sealed, Separation};
+use crate::approval::{Approval, Delegation, RuleRow, Vote};
+use crate::audit::{self, AuditRecord};
+use crate::control::ControlRuleRow;
+use crate::crypto::KeyRing;
+use crate::error::{Error, Refusal};
+use crate::id::AuditId;
+use crate::limits;
+use crate::store::{ReadTx, Reads, Record, stretch};
+
+words! {
+    /// What the trail says of a row.
+    pub enum RightsFindingKind {
+        /// It is not what was written last: edited, or an older one put back.
+        Altered = "altered",
+        /// It was written, and is gone.
+        Removed = "removed",
+        /// Nobody wrote it.
+        Unknown = "unknown",
+    }
+}
+
+/// A row that the trail speaks against.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct RightsFinding {
+    /// Which: table and key.
+    pub row: String,
+    /// What the trail says.
+    pub kind: RightsFindingKind,
+}
+
+/// Rows that the trail speaks against, shared by everything that runs in this process.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Distrusted(Arc<RwLock<BTreeSet<String>>>);
+
+impl Distrusted {
+    fn set(&self, findings: &[RightsFinding]) {
+        let rows = findings.iter().map(|f| f.row.clone()).collect();
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = rows;
+    }
+
+    /// Whether the trail speaks against this row.
+    fn names<R: Record>(&self, row: &R) -> bool {
+        let rows = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        !rows.is_empty() && rows.contains(&name_of(row))
+    }
+}
+
+/// What rows that say who may do what are checked with.
+#[derive(Clone, Copy)]
+pub(crate) struct Rights<'a> {
+    pub(crate) keys: &'a KeyRing,
+    pub(crate) distrusted: &'a Distrusted,
+}
+
+impl Rights<'_> {
+    pub(super) fn speak_against<R: Record>(self, row: &R) -> bool {
+        self.distrusted.names(row)
+    }
+
+    /// Refuses to take a row that is not there for one that never was, where the trail says that it was.
+    ///
+    /// # Errors
+    /// `RightsAltered`.
+    pub(crate) fn never_was(self, name: &str) -> Result<(), Error> {
+        let rows = self.distrusted.0.read().unwrap_or_else(PoisonError::into_inner);
+        let removed = rows.range(name.to_owned()..).next().is_some_and(|row| row.starts_with(name));
+        if removed { Err(Error::Refused(Refusal::RightsAltered)) } else { Ok(()) }
+    }
+}
+
+/// How far the trail was read, and what it said last of each row.
+#[derive(Debug, Default)]
+pub(crate) struct RightsTrail(Mutex<Read>);
+
+#[derive(Clone, Debug)]
+struct Read {
+    place: (i64, i64),
+    /// Of each row: the records that noted it, in order, and the digest of the last.
+    last: BTreeMap<String, (Vec<AuditId>, [u8; 32])>,
+}
+
+impl Default for Read {
+    fn default() -> Self {
+        Self { place: (-1, -1), last: BTreeMap::new() }
+    }
+}
+
+/// What a comparison found.
+#[derive(Clone, Debug, Serialize)]
+pub struct RightsVerdict {
+    /// Rows that the trail knows.
+    pub rows: usize,
+    /// Whether the trail was read to its end; if not, the next call goes on, and findings are those of before.
+    pub complete: bool,
+    /// Rows that it speaks against, in order.
+    pub findings: Vec<RightsFinding>,
+}
+
+impl RightsTrail {
+    /// Reads on in the trail, and compares once its end is reached. What is chained is remembered for the next time; what is not
+    /// chained yet is read each time, for a transaction may commit after another one that began later.
+    pub(crate) fn compare(&self, tx: &mut dyn ReadTx, keys: &KeyRing, distrusted: &Distrusted) -> Result<RightsVerdict, Error> {
+        let chained = audit::chained_up_to(tx)?;
+        let mut read = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut tail: Option<Read> = None;
+        let mut complete = false;
+        for _ in 0..limits::RIGHTS_PAGES_AT_ONCE {
+            let from = tail.as_ref().unwrap_or(&read).place;
+            let why = Engine::work("the trail says what was written of each right");
+            let records: Vec<AuditRecord> = tx.scan(why, stretch(None, ()).after(from).limit(limits::PAGE_ROWS_MAX))?;
+            complete = records.len() < limits::PAGE_ROWS_MAX as usize;
+            for record in records {
+                if tail.is_none() && (record.xid, record.seq) > chained {
+                    tail = Some(read.clone());
+                }
+                tail.as_mut().unwrap_or(&mut read).note(record);
+            }
+            if complete {
+                break;
+            }
+        }
+        let seen = tail.unwrap_or_else(|| read.clone());
+        let findings = if complete { seen.against_rows(tx, keys)? } else { Vec::new() };
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = read;
+        if complete {
+            distrusted.set(&findings);
+        }
+        Ok(RightsVerdict { rows: seen.last.len(), complete, findings })
+    }
+}
+
+impl Read {
+    fn note(&mut self, record: AuditRecord) {
+        self.place = (record.xid, record.seq);
+        if let Some(row) = record.subject.strip_prefix(NOTED) {
+            let (records, digest) = self.last.entry(row.to_owned()).or_default();
+            // One that is there twice was copied: what it says fits nothing any more.
+            *digest = if records.contains(&record.id) { [0; 32] } else { record.digest };
+            records.push(record.id);
+        }
+    }
+
+    fn against_rows(&self, tx: &mut dyn ReadTx, keys: &KeyRing) -> Result<Vec<RightsFinding>, Error> {
+        let mut there = BTreeMap::new();
+        gather::<Authority>(tx, keys, &mut there)?;
+        gather::<Post>(tx, keys, &mut there)?;
+        gather::<Grant>(tx, keys, &mut there)?;
+        gather::<Separation>(tx, keys, &mut there)?;
+        gather::<Approval>(tx, keys, &mut there)?;
+        gather::<Vote>(tx, keys, &mut there)?;
+        gather::<RuleRow>(tx, keys, &mut there)?;
+        gather::<Delegation>(tx, keys, &mut there)?;
+        gather::<ControlRuleRow>(tx, keys, &mut there)?;
+        let finding = |row: &String, kind| RightsFinding { row: row.clone(), kind };
+        let gone = self.last.keys().filter(|row| !there.contains_key(*row)).map(|row| finding(row, RightsFindingKind::Removed));
+        let other = there.iter().filter_map(|(row, hash)| match self.last.get(row) {
+            None => Some(finding(row, RightsFindingKind::Unknown)),
+            Some((records, digest)) => {
+                let fits = hash.zip(records.last()).is_some_and(|(hash, record)| noted(keys, row, &hash, *record) == *digest);
+                (!fits).then(|| finding(row, RightsFindingKind::Altered))
+            }
+        });
+        let mut findings: Vec<RightsFinding> = gone.chain(other).collect();
+        findings.sort_unstable();
+        Ok(findings)
+    }
+}
+
+/// The hash of each row of a table; none of a row that it does not fit.
+fn gather<R: Sealed>(tx: &mut dyn ReadTx, keys: &KeyRing, there: &mut BTreeMap<String, Option<[u8; 32]>>) -> Result<(), Error> {
+    let mut range = stretch(None, ());
+    loop {
+        let rows: Vec<R> = tx.scan(Engine::work("every right is compared with the trail"), range.clone())?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        range = range.behind(last);
+        there.extend(rows.into_iter().map(|row| (name_of(&row), fitting_hash(keys, &row))));
+    }
+}

@@ -1,0 +1,77 @@
+//! Recalling a message (撤回): its sender takes it back within two minutes. The two who talk see that it was recalled and no text;
+//! the record keeps the text, for whoever reviews it with a reason.
+//!
+//! Also after the conversation has ended: what was sent to the wrong person is as wrong then.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Conversation, Message};
+use crate::access::check;
+use crate::clock::Timestamp;
+use crate::ctx::Ctx;
+use crate::error::{Error, Refusal};
+use crate::id::ConversationId;
+use crate::journal::{self, EventKind, Topic};
+use crate::limits;
+use crate::store::{Reads, Tx, Writes, stretch};
+
+/// Recalls a message.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Recall {
+    /// Where.
+    pub conversation: ConversationId,
+    /// Its place.
+    pub number: i64,
+}
+
+/// The message is recalled.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Recalled {
+    /// Where.
+    pub conversation: ConversationId,
+    /// Its place.
+    pub number: i64,
+    /// When; once more, the first time.
+    pub recalled_at: Timestamp,
+}
+
+impl crate::core::Answer for Recalled {
+    fn subject(&self) -> String {
+        format!("conversation/{}/message/{}", self.conversation, self.number)
+    }
+}
+
+/// Recalls a message of the caller's own. Nothing is renumbered, and what was unread stays so.
+pub fn recall(tx: &mut dyn Tx, ctx: &Ctx, cmd: Recall) -> Result<Recalled, Error> {
+    let found = tx.lock_row::<Conversation>((cmd.conversation,))?;
+    let c = check(ctx, found)?;
+    let range = stretch(None, ()).after((cmd.number.saturating_sub(1),)).limit(1);
+    let found: Vec<Message> = tx.under(&c, range)?;
+    let message = found.into_iter().find(|m| m.number == cmd.number).ok_or(Error::NotFound { what: "message" })?;
+    if message.sender != ctx.actor().as_ref() {
+        return Err(Error::Refused(Refusal::NotTheSender));
+    }
+    let recalled = |recalled_at| Recalled { conversation: c.id, number: cmd.number, recalled_at };
+    if let Some(at) = message.recalled_at {
+        return Ok(recalled(at));
+    }
+    // Whatever the clocks of the hosts say, nothing is recalled before it was sent.
+    let now = ctx.now().max(message.sent_at);
+    if now > message.sent_at.plus(limits::RECALL_WITHIN) {
+        return Err(Error::Refused(Refusal::RecallTooLate));
+    }
+    tx.replace(&message, Message { recalled_at: Some(now), ..message.clone() })?;
+    let mut topics = vec![Topic::Conversation(c.id)];
+    if c.is_over() {
+        // Nobody follows it any more: to the two desks as well.
+        topics.push(Topic::Taxpayer(c.taxpayer));
+        topics.extend(c.officer.map(Topic::Officer));
+    }
+    for topic in topics {
+        journal::record(tx, ctx, topic, EventKind::MessageRecalled, Some(c.id), Some(cmd.number))?;
+    }
+    Ok(recalled(now))
+}

@@ -1,0 +1,212 @@
+//! Transferring a conversation (转接): to a colleague who is there, to another line, or to the general line of another authority.
+
+use serde::{Deserialize, Serialize};
+
+use super::attendance::is_there;
+use super::claim::holds;
+use super::message::warned;
+use super::prioritise::FIRST;
+use super::{Conversation, ConversationState, Line, LineKind, gate};
+use crate::access::{Checked, Engine, Officer, Permission, check, officer_actor};
+use crate::agenda::{self, TimerKind};
+use crate::calendar::Calendars;
+use crate::ctx::Ctx;
+use crate::error::{self, Error, Problem, Refusal};
+use crate::id::{ConversationId, LineId, OfficerId};
+use crate::identity::{AuthorityCode, subject};
+use crate::journal::{self, EventKind, Topic};
+use crate::limits;
+use crate::store::{ReadTx, Reads, Tx, Writes, stretch};
+
+/// Where a conversation goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum TransferTo {
+    /// To a colleague who serves the authority it belongs to, is there and has capacity left.
+    Officer(OfficerId),
+    /// To a line that takes people in.
+    Line(LineId),
+    /// To the general line of an authority.
+    Authority(AuthorityCode),
+}
+
+/// Transfers a conversation that the caller holds.
+#[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Transfer {
+    /// Which.
+    pub conversation: ConversationId,
+    /// Where it goes.
+    pub to: TransferTo,
+    /// What whoever takes it should know, 1 to 500 characters; the taxpayer does not see it.
+    pub note: String,
+    /// Whether an officer was warned that numbers of people stand in the note, and transfers it all the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub confirmed: bool,
+}
+
+impl Transfer {
+    /// A transfer with a note that nobody was warned of.
+    pub fn new(conversation: ConversationId, to: TransferTo, note: impl Into<String>) -> Self {
+        Self { conversation, to, note: note.into(), confirmed: false }
+    }
+}
+
+/// The conversation is elsewhere.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Transferred {
+    /// Which.
+    pub conversation: ConversationId,
+    /// The line it belongs to now.
+    pub line: LineId,
+    /// Who has it now; absent while it waits in the line.
+    pub officer: Option<OfficerId>,
+}
+
+impl crate::core::Answer for Transferred {
+    fn subject(&self) -> String {
+        let (conversation, line) = (self.conversation, self.line);
+        match self.officer {
+            Some(officer) => format!("conversation/{conversation} to officer/{officer}"),
+            None => format!("conversation/{conversation} to line/{line}"),
+        }
+    }
+}
+
+/// Transfers a conversation. In a line it goes before those who were not served yet: its taxpayer has waited once.
+///
+/// # Errors
+/// `PersonalData` for a note with numbers of somebody that nobody confirmed; `Invalid` for a colleague who does not serve its authority, a
+/// line that is not there, or an authority without a general line; `OfficerAway`, `OfficerFull`; `LineClosed`, `AlreadyInLine`, and what
+/// the gate of a zone says of the taxpayer.
+pub fn transfer(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, cmd: Transfer) -> Result<Transferred, Error> {
+    let note = error::text("note", &cmd.note, limits::CLOSING_NOTE_CHARS_MAX)?;
+    // Looked at before anything is locked: officers and lines come before conversations in the order of locks.
+    let found = tx.find::<Conversation>((cmd.conversation,))?;
+    check(ctx, found)?;
+    if !cmd.confirmed {
+        warned(ctx, &note)?;
+    }
+    match cmd.to {
+        TransferTo::Officer(officer) => to_officer(tx, ctx, cmd.conversation, officer, &note),
+        TransferTo::Line(line) => to_line(tx, ctx, calendars, cmd.conversation, line, &note),
+        TransferTo::Authority(authority) => {
+            let line = general_line_of(tx, authority)?;
+            to_line(tx, ctx, calendars, cmd.conversation, line, &note)
+        }
+    }
+}
+
+fn to_officer(tx: &mut dyn Tx, ctx: &Ctx, id: ConversationId, officer: OfficerId, note: &str) -> Result<Transferred, Error> {
+    let me = ctx.actor().officer()?.id;
+    let unknown = || Error::invalid("to.officer", Problem::Unknown("officer"));
+    if officer == me {
+        return Err(unknown());
+    }
+    let row = tx.lock_row::<Officer>((officer,))?.ok_or_else(unknown)?.trust("told of only if they serve the conversation's authority");
+    let c = active(tx, ctx, id)?;
+    let serves = match officer_actor(tx, ctx.rights(), ctx.now(), officer) {
+        Ok(colleague) => colleague.may_at(Permission::ServeTaxpayers, &c.authority),
+        Err(Error::SignInRequired) => false, // has left
+        Err(e) => return Err(e),
+    };
+    if !serves {
+        return Err(unknown());
+    }
+    if !is_there(tx, officer, ctx.now())? {
+        return Err(Error::Refused(Refusal::OfficerAway));
+    }
+    if holds(tx, officer)? >= row.capacity {
+        return Err(Error::Refused(Refusal::OfficerFull));
+    }
+    let at = c.now(ctx);
+    let transfer_note = Some(sealed_note(tx, ctx, id, note)?);
+    tx.replace(
+        &*c,
+        Conversation {
+            officer: Some(officer),
+            served_by: c.served_also_by(officer),
+            claimed_at: Some(at),
+            active_at: at,
+            transfer_note,
+            ..(*c).clone()
+        },
+    )?;
+    agenda::set_once(tx, TimerKind::ConversationIdle, id.uuid(), ctx.now().plus(limits::CONVERSATION_IDLE))?;
+    // The desk first: whoever follows it finds the conversation, and all that happens in it from here on.
+    journal::record(tx, ctx, Topic::Officer(officer), EventKind::Transferred, Some(id), None)?;
+    told(tx, ctx, &c, me)?;
+    Ok(Transferred { conversation: id, line: c.line, officer: Some(officer) })
+}
+
+fn to_line(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, id: ConversationId, line: LineId, note: &str) -> Result<Transferred, Error> {
+    let me = ctx.actor().officer()?.id;
+    let unknown = || Error::invalid("to.line", Problem::Unknown("line"));
+    let line = tx.lock_row::<Line>((line,))?.ok_or_else(unknown)?.trust("lines that take people in are everybody's").into_inner();
+    if !line.open {
+        return Err(Error::Refused(Refusal::LineClosed(line.closing_message)));
+    }
+    let c = active(tx, ctx, id)?;
+    if line.id != c.line {
+        super::enter::not_in(tx, c.taxpayer, line.id)?;
+    }
+    let at = c.now(ctx);
+    let message_due = line.message_due(&*calendars.in_force(tx)?, at)?;
+    let on_behalf = gate::admit(tx, line.kind, c.taxpayer, ctx.now())?;
+    let transfer_note = Some(sealed_note(tx, ctx, id, note)?);
+    let ticket = line.next_ticket;
+    tx.replace(&line, Line { next_ticket: ticket + 1, ..line.clone() })?;
+    tx.replace(
+        &*c,
+        Conversation {
+            line: line.id,
+            authority: line.authority.clone(),
+            state: ConversationState::Waiting,
+            officer: None,
+            claimed_at: None,
+            served_by: c.served_also_by(me),
+            rank: FIRST,
+            ticket,
+            gate: line.kind.gate(),
+            on_behalf,
+            transfer_note,
+            // A promise that stands is kept; one that was not kept is no promise.
+            reply_due: c.reply_due.filter(|due| *due > at).or(message_due),
+            active_at: at,
+            ..(*c).clone()
+        },
+    )?;
+    told(tx, ctx, &c, me)?;
+    journal::record(tx, ctx, Topic::Line(line.id), EventKind::LineMoved, None, None)?;
+    Ok(Transferred { conversation: id, line: line.id, officer: None })
+}
+
+/// The conversation, locked, if the caller holds it.
+fn active(tx: &mut dyn Tx, ctx: &Ctx, id: ConversationId) -> Result<Checked<Conversation>, Error> {
+    let found = tx.lock_row::<Conversation>((id,))?;
+    let c = check(ctx, found)?;
+    if c.state == ConversationState::Active { Ok(c) } else { Err(Error::Refused(Refusal::ConversationClosed)) }
+}
+
+fn told(tx: &mut dyn Tx, ctx: &Ctx, c: &Conversation, me: OfficerId) -> Result<(), Error> {
+    for topic in [Topic::Conversation(c.id), Topic::Taxpayer(c.taxpayer), Topic::Officer(me)] {
+        journal::record(tx, ctx, topic, EventKind::Transferred, Some(c.id), None)?;
+    }
+    Ok(())
+}
+
+fn sealed_note(tx: &mut dyn Tx, ctx: &Ctx, id: ConversationId, note: &str) -> Result<Vec<u8>, Error> {
+    let key = subject::key_of(tx, ctx, id.uuid())?;
+    Ok(subject::seal(ctx, &key, Conversation::place("transfer_note", &id), note))
+}
+
+/// The general line of an authority, the newest where it has several.
+fn general_line_of(tx: &mut dyn ReadTx, authority: AuthorityCode) -> Result<LineId, Error> {
+    let why = Engine::work("the general line of an authority, which is everybody's");
+    let fits = |l: &Line| l.open && l.kind == LineKind::General && l.authority.own() == Some(authority);
+    let newest = tx.scan_all(why, stretch(None, ()), fits)?.into_iter().max_by_key(|l| (l.opened_at, l.id));
+    newest.map(|l| l.id).ok_or_else(|| Error::invalid("to.authority", Problem::Unknown("line")))
+}

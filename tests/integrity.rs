@@ -1,0 +1,235 @@
+//! Rows that say who may do what, altered straight in the database: refused, and told as an alarm.
+
+use rusqlite::Connection;
+use zhengna_core::access::{AccessChange, EndGrant, GrantPost, Permission, RightsFinding, RightsFindingKind, SetSeparation};
+use zhengna_core::approval::{ApprovalState, Execution, Matter, Rule, SetRule, Step};
+use zhengna_core::error::{Refusal, Severity};
+use zhengna_core::{Core, Error};
+use zhengna_tests::approval::{approve, decree, propose};
+use zhengna_tests::world::{ENGINES, Engine, NANGUAN, PROVINCE, World, authorities, code};
+
+fn raw(world: &World) -> Connection {
+    Connection::open(world.keep.path().unwrap()).unwrap()
+}
+
+fn altered<R: std::fmt::Debug>(answer: Result<R, Error>) {
+    let error = answer.unwrap_err();
+    assert_eq!(error, Error::Refused(Refusal::RightsAltered));
+    assert_eq!(error.severity(), Severity::Alarm, "somebody must look");
+}
+
+fn rights(core: &Core, world: &World, n: usize) -> Result<Vec<Permission>, Error> {
+    core.officer(world.officers[n]).and_then(|actor| core.as_actor(actor).access().me()).map(|me| me.permissions)
+}
+
+/// GB/T 39786-2021 8.4: a role flipped in the database gives nothing, and is an alarm.
+#[test]
+fn a_post_or_grant_that_was_edited_swapped_or_made_in_the_database_gives_nothing() {
+    for edit in [
+        "UPDATE post SET permissions = permissions || ' reveal_personal_data' WHERE name = '办税服务坐席'",
+        "UPDATE post SET version = version + 1 WHERE name = '办税服务坐席'",
+        "UPDATE access_grant SET authority = '12200000000' WHERE officer = ?1",
+        "UPDATE access_grant SET starts_at = starts_at - 1 WHERE officer = ?1",
+        "UPDATE access_grant SET ends_at = 9000000000000000 WHERE officer = ?1",
+        "UPDATE access_grant SET post = (SELECT id FROM post WHERE name = '督导') WHERE officer = ?1",
+        "UPDATE access_grant SET mac = zeroblob(32) WHERE officer = ?1",
+        "UPDATE access_grant SET mac = (SELECT mac FROM access_grant WHERE officer <> ?1 LIMIT 1) WHERE officer = ?1",
+        "INSERT INTO access_grant SELECT randomblob(16), officer, post, authority, starts_at, ends_at, plane, approval, mac, version FROM access_grant WHERE officer = ?1",
+        "INSERT INTO separation VALUES ('serve_taxpayers', 'manage_lines', 0, 'x', zeroblob(32), 0)",
+    ] {
+        let world = World::new(Engine::Sqlite);
+        assert_eq!(rights(&world.core, &world, 0).unwrap(), [Permission::ServeTaxpayers]);
+        let officer = world.officers[if edit.contains("separation") { 1 } else { 0 }].uuid();
+        let raw = raw(&world);
+        let changed = if edit.contains("?1") { raw.execute(edit, [&officer.as_bytes()[..]]) } else { raw.execute(edit, []) };
+        assert_eq!(changed.unwrap(), 1, "{edit}");
+        if edit.contains("separation") {
+            altered(world.core.officer(world.supervisor)); // who holds several permissions is held against what is kept apart
+        } else {
+            altered(world.core.officer(world.officers[0]));
+        }
+        if edit.contains("access_grant") {
+            assert!(rights(&world.core, &world, 1).is_ok(), "{edit}: others go on");
+        }
+    }
+}
+
+/// What fits its own hash, and is not what was written last: an older row put back, a row that is gone. The trail knows.
+#[test]
+fn a_grant_that_was_put_back_as_it_was_gives_nothing_and_one_that_is_gone_is_told() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let verdict = world.core.compare_rights().unwrap();
+        assert!(verdict.complete && verdict.findings.is_empty() && verdict.rows > 8, "{engine:?}: {verdict:?}");
+        world.seal();
+        assert!(world.core.compare_rights().unwrap().findings.is_empty(), "{engine:?}: sealed or not");
+        world.core.officer(world.officers[0]).unwrap();
+    }
+    let world = World::new(Engine::Sqlite);
+    let raw = raw(&world);
+    let copy = "CREATE TABLE kept AS SELECT * FROM access_grant";
+    raw.execute(copy, []).unwrap();
+    let security = world.session_of(world.security);
+    let grant = security.access().grants(world.officers[0]).unwrap()[0].id;
+    security.access().end_grant(EndGrant { grant, reason: "离岗".into() }).wait().unwrap();
+    world.seal();
+    assert!(world.core.compare_rights().unwrap().findings.is_empty());
+    assert!(rights(&world.core, &world, 0).unwrap().is_empty(), "it is over");
+    let id = grant.uuid();
+    raw.execute("DELETE FROM access_grant WHERE id = ?1", [&id.as_bytes()[..]]).unwrap();
+    raw.execute("INSERT INTO access_grant SELECT * FROM kept WHERE id = ?1", [&id.as_bytes()[..]]).unwrap();
+    assert_eq!(rights(&world.core, &world, 0).unwrap(), [Permission::ServeTaxpayers], "its own hash fits");
+    let found = |kind| RightsFinding { row: format!("access_grant/{grant}"), kind };
+    assert_eq!(world.core.compare_rights().unwrap().findings, [found(RightsFindingKind::Altered)]);
+    altered(world.core.officer(world.officers[0]));
+    assert!(rights(&world.core, &world, 1).is_ok(), "others go on");
+    raw.execute("DELETE FROM access_grant WHERE id = ?1", [&id.as_bytes()[..]]).unwrap();
+    assert_eq!(world.core.compare_rights().unwrap().findings, [found(RightsFindingKind::Removed)]);
+    assert!(rights(&world.core, &world, 0).unwrap().is_empty(), "what is gone gives nothing");
+    // The same after a restart, which remembers nothing.
+    let World { core, keep, .. } = world;
+    drop((core, security)); // one process at a time has the file
+    let again = zhengna_tests::world::core_over(keep.open(), 9).0;
+    assert_eq!(again.compare_rights().unwrap().findings, [found(RightsFindingKind::Removed)]);
+}
+
+/// Whoever has the database writes into the trail too, before it is sealed: a record made up about an older row, or a copy of the one
+/// that was written then. The row stays refused.
+#[test]
+fn a_record_made_up_or_copied_makes_no_older_row_good() {
+    for copied in [false, true] {
+        let world = World::new(Engine::Sqlite);
+        let raw = raw(&world);
+        raw.execute("CREATE TABLE kept AS SELECT * FROM access_grant", []).unwrap();
+        let security = world.session_of(world.security);
+        let grant = security.access().grants(world.officers[0]).unwrap()[0].id;
+        security.access().end_grant(EndGrant { grant, reason: "离岗".into() }).wait().unwrap();
+        let id = grant.uuid();
+        raw.execute("DELETE FROM access_grant WHERE id = ?1", [&id.as_bytes()[..]]).unwrap();
+        raw.execute("INSERT INTO access_grant SELECT * FROM kept WHERE id = ?1", [&id.as_bytes()[..]]).unwrap();
+        let (record, digest) = if copied { ("id", "digest") } else { ("randomblob(16)", "(SELECT mac FROM kept WHERE id = ?2)") };
+        let forged = format!(
+            "INSERT INTO audit_record SELECT xid, (SELECT max(seq) + 1 FROM audit_record), {record}, at, operation, actor, subject, reason, \
+             request, {digest}, rows FROM audit_record WHERE subject = ?1 ORDER BY seq LIMIT 1"
+        );
+        let subject = format!("integrity/access_grant/{grant}");
+        let inserted =
+            if copied { raw.execute(&forged, [&subject]) } else { raw.execute(&forged, rusqlite::params![subject, &id.as_bytes()[..]]) };
+        assert_eq!(inserted.unwrap(), 1);
+        let found = world.core.compare_rights().unwrap().findings;
+        assert_eq!(found, [RightsFinding { row: format!("access_grant/{grant}"), kind: RightsFindingKind::Altered }], "copied: {copied}");
+        altered(world.core.officer(world.officers[0]));
+    }
+}
+
+/// A rule or a separation that is gone is not one that never was.
+#[test]
+fn what_was_kept_apart_and_is_deleted_lets_nothing_together() {
+    let world = World::new(Engine::Sqlite);
+    let apart = SetSeparation { first: Permission::ServeTaxpayers, second: Permission::ManageLines, apart: true, source: "文".into() };
+    decree(&world, AccessChange::Separation(apart)).unwrap();
+    assert_eq!(raw(&world).execute("DELETE FROM separation", []).unwrap(), 1);
+    assert_eq!(world.core.compare_rights().unwrap().findings.len(), 1);
+    altered(world.core.officer(world.supervisor)); // who holds several permissions is held against what is kept apart
+}
+
+/// How far a post reaches is read from the tree of authorities: one that was moved in the database gives nothing, is told, and becomes
+/// again what the list says when that is imported anew.
+#[test]
+fn an_authority_that_was_moved_in_the_database_widens_no_right() {
+    for edit in [
+        "UPDATE authority SET path = '12200000000' WHERE code = ?1",
+        "UPDATE authority SET path = '10000000000/12200000000/12202000000/' || code WHERE code = ?1",
+        "UPDATE authority SET path = (SELECT path FROM authority WHERE code = '12200000000'), mac = (SELECT mac FROM authority WHERE code = '12200000000') WHERE code = ?1",
+        "UPDATE authority SET effective_to = 1 WHERE code = ?1",
+    ] {
+        let world = World::new(Engine::Sqlite);
+        assert_eq!(raw(&world).execute(edit, [NANGUAN]).unwrap(), 1, "{edit}");
+        altered(world.core.officer(world.officers[0])); // whose post is there
+        let told = world.core.compare_rights().unwrap().findings;
+        let row = format!("authority/{NANGUAN}");
+        assert_eq!(told, [RightsFinding { row, kind: RightsFindingKind::Altered }], "{edit}");
+        // A list of its own: the one that the world was made with was applied, and is remembered.
+        let listed: Vec<_> = authorities().into_iter().filter(|a| a.code == code(NANGUAN)).collect();
+        world.core.as_system().access().add_authorities(&listed, &mut |_| {}).unwrap();
+        assert_eq!(world.core.compare_rights().unwrap().findings, [], "{edit}");
+        assert_eq!(rights(&world.core, &world, 0).unwrap(), [Permission::ServeTaxpayers], "{edit}: as the list says");
+    }
+}
+
+/// What an account is for stands in a row without a hash; every grant, which has one, says it too.
+#[test]
+fn an_account_whose_plane_was_edited_or_deleted_is_given_nothing_of_another() {
+    for edit in ["DELETE FROM officer_plane WHERE officer = ?1", "UPDATE officer_plane SET plane = 'security' WHERE officer = ?1"] {
+        let world = World::new(Engine::Sqlite);
+        let raw = raw(&world);
+        raw.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
+        assert_eq!(raw.execute(edit, [&world.officers[0].uuid().as_bytes()[..]]).unwrap(), 1, "{edit}");
+        let post = world.core.as_system().access().find_post("安全管理员").unwrap().unwrap();
+        let both = GrantPost { officer: world.officers[0], post, authority: code(PROVINCE), ends_at: None };
+        altered(world.core.as_system().access().grant_post(both).wait());
+    }
+}
+
+/// A vote made up in the database is no vote; nor is one that was turned round.
+#[test]
+fn a_vote_that_was_made_up_or_turned_round_lets_nothing_pass() {
+    for edit in [
+        "INSERT INTO approval_vote SELECT approval, randomblob(16), randomblob(16), step, agreed, at, mac FROM approval_vote",
+        "INSERT INTO approval_vote SELECT approval, randomblob(16), randomblob(16), step, agreed, at, zeroblob(32) FROM approval_vote",
+        "UPDATE approval_vote SET agreed = 0",
+    ] {
+        let world = World::new(Engine::Sqlite);
+        let (system, security) = (world.session_of(world.administrator), world.session_of(world.security));
+        let rule =
+            Rule { steps: vec![Step { permission: Permission::ApproveAccess, votes: 3 }], execution: Execution::AtOnce, valid_days: 9 };
+        let rule = AccessChange::ApprovalRule(SetRule { matter: Matter::Grant, rule, source: "文".into() });
+        decree(&world, rule).unwrap();
+        let post = world.core.as_system().access().find_post("办税服务坐席").unwrap().unwrap();
+        let grant = GrantPost { officer: world.idle_hand, post, authority: code(NANGUAN), ends_at: None };
+        let opened = propose(&system, AccessChange::Grant(grant)).unwrap();
+        assert_eq!(approve(&security, &opened).unwrap().state, ApprovalState::Pending);
+        assert_eq!(raw(&world).execute(edit, []).unwrap(), 2, "{edit}: the vote of the rule, and this one");
+        let other = world.appoint("22019301", PROVINCE, &[Permission::ApproveAccess]);
+        altered(approve(&world.session_of(other), &opened));
+    }
+}
+
+/// An approval whose row was changed after it was put forward approves nothing.
+#[test]
+fn an_approval_that_was_edited_in_the_database_decides_nothing() {
+    for edit in [
+        format!("UPDATE approval SET content = replace(content, '{NANGUAN}', '{PROVINCE}')"),
+        "UPDATE approval SET state = 'approved'".into(),
+        "UPDATE approval SET about = NULL".into(),
+        "UPDATE approval SET proposed_by = zeroblob(17)".into(),
+        r#"UPDATE approval SET rule = '{"steps":[],"execution":"at_once","valid_days":1}'"#.into(),
+    ] {
+        let world = World::new(Engine::Sqlite);
+        let (system, security) = (world.session_of(world.administrator), world.session_of(world.security));
+        let post = world.core.as_system().access().find_post("办税服务坐席").unwrap().unwrap();
+        let grant = GrantPost { officer: world.idle_hand, post, authority: code(NANGUAN), ends_at: None };
+        let opened = propose(&system, AccessChange::Grant(grant)).unwrap();
+        assert_eq!(raw(&world).execute(&edit, []).unwrap(), 1, "{edit}");
+        altered(approve(&security, &opened));
+    }
+}
+
+/// A column edited with the hash left alone: the hash still is what the trail noted, and the row does not fit it.
+#[test]
+fn a_column_that_was_edited_beside_its_hash_is_named_by_comparing() {
+    for (edit, table) in [
+        ("UPDATE post SET permissions = permissions || ' reveal_personal_data' WHERE name = '办税服务坐席'", "post/"),
+        ("UPDATE access_grant SET ends_at = 9000000000000000 WHERE id = (SELECT min(id) FROM access_grant)", "access_grant/"),
+        ("UPDATE approval_vote SET agreed = 1 - agreed", "approval_vote/"),
+    ] {
+        let world = World::new(Engine::Sqlite);
+        let apart = SetSeparation { first: Permission::ServeTaxpayers, second: Permission::ManageLines, apart: true, source: "文".into() };
+        decree(&world, AccessChange::Separation(apart)).unwrap();
+        assert!(world.core.compare_rights().unwrap().findings.is_empty());
+        assert_eq!(raw(&world).execute(edit, []).unwrap(), 1, "{edit}");
+        let found = world.core.compare_rights().unwrap().findings;
+        let one = matches!(&found[..], [one] if one.kind == RightsFindingKind::Altered && one.row.starts_with(table));
+        assert!(one, "{edit}: {found:?}");
+    }
+}

@@ -1,0 +1,141 @@
+//! What somebody who reads is told: conversations, messages, places, transcripts, events.
+
+use std::collections::BTreeSet;
+
+use super::{About, Event, Model, State, Told, View, Wait, Words};
+use crate::simulation::stage::{CAPACITY, LINES, text};
+use crate::simulation::step::Who;
+
+impl Model {
+    pub(crate) fn view(&self, who: Who, label: u32) -> View {
+        let c = &self.conversations[&label];
+        let last = c.messages.len() as i64;
+        let unread = match who {
+            Who::Taxpayer(_) => last - c.taxpayer_read,
+            Who::Officer(n) if c.officer == Some(n) => last - c.officer_read,
+            _ => 0,
+        };
+        View {
+            conversation: label,
+            line: c.line,
+            state: c.state,
+            topic: text(label),
+            taxpayer: c.taxpayer,
+            staff_no: c.officer.map(|n| self.staff_no(n)),
+            ticket: c.ticket,
+            times: [Some(c.entered_at), c.claimed_at, c.ended_at],
+            outcome: c.outcome,
+            numbers: [last, c.taxpayer_read, c.officer_read, unread],
+        }
+    }
+
+    pub(super) fn words(&self, who: Who, label: u32, after: i64) -> Vec<Words> {
+        let all = self.conversations[&label].messages.iter().zip(1i64..);
+        all.filter(|(_, number)| *number > after)
+            .map(|(m, number)| Words {
+                number,
+                by_taxpayer: matches!(m.who, Who::Taxpayer(_)),
+                mine: m.who == who,
+                key: m.key,
+                text: text(m.text),
+                at: m.at,
+            })
+            .collect()
+    }
+
+    pub(super) fn place(&self, now: i64, label: u32) -> Told {
+        let c = &self.conversations[&label];
+        if c.state != State::Waiting {
+            return Told::Place { state: c.state, wait: None };
+        }
+        let line = usize::from(c.line);
+        let ahead = self.waiting[line].range(..(c.rank, c.ticket)).count() as u32;
+        let there: Vec<u8> =
+            self.present.iter().filter(|(n, until)| now < **until && self.county(**n) == LINES[line]).map(|(n, _)| *n).collect();
+        let free_of = |n: &u8| CAPACITY.saturating_sub(self.held.get(n).map_or(0, BTreeSet::len));
+        let (places, free) = ((there.len() * CAPACITY) as u32, there.iter().map(free_of).sum::<usize>() as u32);
+        let done = self.closed[line].iter().rev().take(20).map(|(_, _, l)| &self.conversations[l]);
+        let lasted: Vec<f64> = done.map(|c| seconds(c.ended_at.unwrap_or(0) - c.claimed_at.unwrap_or(0))).collect();
+        let told = told_wait((ahead + 1).saturating_sub(free), places, &lasted);
+        let wait = Wait { ahead, told: told.map(|(p50, p90)| (p50, p90, [there.len() as u32, places, free, lasted.len() as u32])) };
+        Told::Place { state: c.state, wait: Some(wait) }
+    }
+
+    pub(super) fn transcript(&self, who: Who, label: u32) -> Told {
+        let about = About::Conversation(label);
+        // Entering is the first event; searching from the end of a long journal would take longer.
+        let events = self.journal.iter().filter(|e| e.about == about).map(|e| (e.kind, e.at, e.who, e.number)).collect();
+        Told::Transcript(Box::new(self.view(who, label)), self.words(who, label, 0), events)
+    }
+
+    /// What somebody follows who has read the journal up to `since`.
+    pub(super) fn follows(&self, who: Who, since: usize) -> BTreeSet<About> {
+        let mut topics = BTreeSet::new();
+        let desk = match who {
+            Who::Taxpayer(n) => {
+                for label in self.open.get(&n).into_iter().flatten() {
+                    topics.extend([About::Conversation(*label), About::Line(self.conversations[label].line)]);
+                }
+                About::Taxpayer(n)
+            }
+            Who::Officer(n) => {
+                topics.extend(self.held.get(&n).into_iter().flatten().map(|l| About::Conversation(*l)));
+                topics.extend(self.serves(n).into_iter().map(About::Line));
+                About::Officer(n)
+            }
+            _ => return topics,
+        };
+        let away = self.journal[since..].iter().filter(|e| e.about == desk);
+        topics.extend(away.filter_map(|e| e.conversation).map(About::Conversation));
+        topics.insert(desk);
+        topics
+    }
+
+    /// The events somebody should be shown behind `since`, and where they are then.
+    pub(crate) fn follow(&self, who: Who, since: usize, max: usize) -> (BTreeSet<About>, Told, usize) {
+        let topics = self.follows(who, since);
+        // Whoever had a conversation once, and has it no more, is shown nothing of it.
+        let open = |about: &About| match (who, about) {
+            (Who::Officer(n), About::Conversation(label)) => self.conversations[label].officer == Some(n),
+            _ => true,
+        };
+        let shown = |e: &Event| topics.contains(&e.about) && open(&e.about);
+        let mut found = self.journal.iter().enumerate().skip(since).filter(|(_, e)| shown(e)).map(|(i, _)| i);
+        let page: Vec<usize> = found.by_ref().take(max).collect();
+        let place = page.last().map_or(since, |last| last + 1);
+        let more = page.len() >= max;
+        let shown = page.into_iter().filter(|i| {
+            let e = &self.journal[*i];
+            matches!(e.about, About::Conversation(_)) || !matches!(e.kind, "conversation.closed" | "conversation.left")
+        });
+        let shown = shown.map(|i| (i, self.said(&self.journal[i]))).collect();
+        (topics, Told::Events { shown, more }, place)
+    }
+
+    pub(super) fn said(&self, event: &Event) -> Option<String> {
+        let (Some(label), Some(number), "message.sent") = (event.conversation, event.number, event.kind) else { return None };
+        let message = self.conversations[&label].messages.get(usize::try_from(number - 1).ok()?)?;
+        Some(text(message.text))
+    }
+
+    // Timers.
+}
+
+fn seconds(micros: i64) -> f64 {
+    std::time::Duration::from_micros(micros.unsigned_abs()).as_secs_f64()
+}
+
+/// Until so many conversations have ended, of which so many go on at once: half of the time, and nine times of ten.
+fn told_wait(missing: u32, at_once: u32, lasted: &[f64]) -> Result<(u64, u64), &'static str> {
+    if at_once == 0 {
+        return Err("nobody_there");
+    }
+    let lasted = if lasted.is_empty() { &[480.0] } else { lasted };
+    let n = lasted.len() as f64;
+    let mean = lasted.iter().sum::<f64>() / n;
+    let deviation = (lasted.iter().map(|one| (one - mean) * (one - mean)).sum::<f64>() / n).sqrt();
+    let (missing, at_once) = (f64::from(missing), f64::from(at_once));
+    let half = missing * mean / at_once;
+    let most = half + 1.281_551_6 * deviation * missing.sqrt() / at_once;
+    if most > 7200.0 { Err("overloaded") } else { Ok((half.round() as u64, most.round() as u64)) }
+}

@@ -1,0 +1,115 @@
+//! What somebody is told.
+
+use super::people::{Card, Face, Line};
+use crate::simulation::step::Who;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum State {
+    Waiting,
+    Active,
+    Closed,
+    Left,
+}
+
+/// What somebody is told.
+#[derive(Clone, Debug, PartialEq, Hash)]
+pub(crate) enum Told {
+    Refused(&'static str, i64),
+    Entered {
+        ticket: i64,
+    },
+    Claimed {
+        conversation: u32,
+        ticket: i64,
+    },
+    Sent {
+        number: i64,
+        at: i64,
+    },
+    Moved(u64),
+    Done(u32),
+    Closed {
+        conversation: u32,
+        outcome: Option<&'static str>,
+    },
+    View(Box<View>),
+    Views(Vec<View>),
+    Messages(Vec<Words>),
+    Place {
+        state: State,
+        wait: Option<Wait>,
+    },
+    Line {
+        total: u32,
+        first: Vec<u32>,
+    },
+    Transcript(Box<View>, Vec<Words>, Vec<(&'static str, i64, Who, Option<i64>)>),
+    Events {
+        shown: Vec<(usize, Option<String>)>,
+        more: bool,
+    },
+    Session(bool),
+    /// How many rows of a list changed something.
+    List(u64),
+    /// Which attempt at a list it is.
+    Begun(u8),
+    /// What becomes of the rows of a list: line, verdict, the field that is wrong.
+    Verdicts(Vec<(i64, String, Option<String>)>),
+    Released(i64),
+    Whose(Option<u16>),
+    Face(Box<Face>),
+    Relations(Vec<Line>),
+    Card(Box<Card>),
+    Revealed(Option<String>),
+    Linked(Vec<(&'static str, i64)>),
+}
+
+/// A conversation as somebody sees it.
+#[derive(Clone, Debug, PartialEq, Hash)]
+pub(crate) struct View {
+    pub(crate) conversation: u32,
+    pub(crate) line: u8,
+    pub(crate) state: State,
+    pub(crate) topic: String,
+    pub(crate) taxpayer: u16,
+    pub(crate) staff_no: Option<String>,
+    pub(crate) ticket: i64,
+    pub(crate) times: [Option<i64>; 3],
+    pub(crate) outcome: Option<&'static str>,
+    /// Last number, what the taxpayer read, what the officer read, what the caller did not.
+    pub(crate) numbers: [i64; 4],
+}
+
+/// A message as somebody sees it.
+#[derive(Clone, Debug, PartialEq, Hash)]
+pub(crate) struct Words {
+    pub(crate) number: i64,
+    pub(crate) by_taxpayer: bool,
+    pub(crate) mine: bool,
+    pub(crate) key: Option<u32>,
+    pub(crate) text: String,
+    pub(crate) at: i64,
+}
+
+/// Where somebody stands and how long it may take.
+#[derive(Clone, Debug, PartialEq, Hash)]
+pub(crate) struct Wait {
+    pub(crate) ahead: u32,
+    /// Half of the waits, nine of ten, and what it was computed from; or why there is no number.
+    pub(crate) told: Result<(u64, u64, [u32; 4]), &'static str>,
+}
+
+impl State {
+    pub(crate) fn of(name: &str) -> Option<Self> {
+        [Self::Waiting, Self::Active, Self::Closed, Self::Left].into_iter().find(|s| word(*s) == name)
+    }
+}
+
+pub(super) fn word(state: State) -> &'static str {
+    match state {
+        State::Waiting => "waiting",
+        State::Active => "active",
+        State::Closed => "closed",
+        State::Left => "left",
+    }
+}

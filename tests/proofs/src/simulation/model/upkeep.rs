@@ -1,0 +1,112 @@
+//! What a host does by itself: timers that ring, keys that are forgotten, deliveries.
+
+use std::collections::BTreeSet;
+
+use super::{Delivery, Due, FORGET_EVERY, IDLE, LEASE, LEASE_ROWS, MINUTE, Model, SECOND, State, Subject};
+use crate::simulation::step::Who;
+
+impl Model {
+    /// Conversations whose timer must ring now, and those whose timer may.
+    pub(crate) fn due(&self, now: i64) -> (BTreeSet<u32>, BTreeSet<u32>) {
+        let by = |end: fn(&Due) -> i64| self.timers.iter().filter(move |(_, due)| end(due) <= now).map(|(l, _)| *l).collect();
+        (by(|due| due.high), by(|due| due.low))
+    }
+
+    /// The timer of a conversation rang.
+    pub(crate) fn ring(&mut self, now: i64, label: u32) {
+        self.timers.remove(&label);
+        let c = &self.conversations[&label];
+        let idle_at = c.active_at + IDLE;
+        if c.state == State::Active {
+            if now < idle_at {
+                self.timers.insert(label, Due { low: idle_at, high: idle_at });
+            } else {
+                self.end(Who::System, now, label, "idle");
+            }
+        }
+        self.record("interaction.close_idle", Who::System, Subject::Conversation(label), now);
+    }
+
+    /// Timers that may have rung and did not: leased by a run that was struck, so no earlier than its lease.
+    pub(crate) fn not_rung(&mut self, now: i64, struck: bool) {
+        for due in self.timers.values_mut().filter(|due| due.low <= now) {
+            if struck {
+                due.high = due.high.max(now + LEASE);
+            } else {
+                due.low = now + 1;
+            }
+        }
+    }
+
+    /// How often, at least and at most, the housekeeping timer rings in a run that went well; then it is set again.
+    pub(crate) fn forgets(&mut self, now: i64, rung: Option<bool>) -> (u32, u32) {
+        let Some(due) = self.forget else { return (0, 0) };
+        let counts = (u32::from(due.high <= now), u32::from(due.low <= now));
+        self.forget = Some(match rung {
+            Some(true) => Due { low: now + FORGET_EVERY, high: now + FORGET_EVERY },
+            Some(false) if due.low <= now => Due { low: now + 1, high: due.high },
+            None if due.low <= now => Due { low: due.low, high: now + FORGET_EVERY },
+            _ => due,
+        });
+        counts
+    }
+
+    // Deliveries.
+
+    /// Says what is wrong with a lease, or takes it in.
+    pub(crate) fn leased(&mut self, now: i64, leased: &[(u32, &str)]) -> Result<(), String> {
+        let must = self.deliveries.iter().filter(|(_, d)| !d.perhaps_done && d.due.high <= now).count();
+        if leased.len() < must.min(LEASE_ROWS) {
+            return Err(format!("{must} deliveries are due, {} were leased", leased.len()));
+        }
+        for (label, outcome) in leased {
+            let Some(d) = self.deliveries.get_mut(label) else { return Err(format!("#{label} was delivered already")) };
+            if d.due.low > now {
+                return Err(format!("the delivery of #{label} is not due"));
+            }
+            if d.outcome != *outcome {
+                return Err(format!("#{label} was closed as {}, the delivery says {outcome}", d.outcome));
+            }
+            *d = Delivery {
+                due: Due { low: now + LEASE, high: now + LEASE },
+                attempts: (d.attempts.0 + 1, d.attempts.1 + 1),
+                perhaps_done: false,
+                ..*d
+            };
+        }
+        if leased.len() < LEASE_ROWS {
+            // Whatever was due is among them: what is not was settled, or is leased still.
+            self.deliveries.retain(|_, d| !(d.perhaps_done && d.due.high <= now));
+            self.deliveries.values_mut().filter(|d| d.due.low <= now).for_each(|d| d.due.low = now + 1);
+        }
+        Ok(())
+    }
+
+    /// A lease was struck: nobody knows whether what was due is leased now.
+    pub(crate) fn lease_lost(&mut self, now: i64) {
+        for d in self.deliveries.values_mut().filter(|d| d.due.low <= now) {
+            d.due.high = d.due.high.max(now + LEASE);
+            d.attempts.1 += 1;
+        }
+    }
+
+    /// A delivery was settled, or perhaps. Answers the state it should have.
+    pub(crate) fn settled(&mut self, now: i64, label: u32, well: bool, sure: bool) -> &'static str {
+        let Some(d) = self.deliveries.get_mut(&label) else { return "unknown" };
+        let wait = |attempts: u32| ((2 * SECOND) << (attempts.clamp(1, 20) - 1)).min(60 * MINUTE);
+        match (well, sure) {
+            (true, true) => {
+                self.deliveries.remove(&label);
+                return "delivered";
+            }
+            (true, false) => d.perhaps_done = true,
+            (false, _) => {
+                let (low, high) = (now + wait(d.attempts.0), now + wait(d.attempts.1));
+                d.due = if sure { Due { low, high } } else { Due { low: low.min(d.due.low), high: high.max(d.due.high) } };
+            }
+        }
+        "pending"
+    }
+
+    // Sessions.
+}
