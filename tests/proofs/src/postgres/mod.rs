@@ -27,8 +27,8 @@ const LOCK_WAIT: Duration = Duration::from_secs(2);
 const IDLE_WAIT: Duration = Duration::from_secs(5);
 /// How often a host looks at the journal without being told.
 const LOOKS_EVERY: Duration = Duration::from_millis(250);
-/// What a busy machine may add before we call a bound broken; more only where its disk took more for a transaction that changes nothing: no
-/// limit of ours ends a COMMIT.
+/// What a busy machine may add before we call a bound broken; more only where its disk took more for a transaction that meets nobody: no
+/// limit of ours ends a write, or a COMMIT.
 const MACHINE: Duration = Duration::from_millis(750);
 
 /// The longest a reader of the journal may stall on a host that is well: a transaction may begin its last statement
@@ -60,7 +60,7 @@ pub(crate) fn run(plan: &Plan) -> Outcome {
                 let (bound, (age, doing)) = (stall_bound(fault), &beat.oldest);
                 return Err(told(format!(
                     "a reader of the journal stalled for {stall:?}; the bound is {bound:?}. The oldest transaction was {age} ms old: {doing}; \
-                     one that changes nothing took {:?}",
+                     one that meets nobody took {:?}",
                     beat.longest
                 )));
             }
@@ -88,10 +88,10 @@ pub(crate) fn run(plan: &Plan) -> Outcome {
     figures.add("journal events read on each host, skipped", format!("{}, 0", stage.events()));
     stalls.iter().for_each(|(name, longest)| figures.add(&format!("longest stall of a reader, ms: {name}"), longest.as_millis()));
     figures.add(
-        "bound of the stall, ms: all hosts there, one host cut off (the proof fails 0.75 s above it, or what an idle transaction took)",
+        "bound of the stall, ms: all hosts there, one host cut off (the proof fails 0.75 s above it, or what one that meets nobody took)",
         format!("{}, {}", stall_bound(Fault::Locks).as_millis(), stall_bound(Fault::Apart).as_millis()),
     );
-    figures.add("longest transaction that changes nothing, beside those cycles, ms", idle_commit.as_millis());
+    figures.add("longest transaction that meets nobody, beside those cycles, ms", idle_commit.as_millis());
     figures.add("longest wait of a caller while a host was cut off, ms", cut_off.as_millis());
     Ok(figures)
 }

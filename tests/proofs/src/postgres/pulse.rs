@@ -1,5 +1,6 @@
-//! How quick the server is beside the attack: a transaction that changes nothing and must still reach the disk, again and again. What
-//! it takes longer than usual, the machine took. It also notes who kept the oldest transaction open, for the report of a stall.
+//! How quick the server is beside the attack: a transaction that meets nobody and must reach the disk, again and again, by a new page of
+//! a table as much as by its COMMIT. What it takes longer than usual, the machine took. It also notes who kept the oldest transaction
+//! open, for the report of a stall.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,12 +25,15 @@ pub(super) struct Pulse {
     thread: Option<JoinHandle<()>>,
 }
 
+/// A table of its own, in a database of its own; a row fills a page.
+const TABLE: &str = "CREATE TABLE IF NOT EXISTS pulse (filler TEXT STORAGE PLAIN)";
+const BEAT: &str = "INSERT INTO pulse SELECT repeat('x', 7000)";
 const OLDEST: &str = "SELECT CAST(extract(epoch FROM clock_timestamp() - xact_start) * 1000 AS BIGINT), \
      concat_ws(' ', backend_type, state, wait_event_type, wait_event, left(query, 100)) \
      FROM pg_stat_activity WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid() ORDER BY xact_start LIMIT 1";
 
 impl Pulse {
-    /// Begins.
+    /// Begins. `url` leads to a database that nobody else uses.
     pub(super) fn of(url: &str) -> Self {
         let (beat, ending) = (Arc::<Mutex<Beat>>::default(), Arc::new(AtomicBool::new(false)));
         let (put, end, url) = (beat.clone(), ending.clone(), url.to_owned());
@@ -37,12 +41,12 @@ impl Pulse {
             let mut client = None;
             while !end.load(Ordering::SeqCst) {
                 // While the server is down, nothing is measured.
-                let Some(mut one) = client.take().or_else(|| Client::connect(&url, NoTls).ok()) else {
+                let Some(mut one) = client.take().or_else(|| connected(&url)) else {
                     std::thread::sleep(Duration::from_millis(20));
                     continue;
                 };
                 let begun = Instant::now();
-                let beats = one.query("SELECT pg_logical_emit_message(true, 'pulse', '')", &[]);
+                let beats = one.batch_execute(BEAT);
                 let took = begun.elapsed();
                 let oldest = one.query_opt(OLDEST, &[]);
                 let (Ok(_), Ok(oldest)) = (beats, oldest) else { continue };
@@ -65,6 +69,11 @@ impl Pulse {
     pub(super) fn take(&self) -> Beat {
         std::mem::take(&mut self.beat.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+fn connected(url: &str) -> Option<Client> {
+    let mut client = Client::connect(url, NoTls).ok()?;
+    client.batch_execute(TABLE).is_ok().then_some(client)
 }
 
 impl Drop for Pulse {
