@@ -75,6 +75,9 @@ pub(crate) fn run(plan: &Plan) -> Outcome {
             break;
         }
     }
+    if idle_commit.is_zero() {
+        return Err("nobody measured how quick the server is beside the attack".into());
+    }
     let tally = stage.compare()?;
     let sprung = stage.sprung();
     let mut figures = Figures::default();

@@ -26,7 +26,7 @@ pub(super) struct Pulse {
 }
 
 /// A table of its own, in a database of its own; a row fills a page.
-const TABLE: &str = "CREATE TABLE IF NOT EXISTS pulse (filler TEXT STORAGE PLAIN)";
+const TABLE: &str = "CREATE TABLE IF NOT EXISTS pulse (filler TEXT); ALTER TABLE pulse ALTER filler SET STORAGE PLAIN";
 const BEAT: &str = "INSERT INTO pulse SELECT repeat('x', 7000)";
 const OLDEST: &str = "SELECT CAST(extract(epoch FROM clock_timestamp() - xact_start) * 1000 AS BIGINT), \
      concat_ws(' ', backend_type, state, wait_event_type, wait_event, left(query, 100)) \
