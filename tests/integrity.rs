@@ -4,6 +4,7 @@ use rusqlite::Connection;
 use zhengna_core::access::{AccessChange, EndGrant, GrantPost, Permission, RightsFinding, RightsFindingKind, SetSeparation};
 use zhengna_core::approval::{ApprovalState, Execution, Matter, Rule, SetRule, Step};
 use zhengna_core::error::{Refusal, Severity};
+use zhengna_core::store::StoreError;
 use zhengna_core::{Core, Error};
 use zhengna_tests::approval::{approve, decree, propose};
 use zhengna_tests::world::{ENGINES, Engine, NANGUAN, PROVINCE, World, authorities, code};
@@ -118,6 +119,40 @@ fn a_record_made_up_or_copied_makes_no_older_row_good() {
         assert_eq!(inserted.unwrap(), 1);
         let found = world.core.compare_rights().unwrap().findings;
         assert_eq!(found, [RightsFinding { row: format!("access_grant/{grant}"), kind: RightsFindingKind::Altered }], "copied: {copied}");
+        altered(world.core.officer(world.officers[0]));
+    }
+}
+
+/// A row that cannot be read switches no comparison off: of its table nothing counts, and of everything where it is the trail.
+#[test]
+fn a_row_that_cannot_be_read_hides_no_other() {
+    let vote = "INSERT INTO approval_vote (approval, voter, right_of, step, agreed, at, mac) \
+                VALUES (randomblob(16), zeroblob(5), randomblob(16), 1, 1, 1, zeroblob(32))";
+    let record = "UPDATE audit_record SET id = zeroblob(5) WHERE seq = (SELECT max(seq) FROM audit_record)";
+    for (spoil, of) in [(vote, Some("approval_vote")), (record, None)] {
+        let world = World::new(Engine::Sqlite);
+        let raw = raw(&world);
+        raw.execute("CREATE TABLE kept AS SELECT * FROM access_grant", []).unwrap();
+        let security = world.session_of(world.security);
+        let grant = security.access().grants(world.officers[0]).unwrap()[0].id;
+        security.access().end_grant(EndGrant { grant, reason: "离岗".into() }).wait().unwrap();
+        let id = grant.uuid();
+        raw.execute("DELETE FROM access_grant WHERE id = ?1", [&id.as_bytes()[..]]).unwrap();
+        raw.execute("INSERT INTO access_grant SELECT * FROM kept WHERE id = ?1", [&id.as_bytes()[..]]).unwrap();
+        assert_eq!(raw.execute(spoil, []).unwrap(), 1, "{spoil}");
+        let compared = world.core.compare_rights();
+        match of {
+            Some(table) => {
+                let grant = RightsFinding { row: format!("access_grant/{grant}"), kind: RightsFindingKind::Altered };
+                let unreadable = RightsFinding { row: table.into(), kind: RightsFindingKind::Unreadable };
+                assert_eq!(compared.unwrap().findings, [grant, unreadable]);
+                assert!(rights(&world.core, &world, 1).is_ok(), "others go on");
+            }
+            None => {
+                assert!(matches!(compared, Err(Error::Store(StoreError::Corrupt(_)))), "{compared:?}");
+                altered(world.core.officer(world.officers[1]));
+            }
+        }
         altered(world.core.officer(world.officers[0]));
     }
 }

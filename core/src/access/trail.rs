@@ -16,7 +16,7 @@ use crate::crypto::KeyRing;
 use crate::error::{Error, Refusal};
 use crate::id::AuditId;
 use crate::limits;
-use crate::store::{ReadTx, Reads, Record, stretch};
+use crate::store::{ReadTx, Reads, Record, StoreError, stretch};
 
 words! {
     /// What the trail says of a row.
@@ -27,6 +27,8 @@ words! {
         Removed = "removed",
         /// Nobody wrote it.
         Unknown = "unknown",
+        /// A table, named in the place of a row, in which something cannot be read: none of its rows counts.
+        Unreadable = "unreadable",
     }
 }
 
@@ -39,21 +41,27 @@ pub struct RightsFinding {
     pub kind: RightsFindingKind,
 }
 
-/// Rows that the trail speaks against, shared by everything that runs in this process.
+/// Rows that the trail speaks against, shared by everything that runs in this process: each by its name, all of a table by the table's.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Distrusted(Arc<RwLock<BTreeSet<String>>>);
 
+/// In the place of a row: the trail itself cannot be read, and nothing counts.
+const EVERYTHING: &str = "";
+
 impl Distrusted {
-    fn set(&self, findings: &[RightsFinding]) {
-        let rows = findings.iter().map(|f| f.row.clone()).collect();
+    fn set(&self, rows: BTreeSet<String>) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = rows;
     }
 
     /// Whether the trail speaks against this row.
     fn names<R: Record>(&self, row: &R) -> bool {
         let rows = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        !rows.is_empty() && rows.contains(&name_of(row))
+        !rows.is_empty() && (has_table(&rows, R::TABLE.name) || rows.contains(&name_of(row)))
     }
+}
+
+fn has_table(rows: &BTreeSet<String>, table: &str) -> bool {
+    rows.contains(EVERYTHING) || rows.contains(table)
 }
 
 /// What rows that say who may do what are checked with.
@@ -74,7 +82,8 @@ impl Rights<'_> {
     /// `RightsAltered`.
     pub(crate) fn never_was(self, name: &str) -> Result<(), Error> {
         let rows = self.distrusted.0.read().unwrap_or_else(PoisonError::into_inner);
-        let removed = rows.range(name.to_owned()..).next().is_some_and(|row| row.starts_with(name));
+        let table = name.split_once('/').map_or(name, |(table, _)| table);
+        let removed = has_table(&rows, table) || rows.range(name.to_owned()..).next().is_some_and(|row| row.starts_with(name));
         if removed { Err(Error::Refused(Refusal::RightsAltered)) } else { Ok(()) }
     }
 }
@@ -109,8 +118,19 @@ pub struct RightsVerdict {
 
 impl RightsTrail {
     /// Reads on in the trail, and compares once its end is reached. What is chained is remembered for the next time; what is not
-    /// chained yet is read each time, for a transaction may commit after another one that began later.
+    /// chained yet is read each time, for a transaction may commit after another one that began later. Whoever makes rows unreadable
+    /// switches nothing off: none of such a table counts then, and nothing at all where it is the trail.
     pub(crate) fn compare(&self, tx: &mut dyn ReadTx, keys: &KeyRing, distrusted: &Distrusted) -> Result<RightsVerdict, Error> {
+        let compared = self.compared(tx, keys);
+        match &compared {
+            Ok(verdict) if verdict.complete => distrusted.set(verdict.findings.iter().map(|f| f.row.clone()).collect()),
+            Err(Error::Store(StoreError::Corrupt(_))) => distrusted.set(BTreeSet::from([EVERYTHING.to_owned()])),
+            _ => {}
+        }
+        compared
+    }
+
+    fn compared(&self, tx: &mut dyn ReadTx, keys: &KeyRing) -> Result<RightsVerdict, Error> {
         let chained = audit::chained_up_to(tx)?;
         let mut read = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut tail: Option<Read> = None;
@@ -133,9 +153,6 @@ impl RightsTrail {
         let seen = tail.unwrap_or_else(|| read.clone());
         let findings = if complete { seen.against_rows(tx, keys)? } else { Vec::new() };
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = read;
-        if complete {
-            distrusted.set(&findings);
-        }
         Ok(RightsVerdict { rows: seen.last.len(), complete, findings })
     }
 }
@@ -153,17 +170,22 @@ impl Read {
 
     fn against_rows(&self, tx: &mut dyn ReadTx, keys: &KeyRing) -> Result<Vec<RightsFinding>, Error> {
         let mut there = BTreeMap::new();
-        gather::<Authority>(tx, keys, &mut there)?;
-        gather::<Post>(tx, keys, &mut there)?;
-        gather::<Grant>(tx, keys, &mut there)?;
-        gather::<Separation>(tx, keys, &mut there)?;
-        gather::<Approval>(tx, keys, &mut there)?;
-        gather::<Vote>(tx, keys, &mut there)?;
-        gather::<RuleRow>(tx, keys, &mut there)?;
-        gather::<Delegation>(tx, keys, &mut there)?;
-        gather::<ControlRuleRow>(tx, keys, &mut there)?;
+        let unreadable = [
+            gather::<Authority>(tx, keys, &mut there)?,
+            gather::<Post>(tx, keys, &mut there)?,
+            gather::<Grant>(tx, keys, &mut there)?,
+            gather::<Separation>(tx, keys, &mut there)?,
+            gather::<Approval>(tx, keys, &mut there)?,
+            gather::<Vote>(tx, keys, &mut there)?,
+            gather::<RuleRow>(tx, keys, &mut there)?,
+            gather::<Delegation>(tx, keys, &mut there)?,
+            gather::<ControlRuleRow>(tx, keys, &mut there)?,
+        ];
+        let unreadable: Vec<&str> = unreadable.into_iter().flatten().collect();
+        let is_read = |row: &&String| !unreadable.iter().any(|table| row.split_once('/').is_some_and(|(of, _)| of == *table));
         let finding = |row: &String, kind| RightsFinding { row: row.clone(), kind };
-        let gone = self.last.keys().filter(|row| !there.contains_key(*row)).map(|row| finding(row, RightsFindingKind::Removed));
+        let gone = self.last.keys().filter(is_read).filter(|row| !there.contains_key(*row));
+        let gone = gone.map(|row| finding(row, RightsFindingKind::Removed));
         let other = there.iter().filter_map(|(row, hash)| match self.last.get(row) {
             None => Some(finding(row, RightsFindingKind::Unknown)),
             Some((records, digest)) => {
@@ -171,18 +193,26 @@ impl Read {
                 (!fits).then(|| finding(row, RightsFindingKind::Altered))
             }
         });
-        let mut findings: Vec<RightsFinding> = gone.chain(other).collect();
+        let tables = unreadable.iter().map(|table| RightsFinding { row: (*table).into(), kind: RightsFindingKind::Unreadable });
+        let mut findings: Vec<RightsFinding> = gone.chain(other).chain(tables).collect();
         findings.sort_unstable();
         Ok(findings)
     }
 }
 
-/// The hash of each row of a table; none of a row that it does not fit.
-fn gather<R: Sealed>(tx: &mut dyn ReadTx, keys: &KeyRing, there: &mut BTreeMap<String, Option<[u8; 32]>>) -> Result<(), Error> {
+/// The hash of each row of a table; none of a row that it does not fit. The table's name, where something in it cannot be read.
+fn gather<R: Sealed>(
+    tx: &mut dyn ReadTx,
+    keys: &KeyRing,
+    there: &mut BTreeMap<String, Option<[u8; 32]>>,
+) -> Result<Option<&'static str>, Error> {
     let mut range = stretch(None, ());
     loop {
-        let rows: Vec<R> = tx.scan(Engine::work("every right is compared with the trail"), range.clone())?;
-        let Some(last) = rows.last() else { return Ok(()) };
+        let rows: Vec<R> = match tx.scan(Engine::work("every right is compared with the trail"), range.clone()) {
+            Err(StoreError::Corrupt(_)) => return Ok(Some(R::TABLE.name)),
+            rows => rows?,
+        };
+        let Some(last) = rows.last() else { return Ok(None) };
         range = range.behind(last);
         there.extend(rows.into_iter().map(|row| (name_of(&row), fitting_hash(keys, &row))));
     }
