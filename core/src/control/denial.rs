@@ -11,7 +11,7 @@ use crate::access::{ActorKind, ActorRef};
 use crate::audit::{self, Deed};
 use crate::clock::Timestamp;
 use crate::ctx::Ctx;
-use crate::error::{Error, Refusal};
+use crate::error::{Error, Problem, Refusal};
 use crate::limits;
 use crate::store::Tx;
 
@@ -34,7 +34,12 @@ impl Denials {
     /// Counts an answer if it is a refusal of this kind. Callers beyond [`limits::DENIED_CALLERS_MAX`] are not counted until the
     /// next writing down.
     pub(crate) fn look<R>(&self, actor: ActorRef, now: Timestamp, answer: &Result<R, Error>) {
-        let denied = matches!(answer, Err(Error::Denied { .. } | Error::NotFound { .. } | Error::Refused(Refusal::ControlBlocked { .. })));
+        let denied = match answer {
+            Err(Error::Denied { .. } | Error::NotFound { .. } | Error::Refused(Refusal::ControlBlocked { .. })) => true,
+            // What is not there, named in a field: an id may be guessed there too.
+            Err(Error::Invalid { problem, .. }) => matches!(problem, Problem::Unknown(_)),
+            _ => false,
+        };
         if !denied || matches!(actor.kind, ActorKind::Anonymous | ActorKind::System) {
             return;
         }

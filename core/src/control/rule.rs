@@ -34,7 +34,7 @@ words! {
         BulkReveal = "bulk_reveal",
         /// Reads worth a record, by an officer outside of working days or at night (非工作时间).
         OffHours = "off_hours",
-        /// Values that one officer took out by approved disclosures, and transcripts of others' conversations (批量导出).
+        /// Values that one officer took out by approved disclosures, and messages of others' conversations (批量导出).
         ExportSize = "export_size",
         /// Two officers who approve each other's things, or one who approves their own (一手清).
         BothSides = "both_sides",

@@ -68,6 +68,8 @@ pub struct ExportedTranscript {
     pub media_type: String,
     /// What is in it.
     pub content: String,
+    /// How many messages.
+    pub messages: usize,
     /// SM3 of the canonical form, in hexadecimal digits.
     pub sm3: String,
 }
@@ -145,7 +147,8 @@ pub(crate) fn export_transcript(
         ExportFormat::Json => (format!("{{\"sm3\":\"{sm3}\",\"transcript\":{canonical}}}"), "json", "application/json"),
     };
     let file_name = format!("conversation-{id}.{ending}");
-    Ok(ExportedTranscript { conversation: id, format, file_name, media_type: media_type.into(), content, sm3 })
+    let messages = record.messages.len();
+    Ok(ExportedTranscript { conversation: id, format, file_name, media_type: media_type.into(), content, messages, sm3 })
 }
 
 /// Whether the JSON that was taken away is as it left: the hash that it carries is that of what is in it.

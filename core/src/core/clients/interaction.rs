@@ -5,6 +5,7 @@ use crate::approval::Opened;
 use crate::clock::Timestamp;
 use crate::core::Session;
 use crate::core::door::{Command, Target};
+use crate::ctx::Ctx;
 use crate::error::Error;
 use crate::id::{ConversationId, LineId};
 use crate::interaction::{
@@ -16,7 +17,7 @@ use crate::interaction::{
 };
 use crate::limits;
 use crate::operation;
-use crate::store::{Page, Ticket};
+use crate::store::{Page, Ticket, Tx};
 
 impl Command for OpenLine {}
 impl Command for ProposeLine {
@@ -293,10 +294,12 @@ impl Interaction<'_> {
     /// A conversation of the caller's area to take away; the reason goes to the audit trail.
     pub fn export_reviewed(&self, cmd: ExportReviewed) -> Ticket<ExportedTranscript> {
         let (subject, reason) = (format!("conversation/{}", cmd.conversation), Some(cmd.reason.trim().to_owned()));
-        self.0.audited_query(&operation::EXPORT_REVIEWED, &cmd.clone(), subject, reason, move |tx, ctx| {
+        let (asked, export) = (cmd.clone(), move |tx: &mut dyn Tx, ctx: &Ctx| {
             crate::identity::reason(&cmd.reason)?;
             interaction::export_transcript(tx, ctx, cmd.conversation, cmd.format)
-        })
+        });
+        let messages = |exported: &ExportedTranscript| exported.messages.max(1);
+        self.0.audited_query_of(&operation::EXPORT_REVIEWED, &asked, subject, reason, export, messages)
     }
 
     /// Looks for a text in the caller's own conversations, newest first.
