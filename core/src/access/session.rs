@@ -133,16 +133,17 @@ pub(crate) fn officer_actor(tx: &mut dyn ReadTx, rights: Rights<'_>, now: Timest
     Ok(OfficerActor { id, posts, apart, authority: officer.authority, capacity, duty: None })
 }
 
-/// Begins a session; ends the ones that the rules allow no more: an officer has one, a taxpayer a few devices.
+/// Begins a session; ends the ones that the rules allow no more: an officer has one, a taxpayer a few devices. Those that seem idle end
+/// too: one may have been used a moment ago, which is not written down yet.
 pub(super) fn begin(tx: &mut dyn Tx, ctx: &Ctx, actor: ActorRef, provider: Option<Provider>) -> Result<Token, Error> {
     let why = Engine::work("a person's own sessions, at sign-in");
-    let mut open: Vec<SessionRow> = tx.scan(why, stretch(Some(SessionRow::BY_ACTOR), (actor,)).newest_first())?;
-    if let Some(last) = open.first().filter(|_| actor.kind == ActorKind::Officer) {
+    let known: Vec<SessionRow> = tx.scan(why, stretch(Some(SessionRow::BY_ACTOR), (actor,)).newest_first())?;
+    if let Some(last) = known.first().filter(|_| actor.kind == ActorKind::Officer) {
         note_idleness(tx, ctx, actor, last.seen_at)?;
     }
-    open.retain(|s| s.is_open(ctx.now()));
     let keep = if actor.kind == ActorKind::Officer { 0 } else { limits::TAXPAYER_SESSIONS_MAX - 1 };
-    for old in open.iter().skip(keep) {
+    let (open, idle): (Vec<_>, Vec<_>) = known.into_iter().filter(|s| s.may_be_used(ctx.now())).partition(|s| s.is_open(ctx.now()));
+    for old in open.iter().skip(keep).chain(&idle) {
         tx.replace(old, SessionRow { ended_at: Some(ctx.now()), ..old.clone() })?;
     }
     let token = ctx.with_rng(Token::generate);

@@ -9,11 +9,13 @@ impl Model {
         !s.ended && now < s.started + SESSION_AGE && now < seen + idle
     }
 
-    /// A session begins; an officer's others end, of a taxpayer's all but two.
+    /// A session begins; an officer's others end, of a taxpayer's all but two that are open by what is written down.
     pub(super) fn begin_session(&mut self, who: Who, hash: [u8; 32], now: i64) {
         let keep = if matches!(who, Who::Officer(_)) { 0 } else { 2 };
         let all = self.sessions.entry(who).or_default();
         let mut open: Vec<usize> = (0..all.len()).filter(|i| Self::is_open(who, &all[*i], all[*i].written, now)).collect();
+        let idle = all.iter_mut().filter(|s| now < s.started + SESSION_AGE && !Self::is_open(who, s, s.written, now));
+        idle.for_each(|s| s.ended = true);
         // A host that started again may be behind what it said before.
         open.sort_by_key(|i| std::cmp::Reverse((all[*i].started, all[*i].hash)));
         open.into_iter().skip(keep).for_each(|i| all[i].ended = true);
