@@ -258,6 +258,27 @@ fn t16_verification_ends_sessions_that_were_used_but_not_written_down() {
     }
 }
 
+/// The same of whoever signs in anew: a taxpayer's other sessions that seem idle end, and an officer has one session.
+#[test]
+fn a_new_sign_in_ends_sessions_that_were_used_but_not_written_down() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        with_password(&world);
+        let token = sign_in(&world);
+        let second = std::time::Duration::from_secs(1);
+        world.clock.advance(limits::TAXPAYER_IDLE - second);
+        world.core.touch(&world.core.authenticate(&token).unwrap(), &operation::LINES);
+        world.clock.advance(2 * second);
+        let new = sign_in(&world);
+        world.core.write_down_touches().unwrap();
+        assert!(matches!(world.core.authenticate(&token), Err(Error::SignInRequired)), "{engine:?}");
+        // One that is in use by what is written down stays: a taxpayer has several devices.
+        world.clock.advance(second);
+        sign_in(&world);
+        assert!(world.core.authenticate(&new).is_ok(), "{engine:?}");
+    }
+}
+
 #[test]
 fn what_does_not_fit_is_refused_with_row_and_field_and_nothing_is_written() {
     let world = furnished(Engine::Memory);
@@ -304,7 +325,7 @@ fn an_enterprise_has_so_many_relations_and_no_more() {
     assert_eq!(system.identity().record_relations(&rows, &mut |_| {}).unwrap().changed, rows.len() as u64);
     let refused = system.identity().record_relations(&[begun(most)], &mut |_| {}).unwrap_err();
     let max = limits::RELATIONS_PER_ENTERPRISE_MAX as usize;
-    assert_eq!(refused, Error::invalid("rows[0].enterprise", Problem::TooMany { max }));
+    assert_eq!(refused, Error::invalid("rows[0].relations", Problem::TooMany { max }));
     let shown = world.taxpayer(3).identity().relations(world.taxpayers[3]).unwrap();
     assert_eq!(shown.len(), limits::RELATIONS_SHOWN_MAX as usize, "a person's newest");
 }

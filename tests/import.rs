@@ -158,6 +158,63 @@ fn lists_that_followed_one_another_are_taken_back_in_turn_down_to_the_first() {
     }
 }
 
+/// Two lists have the same person, and the one that made them is taken back: they are the other's, and gone with that one.
+#[test]
+fn whoever_is_on_another_list_too_stays_when_one_is_taken_back() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let system = world.core.as_system();
+        let identity = system.identity();
+        let import = |list: u8| {
+            let of = identity.begin_import(BeginImport { batch: [list; 32], name: "名单".into(), rows: 1 }).wait().unwrap();
+            let changed = identity.import(&rows_of(of, &[person(700)]), &mut |_| {}).unwrap().changed;
+            (of, changed)
+        };
+        let [first, second] = [1, 2].map(import);
+        assert_eq!((first.1, second.1), (1, 0), "{engine:?}");
+        assert_eq!(identity.take_back_import(first.0, &mut |_| {}).map(|done| done.changed), Ok(1), "{engine:?}");
+        assert!(identity.find_by_number(&person(700).number).unwrap().is_some(), "{engine:?}");
+        let told = identity.imported_rows(second.0, i64::MIN, 9).unwrap();
+        assert_eq!(told[0].verdict, Verdict::New, "{engine:?}");
+        assert_eq!(import(1).1, 0, "{engine:?}: known by the other list");
+        assert_eq!(identity.take_back_import(second.0, &mut |_| {}).map(|done| done.changed), Ok(1), "{engine:?}");
+        assert!(identity.find_by_number(&person(700).number).unwrap().is_some(), "{engine:?}: and handed on again");
+        let again = identity.begin_import(BeginImport { batch: [1; 32], name: "名单".into(), rows: 1 }).wait().unwrap();
+        assert_eq!(identity.take_back_import(again, &mut |_| {}).map(|done| done.changed), Ok(1), "{engine:?}");
+        assert_eq!(identity.find_by_number(&person(700).number).unwrap(), None, "{engine:?}");
+        assert_eq!(world.recount(), Vec::<String>::new());
+    }
+}
+
+/// Of a list in which every row was broken nothing stands: taking it back lets it be imported anew all the same, once.
+#[test]
+fn a_list_of_which_nothing_stands_is_imported_anew_once_it_was_taken_back() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let system = world.core.as_system();
+        let identity = system.identity();
+        let acts = Listed::Relation(ListedRelation {
+            enterprise: company(1).number,
+            role: "办税员".into(),
+            person: person(0).number,
+            starts_at: "2026-01-01".into(),
+            channel: "税务登记".into(),
+            ..ListedRelation::default()
+        });
+        let rows = |of| vec![ImportRow { of, line: 2, said: acts.clone() }];
+        let of = begun(&world, 1);
+        assert_eq!(identity.import(&rows(of), &mut |_| {}).unwrap().changed, 0, "{engine:?}: no such enterprise");
+        identity.enrol(&[company(1)], &mut |_| {}).unwrap();
+        assert_eq!(identity.import(&rows(begun(&world, 1)), &mut |_| {}).unwrap().changed, 0, "{engine:?}: told as before");
+        for _ in 0..2 {
+            assert_eq!(identity.take_back_import(of, &mut |_| {}).map(|done| done.changed), Ok(0), "{engine:?}");
+        }
+        let anew = begun(&world, 1);
+        assert_eq!(anew.attempt, 2, "{engine:?}");
+        assert_eq!(identity.import(&rows(anew), &mut |_| {}).unwrap().changed, 1, "{engine:?}");
+    }
+}
+
 /// Whole chunks in a debug build may take longer on a busy machine than a write may; what was given again goes on where it stopped.
 /// A list counts what earlier tries changed, too. What is taken back is looked for anew each time: only the last try's is counted.
 fn patient<R>(mut give: impl FnMut() -> Result<R, Error>) -> R {

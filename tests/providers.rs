@@ -6,8 +6,8 @@ use zhengna_core::access::{
 use zhengna_core::error::Refusal;
 use zhengna_core::id::{ConversationId, TaxpayerId};
 use zhengna_core::identity::{
-    BeginImport, CaptureChannel, Fact, ImportBegun, ImportRow, Listed, ListedTaxpayer, NewFormerNumber, NewRealName, NewTaxpayer,
-    NumberKind, RealNameLevel, RealNameState, Role, TaxpayerKind, Verdict,
+    BeginImport, CaptureChannel, Fact, ImportBegun, ImportRow, Listed, ListedTaxpayer, NewFormerNumber, NewRealName, NewRelation,
+    NewTaxpayer, NumberKind, RealNameLevel, RealNameState, Role, TaxpayerKind, Verdict,
 };
 use zhengna_core::interaction::Claim;
 use zhengna_core::{Error, Timestamp, limits};
@@ -527,6 +527,69 @@ fn an_owner_signs_in_as_the_person_and_the_sole_trader_stays_an_enterprise() {
     }
 }
 
+/// Passports of two states may have one number: a second person does not become the first, nor does a list make them so.
+#[test]
+fn a_passport_number_that_somebody_of_another_name_has_lets_nobody_in() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let of = |name: &str| VerifiedPerson {
+            name: name.into(),
+            number_kind: NumberKind::Passport,
+            number: "E7654321".into(),
+            ..verified(0, RealNameLevel::Face)
+        };
+        let first = enter(&world, &bureau("p1", of("JOHN SMITH")), None).unwrap();
+        let known = who(&world, &first);
+        let again = enter(&world, &bureau("p1", of("Smith John")), None).unwrap();
+        assert_eq!((who(&world, &again), known.is_some()), (known, true), "{engine:?}");
+        let other = enter(&world, &bureau("p2", of("MARIA ROSSI")), None).unwrap_err();
+        assert_eq!(other, Error::Refused(Refusal::OtherName), "{engine:?}");
+        assert_eq!(who(&world, &again), known, "{engine:?}: whoever was there stays signed in");
+        let system = world.core.as_system();
+        let number_kind = Some(NumberKind::Passport);
+        let named = NewTaxpayer { name: "MARIA ROSSI".into(), number_kind, number: "E7654321".into(), ..person(0) };
+        let of = system.identity().begin_import(BeginImport { batch: [1; 32], name: "名单".into(), rows: 1 }).wait().unwrap();
+        let row = ImportRow { of, line: 2, said: listed(&named) };
+        let told = system.identity().examine_import(&[row], &mut |_| {}).unwrap();
+        assert_eq!((told[0].verdict, told[0].field.as_deref()), (Verdict::Broken, Some("name")), "{engine:?}");
+    }
+}
+
+/// Released here in the morning, appointed anew there the same day: providers know days, and the new one is no echo of the old.
+#[test]
+fn who_is_appointed_anew_on_the_day_of_the_release_acts_again() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let (one, system) = (company(1), world.core.as_system());
+        system.identity().enrol(std::slice::from_ref(&one), &mut |_| {}).unwrap();
+        let day = std::time::Duration::from_secs(24 * 3600);
+        let held = relation(&one.number, Role::TaxHandler, &person(0).number);
+        system.identity().record_relations(std::slice::from_ref(&held), &mut |_| {}).unwrap();
+        world.clock.advance(3 * day);
+        let released = start().plus(3 * day);
+        system.identity().record_relations(&[NewRelation { ends_at: Some(released), released: true, ..held }], &mut |_| {}).unwrap();
+        world.clock.advance(std::time::Duration::from_secs(3600));
+        let told = |starts_at| {
+            let said =
+                AssertedRelation { enterprise: one.number.clone(), role: Role::TaxHandler, starts_at, ends_at: None, released: false };
+            let told = VerifiedPerson { relations: vec![said], ..verified(0, RealNameLevel::Face) };
+            let token = enter(&world, &bureau("u0", told), None).unwrap();
+            let me = world.core.as_actor(world.core.authenticate(&token).unwrap().actor);
+            let mut all = me.identity().relations(world.taxpayers[0]).unwrap();
+            all.sort_by_key(|r| r.starts_at);
+            all.into_iter().map(|r| (r.starts_at, r.holds)).collect::<Vec<_>>()
+        };
+        let over = vec![(start(), false)];
+        assert_eq!(told(start().minus(700 * day)), over, "{engine:?}: a provider that has not heard of the release");
+        assert_eq!(told(start()), over, "{engine:?}: nor one that knows its day");
+        let anew = vec![(start(), false), (released, true)];
+        let midnight = Timestamp::parse("2026-11-26T00:00:00+08:00").unwrap();
+        for _ in 0..2 {
+            assert_eq!(told(midnight), anew, "{engine:?}");
+        }
+    }
+}
+
 #[test]
 fn the_newest_relations_are_taken_over_and_no_more() {
     let world = World::new(Engine::Memory);
@@ -539,8 +602,28 @@ fn the_newest_relations_are_taken_over_and_no_more() {
         ends_at: None,
         released: false,
     });
-    let agent = VerifiedPerson { relations: relations.collect(), ..verified(0, RealNameLevel::Face) };
+    // One more than are taken over was released, another ended: both are held here, and are not.
+    let day = std::time::Duration::from_secs(24 * 3600);
+    let gone = [company(70), company(71)];
+    world.core.as_system().identity().enrol(&gone, &mut |_| {}).unwrap();
+    let held = gone.each_ref().map(|firm| relation(&firm.number, Role::TaxHandler, &person(0).number));
+    world.core.as_system().identity().record_relations(&held, &mut |_| {}).unwrap();
+    let over = |firm: &NewTaxpayer, ends_at| AssertedRelation {
+        enterprise: firm.number.clone(),
+        role: Role::TaxHandler,
+        starts_at: start().minus(700 * day),
+        ends_at,
+        released: true,
+    };
+    world.clock.advance(3 * day);
+    let ended = [over(&gone[0], None), over(&gone[1], Some(start().plus(2 * day)))];
+    let agent = VerifiedPerson { relations: relations.chain(ended).collect(), ..verified(0, RealNameLevel::Face) };
     enter(&world, &bureau("u0", agent), None).unwrap();
+    let holds = |firm: &NewTaxpayer| {
+        let id = world.core.as_system().identity().find_by_number(&firm.number).unwrap().unwrap();
+        world.core.as_actor(Actor::Taxpayer(id)).identity().relations(id).unwrap().iter().any(|r| r.holds)
+    };
+    assert!(!holds(&gone[0]) && !holds(&gone[1]));
     let of = |firm: &NewTaxpayer| {
         let system = world.core.as_system();
         let id = system.identity().find_by_number(&firm.number).unwrap().unwrap();

@@ -118,8 +118,8 @@ pub const PORTAL_TICKET_AGE_MAX: Duration = Duration::from_secs(5 * 60);
 
 // Identity
 
-/// Relations of one person that are taken over from an identity provider at a sign-in: the newest. Each costs some reads within the
-/// transaction.
+/// Relations of one person that are taken over from an identity provider at a sign-in: the newest, and beyond them all that end what
+/// is held here. Each costs some reads within the transaction.
 pub const RELATIONS_ASSERTED_MAX: usize = 50;
 /// How far another system's clock may be ahead of ours before its times are refused.
 pub const CLOCK_SKEW_MAX: Duration = Duration::from_secs(300);
@@ -185,6 +185,8 @@ pub const ICS_BYTES_MAX: usize = 1024 * 1024;
 pub const ICS_EVENTS_MAX: usize = 1000;
 /// Longest term in working days that may be asked for: forty years.
 pub const TERM_WORKING_DAYS_MAX: u32 = 10_000;
+/// Pauses of a term that somebody asks about.
+pub const TERM_PAUSES_MAX: usize = 100;
 /// Longest term in minutes that may be asked for: ten years.
 pub const TERM_MINUTES_MAX: u32 = 5_256_000;
 /// Stretches of a day in which an office is open.
@@ -237,7 +239,7 @@ pub const FOLLOW_UP_WORKING_DAYS: u32 = 5;
 /// Follow-ups looked at for one page of those in a state.
 pub const FOLLOW_UPS_SCANNED_MAX: u32 = 1_000;
 /// Due instants computed anew in one transaction.
-pub const RECOMPUTED_AT_ONCE: u32 = 50;
+pub const RECOMPUTED_AT_ONCE: u32 = 200;
 /// Officers who are remembered to have served one conversation.
 pub const SERVED_BY_MAX: usize = 50;
 /// Characters of a closing note.

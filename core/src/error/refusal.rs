@@ -126,6 +126,9 @@ pub enum Refusal {
     /// The list is being taken back.
     #[error("the list is being taken back")]
     ImportTakenBack,
+    /// Somebody of another name is known by the number of their passport.
+    #[error("somebody of another name has the passport number here")]
+    OtherName,
     /// Something is still wrapped by the epoch.
     #[error("epoch {0} still wraps keys: wrap them anew first")]
     EpochInUse(u32),
@@ -273,6 +276,7 @@ impl Refusal {
             }
             Self::ImportInUse(line) => ("identity.import_in_use", 409, format!("第 {line} 行登记的内容已被使用或已被修改，不能撤回")),
             Self::ImportTakenBack => ("identity.import_taken_back", 409, "该名单正在撤回，请先完成撤回".into()),
+            Self::OtherName => ("identity.other_name", 409, "该护照号码在本系统已登记为其他姓名，请携带护照到办税服务厅核对".into()),
             Self::EpochInUse(_) => ("keys.epoch_in_use", 409, "该批次密钥仍在使用，请先完成密钥更换".into()),
             Self::StillOpen(_) => ("identity.still_open", 409, "该纳税人有未结束的会话，请在会话结束后再删除".into()),
             Self::NoSlot => ("slot.none_left", 409, "已约满，请选择其他时段".into()),

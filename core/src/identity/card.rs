@@ -187,7 +187,8 @@ pub struct OfficerCard {
     pub person: CardHolder,
     /// Their real-name state.
     pub real_name: CardRealName,
-    /// The enterprise: the one that signed in, else the one the person acts for; of several the one begun last.
+    /// The enterprise: the one that signed in, else the one for which the person was let into a zone, else the one they act for; of
+    /// several the one begun last.
     pub enterprise: CardHolder,
     /// Its three officers; several entries where several persons hold one role.
     pub officers: Vec<CardOfficer>,
@@ -213,7 +214,8 @@ impl Parties {
             return Ok(Self { person: None, enterprise: Some(taxpayer), relations });
         }
         let relations = of_person(tx, taxpayer.id, limits::ENTERPRISES_PER_PERSON_MAX)?;
-        let acts_for = relations.iter().find(|r| r.holds(ctx.now())).map(|r| r.enterprise);
+        let begun_last = relations.iter().find(|r| r.holds(ctx.now())).map(|r| r.enterprise);
+        let acts_for = conversation.on_behalf.or(begun_last);
         let enterprise = acts_for.map(|id| self::taxpayer(tx, id)).transpose()?;
         Ok(Self { person: Some(taxpayer), enterprise, relations })
     }

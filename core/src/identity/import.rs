@@ -240,6 +240,9 @@ fn weigh<'a>(tx: &mut dyn ReadTx, ctx: &Ctx, new: &'a NewTaxpayer, as_of: Option
     let key = subject::key_of(tx, ctx, id.uuid())?;
     let mut older = None;
     let known_name = known.open(Some(&key), PersonalField::Name)?.unwrap_or_default();
+    if applicant.is_somebody_else(&known_name) {
+        return Err(Error::invalid("name", Problem::Malformed("is not the name of whoever has the passport number here".into())));
+    }
     if known_name != applicant.name && known.outdates(PersonalField::Name, as_of) {
         applicant.name.clone_from(&known_name);
         older = Some("name");
@@ -312,6 +315,7 @@ fn shown(line: i64, verdict: Verdict, field: Option<String>, why: Option<String>
         "enterprise" => "请核对企业的号码；系统中没有该企业的，请先导入企业",
         "person" => "请核对人员的证件号码；系统中没有该人员的，请先导入自然人",
         "taxpayer" => "请核对现用号码；系统中没有该纳税人的，请先导入",
+        "relations" => "该企业登记的关联关系（含已终止的）已达上限，不能再增加，请联系系统管理员",
         "role" => "请填写法定代表人、财务负责人、办税员、开票员、领票人或税务代理人",
         "starts_at" => "请核对开始日期，写成 2026-01-31；同一对象的同一开始日期只能有一行",
         "ends_at" => "请核对结束日期，写成 2026-01-31，须晚于开始日期；已解除的须填写，已终止的须以新的开始日期重新登记",
@@ -584,8 +588,14 @@ pub fn lines_to_take_back(tx: &mut dyn ReadTx, of: ImportBegun, after: i64) -> R
     Ok(Some((lines, last)))
 }
 
+/// A line of an attempt in which nothing stands that could be taken back: naming it ends the attempt. Nothing where it is over.
+pub fn line_to_end_with(tx: &mut dyn ReadTx, of: ImportBegun) -> Result<Option<i64>, Error> {
+    let at = attempt_of(tx, of.batch)?;
+    Ok(if at == Some(of) { page(tx, of, i64::MIN, 1)?.first().map(|row| row.line) } else { None })
+}
+
 /// Takes rows back, last line first: a taxpayer who was new is gone with their key, one who was changed is as before, and so is what
-/// was said of one. Sessions that a verification ended stay ended. Hosts go on meanwhile: what came to be used since somebody looked
+/// was said of one. Whoever was new and is on another list too that stands stays, as that list's. Sessions that a verification ended stay ended. Hosts go on meanwhile: what came to be used since somebody looked
 /// whether anything was stays, so that what was begun comes to an end. Returns how many were taken back.
 pub fn take_back(tx: &mut dyn Tx, ctx: &Ctx, rows: &[TakeBack]) -> Result<u64, Error> {
     let mut gone = 0;
@@ -635,6 +645,7 @@ fn entry_of(row: &ImportedRow) -> Option<&str> {
 fn take_taxpayer_back(tx: &mut dyn Tx, ctx: &Ctx, row: &ImportedRow) -> Result<bool, Error> {
     let Some(taxpayer) = untouched(tx, row)? else { return Ok(false) };
     match &row.before {
+        None if hand_over(tx, row)? => {}
         None => {
             tx.remove(&taxpayer)?;
             let key = tx.find::<SubjectKeyRow>((*taxpayer.id.as_bytes(),))?.ok_or(Error::NotFound { what: "subject" })?;
@@ -655,6 +666,21 @@ fn take_taxpayer_back(tx: &mut dyn Tx, ctx: &Ctx, row: &ImportedRow) -> Result<b
         }
     }
     Ok(true)
+}
+
+/// Whom a row made is on another list too: they are that list's from now on. False where they are on none that stands.
+fn hand_over(tx: &mut dyn Tx, row: &ImportedRow) -> Result<bool, Error> {
+    let range = stretch(Some(ImportedRow::BY_TAXPAYER), (row.taxpayer,));
+    let says_the_same = |other: &ImportedRow| !other.wrote() && (other.batch, other.attempt) != (row.batch, row.attempt);
+    for other in tx.scan_all(Engine::work("an import is the host's own"), range, says_the_same)? {
+        let batch = tx.find::<ImportBatch>((other.batch,))?.map(|batch| batch.trust("an import is the host's own"));
+        if batch.is_some_and(|batch| batch.attempt == other.attempt && !batch.taking_back) {
+            let verdict = Verdict::New;
+            tx.replace(&other, ImportedRow { verdict, made_version: row.made_version, field: None, why: None, ..other.clone() })?;
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// What an earlier import made is there again, by a later version: it may be taken back in its turn, and then what one before it

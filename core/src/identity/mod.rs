@@ -45,7 +45,7 @@ pub use former_number::{FormerNumber, NewFormerNumber, record_former_numbers};
 pub(crate) use import::PageOfLines;
 pub use import::{
     BeginImport, ImportBatch, ImportBegun, ImportRow, ImportedRow, RowVerdict, TakeBack, Verdict, attempt_of, begin_import, examine_import,
-    import_rows, imported_rows, in_order, lines_kept, lines_to_take_back, take_back,
+    import_rows, imported_rows, in_order, line_to_end_with, lines_kept, lines_to_take_back, take_back,
 };
 pub use listed::{Listed, ListedFormerNumber, ListedRealName, ListedRelation, ListedRosterEntry, ListedTaxpayer, term_begin, term_end};
 use mask::ends;

@@ -221,6 +221,20 @@ mod tests {
         assert_eq!(kind("220102M000100Y4"), NumberKind::TaxpayerNo);
     }
 
+    /// Numbers that the issuers print on their specimens: table 1 of the National Immigration Administration's rules for the residence
+    /// card of 2023 (nia.gov.cn, n741440/n741542/c1599039), and the passport of ICAO Doc 9303-4, appendix A.
+    #[test]
+    fn specimens_of_the_issuers_are_numbers_and_with_another_check_digit_none() {
+        for text in ["932682198501010017", "911124198108030024"] {
+            assert_eq!(Number::parse(NumberKind::ForeignResidence, text).unwrap().as_str(), text);
+            let (body, check) = text.split_at(17);
+            for other in "0123456789X".chars().filter(|c| !check.contains(*c)) {
+                assert_eq!(problem(NumberKind::ForeignResidence, &format!("{body}{other}")), IdentifierProblem::CheckDigit { at: 18 });
+            }
+        }
+        assert_eq!(Number::parse(NumberKind::Passport, "L898902C3").unwrap().masked(), "L******C3");
+    }
+
     #[test]
     fn says_what_and_where() {
         use IdentifierProblem::*;

@@ -1,13 +1,16 @@
 //! Recognising a person whom an outside system verified: somebody already known by that number, or somebody new.
 
+use std::time::Duration;
+
 use super::real_name::{findings, verify};
 use super::relation::{NewRelation, Relation, record_between};
-use super::taxpayer::{Applicant, NewTaxpayer, Taxpayer, TaxpayerKind, Told, enrol_one, enterprise_of, examine, index_of};
-use super::{CaptureChannel, MobilePhone, Number, RealNameState, find_by_number};
+use super::taxpayer::{Applicant, NewTaxpayer, PersonalField, Taxpayer, TaxpayerKind, Told, enrol_one, enterprise_of, examine, index_of};
+use super::{CaptureChannel, MobilePhone, Number, RealNameState, find_by_number, subject};
 use crate::access::{AssertedRelation, Engine, ProviderError, VerifiedPerson, top_of};
+use crate::calendar::date_of;
 use crate::clock::Timestamp;
 use crate::ctx::Ctx;
-use crate::error::Error;
+use crate::error::{Error, Refusal};
 use crate::id::TaxpayerId;
 use crate::limits;
 use crate::series;
@@ -17,7 +20,8 @@ use crate::store::{ReadTx, Reads, Tx, Writes, stretch};
 /// says, the finding is kept, relations to enterprises that are known here are written down.
 ///
 /// # Errors
-/// `Provider` where who they are cannot be: a number or name that is not well formed, a time that has not come. A phone or a relation
+/// `Provider` where who they are cannot be: a number or name that is not well formed, a time that has not come. `OtherName` where
+/// somebody of another name is known by the number of their passport. A phone or a relation
 /// that cannot be is left out: nobody is kept from signing in by it.
 pub(crate) fn recognise(tx: &mut dyn Tx, ctx: &Ctx, channel: CaptureChannel, said: &VerifiedPerson) -> Result<TaxpayerId, Error> {
     if said.verified_at > ctx.now().plus(limits::CLOCK_SKEW_MAX) {
@@ -79,6 +83,10 @@ fn update(tx: &mut dyn Tx, ctx: &Ctx, channel: CaptureChannel, id: TaxpayerId, s
     if known.kind != TaxpayerKind::Person {
         return Err(incredible("number: it is an enterprise's here, and"));
     }
+    let key = subject::key_of(tx, ctx, id.uuid())?;
+    if said.is_somebody_else(&known.open(Some(&key), PersonalField::Name)?.unwrap_or_default()) {
+        return Err(Error::Refused(Refusal::OtherName));
+    }
     let mut now = known.clone();
     let told = Told { channel, at: ctx.now() };
     now.take_name(tx, ctx, told, &said.name)?;
@@ -96,8 +104,9 @@ fn update(tx: &mut dyn Tx, ctx: &Ctx, channel: CaptureChannel, id: TaxpayerId, s
 }
 
 /// The relations as rows to write down: those to enterprises that are not known here are left out, and of those known here the one
-/// that overlaps in time is meant, whatever start the provider knows. One that is over without a day ends now what is held here, and
-/// says nothing where none is, or where the provider knows of a later one that holds.
+/// that overlaps in time is meant, whatever start the provider knows; but one that holds and begins on the day on which what is known
+/// ended is a new one: providers know days. One that is over without a day ends now what is held here, and says nothing where none
+/// is, or where the provider knows of a later one that holds. Of those that end nothing the newest are taken.
 fn asserted(
     tx: &mut dyn ReadTx,
     ctx: &Ctx,
@@ -105,10 +114,10 @@ fn asserted(
     person: TaxpayerId,
     said: &VerifiedPerson,
 ) -> Result<Vec<(TaxpayerId, NewRelation)>, Error> {
-    let mut rows = Vec::new();
+    let (mut rows, mut taken) = (Vec::new(), 0);
     let mut newest: Vec<_> = said.relations.iter().collect();
     newest.sort_by_key(|relation| (is_over_some_day(relation), std::cmp::Reverse(relation.starts_at)));
-    for relation in newest.into_iter().take(limits::RELATIONS_ASSERTED_MAX) {
+    for relation in newest {
         if relation.ends_at.is_some_and(|end| end <= relation.starts_at) {
             continue;
         }
@@ -133,12 +142,30 @@ fn asserted(
             }
             continue;
         }
-        let meant = known
-            .iter()
-            .find(|k| relation.ends_at.is_none_or(|end| k.starts_at < end) && k.ends_at.is_none_or(|end| relation.starts_at < end));
-        rows.push((enterprise, row(meant.map_or(relation.starts_at, |k| k.starts_at), relation.ends_at)));
+        let holds = relation.ends_at.is_none_or(|end| ctx.now() < end);
+        let overlaps =
+            |k: &&Relation| relation.ends_at.is_none_or(|end| k.starts_at < end) && k.ends_at.is_none_or(|end| relation.starts_at < end);
+        let meant = known.iter().find(overlaps);
+        let starts_at = match meant {
+            Some(k) => k.ends_at.filter(|end| holds && begins_anew(relation, k, *end)).unwrap_or(k.starts_at),
+            None => relation.starts_at,
+        };
+        // What ends something that is held is never one too many.
+        if holds || !meant.is_some_and(|k| k.holds(ctx.now())) {
+            if taken == limits::RELATIONS_ASSERTED_MAX {
+                continue;
+            }
+            taken += 1;
+        }
+        rows.push((enterprise, row(starts_at, relation.ends_at)));
     }
     Ok(rows)
+}
+
+/// Whether a relation begins on the last day of what is known, which ended.
+fn begins_anew(relation: &AssertedRelation, known: &Relation, end: Timestamp) -> bool {
+    let last = date_of(end.minus(Duration::from_micros(1)));
+    known.starts_at < relation.starts_at && date_of(relation.starts_at) == last && relation.ends_at.is_none_or(|until| end < until)
 }
 
 /// Whether a relation was released, and the provider does not say when.

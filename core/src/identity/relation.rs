@@ -184,7 +184,7 @@ impl Relation {
         };
         let Some(known) = tx.find::<Relation>((enterprise, row.role, person, row.starts_at))? else {
             if of_enterprise(tx, enterprise)?.len() >= limits::RELATIONS_PER_ENTERPRISE_MAX as usize {
-                return Err(Error::invalid("enterprise", Problem::TooMany { max: limits::RELATIONS_PER_ENTERPRISE_MAX as usize }));
+                return Err(Error::invalid("relations", Problem::TooMany { max: limits::RELATIONS_PER_ENTERPRISE_MAX as usize }));
             }
             return Ok(Weighed::New(said));
         };
@@ -222,7 +222,11 @@ pub(super) fn record_between(
             tx.replace(&known, now)?;
             Ok(())
         }
-        Ok(Weighed::Known(_) | Weighed::Overtaken(..)) | Err(Error::Invalid { problem: Problem::TooMany { .. }, .. }) => Ok(()),
+        Ok(Weighed::Known(_) | Weighed::Overtaken(..)) => Ok(()),
+        Err(Error::Invalid { problem: Problem::TooMany { max }, .. }) => {
+            tracing::warn!(%enterprise, max, "an enterprise has as many relations as it may: a new one is left out");
+            Ok(())
+        }
         Err(e) => Err(e),
     }
 }

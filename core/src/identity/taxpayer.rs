@@ -300,6 +300,20 @@ pub(super) struct Applicant<'a> {
     pub(super) told: Option<Told>,
 }
 
+impl Applicant<'_> {
+    /// Whether whoever is known by the number is somebody else by name: passports of two states may have one number. Word order, case
+    /// and marks make no other name.
+    pub(super) fn is_somebody_else(&self, known_name: &str) -> bool {
+        let words = |name: &str| {
+            let mut words: Vec<String> =
+                name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_uppercase).collect();
+            words.sort_unstable();
+            words
+        };
+        self.number.kind() == NumberKind::Passport && words(known_name) != words(&self.name)
+    }
+}
+
 pub(super) fn examine<'a>(tx: &mut dyn ReadTx, ctx: &Ctx, new: &'a NewTaxpayer) -> Result<Applicant<'a>, Error> {
     let malformed = |field: &str, e: super::IdentifierError| Error::invalid(field, Problem::Malformed(e.to_string()));
     let name = match new.kind {

@@ -91,6 +91,14 @@ fn people_are_imported_from_the_tables_that_offices_send_and_taken_back() {
     assert!(hostile.err.contains("could not be read within the limits") && hostile.err.contains("Nothing was imported"), "{}", hostile.err);
     let unknown = import(&["persons.csv", "--take-back", "--kind", "企业", "--authority", "12201020000"]).exits(0);
     assert!(unknown.out.contains("0 rows were taken back"), "{}", unknown.out);
+    // A list whose rows are good and whose authority was not: taken back, though nothing of it stands, it is imported anew.
+    fs::write(at.join("late.csv"), "姓名,号码\n表格丙,11010519491231002X\n").unwrap();
+    let late = |authority: &str| import(&["late.csv", "--kind", "自然人", "--authority", authority]).exits(0);
+    assert!(late("12201029900").out.contains("0 are new, 0 changed, 0 duplicate, 0 older, 1 broken"));
+    let again = late("12201020000");
+    assert!(again.out.contains("1 broken") && again.err.contains("take it back"), "{}{}", again.out, again.err);
+    assert!(import(&["late.csv", "--take-back"]).exits(0).out.contains("0 rows were taken back; the file may be imported anew"));
+    assert!(late("12201020000").out.contains("1 are new"));
     fs::write(at.join("other.csv"), "姓名,号码,类型,authority\n").unwrap();
     assert!(import(&["other.csv", "--take-back"]).exits(2).err.contains("never imported"));
 }

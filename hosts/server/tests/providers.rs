@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use support::{Answer, Host, config};
+use support::{Answer, Host, TICK, config};
 use zhengna_core::access::Actor;
 use zhengna_core::identity::{NewTaxpayer, NumberKind, Role, TaxpayerKind};
 use zhengna_tests::stand_in::portal::{self, AUDIENCE, ISSUER, Portal};
@@ -18,8 +18,6 @@ use zhengna_tests::world::{Engine, World, company, person, relation};
 const MINI: &str = "wx1234567890mini00";
 const PUBLIC: &str = "wx1234567890gzh000";
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
-/// Each call moves the clock on so far.
-const TICK: Duration = Duration::from_millis(100);
 /// A token is renewed so long before its end.
 const RENEWED_BEFORE: Duration = Duration::from_secs(5 * 60);
 
@@ -190,6 +188,68 @@ fn the_official_account_is_a_door_of_its_own() {
     // A code of one app is nothing to another.
     scene.wechat.log_in(PUBLIC, "openid-of-h5", "for the other");
     assert_eq!(code(&scene.sign_in("mini_program", "for the other", None)), (401, "access.proof_spent"));
+}
+
+/// Whoever came by a door is on the officer's card with that door, and with what its provider said of them, source and age included.
+#[test]
+fn the_card_of_a_conversation_says_by_which_door_its_taxpayer_came_and_who_said_what() {
+    let scene = Scene::new();
+    let host = &scene.host;
+    let opened = |n: usize, account: &str| {
+        scene.wechat.log_in(PUBLIC, account, "h5");
+        let refused = scene.sign_in("official_account", "h5", None);
+        scene.verified(n, "linking");
+        token(&scene.sign_in("electronic_tax_bureau", "linking", refused.body["related"].as_str()));
+        scene.wechat.log_in(PUBLIC, account, "h5 later");
+        token(&scene.sign_in("official_account", "h5 later", None))
+    };
+    let mini = scene.linked();
+    let public = opened(1, "openid-of-h5");
+    let portal = token(&scene.sign_in("portal", &scene.portal.ticket(&portal::claims(2, "one", host.world.core.now())), None));
+    scene.verified(3, "bureau");
+    let bureau = token(&scene.sign_in("electronic_tax_bureau", "bureau", None));
+    let (line, officer) = (host.world.line, host.officer(0));
+    for (n, (token, door, said_by)) in [
+        (mini, "mini_program", "electronic_tax_bureau"),
+        (public, "official_account", "electronic_tax_bureau"),
+        (portal, "portal", "portal"),
+        (bureau, "web", "electronic_tax_bureau"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let entered = host.post(&format!("/api/v1/lines/{line}/conversations"), &token, &json!({ "topic": "问" }));
+        assert_eq!(entered.status, 201, "{door}: {entered:?}");
+        assert_eq!(host.post(&format!("/api/v1/lines/{line}/claims"), &officer, &json!({})).status, 201, "{door}");
+        let id = entered.body["conversation"].as_str().unwrap();
+        let card = host.get(&format!("/api/v1/conversations/{id}/card"), &officer).body;
+        assert_eq!((&card["channel"], &card["person"]["taxpayer"]), (&json!(door), &json!(host.world.taxpayers[n])), "{card}");
+        let real_name = &card["real_name"];
+        assert_eq!((&real_name["state"]["value"], &real_name["state"]["source"]), (&json!("verified"), &json!(said_by)), "{door}: {card}");
+        assert_eq!(real_name["state"]["age_days"], 0, "{door}");
+        let name = &card["person"]["name"];
+        assert_eq!((&name["masked"], name["value"].as_str().unwrap().ends_with('*')), (&json!(true), true), "{door}: {card}");
+        assert_eq!(host.post(&format!("/api/v1/conversations/{id}/close"), &officer, &json!({ "outcome": "resolved" })).status, 200);
+    }
+}
+
+/// Whoever signs in while the bureau's token is being fetched waits for that one.
+#[test]
+fn many_who_sign_in_at_once_cost_one_token_of_the_bureau() {
+    let scene = Scene::new();
+    for n in 0..8 {
+        scene.verified(n, &format!("code {n}"));
+    }
+    scene.bureau.told();
+    let held = scene.bureau.server.hold();
+    std::thread::scope(|scope| {
+        let scene = &scene;
+        let all: Vec<_> = (0..8).map(|n| scope.spawn(move || scene.sign_in("electronic_tax_bureau", &format!("code {n}"), None))).collect();
+        held.came();
+        held.answer();
+        all.into_iter().for_each(|one| assert_eq!(one.join().unwrap().status, 201));
+    });
+    assert_eq!(scene.bureau.told(), ["0000"; 9], "one token, and eight who signed in");
 }
 
 #[test]

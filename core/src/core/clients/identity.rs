@@ -128,7 +128,8 @@ impl Identity<'_> {
     }
 
     /// Takes an import back: it looks first whether anything depends on it, and then takes back all of it, or nothing. What a host
-    /// that runs beside it let somebody use in between stays ([`Self::import_kept`]). Where it was cut off it goes on. Blocks.
+    /// that runs beside it let somebody use in between stays ([`Self::import_kept`]). Where it was cut off it goes on. A list of which
+    /// nothing stands may be imported anew behind it too. Blocks.
     ///
     /// # Errors
     /// `import_in_use`, with the line, where a taxpayer of the import had been used or changed before taking back began.
@@ -136,7 +137,11 @@ impl Identity<'_> {
         let lines = self.lines_of(of, identity::lines_to_take_back)?;
         // Last line first.
         let first = lines.first().copied();
-        let rows: Vec<TakeBack> = lines.iter().rev().map(|&line| TakeBack { of, line, last: Some(line) == first }).collect();
+        let mut rows: Vec<TakeBack> = lines.iter().rev().map(|&line| TakeBack { of, line, last: Some(line) == first }).collect();
+        if rows.is_empty() {
+            let line = self.0.query(&operation::IMPORTED_ROWS, move |tx, _| identity::line_to_end_with(tx, of))?;
+            rows.extend(line.map(|line| TakeBack { of, line, last: true }));
+        }
         self.0.bulk(&operation::TAKE_BACK_IMPORT, &rows, identity::take_back, progress)
     }
 

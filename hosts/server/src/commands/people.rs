@@ -112,7 +112,8 @@ Example:
 
 {}
 Next:
-  Mend the broken rows in a file of their own and import that.", columns_in_words()))]
+  Mend the broken rows in a file of their own and import that. Where the rows were right and something else was missing (the
+  authority, the people they speak of): --take-back, and import the file anew.", columns_in_words()))]
 struct Import {
     /// The file.
     file: PathBuf,
@@ -175,12 +176,12 @@ impl People {
             .rows(&table, &given)
             .map_err(|e| usage(&e).advise("Nothing was imported. `zhengna people import --help` has the names of the columns."))?;
         let core = open::open(&configured(flags)?, Mode::Existing)?.core;
-        let (told, compared) = if import.dry_run {
-            (import.examine(&core, batch, rows)?, None)
+        if import.dry_run {
+            import.tell(&source, &import.examine(&core, batch, rows)?, None);
         } else {
-            import.apply(&core, batch, rows).map(|(t, c)| (t, Some(c)))?
-        };
-        import.tell(&source, &told, compared.as_ref());
+            let applied = import.apply(&core, batch, rows)?;
+            import.tell(&source, &applied.told, Some(&applied));
+        }
         Ok(())
     }
 }
@@ -227,6 +228,14 @@ impl Export {
     }
 }
 
+/// What an import did.
+struct Applied {
+    told: Vec<RowVerdict>,
+    compared: Comparison,
+    /// Whether rows of the file were applied before, which are left as they are.
+    before: bool,
+}
+
 fn rows_of(of: ImportBegun, rows: Vec<(i64, Listed)>) -> Vec<ImportRow> {
     rows.into_iter().map(|(line, said)| ImportRow { of, line, said }).collect()
 }
@@ -260,18 +269,19 @@ impl Import {
         Ok(core.as_system().identity().examine_import(&rows, &mut |n| progress.at(n))?)
     }
 
-    fn apply(&self, core: &Core, batch: [u8; 32], rows: Vec<(i64, Listed)>) -> Result<(Vec<RowVerdict>, Comparison), Failure> {
+    fn apply(&self, core: &Core, batch: [u8; 32], rows: Vec<(i64, Listed)>) -> Result<Applied, Failure> {
         let system = core.as_system();
         let identity = system.identity();
         let mut progress = Progress::new("rows", Some(rows.len() as u64));
         let of = identity.begin_import(BeginImport { batch, name: self.name(), rows: rows.len() as i64 }).wait()?;
         let rows = rows_of(of, rows);
+        let before = !identity.imported_rows(of, i64::MIN, 1)?.is_empty();
         identity.import(&rows, &mut |n| progress.at(n))?;
         let compared = identity.compare_import(&rows, &mut |n| progress.at(n))?;
         let (mut told, mut after) = (Vec::with_capacity(rows.len()), i64::MIN);
         loop {
             let page = identity.imported_rows(of, after, limits::PAGE_ROWS_MAX)?;
-            let Some(last) = page.last() else { return Ok((told, compared)) };
+            let Some(last) = page.last() else { return Ok(Applied { told, compared, before }) };
             after = last.line;
             told.extend(page);
         }
@@ -303,7 +313,7 @@ impl Import {
     }
 
     /// Counts by verdict, the broken rows, and what is kept beside what the file says.
-    fn tell(&self, source: &[u8; 32], told: &[RowVerdict], compared: Option<&Comparison>) {
+    fn tell(&self, source: &[u8; 32], told: &[RowVerdict], applied: Option<&Applied>) {
         let mut counts: BTreeMap<&str, u64> = Verdict::ALL.iter().map(|verdict| (verdict.as_str(), 0)).collect();
         for row in told {
             *counts.entry(row.verdict.as_str()).or_default() += 1;
@@ -311,7 +321,7 @@ impl Import {
         if self.json {
             let rows: Vec<&RowVerdict> = told.iter().filter(|row| row.verdict != Verdict::Duplicate).collect();
             let source = json!({ "name": self.name(), "sm3": hex(source) });
-            let compared = compared.map(|compared| {
+            let compared = applied.map(|Applied { compared, .. }| {
                 let Comparison { rows, left_out, said, kept, differing } = compared;
                 let (said, kept, agree) = (hex(said), hex(kept), compared.agrees());
                 json!({ "rows": rows, "left_out": left_out, "said_sm3": said, "kept_sm3": kept, "agree": agree, "differing": differing })
@@ -319,10 +329,15 @@ impl Import {
             output::json(&json!({ "source": source, "rows": told.len(), "verdicts": counts, "compared": compared, "told": rows }));
             return;
         }
-        let (are, next) = if self.dry_run {
-            ("would be", "Nothing was written. Run it without --dry-run to import.")
-        } else {
-            ("are", "`--dry-run` now finds every good row a duplicate: all is there as in the file. `--take-back` undoes it.")
+        let (are, next) = match applied {
+            None => ("would be", "Nothing was written. Run it without --dry-run to import."),
+            Some(Applied { before: false, .. }) => {
+                ("are", "`--dry-run` now finds every good row a duplicate: all is there as in the file. `--take-back` undoes it.")
+            }
+            Some(_) => (
+                "are",
+                "The file was imported before: what became of a row then is left as it is. To try broken rows again, take it back (`--take-back`).",
+            ),
         };
         let of = |verdict: Verdict| counts.get(verdict.as_str()).copied().unwrap_or(0);
         let (new, changed, duplicate, broken) = (of(Verdict::New), of(Verdict::Changed), of(Verdict::Duplicate), of(Verdict::Broken));
@@ -340,7 +355,7 @@ impl Import {
             say(format_args!("  and {faulty} more; --json has them all"));
         }
         say(format_args!("source: {}, SM3 {}", self.name(), hex(source)));
-        if let Some(compared) = compared {
+        if let Some(Applied { compared, .. }) = applied {
             let Comparison { rows, left_out, said, kept, differing } = compared;
             let end = if compared.agrees() { "they agree" } else { "THEY DIFFER" };
             say(format_args!(

@@ -17,6 +17,8 @@ use zhengna_tests::provider::{Believes, believing};
 use zhengna_tests::world::{Engine, PROVINCE, World};
 
 pub const PASSWORD: &str = "Tax-Payer-2026";
+/// Each call moves the clock on so far.
+pub const TICK: Duration = Duration::from_millis(100);
 
 /// A running host.
 pub struct Host {
@@ -164,7 +166,7 @@ impl Host {
 
     fn sent(&self, method: &str, path: &str, token: Option<&str>, headers: &[(&str, &str)], body: Option<&[u8]>) -> Answer {
         // The world's clock stands still; rates would never refill.
-        self.world.clock.advance(Duration::from_millis(100));
+        self.world.clock.advance(TICK);
         let agent: ureq::Agent =
             ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(20))).build().into();
         let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.base));

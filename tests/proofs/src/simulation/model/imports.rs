@@ -230,8 +230,8 @@ impl Model {
                     Ok(places) => places,
                     Err(line) => return Told::Refused("identity.import_in_use", i64::from(line)),
                 };
-                // What changed nothing stands.
-                if places.is_empty() {
+                // Of what changed nothing the attempt ends all the same.
+                if people.imports.applied(list, attempt) == 0 {
                     return Told::List(0);
                 }
                 places.iter().for_each(|place| people.take_back(*place));
