@@ -2,18 +2,20 @@
 
 use zhengna_core::access::{Actor, Permission};
 use zhengna_core::approval::Opened;
+use zhengna_core::calendar::{Arrangement, Change, Draft, NoticeDay};
 use zhengna_core::error::Refusal;
-use zhengna_core::id::{ConversationId, LineId};
-use zhengna_core::identity::{NewRelation, NewRosterEntry, Role, Roster};
+use zhengna_core::id::{ConversationId, LineId, TaxpayerId};
+use zhengna_core::identity::{NewRelation, NewRosterEntry, PersonalField, RevealOnCard, Role, Roster};
 use zhengna_core::interaction::{
     Claim, Enter, Leave, LineHours, LineKind, LineSettings, NoEstimate, OpenLine, Prioritise, ProposeLine, RequestCallback, SendMessage,
-    SourceChannel,
+    SourceChannel, Transfer, TransferTo,
 };
 use zhengna_core::limits;
 use zhengna_core::{Error, Session};
 use zhengna_tests::approval::approve;
+use zhengna_tests::calendar::other_holidays;
 use zhengna_tests::people::{at, day};
-use zhengna_tests::world::{ENGINES, Engine, KUANCHENG, NANGUAN, World, code, company, person, refused, relation};
+use zhengna_tests::world::{ENGINES, Engine, KUANCHENG, NANGUAN, PROVINCE, World, code, company, person, refused, relation};
 
 fn opened(world: &World, settings: LineSettings) -> LineId {
     let cmd = OpenLine { authority: code(NANGUAN), settings, external_id: None };
@@ -114,6 +116,38 @@ fn outside_the_hours_of_a_line_entering_leaves_a_message_with_a_deadline() {
         }
         let shown = world.officer(0).interaction().conversation(evening.conversation).unwrap();
         assert_eq!(shown.reply_due, evening.reply_due, "{engine:?}");
+    }
+}
+
+/// What was promised over a year whose notice is not known says so, and moves when that comes.
+#[test]
+fn a_message_is_answered_by_the_calendar_in_force() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let other = opened(&world, LineSettings { hours: LineHours::OfficeHours, ..named("另一队列") });
+        let line = opened(&world, LineSettings { hours: LineHours::OfficeHours, reply_minutes: 90, ..named("综合咨询") });
+        world.clock.set(at("2026-12-31T17:00:00")); // Thursday evening, before New Year's day
+        let ids: Vec<_> = (0..3).map(|n| enter(&world.taxpayer(n), line).unwrap()).collect();
+        let promised = |n: usize| {
+            let shown = world.taxpayer(n).interaction().conversation(ids[n]).unwrap();
+            (shown.reply_due, shown.reply_provisional)
+        };
+        let friday = Some(at("2027-01-01T10:00:00"));
+        assert_eq!([0, 1, 2].map(promised), [(friday, true); 3], "{engine:?}");
+        // One has an officer by then, and one goes to another line: that promise stands as it was given.
+        world.officer(0).interaction().claim(Claim { line }).wait().unwrap();
+        world.officer(0).interaction().transfer(Transfer::new(ids[0], TransferTo::Line(other), "请接手")).wait().unwrap();
+        world.officer(0).interaction().claim(Claim { line }).wait().unwrap();
+        let day = |date: &str, arrangement| NoticeDay { date: date.parse().unwrap(), arrangement, name: "元旦".into() };
+        let days = [day("2027-01-01", Arrangement::Off), day("2027-01-09", Arrangement::Work)];
+        let change = Change::WorkingDays { year: 2027, days: days.into_iter().chain(other_holidays(2027)).collect() };
+        let draft = Draft { document: "文".into(), title: "通知".into(), source: "https://www.gov.cn/".into(), change };
+        let checker = world.session_of(world.appoint("22019001", PROVINCE, &[Permission::ApproveCalendar]));
+        let proposed = world.session_of(world.supervisor).calendar().propose(draft).wait().unwrap();
+        approve(&checker, &proposed).unwrap();
+        while world.core.run_due(10).unwrap() > 0 {}
+        let monday = Some(at("2027-01-04T10:00:00"));
+        assert_eq!([0, 1, 2].map(promised), [(friday, false), (monday, false), (monday, false)], "{engine:?}");
     }
 }
 
@@ -232,6 +266,38 @@ fn the_gate_of_a_zone_asks_for_roster_and_relation_at_entry_and_at_every_message
         let answer = world.officer(0).interaction().send(SendMessage::new(conversation, "您的名册已到期")).wait();
         assert!(answer.is_ok(), "{engine:?}: the officer may still say so");
         world.clock.set(day(29));
+    }
+}
+
+/// Whoever acts for several enterprises is in a zone for one of them: that one is on the card, whichever began last.
+#[test]
+fn the_card_of_a_conversation_in_a_zone_is_about_the_enterprise_that_was_let_in() {
+    for engine in ENGINES {
+        let (world, line) = zoned(engine);
+        let system = world.core.as_system();
+        let identity = system.identity();
+        let later = NewRelation { starts_at: day(-1), ..relation(&company(2).number, Role::TaxHandler, &person(0).number) };
+        let chief = NewRelation { starts_at: day(-30), ..relation(&company(1).number, Role::FinanceOfficer, &person(2).number) };
+        identity.record_relations(&[later, chief], &mut |_| {}).unwrap();
+        let [large, other] = [1, 2].map(|n| identity.find_by_number(&company(n).number).unwrap());
+        let card = |line| {
+            let conversation = enter(&world.taxpayer(0), line).unwrap();
+            world.officer(0).interaction().claim(Claim { line }).wait().unwrap();
+            (conversation, world.officer(0).identity().card(conversation).unwrap())
+        };
+        let (conversation, zone) = card(line);
+        assert_eq!(zone.enterprise.taxpayer, large, "{engine:?}");
+        assert_eq!(zone.rosters.len(), 1, "{engine:?}");
+        let officers: Vec<_> = zone.officers.iter().filter_map(|officer| officer.holder.taxpayer).collect();
+        assert!(officers.contains(&world.taxpayers[2]), "{engine:?}: {officers:?}");
+        let reveal = |taxpayer: TaxpayerId| {
+            let cmd = RevealOnCard { conversation, taxpayer, field: PersonalField::Phone, reason: "核对".into() };
+            world.session_of(world.supervisor).identity().reveal_on_card(cmd).wait()
+        };
+        assert!(reveal(world.taxpayers[2]).is_ok(), "{engine:?}");
+        assert_eq!(reveal(other.unwrap()).err().unwrap().public().code, "not_found", "{engine:?}");
+        let (_, elsewhere) = card(world.line);
+        assert_eq!(elsewhere.enterprise.taxpayer, other, "{engine:?}: the one begun last, where there is no gate");
     }
 }
 

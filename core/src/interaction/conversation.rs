@@ -86,6 +86,12 @@ record! {
         transfer_note: Option<Vec<u8>>,
         /// Everybody who had it; absent where it changed hands before that was kept, or nobody had it.
         served_by: Option<ServedBy>,
+        /// When the message was left that is answered by then; absent where the promise changes no more.
+        reply_began: Option<Timestamp>,
+        /// Version of the calendar by which the promise was computed.
+        reply_calendar: Option<i64>,
+        /// Whether the promise may change: a day between was counted by its weekday.
+        reply_provisional: Option<bool>,
     }
     key(id);
     version version;
@@ -96,6 +102,7 @@ record! {
     index BY_OFFICER(officer, state, entered_at);
     index BY_TAXPAYER(taxpayer, state, entered_at);
     index BY_END(line, state, ended_at);
+    index BY_REPLY(state, reply_calendar);
 }
 
 impl Conversation {
@@ -177,6 +184,8 @@ pub struct ConversationView {
     pub unread: i64,
     /// When they are answered at the latest, where they left a message and are called back, rather than wait there.
     pub reply_due: Option<Timestamp>,
+    /// Whether that may change: a day between was counted by its weekday, because its year's notice is not known.
+    pub reply_provisional: bool,
     /// The enterprise for which they were let in, where the line has a gate.
     pub on_behalf: Option<TaxpayerId>,
     /// The conversation that this one goes on from.
@@ -282,6 +291,7 @@ pub(super) fn view(tx: &mut dyn ReadTx, ctx: &Ctx, c: &Conversation) -> Result<C
         officer_read: c.officer_read,
         unread,
         reply_due: c.reply_due,
+        reply_provisional: c.reply_provisional.unwrap_or_default(),
         on_behalf: c.on_behalf,
         previous: c.previous,
         transfer_note: transfer_note.map(|note| reader.shown(note)),

@@ -93,13 +93,13 @@ pub fn enter(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, cmd: Enter) -> R
     }
     let on_behalf = gate::admit(tx, line.kind, taxpayer, ctx.now())?;
     tx.find::<Taxpayer>((taxpayer,))?.ok_or(Error::SignInRequired)?.trust("the caller's own record").into_inner();
-    let reply_due = line.message_due(&*calendars.in_force(tx)?, ctx.now())?;
+    let reply = line.message_due(&*calendars.in_force(tx)?, ctx.now())?;
     let id = ConversationId::from_uuid(ctx.new_uuid());
     let key = subject::create(tx, ctx, id.uuid())?;
     let topic = subject::seal(ctx, &key, Conversation::place("topic", &id), &topic);
     let ticket = line.next_ticket;
     tx.replace(&*line, Line { next_ticket: ticket + 1, ..(*line).clone() })?;
-    tx.add(&Conversation {
+    let waiting = Conversation {
         id,
         line: line.id,
         authority: line.authority.clone(),
@@ -121,18 +121,22 @@ pub fn enter(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, cmd: Enter) -> R
         officer_read: 0,
         external_id: None,
         version: 0,
-        reply_due,
+        reply_due: None,
         gate: line.kind.gate(),
         on_behalf,
         previous: cmd.previous,
         transfer_note: None,
         served_by: None,
-    })?;
+        reply_began: None,
+        reply_calendar: None,
+        reply_provisional: None,
+    };
+    tx.add(&waiting.promised(reply))?;
     // The desk first: whoever follows it finds the conversation, and all that happens in it from here on.
     journal::record(tx, ctx, Topic::Taxpayer(taxpayer), EventKind::Entered, Some(id), None)?;
     journal::record(tx, ctx, Topic::Conversation(id), EventKind::Entered, Some(id), None)?;
     journal::record(tx, ctx, Topic::Line(line.id), EventKind::LineMoved, None, None)?;
-    Ok(Entered { conversation: id, line: line.id, ticket, reply_due })
+    Ok(Entered { conversation: id, line: line.id, ticket, reply_due: reply.map(|reply| reply.due) })
 }
 
 /// Where the caller comes from: on from an earlier conversation of theirs, by a signed entry, or by the door of their sign-in.

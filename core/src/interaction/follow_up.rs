@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::conversation::open;
 use super::message::Reader;
 use super::rating::{RatingView, rating_of};
-use super::{Conversation, ConversationView, conversation};
+use super::{Conversation, ConversationView, conversation, reply};
 use crate::access::{AuthorityPath, Checked, Engine, Scope, Term, check};
 use crate::agenda::{self, TimerKind};
 use crate::calendar::{self, CachedDue, Calendars, Due, InForce, Policy};
@@ -445,14 +445,15 @@ impl crate::core::Answer for Recomputed {
     }
 }
 
-/// Computes a page of open follow-ups anew whose calendar is not the one in force, and comes again until none is left.
+/// Computes a page of messages that were left and of open follow-ups anew whose calendar is not the one in force, and comes again
+/// until none is left.
 pub(crate) fn recompute_due(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, cmd: RecomputeDue) -> Result<Recomputed, Error> {
     let now = calendars.in_force(tx)?;
+    let (mut rows, more_replies) = reply::recompute(tx, &now)?;
     let why = Engine::work("open follow-ups whose due instant was computed with another calendar");
     let stale = stretch(Some(FollowUp::BY_CALENDAR), (FollowUpState::Open,)).until(now.calendar.version() - 1);
     let page: Vec<FollowUp> = tx.scan(why, stale.limit(limits::RECOMPUTED_AT_ONCE))?;
-    let more = page.len() as u32 == limits::RECOMPUTED_AT_ONCE;
-    let mut rows = 0;
+    let more = more_replies || page.len() as u32 == limits::RECOMPUTED_AT_ONCE;
     let mut ids: Vec<ConversationId> = page.iter().map(|row| row.conversation).collect();
     ids.sort_unstable(); // the order in which locks are taken
     for id in ids {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::ReadyLines;
+use super::reply::Reply;
 use crate::access::{AuthorityPath, Scope, Term, check};
 use crate::calendar::{Calendars, Hours, InForce, Span, Term as Period};
 use crate::clock::Timestamp;
@@ -162,16 +163,17 @@ impl Line {
 
     /// When a message that was left in it is answered at the latest: so many minutes of its hours later, or of its authority's office
     /// hours where it is served day and night.
-    pub(super) fn reply_due(&self, now: &InForce, began: Timestamp) -> Result<Timestamp, Error> {
+    pub(super) fn reply_due(&self, now: &InForce, began: Timestamp) -> Result<Reply, Error> {
         let term = Period::OpenTime(Duration::from_secs(60 * self.reply_minutes.unsigned_abs()));
-        let due = now.timeline(&self.authority, self.own_hours())?.due(began, term, &[]).and_then(|due| due.at);
-        due.ok_or_else(|| {
+        let due = now.timeline(&self.authority, self.own_hours())?.due(began, term, &[]);
+        let reply = due.and_then(|due| Some(Reply { due: due.at?, began, calendar: due.calendar, provisional: due.provisional }));
+        reply.ok_or_else(|| {
             StoreError::Corrupt(format!("a message of {} is answered behind the end of the calendar", began.rfc3339())).into()
         })
     }
 
     /// When whoever comes now is answered at the latest, where nobody serves the line: what they leave is a message.
-    pub(super) fn message_due(&self, now: &InForce, at: Timestamp) -> Result<Option<Timestamp>, Error> {
+    pub(super) fn message_due(&self, now: &InForce, at: Timestamp) -> Result<Option<Reply>, Error> {
         if self.is_served(now, at)? { Ok(None) } else { self.reply_due(now, at).map(Some) }
     }
 

@@ -26,6 +26,7 @@ mod rating;
 mod read;
 mod ready;
 mod recall;
+mod reply;
 mod search;
 mod served;
 mod set_line;

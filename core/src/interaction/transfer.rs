@@ -159,26 +159,24 @@ fn to_line(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, id: ConversationId
     let transfer_note = Some(sealed_note(tx, ctx, id, note)?);
     let ticket = line.next_ticket;
     tx.replace(&line, Line { next_ticket: ticket + 1, ..line.clone() })?;
-    tx.replace(
-        &*c,
-        Conversation {
-            line: line.id,
-            authority: line.authority.clone(),
-            state: ConversationState::Waiting,
-            officer: None,
-            claimed_at: None,
-            served_by: c.served_also_by(me),
-            rank: FIRST,
-            ticket,
-            gate: line.kind.gate(),
-            on_behalf,
-            transfer_note,
-            // A promise that stands is kept; one that was not kept is no promise.
-            reply_due: c.reply_due.filter(|due| *due > at).or(message_due),
-            active_at: at,
-            ..(*c).clone()
-        },
-    )?;
+    let waiting = Conversation {
+        line: line.id,
+        authority: line.authority.clone(),
+        state: ConversationState::Waiting,
+        officer: None,
+        claimed_at: None,
+        served_by: c.served_also_by(me),
+        rank: FIRST,
+        ticket,
+        gate: line.kind.gate(),
+        on_behalf,
+        transfer_note,
+        active_at: at,
+        ..(*c).clone()
+    };
+    // A promise that stands is kept, by the hours of the line it was given in; one that was not kept is no promise.
+    let stands = c.reply_due.is_some_and(|due| due > at);
+    tx.replace(&*c, if stands { waiting.promised_for_good() } else { waiting.promised(message_due) })?;
     told(tx, ctx, &c, me)?;
     journal::record(tx, ctx, Topic::Line(line.id), EventKind::LineMoved, None, None)?;
     Ok(Transferred { conversation: id, line: line.id, officer: None })

@@ -68,6 +68,7 @@ pub const MIGRATIONS: &[Migration] = &[
     shared!(15, "rating", "0015_rating.sql"),
     shared!(16, "served_by", "0016_served_by.sql"),
     shared!(17, "strange_login", "0017_strange_login.sql"),
+    shared!(18, "reply_promise", "0018_reply_promise.sql"),
 ];
 
 /// The newest schema version this program knows.

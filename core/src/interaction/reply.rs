@@ -1,0 +1,66 @@
+//! When whoever left a message is answered at the latest (留言答复期限), and by what that was computed: it is computed anew when the
+//! calendar changes.
+
+use super::{Conversation, ConversationState, Line};
+use crate::access::Engine;
+use crate::calendar::InForce;
+use crate::clock::Timestamp;
+use crate::error::Error;
+use crate::id::ConversationId;
+use crate::limits;
+use crate::store::{Reads, Tx, Writes, stretch};
+
+/// What was promised to whoever left a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Reply {
+    /// They are answered by then.
+    pub(super) due: Timestamp,
+    /// When they left it.
+    pub(super) began: Timestamp,
+    /// Version of the calendar by which it was computed.
+    pub(super) calendar: i64,
+    /// Whether a day between was counted by its weekday, so that it may change.
+    pub(super) provisional: bool,
+}
+
+impl Conversation {
+    /// The same with another promise, or with none.
+    pub(super) fn promised(self, reply: Option<Reply>) -> Self {
+        Self {
+            reply_due: reply.map(|reply| reply.due),
+            reply_began: reply.map(|reply| reply.began),
+            reply_calendar: reply.map(|reply| reply.calendar),
+            reply_provisional: reply.map(|reply| reply.provisional),
+            ..self
+        }
+    }
+
+    /// The same with the promise as it is for good, whichever line it is in and whatever the calendar says later.
+    pub(super) fn promised_for_good(self) -> Self {
+        Self { reply_began: None, reply_calendar: None, reply_provisional: None, ..self }
+    }
+}
+
+/// Computes a page of promises anew whose calendar is not the one in force: how many changed, and whether there may be more.
+pub(super) fn recompute(tx: &mut dyn Tx, now: &InForce) -> Result<(i64, bool), Error> {
+    let version = now.calendar.version();
+    let why = Engine::work("messages that were left, whose answer was promised by another calendar");
+    let mut ids: Vec<ConversationId> = Vec::new();
+    for state in [ConversationState::Waiting, ConversationState::Active] {
+        let stale = stretch(Some(Conversation::BY_REPLY), (state,)).after((Some(-1_i64),)).until(Some(version - 1));
+        ids.extend(tx.scan::<Conversation>(why, stale.limit(limits::RECOMPUTED_AT_ONCE))?.iter().map(|c| c.id));
+    }
+    let more = ids.len() as u32 >= limits::RECOMPUTED_AT_ONCE;
+    ids.sort_unstable(); // the order in which locks are taken
+    let mut rows = 0;
+    for id in ids {
+        let Some(found) = tx.lock_row::<Conversation>((id,))? else { continue };
+        let c = found.trust("computing anew when it is due").into_inner();
+        let Some(began) = c.reply_began.filter(|_| !c.is_over() && c.reply_calendar.is_some_and(|of| of < version)) else { continue };
+        let line = tx.find::<Line>((c.line,))?.ok_or(Error::NotFound { what: "line" })?.trust("the line of the conversation");
+        let reply = line.reply_due(now, began)?;
+        tx.replace(&c, c.clone().promised(Some(reply)))?;
+        rows += 1;
+    }
+    Ok((rows, more))
+}
