@@ -39,7 +39,7 @@ fn notice() -> Draft {
 
 /// Five working days from the last one of 2026.
 fn asked() -> AskDue {
-    AskDue { began: at("2026-12-31T10:00:00"), amount: 5, unit: TermUnit::WorkingDays, authority: None }
+    AskDue { began: at("2026-12-31T10:00:00"), amount: 5, unit: TermUnit::WorkingDays, authority: None, pauses: Vec::new() }
 }
 
 fn maker_and_checker(world: &World) -> (Session, Session) {
@@ -62,7 +62,7 @@ fn what_one_proposed_another_approves_and_the_calendar_says_so() {
         let (maker, checker) = maker_and_checker(&world);
         let taxpayer = world.taxpayer(0);
         let before = taxpayer.calendar().due(asked()).unwrap();
-        assert_eq!((before.at, before.provisional, before.version), (at("2027-01-07T16:30:00"), true, 0), "{engine:?}");
+        assert_eq!((before.at, before.provisional, before.version), (Some(at("2027-01-07T16:30:00")), true, 0), "{engine:?}");
         assert!(taxpayer.calendar().year(2027).unwrap().provisional);
         assert_eq!(world.core.missing_notice().unwrap(), Some(2027), "{engine:?}: it is November");
 
@@ -71,7 +71,7 @@ fn what_one_proposed_another_approves_and_the_calendar_says_so() {
         assert_eq!(approve(&checker, &proposed).unwrap(), Some(1), "{engine:?}");
 
         let after = taxpayer.calendar().due(asked()).unwrap();
-        assert_eq!((after.at, after.provisional, after.version), (at("2027-01-08T16:30:00"), false, 1), "{engine:?}");
+        assert_eq!((after.at, after.provisional, after.version), (Some(at("2027-01-08T16:30:00")), false, 1), "{engine:?}");
         let year = taxpayer.calendar().year(2027).unwrap();
         assert_eq!((year.provisional, year.version, year.days.len()), (false, 1, 365));
         let (off, made_up) = (&year.days[3], &year.days[8]);
@@ -85,7 +85,7 @@ fn what_one_proposed_another_approves_and_the_calendar_says_so() {
         let proposed = maker.calendar().propose(later).wait().unwrap();
         assert_eq!(approve(&checker, &proposed).unwrap(), Some(2));
         let last = taxpayer.calendar().due(asked()).unwrap();
-        assert_eq!((last.at, last.version), (at("2027-01-09T16:30:00"), 2), "{engine:?}: the Saturday that is worked");
+        assert_eq!((last.at, last.version), (Some(at("2027-01-09T16:30:00")), 2), "{engine:?}: the Saturday that is worked");
 
         let listed = checker.approval().list(Which::All, None, 20).unwrap().items;
         assert_eq!(
@@ -231,19 +231,20 @@ fn an_authority_has_its_own_hours_and_those_below_have_them_too() {
             exceptions: vec![DayHours { date: date("2026-12-24"), spans: vec![span(540, 720)] }],
         })
     };
-    let minutes = |authority| AskDue { began: at("2026-12-24T11:00:00"), amount: 120, unit: TermUnit::OpenMinutes, authority };
+    let minutes =
+        |authority| AskDue { began: at("2026-12-24T11:00:00"), amount: 120, unit: TermUnit::OpenMinutes, authority, pauses: Vec::new() };
     let due = |authority: Option<&str>| world.taxpayer(0).calendar().due(minutes(authority.map(code))).unwrap();
-    assert_eq!((due(None).at, due(None).hours), (at("2026-12-24T14:30:00"), None), "assumed, and it says so");
+    assert_eq!((due(None).at, due(None).hours), (Some(at("2026-12-24T14:30:00")), None), "assumed, and it says so");
     for draft in [hours(CHANGCHUN, 1020), hours(NANGUAN, 990)] {
         let proposed = maker.calendar().propose(draft).wait().unwrap();
         approve(&checker, &proposed).unwrap();
     }
     // Half a day, then the next morning.
-    assert_eq!((due(Some(NANGUAN)).at, due(Some(NANGUAN)).version), (at("2026-12-25T10:00:00"), 2));
+    assert_eq!((due(Some(NANGUAN)).at, due(Some(NANGUAN)).version), (Some(at("2026-12-25T10:00:00")), 2));
     let days =
         |authority| world.taxpayer(0).calendar().due(AskDue { amount: 1, unit: TermUnit::WorkingDays, ..minutes(Some(code(authority))) });
-    assert_eq!(days(NANGUAN).unwrap().at, at("2026-12-25T16:30:00"));
-    assert_eq!(days(KUANCHENG).unwrap().at, at("2026-12-25T17:00:00"), "those of the city");
+    assert_eq!(days(NANGUAN).unwrap().at, Some(at("2026-12-25T16:30:00")));
+    assert_eq!(days(KUANCHENG).unwrap().at, Some(at("2026-12-25T17:00:00")), "those of the city");
     assert_eq!(days(KUANCHENG).unwrap().hours.as_deref(), Some("国办发明电〔2026〕9号"));
     assert_eq!(days(PROVINCE).unwrap().hours, None, "the province has none of its own");
     assert!(matches!(days("12299990000"), Err(Error::NotFound { .. })));
@@ -253,7 +254,23 @@ fn an_authority_has_its_own_hours_and_those_below_have_them_too() {
     let proposed = maker.calendar().propose(hours(CHANGCHUN, 1000)).wait().unwrap();
     assert!(matches!(approve(&local, &proposed), Err(Error::Denied { .. })), "one of the district decides nothing for the city");
     assert_eq!(approve(&checker, &proposed).unwrap(), Some(3));
-    assert_eq!(days(KUANCHENG).unwrap().at, at("2026-12-25T16:40:00"), "the new hours replace the old");
+    assert_eq!(days(KUANCHENG).unwrap().at, Some(at("2026-12-25T16:40:00")), "the new hours replace the old");
+}
+
+/// Day by day as a list that others keep has it.
+#[test]
+fn every_day_of_2018_to_2026_is_as_others_count_it() {
+    let world = World::new(Engine::Memory);
+    let mut compared = 0;
+    for line in include_str!("support/data/working_days.txt").lines().skip(1) {
+        let (month, worked) = line.split_once(' ').unwrap();
+        let year = world.taxpayer(0).calendar().year(month[..4].parse().unwrap()).unwrap();
+        let of_month = year.days.iter().filter(|day| day.date.to_string().starts_with(month));
+        let ours: String = of_month.map(|day| if day.worked { '1' } else { '0' }).collect();
+        assert_eq!(ours, worked, "{month}");
+        compared += ours.len();
+    }
+    assert_eq!(compared, 3287);
 }
 
 #[test]

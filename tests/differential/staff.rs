@@ -1,9 +1,11 @@
 //! Officers signing in, with passwords and second factors, and the calendar that one proposes and another approves.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 use zhengna_core::access::{Credentials, FactorCode, PasswordChange, SecondStep, SignedIn};
 use zhengna_core::approval::{Approve, Reject, Which};
-use zhengna_core::calendar::{Arrangement, AskDue, Change, DayHours, Draft, LegalNumber, NoticeDay, Span, TermUnit};
+use zhengna_core::calendar::{Arrangement, AskDue, Change, DayHours, Draft, LegalNumber, NoticeDay, Pause, Span, TermUnit};
 use zhengna_core::crypto::{TOTP_STEP, secret_of_uri, totp_code, totp_step};
 use zhengna_core::error::Refusal;
 use zhengna_core::id::OfficerId;
@@ -240,8 +242,9 @@ impl Play {
             Deed::Calendar(who) => {
                 let session = self.as_(*who, 0);
                 let calendar = session.calendar();
-                let asked =
-                    |authority| AskDue { began: start(), amount: 40, unit: TermUnit::WorkingDays, authority: Some(code(authority)) };
+                let pauses = || vec![Pause { from: start(), until: Some(start().plus(Duration::from_secs(86_400))) }];
+                let unit = TermUnit::WorkingDays;
+                let asked = |authority| AskDue { began: start(), amount: 40, unit, authority: Some(code(authority)), pauses: pauses() };
                 let due = [NANGUAN, KUANCHENG].map(|authority| told(calendar.due(asked(authority))));
                 let numbers = written(calendar.legal_numbers());
                 format!("{} {} {numbers} {due:?}", written(calendar.year(2027)), written(calendar.filing_periods(2027)))

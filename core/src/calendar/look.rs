@@ -6,7 +6,7 @@ use chrono::Datelike as _;
 use serde::Serialize;
 
 use super::proposal::in_range;
-use super::{Calendars, Date, Dated, FilingBasis, LegalNumber, Term};
+use super::{Calendars, Date, Dated, FilingBasis, LegalNumber, Pause, Term};
 use crate::access::{AuthorityPath, path_of};
 use crate::clock::Timestamp;
 use crate::ctx::Ctx;
@@ -159,7 +159,7 @@ words! {
 }
 
 /// Asks when a term ends.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct AskDue {
     /// When it begins.
     pub began: Timestamp,
@@ -169,14 +169,16 @@ pub struct AskDue {
     pub unit: TermUnit,
     /// Whose hours count; without one, the assumed ones.
     pub authority: Option<AuthorityCode>,
+    /// When its clock stands still, in any order.
+    pub pauses: Vec<Pause>,
 }
 
 /// When a term ends.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DueView {
-    /// When.
-    pub at: Timestamp,
+    /// When; absent while a pause lasts.
+    pub at: Option<Timestamp>,
     /// A day between was counted by its weekday, because its notice is not known; may change.
     pub provisional: bool,
     /// The version of the calendar by which it was computed.
@@ -186,7 +188,7 @@ pub struct DueView {
 }
 
 /// When a term ends.
-pub(crate) fn due(tx: &mut dyn ReadTx, ctx: &Ctx, calendars: &Calendars, asked: AskDue) -> Result<DueView, Error> {
+pub(crate) fn due(tx: &mut dyn ReadTx, ctx: &Ctx, calendars: &Calendars, asked: &AskDue) -> Result<DueView, Error> {
     let max = if asked.unit == TermUnit::WorkingDays { limits::TERM_WORKING_DAYS_MAX } else { limits::TERM_MINUTES_MAX };
     if asked.amount > max {
         return Err(Error::invalid("amount", Problem::OutOfRange { min: 0, max: i64::from(max) }));
@@ -206,9 +208,8 @@ pub(crate) fn due(tx: &mut dyn ReadTx, ctx: &Ctx, calendars: &Calendars, asked: 
     let (first, last) = now.calendar.range();
     let outside =
         || Error::invalid("began", Problem::Malformed(format!("the term leaves the calendar, which goes from {first} to {last}")));
-    let due = now.timeline(&path, None)?.due(asked.began, term, &[]).ok_or_else(outside)?;
-    let at = due.at.ok_or_else(outside)?; // only a pause makes it stand still, and there is none
-    Ok(DueView { at, provisional: due.provisional, version: due.calendar, hours: document })
+    let due = now.timeline(&path, None)?.due(asked.began, term, &asked.pauses).ok_or_else(outside)?;
+    Ok(DueView { at: due.at, provisional: due.provisional, version: due.calendar, hours: document })
 }
 
 /// The year whose notice should be known by now, and is not.

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use super::date_of;
 use super::hours::Timeline;
+use super::{Date, date_of};
 use crate::clock::Timestamp;
+use crate::error::{Error, Problem};
+use crate::limits;
 
 /// How long something may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +27,34 @@ pub struct Pause {
     pub from: Timestamp,
     /// Until; `None` while it lasts.
     pub until: Option<Timestamp>,
+}
+
+impl Pause {
+    /// Reads intervals as ISO 8601 writes them, with a comma between: `2026-11-24T10:00:00+08:00/2026-11-26T10:00:00+08:00`; `..` in
+    /// the place of the end where it lasts.
+    ///
+    /// # Errors
+    /// `Invalid` with the place of the first that is none, or ends before it begins; for more than [`limits::TERM_PAUSES_MAX`].
+    pub fn parse_list(text: &str) -> Result<Vec<Self>, Error> {
+        let mut pauses = Vec::new();
+        for (i, interval) in text.split(',').enumerate() {
+            if i == limits::TERM_PAUSES_MAX {
+                return Err(Error::invalid("pauses", Problem::TooMany { max: limits::TERM_PAUSES_MAX }));
+            }
+            let pause = interval.split_once('/').and_then(|(from, until)| {
+                let until = if until == ".." { None } else { Some(Timestamp::parse(until)?) };
+                Some(Self { from: Timestamp::parse(from)?, until })
+            });
+            let is_one = |pause: &Self| pause.until.is_none_or(|until| pause.from < until);
+            let malformed = || {
+                let expected =
+                    "expected an interval such as 2026-11-24T10:00:00+08:00/2026-11-26T10:00:00+08:00, or .. in the place of its end";
+                Error::invalid(format!("pauses[{i}]"), Problem::Malformed(expected.into()))
+            };
+            pauses.push(pause.filter(is_one).ok_or_else(malformed)?);
+        }
+        Ok(pauses)
+    }
 }
 
 /// When something is due, and by what that was computed.
@@ -101,7 +131,7 @@ impl Timeline {
     }
 
     /// The close of the office on the last of so many working days. A pause takes out the working days from the one on
-    /// which it begins up to, not including, the one on which it ends.
+    /// which it begins up to, not including, the one on which it ends; what happens once the office has closed is of the next day.
     fn after_days(&self, began: Timestamp, days: u32, pauses: &[Pause]) -> Option<Option<Timestamp>> {
         let calendar = self.calendar();
         if days == 0 {
@@ -110,17 +140,23 @@ impl Timeline {
         let (start, mut counted) = (date_of(began)?, days);
         let mut last = calendar.working_day_after(start, counted)?;
         for pause in pauses {
-            let from = date_of(pause.from)?;
-            if from > last || pause.from >= self.closes(last) {
+            let from = self.office_day(pause.from)?;
+            if from > last {
                 break;
             }
             let Some(until) = pause.until else { return Some(None) };
             // The first day is not counted anyway.
-            let taken = calendar.working_days_between(from.max(start.succ_opt()?), date_of(until)?)?;
+            let taken = calendar.working_days_between(from.max(start.succ_opt()?), self.office_day(until)?)?;
             counted = counted.checked_add(taken)?;
             last = calendar.working_day_after(start, counted)?;
         }
         Some(Some(self.closes(last)))
+    }
+
+    /// The day to which an instant belongs for whoever counts days: once the office has closed, the next.
+    fn office_day(&self, at: Timestamp) -> Option<Date> {
+        let day = date_of(at)?;
+        if at < self.closes(day) { Some(day) } else { day.succ_opt() }
     }
 }
 
@@ -193,8 +229,30 @@ mod tests {
         assert_eq!(due("2026-11-23T10:00:00", Term::WorkingDays(3), &days), Some(at("2026-11-30T16:30:00")));
         let same_day = [("2026-11-24T09:00:00", "2026-11-24T10:00:00")];
         assert_eq!(due("2026-11-23T10:00:00", Term::WorkingDays(3), &same_day), Some(at("2026-11-26T16:30:00")));
+        let a_night = [("2026-11-24T20:00:00", "2026-11-25T08:00:00")];
+        assert_eq!(due("2026-11-23T10:00:00", Term::WorkingDays(3), &a_night), Some(at("2026-11-26T16:30:00")), "while it was closed");
+        let a_day = [("2026-11-24T08:00:00", "2026-11-24T20:00:00")];
+        assert_eq!(due("2026-11-23T10:00:00", Term::WorkingDays(3), &a_day), Some(at("2026-11-27T16:30:00")), "a whole day of it");
         let later = [("2026-11-27T10:00:00", "2026-12-27T10:00:00")];
         assert_eq!(due("2026-11-23T10:00:00", Term::WorkingDays(3), &later), Some(at("2026-11-26T16:30:00")), "due before it begins");
+    }
+
+    #[test]
+    fn pauses_are_read_as_intervals_are_written() {
+        let read = Pause::parse_list("2026-11-24T10:00:00+08:00/2026-11-26T02:00:00Z,2026-11-27T10:00:00+08:00/..").unwrap();
+        let pause = |from, until: Option<&str>| Pause { from: at(from), until: until.map(at) };
+        assert_eq!(read, [pause("2026-11-24T10:00:00", Some("2026-11-26T10:00:00")), pause("2026-11-27T10:00:00", None)]);
+        let one = "2026-11-24T10:00:00+08:00/..";
+        for (text, field) in [
+            ("", "pauses[0]"),
+            ("2026-11-24T10:00:00+08:00", "pauses[0]"),
+            (&format!("{one},2026-11-24T10:00:00+08:00/2026-11-24T10:00:00+08:00"), "pauses[1]"),
+            (&format!("{one},"), "pauses[1]"),
+            (&vec![one; limits::TERM_PAUSES_MAX + 1].join(","), "pauses"),
+        ] {
+            assert!(matches!(Pause::parse_list(text), Err(Error::Invalid { field: told, .. }) if told == field), "{text}");
+        }
+        assert_eq!(Pause::parse_list(&vec![one; limits::TERM_PAUSES_MAX].join(",")).unwrap().len(), limits::TERM_PAUSES_MAX);
     }
 
     #[test]

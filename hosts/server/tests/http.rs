@@ -4,10 +4,12 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use support::{Host, config};
 use zhengna_core::access::{ActorKind, Permission};
+use zhengna_core::{Timestamp, limits};
 use zhengna_tests::calendar::other_holidays;
 use zhengna_tests::world::{CHANGCHUN, ENGINES, Engine, KUANCHENG, NANGUAN, PROVINCE, World};
 
@@ -165,6 +167,14 @@ fn every_documented_operation_is_served_as_documented() {
         drive.ok("calendar.legal_numbers", "GET", "/api/v1/legal-numbers", &taxpayer, None);
         let asked = "/api/v1/calendar/due?began=2026-11-27T10:00:00%2B08:00&amount=5&unit=working_days&authority=12201020000";
         assert_eq!(drive.ok("calendar.due", "GET", asked, &taxpayer, None)["at"], "2026-12-04T16:30:00.000000+08:00");
+        let paused = |pauses: &str| host.get(&format!("{asked}&pauses={pauses}"), &taxpayer);
+        let two_days = paused("2026-12-01T10:00:00%2B08:00/2026-12-03T10:00:00%2B08:00");
+        assert_eq!(two_days.body["at"], "2026-12-08T16:30:00.000000+08:00");
+        assert_eq!(
+            (paused("2026-12-01T10:00:00%2B08:00/..").status, &paused("2026-12-01T10:00:00%2B08:00/..").body["at"]),
+            (200, &json!(null))
+        );
+        assert_eq!(paused("2026-12-01/..").body["field"], "pauses[0]");
         let proposed = drive.ok("calendar.propose", "POST", "/api/v1/calendar/proposals", &boss, Some(notice(2027)));
         let checker = host.checker();
         let listed = drive.ok("approval.list", "GET", "/api/v1/approvals?limit=5&which=for_me", &checker, None);
@@ -364,6 +374,7 @@ fn a_notice_is_proposed_as_a_calendar_file() {
     };
     let (proposed, again) = (send(), send());
     assert_eq!((proposed.status, &again.body), (201, &proposed.body), "{proposed:?} {again:?}");
+    assert_eq!(proposed.body["days_left_out"], 1, "2028-01-01");
     let shown = &host.get("/api/v1/approvals", &boss).body["items"][0]["content"];
     let days = json!([
         { "date": "2027-01-04", "arrangement": "off", "name": "元旦" },
@@ -438,7 +449,7 @@ fn drive_access(host: &Host, drive: &mut Drive, administrator: &str, security: &
     }
     assert_eq!(drive.ok("approval.execute", "POST", &decide(&opened, "execute"), &maker, Some(digest))["state"], "done");
     // Somebody stands in.
-    let ends_at = host.world.core.now().plus(std::time::Duration::from_secs(86_400)).rfc3339();
+    let ends_at = host.world.core.now().plus(Duration::from_secs(86_400)).rfc3339();
     let other = host.world.appoint("22019007", PROVINCE, &[Permission::ManageLines]);
     let stand_in = json!({ "taker": other, "starts_at": null, "ends_at": ends_at });
     let delegated = drive.ok("approval.delegate", "POST", "/api/v1/delegations", &checker, Some(stand_in));
@@ -476,7 +487,7 @@ fn drive_control(host: &Host, drive: &mut Drive) {
     host.world.core.write_down_denials(true).unwrap();
     host.world.seal();
     let now = host.world.core.now();
-    host.world.core.screen(now.minus(std::time::Duration::from_secs(60)), now.plus(std::time::Duration::from_secs(60))).unwrap();
+    host.world.core.screen(now.minus(Duration::from_secs(60)), now.plus(Duration::from_secs(60))).unwrap();
     let reviewer = host.sign_in(ActorKind::Officer, host.world.appoint("22019010", PROVINCE, &[Permission::ReviewControl]).uuid());
     drive.ok("control.rules", "GET", "/api/v1/control/rules", &reviewer, None);
     let alerts = drive.ok("control.alerts", "GET", "/api/v1/control/alerts?state=open&limit=5", &reviewer, None);
@@ -503,7 +514,7 @@ fn drive_staff(host: &Host, drive: &mut Drive, administrator: &str) {
         json!({ "code": host.code_of(&uri) })
     };
     let confirmed = drive.ok("access.confirm_factor", "POST", "/api/v1/me/second-factor/confirm", &token, Some(code()));
-    assert_eq!(confirmed["recovery_codes"].as_array().unwrap().len(), zhengna_core::limits::RECOVERY_CODES);
+    assert_eq!(confirmed["recovery_codes"].as_array().unwrap().len(), limits::RECOVERY_CODES);
     let needed = sign_in("Ming-Tian-2026");
     assert_eq!((needed.status, &needed.body["code"]), (401, &json!("access.second_factor_needed")));
     let mut step = code();
@@ -520,7 +531,7 @@ fn drive_staff(host: &Host, drive: &mut Drive, administrator: &str) {
 fn follows(host: &Host, token: &str) -> bool {
     use std::io::{BufRead as _, Write as _};
     let mut stream = std::net::TcpStream::connect(host.address()).unwrap();
-    stream.set_read_timeout(Some(std::time::Duration::from_secs(10))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     write!(stream, "GET /api/v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n").unwrap();
     let head: Vec<String> = std::io::BufReader::new(stream).lines().map_while(Result::ok).take_while(|l| !l.is_empty()).collect();
     head[0].contains("200") && head.iter().any(|l| l.contains("text/event-stream"))
@@ -934,24 +945,38 @@ fn passwords_lock_after_failures_and_sessions_end() {
     assert_eq!(attempt(&login, "Wrong-Pass-2026").body["code"], "access.locked");
     assert_eq!(attempt("nobody-here", "Wrong-Pass-2026").body["code"], "access.locked", "an unknown login is told the same");
     assert_eq!(attempt(&login, support::PASSWORD).body["code"], "access.locked", "the right password too, while locked");
-    host.world.clock.advance(zhengna_core::limits::SIGN_IN_LOCK);
+    host.world.clock.advance(limits::SIGN_IN_LOCK);
     assert_eq!(host.get("/api/v1/me", &token).status, 401, "idle for longer than staff may be");
     let back = attempt(&login, support::PASSWORD);
     assert_eq!(back.status, 201);
     let second = attempt(&login, support::PASSWORD);
+    let began = host.world.core.now();
     let (back, second) = (back.body["token"].as_str().unwrap(), second.body["token"].as_str().unwrap());
     assert_eq!(host.get("/api/v1/me", back).status, 401, "an officer has one session");
     assert_eq!(host.get("/api/v1/me", second).status, 200);
-    for _ in 0..60 {
-        host.world.clock.advance(zhengna_core::limits::STAFF_IDLE - std::time::Duration::from_secs(60));
-        let status = host.call("POST", "/api/v1/socket-tickets", Some(second), None, None).status;
+    // Used all the time it ends by its age, to the microsecond.
+    let (idle, tick, clock) = (limits::STAFF_IDLE, Duration::from_micros(1), &host.world.clock);
+    let end = began.plus(limits::SESSION_AGE_MAX);
+    let use_it_at = |at: Timestamp| {
+        clock.set(at.minus(support::TICK)); // a call moves the clock on
+        let status = host.post(&format!("/api/v1/lines/{}/claims", host.world.line), second, &json!({})).status;
         host.world.core.write_down_touches().unwrap();
-        if status == 401 {
-            return; // the absolute age ended it, though it was never idle
-        }
-        assert_eq!(status, 201);
+        status
+    };
+    let mut used = began;
+    while used.plus(idle) < end {
+        used = used.plus(idle - tick);
+        assert_eq!(use_it_at(used), 409, "nobody waits");
     }
-    panic!("a session that is used never ends");
+    assert_eq!(use_it_at(end.minus(tick)), 409);
+    assert_eq!(use_it_at(end), 401);
+    // Left alone it ends sooner.
+    let third = attempt(&login, support::PASSWORD);
+    let (third, end) = (third.body["token"].as_str().unwrap(), host.world.core.now().plus(idle));
+    for (at, status) in [(end.minus(tick), 200), (end, 401)] {
+        clock.set(at.minus(support::TICK));
+        assert_eq!(host.get("/api/v1/me", third).status, status, "looking is no use of it");
+    }
 }
 
 #[test]
@@ -965,7 +990,7 @@ fn rates_are_limited_and_say_when_to_come_back() {
     let refused = answers.iter().find(|a| a.status == 429).expect("the sixth within a second is too many");
     assert_eq!(refused.body["code"], "rate.exceeded");
     assert!(refused.retry_after.is_some());
-    host.world.clock.advance(std::time::Duration::from_secs(5));
+    host.world.clock.advance(Duration::from_secs(5));
     assert_eq!(host.get("/api/v1/lines", &token).status, 200);
 }
 

@@ -35,7 +35,7 @@ impl Calendar<'_> {
     /// When a term ends.
     pub fn due(&self, asked: AskDue) -> Result<DueView, Error> {
         let calendars = self.0.core.0.calendars.clone();
-        self.0.query(&operation::DUE, move |tx, ctx| calendar::due(tx, ctx, &calendars, asked))
+        self.0.query(&operation::DUE, move |tx, ctx| calendar::due(tx, ctx, &calendars, &asked))
     }
 
     /// Proposes a change.

@@ -3,9 +3,10 @@
 use axum::extract::{FromRequest, FromRequestParts as _, Request};
 use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use zhengna_core::approval::Opened;
-use zhengna_core::calendar::{AskDue, CalendarYear, Draft, DueView, FilingYear, LegalNumbersView, TermUnit};
+use zhengna_core::calendar::{AskDue, CalendarYear, Draft, DueView, FilingYear, LegalNumbersView, Pause, TermUnit};
 use zhengna_core::identity::AuthorityCode;
 use zhengna_core::{Error, Timestamp, error, operation};
 
@@ -19,6 +20,11 @@ const DUE: &[Param] = &[
     Param { name: "began", about: "When the term begins: RFC 3339, its + written as %2B.", number: false },
     Param { name: "amount", about: "How long it is.", number: true },
     Param { name: "unit", about: "In what: working_days, open_minutes or minutes.", number: false },
+    Param {
+        name: "pauses",
+        about: "When its clock stands still: ISO 8601 intervals with commas between, .. in the place of the end of one that lasts.",
+        number: false,
+    },
     Param { name: "authority", about: "Whose office hours count: 11 digits; the assumed ones if absent.", number: false },
 ];
 const OF_NOTICE: &[Param] = &[
@@ -37,7 +43,7 @@ pub(super) fn routes(routes: &mut Routes) {
     routes.add(get("/api/v1/calendar/{year}/filing-periods", &operation::FILING_PERIODS).answer::<FilingYear>(), filing_periods);
     routes.add(get("/api/v1/legal-numbers", &operation::LEGAL_NUMBERS).answer::<LegalNumbersView>(), legal_numbers);
     let proposed = post("/api/v1/calendar/proposals", &operation::PROPOSE).keyed().status(StatusCode::CREATED);
-    routes.add(proposed.query(OF_NOTICE).body::<Draft>().or_text(ICS).answer::<Opened>(), propose);
+    routes.add(proposed.query(OF_NOTICE).body::<Draft>().or_text(ICS).answer::<Proposed>(), propose);
 }
 
 #[derive(Deserialize)]
@@ -47,6 +53,7 @@ struct Asked {
     amount: u32,
     unit: TermUnit,
     authority: Option<AuthorityCode>,
+    pauses: Option<String>,
 }
 
 /// `2026`, or `2026.ics`: the same year for a calendar program. The router knows no endings of a part.
@@ -76,12 +83,27 @@ async fn legal_numbers(call: Call) -> Result<Json<LegalNumbersView>, Problem> {
 }
 
 async fn due(call: Call, Query(asked): Query<Asked>) -> Result<Json<DueView>, Problem> {
-    let Asked { began, amount, unit, authority } = asked;
-    call.read(move |s| s.calendar().due(AskDue { began, amount, unit, authority })).await.map(Json)
+    let Asked { began, amount, unit, authority, pauses } = asked;
+    let pauses = pauses.as_deref().map(Pause::parse_list).transpose()?.unwrap_or_default();
+    call.read(move |s| s.calendar().due(AskDue { began, amount, unit, authority, pauses })).await.map(Json)
 }
 
 /// What is proposed: as JSON; or the iCalendar file of a notice, and in the query what such a file does not say.
-struct Drafted(Draft);
+struct Drafted {
+    draft: Draft,
+    /// Of such a file: how many of its days belong to other years.
+    days_left_out: Option<usize>,
+}
+
+/// What was put forward.
+#[derive(Serialize, JsonSchema)]
+struct Proposed {
+    #[serde(flatten)]
+    opened: Opened,
+    /// Of an iCalendar file: how many of its days belong to other years than the one named, and were left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    days_left_out: Option<usize>,
+}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -98,16 +120,17 @@ impl<S: Send + Sync> FromRequest<S> for Drafted {
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         // Calendar programs say which kind of message and component it is.
         if !body::is_of_type(request.headers(), ICS, &["method", "component"]) {
-            return Json::from_request(request, state).await.map(|Json(draft)| Self(draft));
+            return Json::from_request(request, state).await.map(|Json(draft)| Self { draft, days_left_out: None });
         }
         let (mut parts, body) = request.into_parts();
         let Query(OfNotice { year, document, title, source }) = Query::from_request_parts(&mut parts, state).await?;
         let text = body::text(Request::from_parts(parts, body)).await?;
-        Ok(Self(Draft { document, title, source, change: ics::notice(&text, year)?.0 }))
+        let (change, left_out) = ics::notice(&text, year)?;
+        Ok(Self { draft: Draft { document, title, source, change }, days_left_out: Some(left_out) })
     }
 }
 
-async fn propose(call: Keyed, Drafted(draft): Drafted) -> Result<Created<Opened>, Problem> {
-    let proposed = call.session()?.calendar().propose(draft);
-    Ok(Created(proposed.await?))
+async fn propose(call: Keyed, Drafted { draft, days_left_out }: Drafted) -> Result<Created<Proposed>, Problem> {
+    let opened = call.session()?.calendar().propose(draft).await?;
+    Ok(Created(Proposed { opened, days_left_out }))
 }

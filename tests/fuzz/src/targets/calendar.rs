@@ -16,6 +16,8 @@ pub(super) const WORDS: &[&str] = &[
     "work",
     "2100",
     "-12-31",
+    "2026-11-24T10:00:00+08:00/",
+    "/..",
     ",",
 ];
 
@@ -23,6 +25,7 @@ pub(super) fn calendar(data: &[u8]) {
     notices(data);
     filing(data);
     period(data);
+    pauses(data);
 }
 
 fn notices(data: &[u8]) {
@@ -73,6 +76,14 @@ static TIMELINE: LazyLock<Timeline> = LazyLock::new(|| {
     let hours = Hours::from(Date::default(), &day).expect("spans of a day");
     Timeline::new(Arc::new(Calendar::of_published()), hours)
 });
+
+/// Pauses that are read end behind their beginning.
+fn pauses(data: &[u8]) {
+    match Pause::parse_list(&lossy(data)) {
+        Ok(pauses) => assert!(pauses.iter().all(|pause| pause.until.is_none_or(|until| pause.from < until)), "{pauses:?}"),
+        Err(e) => assert_eq!(e.public().code, "invalid"),
+    }
+}
 
 /// Any period at any instant ends or says that it does not, and never before it began.
 fn period(data: &[u8]) {
