@@ -6,8 +6,9 @@ use std::time::Duration;
 use uuid::Uuid;
 use zhengna_core::access::{AccessChange, Actor, Permission};
 use zhengna_core::control::{AlertState, ReviewAlert, SetControlRule, Verdict, Watch};
+use zhengna_core::error::Problem;
 use zhengna_core::id::{ConversationId, OfficerId, TaxpayerId};
-use zhengna_core::interaction::MarkRead;
+use zhengna_core::interaction::{Claim, ExportFormat, ExportReviewed, MarkRead, SendMessage, Transfer, TransferTo};
 use zhengna_core::store::Page;
 use zhengna_core::{Error, Session, limits};
 use zhengna_tests::approval::decree;
@@ -73,14 +74,19 @@ fn guessing_counts_whatever_it_is_tried_with() {
     for engine in ENGINES {
         let world = World::new(engine);
         let (reviewer, officer) = (reviewer(&world), world.officer(0));
+        let own = world.entered(0).conversation;
+        officer.interaction().claim(Claim { line: world.line }).wait().unwrap();
         for n in 0..OFTEN {
             let conversation = ConversationId::from_uuid(Uuid::from_u128(n as u128));
-            let refused = match n % 2 {
-                0 => officer.interaction().mark_read(vec![MarkRead { conversation, number: 1 }]).wait().map(drop),
+            let somebody = OfficerId::from_uuid(Uuid::from_u128(n as u128));
+            let refused = match n % 3 {
+                // Named in a field, an id is guessed as well.
+                0 => officer.interaction().transfer(Transfer::new(own, TransferTo::Officer(somebody), "请接手")).wait().map(drop),
+                1 => officer.interaction().mark_read(vec![MarkRead { conversation, number: 1 }]).wait().map(drop),
                 _ => officer.interaction().typing(conversation),
             };
-            assert!(matches!(refused, Err(Error::NotFound { .. })), "{engine:?}: {refused:?}");
-            let somebody = OfficerId::from_uuid(Uuid::from_u128(n as u128));
+            let unknown = matches!(refused, Err(Error::NotFound { .. } | Error::Invalid { problem: Problem::Unknown(_), .. }));
+            assert!(unknown, "{engine:?}: {refused:?}");
             let given = world.session_of(world.administrator).access().give_password(somebody, "Gei-Ni-Yong-2026");
             assert!(matches!(given, Err(Error::NotFound { .. })), "{engine:?}: {given:?}");
         }
@@ -92,6 +98,31 @@ fn guessing_counts_whatever_it_is_tried_with() {
         guessed.sort();
         assert_eq!(found, guessed, "{engine:?}");
     }
+}
+
+/// What is taken away of others' conversations counts by its messages.
+#[test]
+fn a_transcript_taken_away_counts_as_many_as_it_has_messages() {
+    let world = World::new(Engine::Memory);
+    let (officer, supervisor) = (world.officer(0), world.session_of(world.supervisor));
+    let taken = |conversation| {
+        let cmd = ExportReviewed { conversation, format: ExportFormat::Text, reason: "质检".into() };
+        supervisor.interaction().export_reviewed(cmd).wait().unwrap();
+        let records = lines(&**world.core.store()).into_iter().filter(|line| line.contains("\"interaction.export_reviewed\""));
+        // How many is the last column.
+        let digit = |c: char| c.is_ascii_digit();
+        let rows = |line: String| line.trim_end_matches(|c| !digit(c)).rsplit(|c| !digit(c)).next().map(str::to_owned);
+        records.filter_map(rows).collect::<Vec<_>>()
+    };
+    let talk = world.entered(0).conversation;
+    officer.interaction().claim(Claim { line: world.line }).wait().unwrap();
+    assert_eq!(taken(talk), ["1"], "nothing was written, and it was looked at all the same");
+    for _ in 0..3 {
+        officer.interaction().send(SendMessage::new(talk, "您好")).wait().unwrap();
+    }
+    let mut all = taken(talk);
+    all.sort();
+    assert_eq!(all, ["1", "3"]);
 }
 
 /// `control.screen` leaves a record for each transaction that writes alerts down.

@@ -158,29 +158,43 @@ fn lists_that_followed_one_another_are_taken_back_in_turn_down_to_the_first() {
     }
 }
 
-/// Two lists have the same person, and the one that made them is taken back: they are the other's, and gone with that one.
+/// A later list has the same person: it counts on them, and is taken back first.
 #[test]
-fn whoever_is_on_another_list_too_stays_when_one_is_taken_back() {
+fn whoever_is_on_a_later_list_too_is_not_taken_back_before_it() {
     for engine in ENGINES {
         let world = World::new(engine);
         let system = world.core.as_system();
         let identity = system.identity();
-        let import = |list: u8| {
-            let of = identity.begin_import(BeginImport { batch: [list; 32], name: "名单".into(), rows: 1 }).wait().unwrap();
-            let changed = identity.import(&rows_of(of, &[person(700)]), &mut |_| {}).unwrap().changed;
-            (of, changed)
-        };
-        let [first, second] = [1, 2].map(import);
-        assert_eq!((first.1, second.1), (1, 0), "{engine:?}");
-        assert_eq!(identity.take_back_import(first.0, &mut |_| {}).map(|done| done.changed), Ok(1), "{engine:?}");
-        assert!(identity.find_by_number(&person(700).number).unwrap().is_some(), "{engine:?}");
-        let told = identity.imported_rows(second.0, i64::MIN, 9).unwrap();
-        assert_eq!(told[0].verdict, Verdict::New, "{engine:?}");
-        assert_eq!(import(1).1, 0, "{engine:?}: known by the other list");
-        assert_eq!(identity.take_back_import(second.0, &mut |_| {}).map(|done| done.changed), Ok(1), "{engine:?}");
-        assert!(identity.find_by_number(&person(700).number).unwrap().is_some(), "{engine:?}: and handed on again");
-        let again = identity.begin_import(BeginImport { batch: [1; 32], name: "名单".into(), rows: 1 }).wait().unwrap();
-        assert_eq!(identity.take_back_import(again, &mut |_| {}).map(|done| done.changed), Ok(1), "{engine:?}");
+        identity.enrol(&[company(1)], &mut |_| {}).unwrap();
+        let acts = Listed::Relation(ListedRelation {
+            enterprise: company(1).number,
+            role: "办税员".into(),
+            person: person(0).number,
+            starts_at: "2026-01-01".into(),
+            channel: "税务登记".into(),
+            ..ListedRelation::default()
+        });
+        for (first, said) in [(1, listed(&person(700))), (3, acts)] {
+            let import = |list: u8, changed| {
+                world.clock.advance(std::time::Duration::from_secs(60));
+                let of = identity.begin_import(BeginImport { batch: [list; 32], name: "名单".into(), rows: 1 }).wait().unwrap();
+                let row = ImportRow { of, line: 2, said: said.clone() };
+                assert_eq!(identity.import(&[row], &mut |_| {}).unwrap().changed, changed, "{engine:?} {list}");
+                of
+            };
+            let take_back = |of| identity.take_back_import(of, &mut |_| {}).map(|done| done.changed);
+            let in_use = Err(Error::Refused(Refusal::ImportInUse(2)));
+            let (of, later) = (import(first, 1), import(first + 1, 0));
+            assert_eq!(take_back(of), in_use, "{engine:?}");
+            assert_eq!(take_back(later), Ok(0), "{engine:?}: nothing of it stands, and it counts on nobody any more");
+            let again = import(first + 1, 0);
+            assert_eq!(take_back(of), in_use, "{engine:?}");
+            assert_eq!(take_back(again), Ok(0), "{engine:?}");
+            assert_eq!(take_back(of), Ok(1), "{engine:?}");
+            // The other way round the first one waits behind the second.
+            let (second, anew) = (import(first + 1, 1), import(first, 0));
+            assert_eq!((take_back(second), take_back(anew), take_back(second)), (in_use, Ok(0), Ok(1)), "{engine:?}");
+        }
         assert_eq!(identity.find_by_number(&person(700).number).unwrap(), None, "{engine:?}");
         assert_eq!(world.recount(), Vec::<String>::new());
     }

@@ -118,9 +118,11 @@ pub const PORTAL_TICKET_AGE_MAX: Duration = Duration::from_secs(5 * 60);
 
 // Identity
 
-/// Relations of one person that are taken over from an identity provider at a sign-in: the newest, and beyond them all that end what
-/// is held here. Each costs some reads within the transaction.
+/// Relations of one person that are taken over from an identity provider at a sign-in: the newest. Each costs some reads within the
+/// transaction.
 pub const RELATIONS_ASSERTED_MAX: usize = 50;
+/// Beyond them so many that are over are looked at, the newest, whether they end what is held here.
+pub const RELATIONS_OVER_MAX: usize = 200;
 /// How far another system's clock may be ahead of ours before its times are refused.
 pub const CLOCK_SKEW_MAX: Duration = Duration::from_secs(300);
 /// Relations of one enterprise, ended ones too.
@@ -173,6 +175,8 @@ pub const DELEGATIONS_SHOWN_MAX: u32 = 50;
 pub const EMERGENCY_MINUTES_MAX: i64 = 240;
 /// Pages of the audit trail read at once when rights are compared with it.
 pub const RIGHTS_PAGES_AT_ONCE: u32 = 200;
+/// So many comparisons of rights with the trail in a row may fail before nothing is trusted.
+pub const RIGHTS_FAILURES_MAX: u32 = 6;
 /// Posts there may be.
 pub const POSTS_MAX: u32 = 500;
 /// Grants read of one officer, newest first.
@@ -239,7 +243,9 @@ pub const FOLLOW_UP_WORKING_DAYS: u32 = 5;
 /// Follow-ups looked at for one page of those in a state.
 pub const FOLLOW_UPS_SCANNED_MAX: u32 = 1_000;
 /// Due instants computed anew in one transaction.
-pub const RECOMPUTED_AT_ONCE: u32 = 200;
+pub const RECOMPUTED_AT_ONCE: u32 = 50;
+/// They are looked at again so long after a change of the calendar: what was under way as it took effect was computed by the one before.
+pub const RECOMPUTED_AGAIN_AFTER: Duration = Duration::from_secs(60);
 /// Officers who are remembered to have served one conversation.
 pub const SERVED_BY_MAX: usize = 50;
 /// Characters of a closing note.

@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::post::{self, GrantPost, SetPost};
 use super::separation::{self, SetSeparation};
-use super::{Authority, AuthorityKind, Officer, Permission, path_named, path_of};
+use super::{Authority, AuthorityKind, Officer, Permission, Permissions, path_named, path_of};
 use crate::approval::{self, Approval, Matter, Opened, Opening, SetRule};
 use crate::control::{self, SetControlRule};
 use crate::ctx::Ctx;
-use crate::error::{Error, Problem};
+use crate::error::{Error, Problem, Refusal};
 use crate::id::OfficerId;
 use crate::identity::AuthorityCode;
 use crate::identity::reason;
@@ -42,15 +42,27 @@ pub struct ProposeChange {
     pub reason: String,
 }
 
+/// What is approved.
+#[derive(Serialize, Deserialize)]
+struct PutForward {
+    change: AccessChange,
+    reason: String,
+    /// What the post allows that is to be granted: whoever agrees agrees to that, and not to what it may allow later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    allows: Option<Permissions>,
+}
+
 /// Puts a change forward.
 pub fn propose_change(tx: &mut dyn Tx, ctx: &Ctx, cmd: ProposeChange) -> Result<Opened, Error> {
     let reason = reason(&cmd.reason)?;
     let change = cmd.change;
+    let mut allows = None;
     let (matter, subject, place, about, change) = match change {
         AccessChange::Grant(cmd) => {
             within_posts(tx, ctx, "grant.authority", cmd.authority, Permission::ManageAccess)?;
             within_view(tx, ctx, cmd.officer)?;
             post::grantable(tx, ctx, &cmd)?;
+            allows = Some(post::post_of(tx, ctx.rights(), cmd.post)?.permissions);
             let subject = format!("{}/{}/{}", cmd.officer, cmd.post, cmd.authority);
             (Matter::Grant, subject, cmd.authority, Some(cmd.officer), AccessChange::Grant(cmd))
         }
@@ -76,14 +88,25 @@ pub fn propose_change(tx: &mut dyn Tx, ctx: &Ctx, cmd: ProposeChange) -> Result<
     if matter != Matter::Grant && !ctx.actor().officer()?.may_at(Permission::ManageAccess, &path_of(tx, ctx.rights(), place)?) {
         return Err(Error::Denied { operation: ctx.operation().name }); // it holds for all, so it is for those at the top
     }
-    let content = ProposeChange { change, reason };
+    let content = PutForward { change, reason, allows };
     approval::open(tx, ctx, Opening { matter, subject, place: Some(place), about, content })
 }
 
 /// Makes happen what was approved. Checked again: the world may have changed since it was put forward.
+///
+/// # Errors
+/// `OtherContent` for a post that allows something else by now than what was agreed to.
 pub(crate) fn carry_out(tx: &mut dyn Tx, ctx: &Ctx, approval: &Approval) -> Result<(), Error> {
-    match approval.content::<ProposeChange>()?.change {
-        AccessChange::Grant(cmd) => post::give(tx, ctx, &cmd, Some(approval.id)).map(drop),
+    let PutForward { change, allows, .. } = approval.content()?;
+    match change {
+        AccessChange::Grant(cmd) => {
+            if let Some(allows) = allows
+                && post::post_of(tx, ctx.rights(), cmd.post)?.permissions != allows
+            {
+                return Err(Error::Refused(Refusal::OtherContent));
+            }
+            post::give(tx, ctx, &cmd, Some(approval.id)).map(drop)
+        }
         AccessChange::Post(cmd) => post::set_post(tx, ctx, cmd).map(drop),
         AccessChange::Separation(cmd) => separation::put_in_force(tx, ctx, cmd),
         AccessChange::ApprovalRule(cmd) => approval::put_rule_in_force(tx, ctx, cmd),

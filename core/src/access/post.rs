@@ -215,7 +215,7 @@ pub(super) fn set_post(tx: &mut dyn Tx, ctx: &Ctx, cmd: SetPost) -> Result<PostA
     Ok(PostAdded { post: id })
 }
 
-fn post_of(tx: &mut dyn ReadTx, rights: Rights<'_>, id: PostId) -> Result<Post, Error> {
+pub(super) fn post_of(tx: &mut dyn ReadTx, rights: Rights<'_>, id: PostId) -> Result<Post, Error> {
     let unknown = || Error::invalid("post", Problem::Unknown("post"));
     genuine(rights, tx.find::<Post>((id,))?.ok_or_else(unknown)?.trust("posts are known to the system").into_inner())
 }

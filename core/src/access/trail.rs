@@ -3,6 +3,7 @@
 //! looked.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use serde::Serialize;
@@ -90,7 +91,11 @@ impl Rights<'_> {
 
 /// How far the trail was read, and what it said last of each row.
 #[derive(Debug, Default)]
-pub(crate) struct RightsTrail(Mutex<Read>);
+pub(crate) struct RightsTrail {
+    read: Mutex<Read>,
+    /// Comparisons that failed since the last one that did not.
+    failed: AtomicU32,
+}
 
 #[derive(Clone, Debug)]
 struct Read {
@@ -122,17 +127,24 @@ impl RightsTrail {
     /// switches nothing off: none of such a table counts then, and nothing at all where it is the trail.
     pub(crate) fn compare(&self, tx: &mut dyn ReadTx, keys: &KeyRing, distrusted: &Distrusted) -> Result<RightsVerdict, Error> {
         let compared = self.compared(tx, keys);
-        match &compared {
-            Ok(verdict) if verdict.complete => distrusted.set(verdict.findings.iter().map(|f| f.row.clone()).collect()),
-            Err(Error::Store(StoreError::Corrupt(_))) => distrusted.set(BTreeSet::from([EVERYTHING.to_owned()])),
-            _ => {}
+        if let Ok(verdict) = &compared {
+            self.failed.store(0, Ordering::Relaxed);
+            if verdict.complete {
+                distrusted.set(verdict.findings.iter().map(|f| f.row.clone()).collect());
+            }
+            return compared;
+        }
+        // What cannot be read is no accident. A database that is away comes back; one that does not let itself be compared for long is not trusted.
+        let unreadable = matches!(compared, Err(Error::Store(StoreError::Corrupt(_) | StoreError::Poisoned)));
+        if unreadable || self.failed.fetch_add(1, Ordering::Relaxed) + 1 >= limits::RIGHTS_FAILURES_MAX {
+            distrusted.set(BTreeSet::from([EVERYTHING.to_owned()]));
         }
         compared
     }
 
     fn compared(&self, tx: &mut dyn ReadTx, keys: &KeyRing) -> Result<RightsVerdict, Error> {
         let chained = audit::chained_up_to(tx)?;
-        let mut read = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut tail: Option<Read> = None;
         let mut complete = false;
         for _ in 0..limits::RIGHTS_PAGES_AT_ONCE {
@@ -152,7 +164,7 @@ impl RightsTrail {
         }
         let seen = tail.unwrap_or_else(|| read.clone());
         let findings = if complete { seen.against_rows(tx, keys)? } else { Vec::new() };
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = read;
+        *self.read.lock().unwrap_or_else(PoisonError::into_inner) = read;
         Ok(RightsVerdict { rows: seen.last.len(), complete, findings })
     }
 }

@@ -5,6 +5,7 @@ use crate::agenda::{self, TimerKind};
 use crate::ctx::Ctx;
 use crate::error::Error;
 use crate::interaction;
+use crate::limits;
 use crate::store::Tx;
 
 use super::Approval;
@@ -91,7 +92,8 @@ impl Matter {
         match self {
             // What was due by the calendar before is computed anew, a page at a time.
             Self::WorkingDays | Self::FilingPeriods | Self::LegalNumber | Self::OfficeHours => {
-                Ok(agenda::set(tx, ctx, TimerKind::RecomputeDue, approval.id.uuid(), ctx.now())?)
+                agenda::set(tx, ctx, TimerKind::RecomputeDue, approval.id.uuid(), ctx.now())?;
+                Ok(agenda::set(tx, ctx, TimerKind::RecomputeDue, ctx.new_uuid(), ctx.now().plus(limits::RECOMPUTED_AGAIN_AFTER))?)
             }
             Self::Disclosure | Self::Emergency => Ok(()),
             Self::Grant | Self::Post | Self::Separation | Self::ApprovalRule | Self::ControlRule => access::carry_out(tx, ctx, approval),

@@ -137,10 +137,11 @@ impl Approval {
         StoreError::Corrupt(format!("approval {}: {what}", self.id))
     }
 
-    /// How far it came by `now`.
+    /// How far it came by `now`. What was done in an emergency is looked at however late: its day is when that should have been.
     pub(crate) fn state_at(&self, now: Timestamp) -> ApprovalState {
+        let expires = self.expires_at <= now && self.matter != Matter::Emergency;
         match self.state {
-            ApprovalState::Pending | ApprovalState::Approved if self.expires_at <= now => ApprovalState::Expired,
+            ApprovalState::Pending | ApprovalState::Approved if expires => ApprovalState::Expired,
             state => state,
         }
     }

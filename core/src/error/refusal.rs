@@ -274,7 +274,11 @@ impl Refusal {
                 let since = since.map_or_else(String::new, |at| format!("（{}）", &at.rfc3339()[..10]));
                 ("identity.relation_over", 409, format!("该关联关系已解除{since}，无需重复操作"))
             }
-            Self::ImportInUse(line) => ("identity.import_in_use", 409, format!("第 {line} 行登记的内容已被使用或已被修改，不能撤回")),
+            Self::ImportInUse(line) => (
+                "identity.import_in_use",
+                409,
+                format!("第 {line} 行登记的内容已被使用、修改，或已列入之后导入的名单，不能撤回；后导入的名单请先撤回"),
+            ),
             Self::ImportTakenBack => ("identity.import_taken_back", 409, "该名单正在撤回，请先完成撤回".into()),
             Self::OtherName => ("identity.other_name", 409, "该护照号码在本系统已登记为其他姓名，请携带护照到办税服务厅核对".into()),
             Self::EpochInUse(_) => ("keys.epoch_in_use", 409, "该批次密钥仍在使用，请先完成密钥更换".into()),

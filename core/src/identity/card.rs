@@ -215,8 +215,12 @@ impl Parties {
         }
         let relations = of_person(tx, taxpayer.id, limits::ENTERPRISES_PER_PERSON_MAX)?;
         let begun_last = relations.iter().find(|r| r.holds(ctx.now())).map(|r| r.enterprise);
-        let acts_for = conversation.on_behalf.or(begun_last);
-        let enterprise = acts_for.map(|id| self::taxpayer(tx, id)).transpose()?;
+        let enterprise = match conversation.on_behalf.or(begun_last) {
+            Some(id) => {
+                tx.find::<Taxpayer>((id,))?.map(|found| found.trust("whoever holds the conversation sees who is in it").into_inner())
+            }
+            None => None, // nobody; or the list that made it was taken back since
+        };
         Ok(Self { person: Some(taxpayer), enterprise, relations })
     }
 }

@@ -50,7 +50,7 @@ record! {
         name: String,
         /// Rows of the list.
         rows: i64,
-        /// When it was first begun.
+        /// When the attempt was begun.
         begun_at: Timestamp,
         /// Which attempt at it this is: one more after each time it was taken back.
         attempt: i64,
@@ -135,7 +135,14 @@ pub fn begin_import(tx: &mut dyn Tx, ctx: &Ctx, cmd: BeginImport) -> Result<Impo
     let found = tx.find::<ImportBatch>((cmd.batch,))?.map(|b| b.trust("an import is the host's own").into_inner());
     let attempt = match found {
         Some(known) if known.taking_back => return Err(Error::Refused(Refusal::ImportTakenBack)),
-        Some(known) => known.attempt,
+        Some(known) => {
+            let of = ImportBegun { batch: cmd.batch, attempt: known.attempt };
+            // What comes again comes behind what was imported meanwhile.
+            if page(tx, of, i64::MIN, 1)?.is_empty() {
+                tx.replace(&known, ImportBatch { begun_at: ctx.now(), ..known.clone() })?;
+            }
+            known.attempt
+        }
         None => {
             tx.add(&ImportBatch {
                 batch: cmd.batch,
@@ -240,7 +247,9 @@ fn weigh<'a>(tx: &mut dyn ReadTx, ctx: &Ctx, new: &'a NewTaxpayer, as_of: Option
     let key = subject::key_of(tx, ctx, id.uuid())?;
     let mut older = None;
     let known_name = known.open(Some(&key), PersonalField::Name)?.unwrap_or_default();
-    if applicant.is_somebody_else(&known_name) {
+    // An id of theirs elsewhere says that it is them all the same: so a name is put right.
+    let same_id = new.external_id.is_some() && new.external_id == known.external_id;
+    if !same_id && applicant.is_somebody_else(&known_name) {
         return Err(Error::invalid("name", Problem::Malformed("is not the name of whoever has the passport number here".into())));
     }
     if known_name != applicant.name && known.outdates(PersonalField::Name, as_of) {
@@ -563,7 +572,8 @@ pub struct TakeBack {
 /// The lines behind `after` that changed something and were not taken back, and the last line looked at; `None` at the end.
 ///
 /// # Errors
-/// `import_in_use`, with the line, where a taxpayer of the import has been used or changed since; never once taking back has begun.
+/// `import_in_use`, with the line, where a taxpayer of the import has been used or changed since, or is on a later list too, which is
+/// taken back first; never once taking back has begun.
 pub fn lines_to_take_back(tx: &mut dyn ReadTx, of: ImportBegun, after: i64) -> Result<Option<(Vec<i64>, i64)>, Error> {
     let rows = page(tx, of, after, limits::PAGE_ROWS_MAX)?;
     let Some(last) = rows.last().map(|row| row.line) else { return Ok(None) };
@@ -577,6 +587,7 @@ pub fn lines_to_take_back(tx: &mut dyn ReadTx, of: ImportBegun, after: i64) -> R
     for row in rows.iter().filter(|row| !row.taken_back && row.wrote()) {
         let free = match entry_of(row) {
             _ if begun => true,
+            _ if said_later(tx, row, &batch)? => false,
             Some(deed) => entry::untouched(tx, deed)?,
             None => untouched(tx, row)?.is_some(),
         };
@@ -595,7 +606,7 @@ pub fn line_to_end_with(tx: &mut dyn ReadTx, of: ImportBegun) -> Result<Option<i
 }
 
 /// Takes rows back, last line first: a taxpayer who was new is gone with their key, one who was changed is as before, and so is what
-/// was said of one. Whoever was new and is on another list too that stands stays, as that list's. Sessions that a verification ended stay ended. Hosts go on meanwhile: what came to be used since somebody looked
+/// was said of one. Sessions that a verification ended stay ended. Hosts go on meanwhile: what came to be used since somebody looked
 /// whether anything was stays, so that what was begun comes to an end. Returns how many were taken back.
 pub fn take_back(tx: &mut dyn Tx, ctx: &Ctx, rows: &[TakeBack]) -> Result<u64, Error> {
     let mut gone = 0;
@@ -645,7 +656,6 @@ fn entry_of(row: &ImportedRow) -> Option<&str> {
 fn take_taxpayer_back(tx: &mut dyn Tx, ctx: &Ctx, row: &ImportedRow) -> Result<bool, Error> {
     let Some(taxpayer) = untouched(tx, row)? else { return Ok(false) };
     match &row.before {
-        None if hand_over(tx, row)? => {}
         None => {
             tx.remove(&taxpayer)?;
             let key = tx.find::<SubjectKeyRow>((*taxpayer.id.as_bytes(),))?.ok_or(Error::NotFound { what: "subject" })?;
@@ -668,21 +678,6 @@ fn take_taxpayer_back(tx: &mut dyn Tx, ctx: &Ctx, row: &ImportedRow) -> Result<b
     Ok(true)
 }
 
-/// Whom a row made is on another list too: they are that list's from now on. False where they are on none that stands.
-fn hand_over(tx: &mut dyn Tx, row: &ImportedRow) -> Result<bool, Error> {
-    let range = stretch(Some(ImportedRow::BY_TAXPAYER), (row.taxpayer,));
-    let says_the_same = |other: &ImportedRow| !other.wrote() && (other.batch, other.attempt) != (row.batch, row.attempt);
-    for other in tx.scan_all(Engine::work("an import is the host's own"), range, says_the_same)? {
-        let batch = tx.find::<ImportBatch>((other.batch,))?.map(|batch| batch.trust("an import is the host's own"));
-        if batch.is_some_and(|batch| batch.attempt == other.attempt && !batch.taking_back) {
-            let verdict = Verdict::New;
-            tx.replace(&other, ImportedRow { verdict, made_version: row.made_version, field: None, why: None, ..other.clone() })?;
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
 /// What an earlier import made is there again, by a later version: it may be taken back in its turn, and then what one before it
 /// made, as far down as nobody else changed anything in between.
 fn hand_on(tx: &mut dyn Tx, row: &ImportedRow, version: i64) -> Result<(), Error> {
@@ -696,6 +691,20 @@ fn hand_on(tx: &mut dyn Tx, row: &ImportedRow, version: i64) -> Result<(), Error
         tx.replace(earlier, ImportedRow { made_version: Some(version - deep), ..earlier.clone() })?;
     }
     Ok(())
+}
+
+/// Whether a later list that stands says of a taxpayer what was known by then: it counts on them, and on what was said of them.
+fn said_later(tx: &mut dyn ReadTx, row: &ImportedRow, of: &ImportBatch) -> Result<bool, Error> {
+    let range = stretch(Some(ImportedRow::BY_TAXPAYER), (row.taxpayer,));
+    let counts_on = |other: &ImportedRow| !other.wrote() && other.batch != row.batch;
+    for other in tx.scan_all(Engine::work("an import is the host's own"), range, counts_on)? {
+        let batch = tx.find::<ImportBatch>((other.batch,))?.map(|batch| batch.trust("an import is the host's own"));
+        let stands = |batch: &ImportBatch| batch.attempt == other.attempt && !batch.taking_back && batch.begun_at > of.begun_at;
+        if batch.is_some_and(|batch| stands(&batch)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Notes that a list is being taken back; with the last row that it may be imported anew.

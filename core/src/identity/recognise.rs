@@ -114,13 +114,22 @@ fn asserted(
     person: TaxpayerId,
     said: &VerifiedPerson,
 ) -> Result<Vec<(TaxpayerId, NewRelation)>, Error> {
-    let (mut rows, mut taken) = (Vec::new(), 0);
+    let (mut rows, mut looked, mut over) = (Vec::<(TaxpayerId, NewRelation)>::new(), 0, 0);
+    let holds = |relation: &AssertedRelation| !relation.released && relation.ends_at.is_none_or(|end| ctx.now() < end);
     let mut newest: Vec<_> = said.relations.iter().collect();
     newest.sort_by_key(|relation| (is_over_some_day(relation), std::cmp::Reverse(relation.starts_at)));
     for relation in newest {
         if relation.ends_at.is_some_and(|end| end <= relation.starts_at) {
             continue;
         }
+        let is_same = |other: &AssertedRelation| other.enterprise == relation.enterprise && other.role == relation.role;
+        // One that is over ends nothing where the provider knows of another that holds, however many it knows.
+        let ends = !holds(relation) && !said.relations.iter().any(|other| is_same(other) && holds(other));
+        let beyond = looked == limits::RELATIONS_ASSERTED_MAX;
+        if beyond && (!ends || over == limits::RELATIONS_OVER_MAX) {
+            continue;
+        }
+        *if beyond { &mut over } else { &mut looked } += 1;
         let Some(enterprise) = enterprise_of(tx, ctx, &relation.enterprise)? else { continue };
         let why = Engine::work("relations of a person whom an outside system verified");
         let known: Vec<Relation> = tx.scan(why, stretch(None, (enterprise, relation.role, person)).newest_first())?;
@@ -135,27 +144,24 @@ fn asserted(
             external_id: None,
         };
         if is_over_some_day(relation) {
-            let holds_still = |(of, row): &(TaxpayerId, NewRelation)| *of == enterprise && row.role == relation.role && !row.released;
-            if !rows.iter().any(holds_still) {
+            if ends {
                 let held = known.iter().filter(|k| k.starts_at < ctx.now() && k.holds(ctx.now()));
                 rows.extend(held.map(|k| (enterprise, row(k.starts_at, Some(ctx.now())))));
             }
             continue;
         }
-        let holds = relation.ends_at.is_none_or(|end| ctx.now() < end);
         let overlaps =
             |k: &&Relation| relation.ends_at.is_none_or(|end| k.starts_at < end) && k.ends_at.is_none_or(|end| relation.starts_at < end);
         let meant = known.iter().find(overlaps);
         let starts_at = match meant {
-            Some(k) => k.ends_at.filter(|end| holds && begins_anew(relation, k, *end)).unwrap_or(k.starts_at),
+            Some(k) => k.ends_at.filter(|end| holds(relation) && begins_anew(relation, k, *end)).unwrap_or(k.starts_at),
             None => relation.starts_at,
         };
-        // What ends something that is held is never one too many.
-        if holds || !meant.is_some_and(|k| k.holds(ctx.now())) {
-            if taken == limits::RELATIONS_ASSERTED_MAX {
-                continue;
-            }
-            taken += 1;
+        let of_held = meant.is_some_and(|k| k.holds(ctx.now()));
+        // Of two stretches that are one here the newer is what is known of it.
+        let told = rows.iter().any(|(of, row)| *of == enterprise && row.role == relation.role && row.starts_at == starts_at);
+        if told || beyond && !of_held || of_held && !holds(relation) && !ends {
+            continue;
         }
         rows.push((enterprise, row(starts_at, relation.ends_at)));
     }

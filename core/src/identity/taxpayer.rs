@@ -305,8 +305,8 @@ impl Applicant<'_> {
     /// and marks make no other name.
     pub(super) fn is_somebody_else(&self, known_name: &str) -> bool {
         let words = |name: &str| {
-            let mut words: Vec<String> =
-                name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_uppercase).collect();
+            let plain = |word: &str| word.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_uppercase();
+            let mut words: Vec<String> = name.split_whitespace().map(plain).collect();
             words.sort_unstable();
             words
         };

@@ -48,7 +48,7 @@ pub fn request_callback(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, cmd: 
     let line = tx.find::<Line>((conversation.line,))?.ok_or(Error::NotFound { what: "line" })?;
     let line = line.trust("the line in which the caller waits").into_inner();
     let at = conversation.now(ctx);
-    let reply = line.reply_due(&*calendars.in_force(tx)?, at)?;
+    let reply = line.reply_due(&*calendars.in_force(tx)?, at, line.reply_minutes)?;
     tx.replace(&*conversation, Conversation { active_at: at, ..(*conversation).clone() }.promised(Some(reply)))?;
     journal::record(tx, ctx, Topic::Conversation(conversation.id), EventKind::CallbackRequested, Some(conversation.id), None)?;
     journal::record(tx, ctx, Topic::Line(conversation.line), EventKind::LineMoved, None, None)?;

@@ -88,6 +88,8 @@ record! {
         served_by: Option<ServedBy>,
         /// When the message was left that is answered by then; absent where the promise changes no more.
         reply_began: Option<Timestamp>,
+        /// Within how many minutes of its line's hours that was.
+        reply_minutes: Option<i64>,
         /// Version of the calendar by which the promise was computed.
         reply_calendar: Option<i64>,
         /// Whether the promise may change: a day between was counted by its weekday.

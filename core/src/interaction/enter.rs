@@ -128,6 +128,7 @@ pub fn enter(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, cmd: Enter) -> R
         transfer_note: None,
         served_by: None,
         reply_began: None,
+        reply_minutes: None,
         reply_calendar: None,
         reply_provisional: None,
     };

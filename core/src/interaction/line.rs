@@ -163,10 +163,10 @@ impl Line {
 
     /// When a message that was left in it is answered at the latest: so many minutes of its hours later, or of its authority's office
     /// hours where it is served day and night.
-    pub(super) fn reply_due(&self, now: &InForce, began: Timestamp) -> Result<Reply, Error> {
-        let term = Period::OpenTime(Duration::from_secs(60 * self.reply_minutes.unsigned_abs()));
+    pub(super) fn reply_due(&self, now: &InForce, began: Timestamp, minutes: i64) -> Result<Reply, Error> {
+        let term = Period::OpenTime(Duration::from_secs(60 * minutes.unsigned_abs()));
         let due = now.timeline(&self.authority, self.own_hours())?.due(began, term, &[]);
-        let reply = due.and_then(|due| Some(Reply { due: due.at?, began, calendar: due.calendar, provisional: due.provisional }));
+        let reply = due.and_then(|due| Some(Reply { due: due.at?, began, minutes, calendar: due.calendar, provisional: due.provisional }));
         reply.ok_or_else(|| {
             StoreError::Corrupt(format!("a message of {} is answered behind the end of the calendar", began.rfc3339())).into()
         })
@@ -174,7 +174,7 @@ impl Line {
 
     /// When whoever comes now is answered at the latest, where nobody serves the line: what they leave is a message.
     pub(super) fn message_due(&self, now: &InForce, at: Timestamp) -> Result<Option<Reply>, Error> {
-        if self.is_served(now, at)? { Ok(None) } else { self.reply_due(now, at).map(Some) }
+        if self.is_served(now, at)? { Ok(None) } else { self.reply_due(now, at, self.reply_minutes).map(Some) }
     }
 
     fn own_hours(&self) -> Option<&[Span]> {

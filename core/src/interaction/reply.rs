@@ -17,6 +17,8 @@ pub(super) struct Reply {
     pub(super) due: Timestamp,
     /// When they left it.
     pub(super) began: Timestamp,
+    /// Within how many minutes that was promised: what the line promises later is for others.
+    pub(super) minutes: i64,
     /// Version of the calendar by which it was computed.
     pub(super) calendar: i64,
     /// Whether a day between was counted by its weekday, so that it may change.
@@ -29,6 +31,7 @@ impl Conversation {
         Self {
             reply_due: reply.map(|reply| reply.due),
             reply_began: reply.map(|reply| reply.began),
+            reply_minutes: reply.map(|reply| reply.minutes),
             reply_calendar: reply.map(|reply| reply.calendar),
             reply_provisional: reply.map(|reply| reply.provisional),
             ..self
@@ -37,7 +40,7 @@ impl Conversation {
 
     /// The same with the promise as it is for good, whichever line it is in and whatever the calendar says later.
     pub(super) fn promised_for_good(self) -> Self {
-        Self { reply_began: None, reply_calendar: None, reply_provisional: None, ..self }
+        Self { reply_began: None, reply_minutes: None, reply_calendar: None, reply_provisional: None, ..self }
     }
 }
 
@@ -47,18 +50,20 @@ pub(super) fn recompute(tx: &mut dyn Tx, now: &InForce) -> Result<(i64, bool), E
     let why = Engine::work("messages that were left, whose answer was promised by another calendar");
     let mut ids: Vec<ConversationId> = Vec::new();
     for state in [ConversationState::Waiting, ConversationState::Active] {
+        let left = limits::RECOMPUTED_AT_ONCE - ids.len() as u32;
         let stale = stretch(Some(Conversation::BY_REPLY), (state,)).after((Some(-1_i64),)).until(Some(version - 1));
-        ids.extend(tx.scan::<Conversation>(why, stale.limit(limits::RECOMPUTED_AT_ONCE))?.iter().map(|c| c.id));
+        ids.extend(tx.scan::<Conversation>(why, stale.limit(left))?.iter().map(|c| c.id));
     }
-    let more = ids.len() as u32 >= limits::RECOMPUTED_AT_ONCE;
+    let more = ids.len() as u32 == limits::RECOMPUTED_AT_ONCE;
     ids.sort_unstable(); // the order in which locks are taken
     let mut rows = 0;
     for id in ids {
         let Some(found) = tx.lock_row::<Conversation>((id,))? else { continue };
         let c = found.trust("computing anew when it is due").into_inner();
-        let Some(began) = c.reply_began.filter(|_| !c.is_over() && c.reply_calendar.is_some_and(|of| of < version)) else { continue };
+        let stale = !c.is_over() && c.reply_calendar.is_some_and(|of| of < version);
+        let Some((began, minutes)) = c.reply_began.zip(c.reply_minutes).filter(|_| stale) else { continue };
         let line = tx.find::<Line>((c.line,))?.ok_or(Error::NotFound { what: "line" })?.trust("the line of the conversation");
-        let reply = line.reply_due(now, began)?;
+        let reply = line.reply_due(now, began, minutes)?;
         tx.replace(&c, c.clone().promised(Some(reply)))?;
         rows += 1;
     }

@@ -123,7 +123,7 @@ impl Scene {
             repeats: appoint(&host, "22018012", NANGUAN, &revealing),
             late: appoint(&host, "22018013", NANGUAN, &revealing),
             exporter: appoint(&host, "22018014", NANGUAN, &revealing),
-            crossed: appoint(&host, "22018015", CHANGCHUN, &[Permission::RevealPersonalData, Permission::ApproveCalendar]),
+            crossed: appoint(&host, "22018015", PROVINCE, &[Permission::RevealPersonalData, Permission::ApproveCalendar]),
             checker: appoint(&host, "22018016", CHANGCHUN, &[Permission::ApproveDisclosure, Permission::ProposeCalendar]),
             host,
         }

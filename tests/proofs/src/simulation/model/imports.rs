@@ -84,6 +84,8 @@ impl Became {
 pub(crate) struct Imports {
     /// The attempt that each is at.
     attempts: BTreeMap<u8, u8>,
+    /// When each attempt was begun.
+    begun: BTreeMap<u8, i64>,
     rows: BTreeMap<Place, Became>,
 }
 
@@ -100,6 +102,15 @@ impl Imports {
     /// How many rows were applied in an attempt.
     pub(crate) fn applied(&self, list: u8, attempt: u8) -> u8 {
         self.of(list, attempt).count() as u8
+    }
+
+    /// Whether a later list that stands says of somebody what was known by then.
+    fn said_later(&self, (list, ..): Place, who: u16) -> bool {
+        let begun = |list: u8| self.begun.get(&list).copied().unwrap_or_default();
+        let stands = |of: u8, attempt: u8| self.attempt(of) == Some(attempt) && begun(of) > begun(list);
+        self.rows.iter().any(|((of, attempt, _), other)| {
+            *of != list && other.who == who && matches!(other.verdict, "duplicate" | "older") && stands(*of, *attempt)
+        })
     }
 
     fn verdicts(&self, list: u8, attempt: u8) -> Told {
@@ -168,7 +179,7 @@ impl People {
         let mut places = Vec::new();
         for (place, became) in self.imports.of(list, attempt).filter(|(_, became)| became.wrote()) {
             let untouched = self.said.top(became.who).is_some_and(|word| word.by == Some(*place));
-            if !untouched || became.verdict == "new" && self.is_spoken_of(became.who) {
+            if !untouched || self.imports.said_later(*place, became.who) || became.verdict == "new" && self.is_spoken_of(became.who) {
                 return Err(place.2);
             }
             places.push(*place);
@@ -197,6 +208,9 @@ impl Model {
         match *affair {
             Affair::BeginImport { list } => {
                 let attempt = *people.imports.attempts.entry(list).or_insert(1);
+                if people.imports.applied(list, attempt) == 0 {
+                    people.imports.begun.insert(list, now);
+                }
                 self.record(operation(affair), Who::System, Subject::Import(list, attempt), now);
                 Told::Begun(attempt)
             }
