@@ -1,23 +1,22 @@
 //! Proposing a change of the calendar.
 
 use super::proposal::{Change, Draft};
-use crate::access::{Permission, top_of, within_posts};
+use crate::access::{Permission, within_posts};
 use crate::approval::{self, Opened, Opening};
 use crate::ctx::Ctx;
 use crate::error::Error;
 use crate::store::Tx;
 
-/// Proposes. What is about a year, and what a law sets, is for everybody, so that those at the top decide about it; hours are for an
-/// authority within the caller's reach.
+/// Proposes. What is about a year, and what a law sets, is for everybody; hours are for an authority within the caller's reach.
 pub fn propose(tx: &mut dyn Tx, ctx: &Ctx, draft: Draft) -> Result<Opened, Error> {
     let draft = draft.checked()?;
     let place = match &draft.change {
         Change::OfficeHours { authority, .. } => {
             within_posts(tx, ctx, "change.authority", *authority, Permission::ProposeCalendar)?;
-            *authority
+            Some(*authority)
         }
-        Change::WorkingDays { .. } | Change::FilingPeriods { .. } | Change::LegalNumber { .. } => top_of(tx)?,
+        Change::WorkingDays { .. } | Change::FilingPeriods { .. } | Change::LegalNumber { .. } => None,
     };
     let (matter, subject) = (draft.change.matter(), draft.change.subject());
-    approval::open(tx, ctx, Opening { matter, subject, place: Some(place), about: None, content: draft })
+    approval::open(tx, ctx, Opening { matter, subject, place, about: None, content: draft })
 }

@@ -36,7 +36,8 @@ words! {
         OffHours = "off_hours",
         /// Values that one officer took out by approved disclosures, and messages of others' conversations (批量导出).
         ExportSize = "export_size",
-        /// Two officers who approve each other's things, or one who approves their own (一手清).
+        /// Two officers who approve each other's things, one who approves their own, or an administrator who gave maker and checker
+        /// their passwords or took their second factors away shortly before (一手清).
         BothSides = "both_sides",
         /// An officer's account used again after a long time (休眠账号); the threshold is days.
         DormantAccount = "dormant_account",

@@ -86,6 +86,8 @@ pub struct Screening {
     groups: HashMap<(Watch, ActorRef, String), Group>,
     /// Who agreed to whose thing lately.
     agreed: VecDeque<(Timestamp, ActorRef, ActorRef)>,
+    /// Who gave whom a way to sign in lately: a password, or the chance of another second factor.
+    given: VecDeque<(Timestamp, ActorRef, ActorRef)>,
 }
 
 /// The longest window there may be, and by how much the clocks of hosts may differ.
@@ -102,7 +104,8 @@ impl Screening {
     pub(crate) fn begin(rules: Vec<ControlRule>, calendar: Arc<Calendar>, after: i64) -> Self {
         let last = (after == 0).then_some((0, crate::audit::GENESIS));
         let rules = rules.into_iter().filter(|r| r.kind == ControlKind::Screen && r.enabled).collect();
-        Self { rules, calendar, last, latest: Timestamp::default(), groups: HashMap::new(), agreed: VecDeque::new() }
+        let (agreed, given) = (VecDeque::new(), VecDeque::new());
+        Self { rules, calendar, last, latest: Timestamp::default(), groups: HashMap::new(), agreed, given }
     }
 
     /// Whether it screens by these rules and this calendar.
@@ -137,6 +140,7 @@ impl Screening {
             !group.deeds.is_empty()
         });
         self.agreed.retain(|(at, ..)| *at > since);
+        self.given.retain(|(at, ..)| *at > since);
     }
 
     fn weigh(&mut self, record: &AuditRecord, entry: &Entry, found: &mut Vec<Finding>) {
@@ -171,6 +175,11 @@ impl Screening {
             let whose = record.subject.rsplit_once('/').map_or(record.subject.as_str(), |(whose, _)| whose).to_owned();
             self.count(Watch::RepeatedReveal, one, whose, found);
         }
+        if (is(&operation::GIVE_PASSWORD) || is(&operation::RESET_FACTOR))
+            && let Some(whose) = ActorRef::parse(record.subject.strip_prefix("credential/").unwrap_or(&record.subject))
+        {
+            self.given.push_back((at, actor, whose));
+        }
         if is(&operation::TAKE_EMERGENCY_POST) {
             self.count(Watch::EmergencyPost, one, record.subject.clone(), found);
         }
@@ -187,6 +196,15 @@ impl Screening {
                 };
                 if self.agreed.iter().any(crossed) {
                     self.count(Watch::BothSides, one, maker.to_string(), found);
+                }
+                // Whoever gave both of them their way in may have been both of them.
+                let given_to = |whose: ActorRef| {
+                    let lately = move |when: Timestamp| since.is_some_and(|since| when > since && when <= at);
+                    self.given.iter().filter(move |(when, _, to)| *to == whose && lately(*when)).map(|(_, by, _)| *by)
+                };
+                let behind = given_to(actor).find(|by| given_to(maker).any(|other| other == *by));
+                if let Some(behind) = behind {
+                    self.count(Watch::BothSides, Weighed { actor: behind, ..one }, format!("{maker} {actor}"), found);
                 }
             }
         }
@@ -349,6 +367,14 @@ mod tests {
         assert_eq!(rules_of(&[agree(0, 1, 2), agree(24 * 60, 2, 1)]), []);
         // The core refuses that; screening does not rely on it.
         assert_eq!(rules_of(&[agree(0, 1, 1)]), [Watch::BothSides]);
+        // Whoever gave both of them a password may have been both.
+        let given =
+            |minute, by, to: u128| Deed { subject: format!("credential/{}", who(to)), ..deed(minute, by, &operation::GIVE_PASSWORD) };
+        let reset = |minute, by, to: u128| Deed { subject: who(to).to_string(), ..deed(minute, by, &operation::RESET_FACTOR) };
+        let found = screen(&trail(&[given(0, 9, 1), reset(1, 9, 2), agree(2, 1, 2)]));
+        assert_eq!(found.iter().map(|f| (f.rule, f.actor)).collect::<Vec<_>>(), [(Watch::BothSides, who(9))]);
+        assert_eq!(rules_of(&[given(0, 9, 1), given(1, 8, 2), agree(2, 1, 2)]), [], "by two administrators");
+        assert_eq!(rules_of(&[given(0, 9, 1), given(1, 9, 2), agree(24 * 60 + 1, 1, 2)]), [], "long ago");
     }
 
     #[test]

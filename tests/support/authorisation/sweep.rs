@@ -21,7 +21,7 @@ const KNOWN: [(&str, &str); 5] = [
 
 /// Query parameters that take an id, and those that do not.
 const QUERY_IDS: [&str; 1] = ["before"];
-const QUERY_OTHERS: [&str; 19] = [
+const QUERY_OTHERS: [&str; 20] = [
     "find",
     "overdue",
     "state",
@@ -32,6 +32,7 @@ const QUERY_OTHERS: [&str; 19] = [
     "which",
     "began",
     "amount",
+    "pauses",
     "unit",
     "authority",
     "year",

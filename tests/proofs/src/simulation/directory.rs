@@ -82,7 +82,8 @@ impl Directory {
         let as_of = [None, Some(self.start - 2 * DAY), Some(self.start + DAY / 72)][usize::from(list % 3)];
         let before = self.row(known).phone.unwrap_or_default();
         [
-            row(self.by_import(list), 137),
+            // Lists twelve apart say the same of them: the later one counts on the earlier.
+            ListRow { phone: format!("137{:08}", list % 12), ..row(self.by_import(list), 137) },
             ListRow { as_of, ..row(known, 137) },
             ListRow { slip: list % 2 == 1, ..row(self.by_import(list), 136) },
             row(n * 7 % self.persons, 137),
