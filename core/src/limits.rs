@@ -245,7 +245,7 @@ pub const FOLLOW_UPS_SCANNED_MAX: u32 = 1_000;
 /// Due instants computed anew in one transaction.
 pub const RECOMPUTED_AT_ONCE: u32 = 50;
 /// They are looked at again so long after a change of the calendar: what was under way as it took effect was computed by the one before.
-pub const RECOMPUTED_AGAIN_AFTER: Duration = Duration::from_secs(60);
+pub const RECOMPUTED_AGAIN_AFTER: Duration = Duration::from_secs(5 * 60);
 /// Officers who are remembered to have served one conversation.
 pub const SERVED_BY_MAX: usize = 50;
 /// Characters of a closing note.

@@ -384,6 +384,9 @@ pub(crate) const DRIVEN: &[Driven] = &[
         run_off(cast)
     } },
     Driven { operation: &operation::RECOMPUTE_DUE, again: Again::Steps, prepare: |cast, n| {
+        // The second look of the change before.
+        cast.stage.world.clock.advance(limits::RECOMPUTED_AGAIN_AFTER);
+        while cast.stage.world.core.run_due(10).unwrap() > 0 {}
         cast.rated_low(n);
         let checker = cast.checker();
         let proposed = cast.proposed(&checker);
