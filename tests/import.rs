@@ -193,8 +193,19 @@ fn whoever_is_on_a_later_list_too_is_not_taken_back_before_it() {
             assert_eq!(take_back(of), Ok(1), "{engine:?}");
             // The other way round the first one waits behind the second.
             let (second, anew) = (import(first + 1, 1), import(first, 0));
-            assert_eq!((take_back(second), take_back(anew), take_back(second)), (in_use, Ok(0), Ok(1)), "{engine:?}");
+            assert_eq!((take_back(second), take_back(anew), take_back(second)), (in_use.clone(), Ok(0), Ok(1)), "{engine:?}");
         }
+        // It counts when a row was applied, not when its list was begun: one that was cut off goes on behind another.
+        let begin = |list: u8| identity.begin_import(BeginImport { batch: [list; 32], name: "名单".into(), rows: 1 }).wait().unwrap();
+        let apply = |of| {
+            world.clock.advance(std::time::Duration::from_secs(60));
+            identity.import(&[ImportRow { of, line: 2, said: listed(&person(701)) }], &mut |_| {}).unwrap().changed
+        };
+        let (cut_off, other) = (begin(5), begin(6));
+        assert_eq!((apply(other), apply(cut_off)), (1, 0), "{engine:?}");
+        assert_eq!(identity.take_back_import(other, &mut |_| {}).map(|done| done.changed), Err(Error::Refused(Refusal::ImportInUse(2))));
+        assert_eq!(identity.take_back_import(cut_off, &mut |_| {}).map(|done| done.changed), Ok(0), "{engine:?}");
+        assert_eq!(identity.take_back_import(other, &mut |_| {}).map(|done| done.changed), Ok(1), "{engine:?}");
         assert_eq!(identity.find_by_number(&person(700).number).unwrap(), None, "{engine:?}");
         assert_eq!(world.recount(), Vec::<String>::new());
     }

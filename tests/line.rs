@@ -138,6 +138,10 @@ fn a_message_is_answered_by_the_calendar_in_force() {
         world.officer(0).interaction().claim(Claim { line }).wait().unwrap();
         world.officer(0).interaction().transfer(Transfer::new(ids[0], TransferTo::Line(other), "请接手")).wait().unwrap();
         world.officer(0).interaction().claim(Claim { line }).wait().unwrap();
+        // What the line promises from now on is for others.
+        let sooner = LineSettings { hours: LineHours::OfficeHours, reply_minutes: 30, ..named("综合咨询") };
+        let changed = propose(&world.session_of(world.supervisor), Some(line), sooner).unwrap();
+        approve(&world.session_of(world.appoint("22010777", NANGUAN, &[Permission::ManageLines])), &changed).unwrap();
         let day = |date: &str, arrangement| NoticeDay { date: date.parse().unwrap(), arrangement, name: "元旦".into() };
         let days = [day("2027-01-01", Arrangement::Off), day("2027-01-09", Arrangement::Work)];
         let change = Change::WorkingDays { year: 2027, days: days.into_iter().chain(other_holidays(2027)).collect() };

@@ -121,8 +121,8 @@ pub const PORTAL_TICKET_AGE_MAX: Duration = Duration::from_secs(5 * 60);
 /// Relations of one person that are taken over from an identity provider at a sign-in: the newest. Each costs some reads within the
 /// transaction.
 pub const RELATIONS_ASSERTED_MAX: usize = 50;
-/// Beyond them so many that are over are looked at, the newest, whether they end what is held here.
-pub const RELATIONS_OVER_MAX: usize = 200;
+/// Beyond them so many that are over are looked at, the newest, whether they end what is held here, and so many that go on.
+pub const RELATIONS_BEYOND_MAX: usize = 100;
 /// How far another system's clock may be ahead of ours before its times are refused.
 pub const CLOCK_SKEW_MAX: Duration = Duration::from_secs(300);
 /// Relations of one enterprise, ended ones too.

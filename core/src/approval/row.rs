@@ -58,7 +58,7 @@ record! {
         proposed_by: ActorRef,
         /// When.
         proposed_at: Timestamp,
-        /// Nobody can decide from then on.
+        /// Nobody can decide from then on; but what was done in an emergency, which should have been looked at by then.
         expires_at: Timestamp,
         /// Who decided last.
         decided_by: Option<ActorRef>,

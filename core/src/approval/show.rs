@@ -62,7 +62,7 @@ pub struct ApprovalView {
     pub proposed_by: String,
     /// When.
     pub proposed_at: Timestamp,
-    /// Nobody can decide from then on.
+    /// Nobody can decide from then on; but what was done in an emergency, which should have been looked at by then.
     pub expires_at: Timestamp,
     /// Who decided last.
     pub decided_by: Option<String>,

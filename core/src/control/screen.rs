@@ -409,10 +409,15 @@ mod tests {
             &operation::DISCLOSE,
             &operation::EXPORT_REVIEWED,
             &operation::APPROVE,
+            &operation::GIVE_PASSWORD,
+            &operation::RESET_FACTOR,
         ];
         let one =
-            (0..90_i64, 1..3_u128, 0..kinds.len(), 1..3_u128, 1..400_i64, -4..5_i64).prop_map(move |(gap, by, kind, of, rows, skew)| {
-                (gap, skew, Deed { rows, proposed_by: Some(who(of)), ..deed(0, by, kinds[kind]) })
+            (0..90_i64, 1..4_u128, 0..kinds.len(), 1..3_u128, 1..400_i64, -4..5_i64).prop_map(move |(gap, by, kind, of, rows, skew)| {
+                let plain = deed(0, by, kinds[kind]);
+                let gives = plain.operation == operation::GIVE_PASSWORD.name || plain.operation == operation::RESET_FACTOR.name;
+                let subject = if gives { who(of).to_string() } else { plain.subject.clone() };
+                (gap, skew, Deed { rows, subject, proposed_by: Some(who(of)), ..plain })
             });
         prop::collection::vec(one, 0..300).prop_map(|all| {
             let mut minute = 0;

@@ -50,7 +50,7 @@ record! {
         name: String,
         /// Rows of the list.
         rows: i64,
-        /// When the attempt was begun.
+        /// When it was first begun.
         begun_at: Timestamp,
         /// Which attempt at it this is: one more after each time it was taken back.
         attempt: i64,
@@ -89,6 +89,8 @@ record! {
         taken_back: bool,
         /// Counts updates.
         version: i64,
+        /// When it was applied; absent of before that was kept.
+        applied_at: Option<Timestamp>,
     }
     key(batch, attempt, line);
     version version;
@@ -135,14 +137,7 @@ pub fn begin_import(tx: &mut dyn Tx, ctx: &Ctx, cmd: BeginImport) -> Result<Impo
     let found = tx.find::<ImportBatch>((cmd.batch,))?.map(|b| b.trust("an import is the host's own").into_inner());
     let attempt = match found {
         Some(known) if known.taking_back => return Err(Error::Refused(Refusal::ImportTakenBack)),
-        Some(known) => {
-            let of = ImportBegun { batch: cmd.batch, attempt: known.attempt };
-            // What comes again comes behind what was imported meanwhile.
-            if page(tx, of, i64::MIN, 1)?.is_empty() {
-                tx.replace(&known, ImportBatch { begun_at: ctx.now(), ..known.clone() })?;
-            }
-            known.attempt
-        }
+        Some(known) => known.attempt,
         None => {
             tx.add(&ImportBatch {
                 batch: cmd.batch,
@@ -417,6 +412,7 @@ pub fn import_rows(tx: &mut dyn Tx, ctx: &Ctx, rows: &[ImportRow]) -> Result<u64
             why,
             taken_back: false,
             version: 0,
+            applied_at: Some(ctx.now()),
         };
         changed += u64::from(row.wrote());
         tx.add(&row)?;
@@ -587,7 +583,7 @@ pub fn lines_to_take_back(tx: &mut dyn ReadTx, of: ImportBegun, after: i64) -> R
     for row in rows.iter().filter(|row| !row.taken_back && row.wrote()) {
         let free = match entry_of(row) {
             _ if begun => true,
-            _ if said_later(tx, row, &batch)? => false,
+            _ if said_later(tx, row)? => false,
             Some(deed) => entry::untouched(tx, deed)?,
             None => untouched(tx, row)?.is_some(),
         };
@@ -619,6 +615,7 @@ pub fn take_back(tx: &mut dyn Tx, ctx: &Ctx, rows: &[TakeBack]) -> Result<u64, E
         }
         let taken_back = match entry_of(&row) {
             _ if *last && planted(Bug::TakeBackForgets) => true,
+            _ if said_later(tx, &row)? => false,
             Some(deed) => entry::take_back(tx, deed)?,
             None => take_taxpayer_back(tx, ctx, &row)?,
         };
@@ -693,14 +690,15 @@ fn hand_on(tx: &mut dyn Tx, row: &ImportedRow, version: i64) -> Result<(), Error
     Ok(())
 }
 
-/// Whether a later list that stands says of a taxpayer what was known by then: it counts on them, and on what was said of them.
-fn said_later(tx: &mut dyn ReadTx, row: &ImportedRow, of: &ImportBatch) -> Result<bool, Error> {
+/// Whether a later row of another list that stands says of a taxpayer what was known by then: it counts on them, and on what was said
+/// of them.
+fn said_later(tx: &mut dyn ReadTx, row: &ImportedRow) -> Result<bool, Error> {
     let range = stretch(Some(ImportedRow::BY_TAXPAYER), (row.taxpayer,));
-    let counts_on = |other: &ImportedRow| !other.wrote() && other.batch != row.batch;
+    let counts_on =
+        |other: &ImportedRow| !other.wrote() && !other.taken_back && other.batch != row.batch && other.applied_at >= row.applied_at;
     for other in tx.scan_all(Engine::work("an import is the host's own"), range, counts_on)? {
         let batch = tx.find::<ImportBatch>((other.batch,))?.map(|batch| batch.trust("an import is the host's own"));
-        let stands = |batch: &ImportBatch| batch.attempt == other.attempt && !batch.taking_back && batch.begun_at > of.begun_at;
-        if batch.is_some_and(|batch| stands(&batch)) {
+        if batch.is_some_and(|batch| batch.attempt == other.attempt && !batch.taking_back) {
             return Ok(true);
         }
     }

@@ -105,8 +105,9 @@ fn update(tx: &mut dyn Tx, ctx: &Ctx, channel: CaptureChannel, id: TaxpayerId, s
 
 /// The relations as rows to write down: those to enterprises that are not known here are left out, and of those known here the one
 /// that overlaps in time is meant, whatever start the provider knows; but one that holds and begins on the day on which what is known
-/// ended is a new one: providers know days. One that is over without a day ends now what is held here, and says nothing where none
-/// is, or where the provider knows of a later one that holds. Of those that end nothing the newest are taken.
+/// ended is a new one: providers know days. One that is over without a day ends now what is held here. One that is over says nothing
+/// where none is held, or where the provider knows of another in the same role that goes on. Of those that end nothing the newest are
+/// taken.
 fn asserted(
     tx: &mut dyn ReadTx,
     ctx: &Ctx,
@@ -114,23 +115,12 @@ fn asserted(
     person: TaxpayerId,
     said: &VerifiedPerson,
 ) -> Result<Vec<(TaxpayerId, NewRelation)>, Error> {
-    let (mut rows, mut looked, mut over) = (Vec::<(TaxpayerId, NewRelation)>::new(), 0, 0);
-    let holds = |relation: &AssertedRelation| !relation.released && relation.ends_at.is_none_or(|end| ctx.now() < end);
-    let mut newest: Vec<_> = said.relations.iter().collect();
-    newest.sort_by_key(|relation| (is_over_some_day(relation), std::cmp::Reverse(relation.starts_at)));
-    for relation in newest {
-        if relation.ends_at.is_some_and(|end| end <= relation.starts_at) {
-            continue;
-        }
-        let is_same = |other: &AssertedRelation| other.enterprise == relation.enterprise && other.role == relation.role;
-        // One that is over ends nothing where the provider knows of another that holds, however many it knows.
-        let ends = !holds(relation) && !said.relations.iter().any(|other| is_same(other) && holds(other));
-        let beyond = looked == limits::RELATIONS_ASSERTED_MAX;
-        if beyond && (!ends || over == limits::RELATIONS_OVER_MAX) {
-            continue;
-        }
-        *if beyond { &mut over } else { &mut looked } += 1;
-        let Some(enterprise) = enterprise_of(tx, ctx, &relation.enterprise)? else { continue };
+    let now = ctx.now();
+    let mut rows: Vec<(TaxpayerId, NewRelation)> = Vec::new();
+    let looked_at = looked_at(tx, ctx, said)?;
+    let goes_on: Vec<_> =
+        looked_at.iter().filter(|(.., r)| !is_over(r, now) && r.starts_at <= now).map(|(of, .., r)| (*of, r.role)).collect();
+    for (enterprise, beyond, relation) in looked_at {
         let why = Engine::work("relations of a person whom an outside system verified");
         let known: Vec<Relation> = tx.scan(why, stretch(None, (enterprise, relation.role, person)).newest_first())?;
         let row = |starts_at: Timestamp, ends_at: Option<Timestamp>| NewRelation {
@@ -143,29 +133,57 @@ fn asserted(
             channel,
             external_id: None,
         };
+        let ends = is_over(relation, now) && !goes_on.contains(&(enterprise, relation.role));
         if is_over_some_day(relation) {
             if ends {
-                let held = known.iter().filter(|k| k.starts_at < ctx.now() && k.holds(ctx.now()));
-                rows.extend(held.map(|k| (enterprise, row(k.starts_at, Some(ctx.now())))));
+                let held = known.iter().filter(|k| k.starts_at < now && k.holds(now));
+                rows.extend(held.map(|k| (enterprise, row(k.starts_at, Some(now)))));
             }
             continue;
         }
         let overlaps =
             |k: &&Relation| relation.ends_at.is_none_or(|end| k.starts_at < end) && k.ends_at.is_none_or(|end| relation.starts_at < end);
-        let meant = known.iter().find(overlaps);
+        // One to come is none that is held.
+        let meant = known.iter().filter(|k| relation.starts_at <= now || k.starts_at == relation.starts_at).find(overlaps);
         let starts_at = match meant {
-            Some(k) => k.ends_at.filter(|end| holds(relation) && begins_anew(relation, k, *end)).unwrap_or(k.starts_at),
+            Some(k) => k.ends_at.filter(|end| !is_over(relation, now) && begins_anew(relation, k, *end)).unwrap_or(k.starts_at),
             None => relation.starts_at,
         };
-        let of_held = meant.is_some_and(|k| k.holds(ctx.now()));
+        let of_held = meant.is_some_and(|k| k.holds(now));
         // Of two stretches that are one here the newer is what is known of it.
         let told = rows.iter().any(|(of, row)| *of == enterprise && row.role == relation.role && row.starts_at == starts_at);
-        if told || beyond && !of_held || of_held && !holds(relation) && !ends {
+        if told || beyond && !(ends && of_held) || of_held && is_over(relation, now) && !ends {
             continue;
         }
         rows.push((enterprise, row(starts_at, relation.ends_at)));
     }
     Ok(rows)
+}
+
+/// The relations that are looked at, with the enterprises they are to: the newest; and beyond them, which the mark says, some that are
+/// over and may end what is held, and some that go on and may keep it. Those without a day of their end come last.
+fn looked_at<'a>(tx: &mut dyn ReadTx, ctx: &Ctx, said: &'a VerifiedPerson) -> Result<Vec<(TaxpayerId, bool, &'a AssertedRelation)>, Error> {
+    let good = |relation: &&AssertedRelation| relation.ends_at.is_none_or(|end| relation.starts_at < end);
+    let mut all: Vec<&AssertedRelation> = said.relations.iter().filter(good).collect();
+    all.sort_by_key(|relation| (is_over_some_day(relation), std::cmp::Reverse(relation.starts_at)));
+    let (mut looked_at, mut left) = (Vec::new(), [limits::RELATIONS_BEYOND_MAX; 2]);
+    for (i, relation) in all.into_iter().enumerate() {
+        let beyond = i >= limits::RELATIONS_ASSERTED_MAX;
+        if beyond {
+            let left = &mut left[usize::from(is_over(relation, ctx.now()))];
+            if *left == 0 {
+                continue;
+            }
+            *left -= 1;
+        }
+        looked_at.extend(enterprise_of(tx, ctx, &relation.enterprise)?.map(|enterprise| (enterprise, beyond, relation)));
+    }
+    Ok(looked_at)
+}
+
+/// Whether a relation has ended by now.
+fn is_over(relation: &AssertedRelation, now: Timestamp) -> bool {
+    relation.released || relation.ends_at.is_some_and(|end| end <= now)
 }
 
 /// Whether a relation begins on the last day of what is known, which ended.

@@ -301,16 +301,15 @@ pub(super) struct Applicant<'a> {
 }
 
 impl Applicant<'_> {
-    /// Whether whoever is known by the number is somebody else by name: passports of two states may have one number. Word order, case
-    /// and marks make no other name.
+    /// Whether whoever is known by the number is somebody else by name: passports of two states may have one number. Word order, case,
+    /// spaces and marks make no other name: each system writes them in its own way.
     pub(super) fn is_somebody_else(&self, known_name: &str) -> bool {
-        let words = |name: &str| {
-            let plain = |word: &str| word.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_uppercase();
-            let mut words: Vec<String> = name.split_whitespace().map(plain).collect();
-            words.sort_unstable();
-            words
+        let letters = |name: &str| {
+            let mut letters: Vec<char> = name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_uppercase).collect();
+            letters.sort_unstable();
+            letters
         };
-        self.number.kind() == NumberKind::Passport && words(known_name) != words(&self.name)
+        self.number.kind() == NumberKind::Passport && letters(known_name) != letters(&self.name)
     }
 }
 

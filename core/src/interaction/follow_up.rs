@@ -449,18 +449,12 @@ impl crate::core::Answer for Recomputed {
 /// until none is left.
 pub(crate) fn recompute_due(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, cmd: RecomputeDue) -> Result<Recomputed, Error> {
     let now = calendars.in_force(tx)?;
-    let (mut rows, more_replies) = reply::recompute(tx, &now)?;
-    if more_replies {
-        agenda::take(tx, cmd.timer, cmd.token)?;
-        if rows > 0 {
-            agenda::set(tx, ctx, TimerKind::RecomputeDue, ctx.new_uuid(), ctx.now())?;
-        }
-        return Ok(Recomputed { rows });
-    }
+    let (mut rows, looked_at) = reply::recompute(tx, &now)?;
+    let left = limits::RECOMPUTED_AT_ONCE - looked_at;
     let why = Engine::work("open follow-ups whose due instant was computed with another calendar");
     let stale = stretch(Some(FollowUp::BY_CALENDAR), (FollowUpState::Open,)).until(now.calendar.version() - 1);
-    let page: Vec<FollowUp> = tx.scan(why, stale.limit(limits::RECOMPUTED_AT_ONCE))?;
-    let more = page.len() as u32 == limits::RECOMPUTED_AT_ONCE;
+    let page: Vec<FollowUp> = if left > 0 { tx.scan(why, stale.limit(left))? } else { Vec::new() };
+    let more = page.len() as u32 == left;
     let mut ids: Vec<ConversationId> = page.iter().map(|row| row.conversation).collect();
     ids.sort_unstable(); // the order in which locks are taken
     for id in ids {

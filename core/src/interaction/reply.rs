@@ -44,8 +44,8 @@ impl Conversation {
     }
 }
 
-/// Computes a page of promises anew whose calendar is not the one in force: how many changed, and whether there may be more.
-pub(super) fn recompute(tx: &mut dyn Tx, now: &InForce) -> Result<(i64, bool), Error> {
+/// Computes a page of promises anew whose calendar is not the one in force: how many changed, of how many that were looked at.
+pub(super) fn recompute(tx: &mut dyn Tx, now: &InForce) -> Result<(i64, u32), Error> {
     let version = now.calendar.version();
     let why = Engine::work("messages that were left, whose answer was promised by another calendar");
     let mut ids: Vec<ConversationId> = Vec::new();
@@ -54,7 +54,7 @@ pub(super) fn recompute(tx: &mut dyn Tx, now: &InForce) -> Result<(i64, bool), E
         let stale = stretch(Some(Conversation::BY_REPLY), (state,)).after((Some(-1_i64),)).until(Some(version - 1));
         ids.extend(tx.scan::<Conversation>(why, stale.limit(left))?.iter().map(|c| c.id));
     }
-    let more = ids.len() as u32 == limits::RECOMPUTED_AT_ONCE;
+    let looked_at = ids.len() as u32;
     ids.sort_unstable(); // the order in which locks are taken
     let mut rows = 0;
     for id in ids {
@@ -67,5 +67,5 @@ pub(super) fn recompute(tx: &mut dyn Tx, now: &InForce) -> Result<(i64, bool), E
         tx.replace(&c, c.clone().promised(Some(reply)))?;
         rows += 1;
     }
-    Ok((rows, more))
+    Ok((rows, looked_at))
 }

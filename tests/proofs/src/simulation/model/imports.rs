@@ -65,6 +65,7 @@ impl Words {
 #[derive(Clone, Debug)]
 struct Became {
     who: u16,
+    at: i64,
     verdict: &'static str,
     field: Option<&'static str>,
 }
@@ -74,8 +75,8 @@ impl Became {
         matches!(self.verdict, "new" | "changed")
     }
 
-    fn broken(who: u16, field: &'static str) -> Self {
-        Self { who, verdict: "broken", field: Some(field) }
+    fn broken(who: u16, at: i64, field: &'static str) -> Self {
+        Self { who, at, verdict: "broken", field: Some(field) }
     }
 }
 
@@ -84,8 +85,6 @@ impl Became {
 pub(crate) struct Imports {
     /// The attempt that each is at.
     attempts: BTreeMap<u8, u8>,
-    /// When each attempt was begun.
-    begun: BTreeMap<u8, i64>,
     rows: BTreeMap<Place, Became>,
 }
 
@@ -104,13 +103,11 @@ impl Imports {
         self.of(list, attempt).count() as u8
     }
 
-    /// Whether a later list that stands says of somebody what was known by then.
-    fn said_later(&self, (list, ..): Place, who: u16) -> bool {
-        let begun = |list: u8| self.begun.get(&list).copied().unwrap_or_default();
-        let stands = |of: u8, attempt: u8| self.attempt(of) == Some(attempt) && begun(of) > begun(list);
-        self.rows.iter().any(|((of, attempt, _), other)| {
-            *of != list && other.who == who && matches!(other.verdict, "duplicate" | "older") && stands(*of, *attempt)
-        })
+    /// Whether a later row of another list that stands says of somebody what was known by then.
+    fn said_later(&self, (list, ..): Place, row: &Became) -> bool {
+        let counts_on = |other: &Became| other.who == row.who && matches!(other.verdict, "duplicate" | "older") && other.at >= row.at;
+        let mut others = self.rows.iter().filter(|((of, ..), _)| *of != list);
+        others.any(|((of, attempt, _), other)| self.attempt(*of) == Some(*attempt) && counts_on(other))
     }
 
     fn verdicts(&self, list: u8, attempt: u8) -> Told {
@@ -129,12 +126,12 @@ impl People {
     /// What a row would become if it were applied now.
     fn weighed(&self, row: &ListRow, now: i64) -> Became {
         let (who, phone) = (row.who, &row.phone);
-        let became = |verdict, field| Became { who, verdict, field };
+        let became = |verdict, field| Became { who, at: now, verdict, field };
         if row.slip {
-            return Became::broken(who, "number");
+            return Became::broken(who, now, "number");
         }
         if row.as_of.is_some_and(|as_of| as_of > now + AHEAD) {
-            return Became::broken(who, "as_of");
+            return Became::broken(who, now, "as_of");
         }
         if !self.numbers.contains_key(&self.text(Number::Own(who))) {
             return became("new", None);
@@ -164,7 +161,7 @@ impl People {
                 self.said.take_phone(who, Some(place), row.phone.clone(), REGISTER, now);
             }
             "changed" if self.imports.of(place.0, place.1).any(|(_, earlier)| earlier.who == who && earlier.wrote()) => {
-                became = Became::broken(who, "number");
+                became = Became::broken(who, now, "number");
             }
             "changed" => self.said.take_phone(who, Some(place), row.phone.clone(), REGISTER, row.as_of.unwrap_or(now)),
             _ => {}
@@ -179,7 +176,7 @@ impl People {
         let mut places = Vec::new();
         for (place, became) in self.imports.of(list, attempt).filter(|(_, became)| became.wrote()) {
             let untouched = self.said.top(became.who).is_some_and(|word| word.by == Some(*place));
-            if !untouched || self.imports.said_later(*place, became.who) || became.verdict == "new" && self.is_spoken_of(became.who) {
+            if !untouched || self.imports.said_later(*place, became) || became.verdict == "new" && self.is_spoken_of(became.who) {
                 return Err(place.2);
             }
             places.push(*place);
@@ -208,9 +205,6 @@ impl Model {
         match *affair {
             Affair::BeginImport { list } => {
                 let attempt = *people.imports.attempts.entry(list).or_insert(1);
-                if people.imports.applied(list, attempt) == 0 {
-                    people.imports.begun.insert(list, now);
-                }
                 self.record(operation(affair), Who::System, Subject::Import(list, attempt), now);
                 Told::Begun(attempt)
             }
