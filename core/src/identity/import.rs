@@ -695,7 +695,7 @@ fn hand_on(tx: &mut dyn Tx, row: &ImportedRow, version: i64) -> Result<(), Error
 fn said_later(tx: &mut dyn ReadTx, row: &ImportedRow) -> Result<bool, Error> {
     let range = stretch(Some(ImportedRow::BY_TAXPAYER), (row.taxpayer,));
     let counts_on =
-        |other: &ImportedRow| !other.wrote() && !other.taken_back && other.batch != row.batch && other.applied_at >= row.applied_at;
+        |other: &ImportedRow| !other.wrote() && !other.taken_back && other.batch != row.batch && other.applied_at > row.applied_at;
     for other in tx.scan_all(Engine::work("an import is the host's own"), range, counts_on)? {
         let batch = tx.find::<ImportBatch>((other.batch,))?.map(|batch| batch.trust("an import is the host's own"));
         if batch.is_some_and(|batch| batch.attempt == other.attempt && !batch.taking_back) {

@@ -105,7 +105,7 @@ impl Imports {
 
     /// Whether a later row of another list that stands says of somebody what was known by then.
     fn said_later(&self, (list, ..): Place, row: &Became) -> bool {
-        let counts_on = |other: &Became| other.who == row.who && matches!(other.verdict, "duplicate" | "older") && other.at >= row.at;
+        let counts_on = |other: &Became| other.who == row.who && matches!(other.verdict, "duplicate" | "older") && other.at > row.at;
         let mut others = self.rows.iter().filter(|((of, ..), _)| *of != list);
         others.any(|((of, attempt, _), other)| self.attempt(*of) == Some(*attempt) && counts_on(other))
     }
