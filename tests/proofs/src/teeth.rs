@@ -90,7 +90,12 @@ fn words_of(bug: Bug) -> &'static [&'static str] {
         Bug::SlotLeaked => &["still held after"],
         Bug::JournalPastHorizon => &["was given"],
         // What is done again may also meet what it did before.
-        Bug::UnknownCommitRetried => &["told as failed and done", "done more than once", "was answered already in this line"],
+        Bug::UnknownCommitRetried => &[
+            "told as failed and done",
+            "done more than once",
+            "was answered already in this line",
+            "was answered the conversation is closed",
+        ],
         Bug::UnknownToldFailed => &["told as failed and done", "after [Failed, Unknown]", "after [Failed, Failed, Unknown]"],
         Bug::FollowMissed => &["otherwise than the rows"],
         // A posting that is not there cannot be moved on: each try ends in a conflict.
