@@ -19,7 +19,9 @@ proof: ## Attacks on what we promise, bounded; writes the figures into docs/reli
 soak: ## The same attacks with fresh seeds until one fails or you stop it
 	./tests/prepare
 	cargo build --release --package zhengna-server --package zhengna-proof
-	$${CARGO_TARGET_DIR:-target}/release/zhengna-proof soak; said=$$?; rm -f $${CARGO_TARGET_DIR:-target}/release/zhengna; exit $$said
+	# The host built beside the proof has what is for tests alone: nobody should come by it as a release, however the run ends.
+	trap 'rm -f $${CARGO_TARGET_DIR:-target}/release/zhengna' EXIT; trap 'exit 130' INT TERM; \
+	$${CARGO_TARGET_DIR:-target}/release/zhengna-proof soak
 
 fuzz: ## libFuzzer over every parser, SECONDS_EACH=20 seconds each, a quarter of an hour in all (needs a C++ compiler)
 	./tests/fuzz/run

@@ -274,8 +274,8 @@ pub struct MyPermission {
     pub title: &'static str,
     /// Whether it belongs to the administration plane.
     pub administrative: bool,
-    /// The authorities where, with all below them, for an operation that reaches what lies under a post; absent where
-    /// the operation is about the caller's own things, or looks at its object itself.
+    /// The authorities where, with all below them, for an operation that a post allows; absent where the operation is about the
+    /// caller's own things.
     pub authorities: Option<Vec<AuthorityCode>>,
 }
 

@@ -176,13 +176,21 @@ fn restore(tx: &mut dyn Tx, ctx: &Ctx, known: Authority, listed: Authority) -> R
     replace_sealed(tx, ctx, &known, listed).map(|_| true)
 }
 
-/// An authority with all above it.
+/// An authority as it was written.
 ///
 /// # Errors
 /// `NotFound`; `RightsAltered` where its row is not what was written.
-pub(crate) fn path_of(tx: &mut dyn ReadTx, rights: Rights<'_>, code: AuthorityCode) -> Result<AuthorityPath, Error> {
+pub(super) fn authority_of(tx: &mut dyn ReadTx, rights: Rights<'_>, code: AuthorityCode) -> Result<Authority, Error> {
     let authority = tx.find::<Authority>((code,))?.ok_or(Error::NotFound { what: "authority" })?;
-    Ok(genuine(rights, authority.trust("the tree of authorities is public").into_inner())?.path)
+    genuine(rights, authority.trust("the tree of authorities is public").into_inner())
+}
+
+/// An authority with all above it.
+///
+/// # Errors
+/// As [`authority_of`].
+pub(crate) fn path_of(tx: &mut dyn ReadTx, rights: Rights<'_>, code: AuthorityCode) -> Result<AuthorityPath, Error> {
+    Ok(authority_of(tx, rights, code)?.path)
 }
 
 /// The same of an authority that a caller names in `field`.
@@ -202,9 +210,7 @@ pub(crate) fn path_named(tx: &mut dyn ReadTx, ctx: &Ctx, field: impl Into<String
 /// # Errors
 /// `RightsAltered` where the row of the authority is not what was written.
 pub(crate) fn above(tx: &mut dyn ReadTx, rights: Rights<'_>, path: &AuthorityPath) -> Result<AuthorityPath, Error> {
-    let missing = || Error::NotFound { what: "authority" };
-    let found = tx.find::<Authority>((path.own().ok_or_else(missing)?,))?.ok_or_else(missing)?;
-    let authority = genuine(rights, found.trust("the tree of authorities is public").into_inner())?;
+    let authority = authority_of(tx, rights, path.own().ok_or(Error::NotFound { what: "authority" })?)?;
     let own = authority.kind == AuthorityKind::Province;
     Ok(authority.path.parent().filter(|_| !own).unwrap_or(authority.path))
 }

@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::authority::authority_of;
 use super::post::{self, GrantPost, SetPost};
 use super::separation::{self, SetSeparation};
-use super::{Authority, AuthorityKind, Officer, Permission, Permissions, path_named, path_of};
+use super::{AuthorityKind, Officer, Permission, Permissions, path_named, path_of};
 use crate::approval::{self, Approval, Matter, Opened, Opening, SetRule};
 use crate::control::{self, SetControlRule};
 use crate::ctx::Ctx;
@@ -115,14 +116,16 @@ pub(crate) fn carry_out(tx: &mut dyn Tx, ctx: &Ctx, approval: &Approval) -> Resu
 }
 
 /// The authority that answers for the whole installation, which is one province's: the highest above the caller that is not the nation's.
+/// By the rows of authorities, which have a hash: the caller's own has none.
 fn province_of(tx: &mut dyn ReadTx, ctx: &Ctx) -> Result<AuthorityCode, Error> {
-    for code in ctx.actor().officer()?.authority.codes() {
-        let found = tx.find::<Authority>((*code,))?.map(|a| a.trust("the tree of authorities is public").into_inner());
-        if found.is_some_and(|a| a.kind != AuthorityKind::National) {
+    let missing = Error::NotFound { what: "authority" };
+    let Some(own) = ctx.actor().officer()?.authority.own() else { return Err(missing) };
+    for code in path_of(tx, ctx.rights(), own)?.codes() {
+        if authority_of(tx, ctx.rights(), *code)?.kind != AuthorityKind::National {
             return Ok(*code);
         }
     }
-    Err(Error::NotFound { what: "authority" })
+    Err(missing)
 }
 
 /// Refuses an officer whose authority the caller does not administer, as if there were none: whoever is to serve elsewhere is put forward

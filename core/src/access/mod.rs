@@ -63,9 +63,9 @@ pub use session::{
     touch,
 };
 pub(crate) use session::{authenticate_used, end_sessions, officer_actor, redeem, session_times};
+pub(crate) use sign_in::credential_of;
 pub use sign_in::{
-    Attempt, Credential, Credentials, Me, PasswordSet, SetPassword, SignInEnd, SignInOutcome, SignedIn, credential_of, me, set_password,
-    sign_in,
+    Attempt, Credential, Credentials, Me, PasswordSet, SetPassword, SignInEnd, SignInOutcome, SignedIn, me, set_password, sign_in,
 };
 pub(crate) use sign_in::{compare, forget_sign_ins, shut_out};
 pub use strange_login::StrangeLogin;

@@ -188,10 +188,8 @@ pub(super) fn subordinate(tx: &mut dyn ReadTx, ctx: &Ctx, id: OfficerId) -> Resu
     let found = tx.find::<Officer>((id,))?;
     let officer = check(ctx, found)?.into_inner();
     if let Actor::Officer(caller) = ctx.actor() {
-        let administers = |p: &&super::HeldPost| p.permissions.contains(&Permission::ManageAccess);
-        let reach: Vec<_> = caller.posts.iter().filter(administers).filter_map(|p| p.authority.own()).collect();
         let held = held_posts(tx, ctx.rights(), id, ctx.now())?;
-        let within = held.iter().all(|post| post.authority.codes().iter().any(|code| reach.contains(code)));
+        let within = held.iter().all(|post| caller.may_at(Permission::ManageAccess, &post.authority));
         if caller.id == id || !within {
             return Err(Error::Denied { operation: ctx.operation().name });
         }

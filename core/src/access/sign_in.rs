@@ -215,7 +215,11 @@ fn normalise(login: &str) -> String {
 }
 
 /// The credential of a login, and its blind index.
-pub fn credential_of(tx: &mut dyn ReadTx, keys: &crate::crypto::KeyRing, login: &str) -> Result<([u8; 16], Option<Credential>), Error> {
+pub(crate) fn credential_of(
+    tx: &mut dyn ReadTx,
+    keys: &crate::crypto::KeyRing,
+    login: &str,
+) -> Result<([u8; 16], Option<Credential>), Error> {
     let index = keys.blind("credential.login", &normalise(login));
     Ok((index, credential_of_index(tx, index)?))
 }

@@ -218,14 +218,13 @@ fn gather<R: Sealed>(
     keys: &KeyRing,
     there: &mut BTreeMap<String, Option<[u8; 32]>>,
 ) -> Result<Option<&'static str>, Error> {
-    let mut range = stretch(None, ());
-    loop {
-        let rows: Vec<R> = match tx.scan(Engine::work("every right is compared with the trail"), range.clone()) {
-            Err(StoreError::Corrupt(_)) => return Ok(Some(R::TABLE.name)),
-            rows => rows?,
-        };
-        let Some(last) = rows.last() else { return Ok(None) };
-        range = range.behind(last);
-        there.extend(rows.into_iter().map(|row| (name_of(&row), fitting_hash(keys, &row))));
+    let why = Engine::work("every right is compared with the trail");
+    let read = tx.scan_while(why, stretch(None, ()), |row: R| {
+        there.insert(name_of(&row), fitting_hash(keys, &row));
+        true
+    });
+    match read {
+        Err(StoreError::Corrupt(_)) => Ok(Some(R::TABLE.name)),
+        read => Ok(read.map(|()| None)?),
     }
 }

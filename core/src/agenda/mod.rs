@@ -92,6 +92,13 @@ pub(crate) fn kind_of(tx: &mut dyn ReadTx, id: TimerId) -> Result<Option<TimerKi
     Ok(tx.find::<Timer>((id,))?.map(|t| t.trust("the agenda's own").into_inner().kind))
 }
 
+/// What a timer is about, for the holder of its lease: its lock comes after those of matters, so that whoever runs it looks before
+/// locking.
+pub(crate) fn subject_of(tx: &mut dyn ReadTx, id: TimerId) -> Result<Uuid, Error> {
+    let timer = tx.find::<Timer>((id,))?.ok_or(Error::Refused(Refusal::LeaseLost))?.trust("the holder of the lease").into_inner();
+    Ok(Uuid::from_bytes(timer.subject))
+}
+
 /// Take what is due.
 #[derive(Clone, Debug, Serialize)]
 pub struct LeaseTimers {

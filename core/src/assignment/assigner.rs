@@ -9,7 +9,7 @@ use super::candidate::Turn;
 use super::decide::{DEFAULT_POLICY, View, choice_between, record_of};
 use super::desks::{ANY, Code, Codes, Desk, Desks};
 use super::reason::{Overtaken, Waits, waits_of};
-use super::rule::{bar, bar_of_state, held_for};
+use super::rule::bar_of_state;
 use super::shelves::{ALL_LINES, Shelved, Shelves};
 use super::{Bar, Candidate, Choice, Place, Policy, Question, Record, Waiting, Widening};
 use crate::clock::Timestamp;
@@ -194,7 +194,7 @@ impl Assigner {
         let oldest = self.shelves.queue(line).into_iter().flatten().take(limits::ASSIGNMENT_NAMED_MAX);
         let bar_of = |shelved: &Shelved| match self.desks.get(officer) {
             None => Some(Bar::Absent),
-            Some(desk) => self.bar(desk, shelved, now.max(self.now), true),
+            Some(desk) => self.bar(&desk.candidate, &shelved.waiting, now.max(self.now), true),
         };
         oldest.filter_map(|place| Some(Overtaken { work: place.id, bar: bar_of(self.shelves.get(place.id)?)? })).collect()
     }
@@ -231,7 +231,7 @@ impl Assigner {
     fn place(&mut self, id: WorkId) {
         let Some(shelved) = self.shelves.get(id) else { return };
         let policy = self.policy(shelved.waiting.line);
-        let keys = match self.held(shelved, self.now) {
+        let keys = match self.held(&shelved.waiting, self.now) {
             Some(_) => Vec::new(),
             None => keys_of(shelved, policy, self.now),
         };
@@ -271,7 +271,7 @@ impl Assigner {
             let earlier = shelf.iter().take_while(|place| oldest.is_none_or(|oldest| **place < oldest));
             let may = |place: &&Place| {
                 let shelved = self.shelves.get(place.id).filter(|s| line == ALL_LINES || self.shelves.line(s.waiting.line) == Some(line));
-                shelved.is_some_and(|shelved| self.bar(desk, shelved, self.now, asked).is_none())
+                shelved.is_some_and(|shelved| self.bar(&desk.candidate, &shelved.waiting, self.now, asked).is_none())
             };
             oldest = earlier.copied().find(|place| may(&place)).or(oldest);
         }
@@ -280,14 +280,16 @@ impl Assigner {
 
     /// Who gets something, why, and who would have been next.
     fn choose(&self, shelved: &Shelved) -> Option<(&Desk, Choice, Option<OfficerId>)> {
-        let able = |id: Option<OfficerId>| self.desks.get(id?).filter(|desk| self.bar(desk, shelved, self.now, false).is_none());
+        let able = |id: Option<OfficerId>| {
+            self.desks.get(id?).filter(|desk| self.bar(&desk.candidate, &shelved.waiting, self.now, false).is_none())
+        };
         if let Some(own) = able(shelved.waiting.own) {
             return Some((own, Choice::Own, None));
         }
         if let Some(last) = able(shelved.waiting.last) {
             return Some((last, Choice::Last, None));
         }
-        if self.held(shelved, self.now).is_some() {
+        if self.held(&shelved.waiting, self.now).is_some() {
             return None;
         }
         let keys = keys_of(shelved, self.policy(shelved.waiting.line), self.now);
@@ -314,16 +316,6 @@ impl Assigner {
             Some(by_skill) if size(&by_skill) < of_topic => by_skill.into_iter().collect(),
             _ => by_topic,
         }
-    }
-
-    fn held(&self, shelved: &Shelved, now: Timestamp) -> Option<OfficerId> {
-        let own = shelved.waiting.own.and_then(|own| self.candidate(own));
-        held_for(&shelved.waiting, self.policy(shelved.waiting.line), own, now)
-    }
-
-    fn bar(&self, desk: &Desk, shelved: &Shelved, now: Timestamp, asked: bool) -> Option<Bar> {
-        let held = self.held(shelved, now);
-        bar(&desk.candidate, &shelved.waiting, self.policy(shelved.waiting.line), held, now, asked)
     }
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::reason::{asked_about, counts_as_near, reason_of};
 use super::rule::{bar, held_for};
-use super::{Candidate, Choice, Decision, Policy, Waiting, Widening};
+use super::{Bar, Candidate, Choice, Decision, Policy, Waiting, Widening};
 use crate::clock::Timestamp;
 use crate::id::{LineId, OfficerId, WorkId};
 
@@ -71,6 +71,16 @@ pub(super) trait View {
     fn near_count(&self, waiting: &Waiting, authorities: Widening) -> u32;
     /// What stands before it in its line, oldest first.
     fn older<'a>(&'a self, waiting: &'a Waiting) -> impl Iterator<Item = &'a Waiting>;
+
+    /// For whom it is held.
+    fn held(&self, waiting: &Waiting, now: Timestamp) -> Option<OfficerId> {
+        held_for(waiting, self.policy(waiting.line), waiting.own.and_then(|own| self.candidate(own)), now)
+    }
+
+    /// What bars an officer from taking it. `asked`: the officer asks for the next one, and is not offered it.
+    fn bar(&self, c: &Candidate, waiting: &Waiting, now: Timestamp, asked: bool) -> Option<Bar> {
+        bar(c, waiting, self.policy(waiting.line), self.held(waiting, now), now, asked)
+    }
 }
 
 pub(super) static DEFAULT_POLICY: LazyLock<Policy> = LazyLock::new(Policy::default);
@@ -110,24 +120,19 @@ pub fn decide(inputs: &Inputs) -> Option<Decision> {
     let (next, chosen, choice) = waiting.into_iter().find_map(|w| {
         let (chosen, choice) = match inputs.question {
             Question::Push => choose(inputs, w),
-            Question::Pull { officer, line } => {
-                inputs.candidate(officer).filter(|c| w.line == line && may(inputs, c, w, true)).map(|c| (c, Choice::Asked))
-            }
+            Question::Pull { officer, line } => inputs
+                .candidate(officer)
+                .filter(|c| w.line == line && inputs.bar(c, w, inputs.now, true).is_none())
+                .map(|c| (c, Choice::Asked)),
         }?;
         Some((w, chosen, choice))
     })?;
     Some(decision_of(inputs, next, chosen, choice, inputs.now))
 }
 
-fn may(inputs: &Inputs, c: &Candidate, waiting: &Waiting, asked: bool) -> bool {
-    let policy = inputs.policy(waiting.line);
-    let held = held_for(waiting, policy, waiting.own.and_then(|own| inputs.candidate(own)), inputs.now);
-    bar(c, waiting, policy, held, inputs.now, asked).is_none()
-}
-
 /// Who gets it, of those who may.
 fn choose<'a>(inputs: &'a Inputs, waiting: &Waiting) -> Option<(&'a Candidate, Choice)> {
-    let mut able: Vec<&Candidate> = inputs.officers.iter().filter(|c| may(inputs, c, waiting, false)).collect();
+    let mut able: Vec<&Candidate> = inputs.officers.iter().filter(|c| inputs.bar(c, waiting, inputs.now, false).is_none()).collect();
     able.sort_unstable_by_key(|c| c.turn());
     let named = |id: Option<OfficerId>| able.iter().find(|c| Some(c.id) == id).copied();
     if let Some(own) = named(waiting.own) {

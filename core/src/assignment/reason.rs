@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::decide::View;
-use super::rule::{bar, held_for, is_near};
+use super::rule::is_near;
 use super::{Bar, Candidate, Step, Waiting, Widening};
 use crate::clock::Timestamp;
 use crate::id::{LineId, OfficerId, WorkId};
@@ -129,10 +129,7 @@ pub(super) fn reason_of(view: &impl View, waiting: &Waiting, chosen: &Candidate,
     let (step, reached) = policy.step(waiting, now);
     let asked = choice == Choice::Asked;
     let by_load = !matches!(choice, Choice::Asked | Choice::Own | Choice::Last);
-    let bar_of = |older: &Waiting| {
-        let held = held_for(older, policy, older.own.and_then(|own| view.candidate(own)), now);
-        Some(Overtaken { work: older.id, bar: bar(chosen, older, policy, held, now, asked)? })
-    };
+    let bar_of = |older: &Waiting| Some(Overtaken { work: older.id, bar: view.bar(chosen, older, now, asked)? });
     Reason {
         waited_s: now.since(waiting.arrived).as_secs(),
         step,
@@ -149,7 +146,7 @@ pub(super) fn reason_of(view: &impl View, waiting: &Waiting, chosen: &Candidate,
 pub(super) fn waits_of(view: &impl View, waiting: &Waiting, now: Timestamp) -> Waits {
     let policy = view.policy(waiting.line);
     let (step, reached) = policy.step(waiting, now);
-    let held = held_for(waiting, policy, waiting.own.and_then(|own| view.candidate(own)), now);
+    let held = view.held(waiting, now);
     Waits {
         work: waiting.id,
         waited_s: now.since(waiting.arrived).as_secs(),
@@ -165,12 +162,10 @@ pub(super) fn waits_of(view: &impl View, waiting: &Waiting, now: Timestamp) -> W
 /// Who might have been thought of before `chosen`: those who know the matter, those who let it pass, and where load decides the first of
 /// those near enough with less of it.
 fn passed_over(view: &impl View, waiting: &Waiting, chosen: Option<&Candidate>, by_load: bool, now: Timestamp) -> Vec<PassedOver> {
-    let policy = view.policy(waiting.line);
-    let held = held_for(waiting, policy, waiting.own.and_then(|own| view.candidate(own)), now);
     let asked = false; // they would have been offered it
     let bar_of = |id: OfficerId| match view.candidate(id) {
         None => Some(Bar::Absent), // whoever is not there is not among the candidates
-        Some(candidate) => bar(candidate, waiting, policy, held, now, asked),
+        Some(candidate) => view.bar(candidate, waiting, now, asked),
     };
     let mut found: Vec<PassedOver> = Vec::new();
     let mut name = |officer: OfficerId| {
@@ -181,7 +176,7 @@ fn passed_over(view: &impl View, waiting: &Waiting, chosen: Option<&Candidate>, 
     };
     asked_about(waiting).for_each(&mut name);
     if by_load {
-        let (_, reached) = policy.step(waiting, now);
+        let (_, reached) = view.policy(waiting.line).step(waiting, now);
         let before = |c: &&Candidate| chosen.is_none_or(|chosen| c.turn() < chosen.turn());
         let near = view.near(waiting, reached.authorities).take_while(before).take(limits::ASSIGNMENT_NAMED_MAX);
         near.for_each(|c| name(c.id));

@@ -85,7 +85,6 @@ impl Shelves {
     }
 
     pub(super) fn add(&mut self, codes: &mut Codes, waiting: Waiting) {
-        self.remove(waiting.id);
         let mut required = codes.of_skills(&waiting.required);
         required.sort_unstable();
         required.dedup();

@@ -1,7 +1,8 @@
 //! Computing anew what depended on the calendar, or on how long something may take.
 //!
-//! What stores a due instant keeps a [`CachedDue`] beside it. When something is approved a timer is set that calls [`recompute`] for a
-//! page of its open matters at a time: the follow-ups of low ratings (`interaction/follow_up.rs`) so far.
+//! What stores a due instant by a policy keeps a [`CachedDue`] beside it. When something is approved a timer is set that calls
+//! [`recompute`] for a page of its open matters at a time: the follow-ups of low ratings (`interaction/follow_up.rs`) so far. Answers
+//! that were promised keep the minutes they were promised in (`interaction/reply.rs`).
 
 use super::{Due, Pause, Term, Timeline};
 use crate::clock::Timestamp;

@@ -15,8 +15,7 @@ use crate::clock::Timestamp;
 use crate::ctx::Ctx;
 use crate::error::Error;
 use crate::id::{self, ApprovalId, GrantId, PostId};
-use crate::store::raw::Range;
-use crate::store::{ReadTx, Reads, Record, StoreResult, stretch};
+use crate::store::{ReadTx, Reads, StoreResult, stretch};
 
 /// How many alerts, and what became of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -89,24 +88,14 @@ fn floor(at: Timestamp) -> Uuid {
     id::uuid_v7(Timestamp::from_micros(at.micros().saturating_sub(1)), u16::MAX, u64::MAX)
 }
 
-/// Every row of a stretch, page by page, until `each` has seen enough.
-fn walk<R: Record>(tx: &mut dyn ReadTx, mut range: Range, mut each: impl FnMut(R) -> bool) -> Result<(), Error> {
-    loop {
-        let rows: Vec<R> = tx.scan(Engine::work("the report of built-in control counts, and names nobody"), range.clone())?;
-        let Some(last) = rows.last() else { return Ok(()) };
-        range = range.behind(last);
-        for row in rows {
-            if !each(row) {
-                return Ok(());
-            }
-        }
-    }
+fn why() -> Engine {
+    Engine::work("the report of built-in control counts, and names nobody")
 }
 
 /// When somebody could first approve access: from then on a grant without approval is worth a line.
 fn set_up_at(tx: &mut dyn ReadTx) -> Result<Option<Timestamp>, Error> {
     let mut grants: Vec<(Timestamp, PostId)> = Vec::new();
-    walk::<Grant>(tx, stretch(None, ()), |grant| {
+    tx.scan_while::<Grant>(why(), stretch(None, ()), |grant| {
         if !grants.iter().any(|(_, post)| *post == grant.post) {
             grants.push((grant.starts_at, grant.post)); // ids are in the order of making: the first of each post
         }
@@ -148,7 +137,7 @@ pub(crate) fn report(tx: &mut dyn ReadTx, ctx: &Ctx, from: Timestamp, to: Timest
     let (mut reviewed, mut waiting): (Vec<Duration>, Vec<Duration>) = (Vec::new(), Vec::new());
     // Behind every id of the instant before.
     let before = (Timestamp::from_micros(from.micros().saturating_sub(1)), [0xFF; 16]);
-    walk::<Alert>(tx, stretch(Some(Alert::BY_AT), ()).after(before), |alert| {
+    tx.scan_while::<Alert>(why(), stretch(Some(Alert::BY_AT), ()).after(before), |alert| {
         if alert.at >= to {
             return false;
         }
@@ -166,7 +155,7 @@ pub(crate) fn report(tx: &mut dyn ReadTx, ctx: &Ctx, from: Timestamp, to: Timest
     report.review_median_s = reviewed.get(reviewed.len().saturating_sub(1) / 2).map(Duration::as_secs);
     report.review_longest_s = reviewed.last().map(Duration::as_secs);
     report.open_longest_s = waiting.iter().max().map(Duration::as_secs);
-    walk::<Approval>(tx, stretch(None, ()).after((ApprovalId::from_uuid(floor(from)),)), |approval| {
+    tx.scan_while::<Approval>(why(), stretch(None, ()).after((ApprovalId::from_uuid(floor(from)),)), |approval| {
         if approval.proposed_at >= to {
             return false;
         }
@@ -181,7 +170,7 @@ pub(crate) fn report(tx: &mut dyn ReadTx, ctx: &Ctx, from: Timestamp, to: Timest
     })?;
     if let Some(set_up) = set_up_at(tx)? {
         let mut unapproved = Vec::new();
-        walk::<Grant>(tx, stretch(None, ()).after((GrantId::from_uuid(floor(from)),)), |grant| {
+        tx.scan_while::<Grant>(why(), stretch(None, ()).after((GrantId::from_uuid(floor(from)),)), |grant| {
             let past = grant.starts_at >= to;
             if !past && grant.approval.is_none() && grant.starts_at > set_up {
                 unapproved.push(grant.post);

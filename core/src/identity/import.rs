@@ -538,13 +538,13 @@ fn change(tx: &mut dyn Tx, ctx: &Ctx, known: &Taxpayer, applicant: &Applicant<'_
 }
 
 /// The attempt that an import of this list is at; nothing for a list that was never imported.
-pub fn attempt_of(tx: &mut dyn ReadTx, batch: [u8; 32]) -> Result<Option<ImportBegun>, Error> {
+pub(crate) fn attempt_of(tx: &mut dyn ReadTx, batch: [u8; 32]) -> Result<Option<ImportBegun>, Error> {
     let found = tx.find::<ImportBatch>((batch,))?.map(|b| b.trust("an import is the host's own").into_inner());
     Ok(found.map(|known| ImportBegun { batch, attempt: known.attempt }))
 }
 
 /// Rows of an import behind a line, with what became of them.
-pub fn imported_rows(tx: &mut dyn ReadTx, of: ImportBegun, after: i64, limit: u32) -> Result<Vec<RowVerdict>, Error> {
+pub(crate) fn imported_rows(tx: &mut dyn ReadTx, of: ImportBegun, after: i64, limit: u32) -> Result<Vec<RowVerdict>, Error> {
     let rows = page(tx, of, after, limit)?;
     Ok(rows.into_iter().map(|row| shown(row.line, row.verdict, row.field, row.why)).collect())
 }
@@ -570,7 +570,7 @@ pub struct TakeBack {
 /// # Errors
 /// `import_in_use`, with the line, where a taxpayer of the import has been used or changed since, or is on a later list too, which is
 /// taken back first; never once taking back has begun.
-pub fn lines_to_take_back(tx: &mut dyn ReadTx, of: ImportBegun, after: i64) -> Result<Option<(Vec<i64>, i64)>, Error> {
+pub(crate) fn lines_to_take_back(tx: &mut dyn ReadTx, of: ImportBegun, after: i64) -> Result<Option<(Vec<i64>, i64)>, Error> {
     let rows = page(tx, of, after, limits::PAGE_ROWS_MAX)?;
     let Some(last) = rows.last().map(|row| row.line) else { return Ok(None) };
     let batch = tx.find::<ImportBatch>((of.batch,))?.ok_or(Error::NotFound { what: "import_batch" })?;
@@ -596,7 +596,7 @@ pub fn lines_to_take_back(tx: &mut dyn ReadTx, of: ImportBegun, after: i64) -> R
 }
 
 /// A line of an attempt in which nothing stands that could be taken back: naming it ends the attempt. Nothing where it is over.
-pub fn line_to_end_with(tx: &mut dyn ReadTx, of: ImportBegun) -> Result<Option<i64>, Error> {
+pub(crate) fn line_to_end_with(tx: &mut dyn ReadTx, of: ImportBegun) -> Result<Option<i64>, Error> {
     let at = attempt_of(tx, of.batch)?;
     Ok(if at == Some(of) { page(tx, of, i64::MIN, 1)?.first().map(|row| row.line) } else { None })
 }
@@ -631,7 +631,7 @@ pub fn take_back(tx: &mut dyn Tx, ctx: &Ctx, rows: &[TakeBack]) -> Result<u64, E
 pub(crate) type PageOfLines = fn(&mut dyn ReadTx, ImportBegun, i64) -> Result<Option<(Vec<i64>, i64)>, Error>;
 
 /// The lines behind `after` that stayed, and the last line looked at; `None` at the end. For a list that was taken back.
-pub fn lines_kept(tx: &mut dyn ReadTx, of: ImportBegun, after: i64) -> Result<Option<(Vec<i64>, i64)>, Error> {
+pub(crate) fn lines_kept(tx: &mut dyn ReadTx, of: ImportBegun, after: i64) -> Result<Option<(Vec<i64>, i64)>, Error> {
     let rows = page(tx, of, after, limits::PAGE_ROWS_MAX)?;
     let kept = rows.iter().filter(|row| !row.taken_back && row.wrote()).map(|row| row.line).collect();
     Ok(rows.last().map(|last| (kept, last.line)))

@@ -25,12 +25,11 @@ pub(crate) fn keys_to_rewrap(tx: &mut dyn ReadTx, keys: &KeyRing, most: usize) -
     let (to, known) = (keys.current_epoch(), keys.epochs());
     let mut found = Vec::new();
     // Behind the erased ones, which are of epoch 0.
-    let mut after = (0, [u8::MAX; 16]);
+    let mut range = stretch(Some(SubjectKeyRow::BY_EPOCH), ()).after((0, [u8::MAX; 16])).until(i64::from(to) - 1);
     while found.len() < most {
-        let range = stretch(Some(SubjectKeyRow::BY_EPOCH), ()).after(after).until(i64::from(to) - 1);
-        let page: Vec<SubjectKeyRow> = tx.scan(why(), range)?;
+        let page: Vec<SubjectKeyRow> = tx.scan(why(), range.clone())?;
         let Some(last) = page.last() else { break };
-        after = (last.epoch, last.subject);
+        range = range.behind(last);
         // What cannot be unwrapped does not keep the rest from being wrapped anew; `key_epochs` tells of it.
         let can = page.iter().filter(|row| u32::try_from(row.epoch).is_ok_and(|epoch| known.contains(&epoch)));
         found.extend(can.map(|row| RewrapKey { subject: row.subject, to }));
@@ -83,14 +82,10 @@ pub struct KeyEpochs {
 pub(crate) fn key_epochs(tx: &mut dyn ReadTx, ctx: &Ctx) -> Result<KeyEpochs, Error> {
     let ring = ctx.keys();
     let mut counts: std::collections::BTreeMap<i64, u64> = ring.epochs().into_iter().map(|epoch| (i64::from(epoch), 0)).collect();
-    let mut after = None;
-    loop {
-        let range = stretch(Some(SubjectKeyRow::BY_EPOCH), ());
-        let page: Vec<SubjectKeyRow> = tx.scan(why(), after.map_or(range.clone(), |place: (i64, [u8; 16])| range.after(place)))?;
-        let Some(last) = page.last() else { break };
-        after = Some((last.epoch, last.subject));
-        page.iter().for_each(|row| *counts.entry(row.epoch).or_default() += 1);
-    }
+    tx.scan_while(why(), stretch(Some(SubjectKeyRow::BY_EPOCH), ()), |row: SubjectKeyRow| {
+        *counts.entry(row.epoch).or_default() += 1;
+        true
+    })?;
     let erased = counts.remove(&0).unwrap_or(0);
     let known = ring.epochs();
     let of = |(epoch, keys): (i64, u64)| {

@@ -91,7 +91,7 @@ record! {
         phone_channel: Option<CaptureChannel>,
         /// When.
         phone_at: Option<Timestamp>,
-        /// Who told of them first, and so the number; absent where that was a list.
+        /// Who told of them first, and so the number; absent where that was a list without a date.
         enrolled_channel: Option<CaptureChannel>,
     }
     key(id);

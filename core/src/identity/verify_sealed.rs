@@ -1,5 +1,5 @@
 //! Whether anything that is sealed was altered past the door: every key, every sealed value and every blind index is held against the
-//! others. The audit chain does the same for the record of operations.
+//! others, but for what stood before a list changed it (`imported_row.before`). The audit chain does the same for the record of operations.
 
 use serde::Serialize;
 

@@ -13,7 +13,7 @@ use crate::identity::subject;
 use crate::journal::{self, EventKind, Topic};
 use crate::limits;
 use crate::planted::{Bug, planted};
-use crate::store::{Reads, Tx, Writes};
+use crate::store::{Tx, Writes};
 
 words! {
     /// How a conversation ended.
@@ -99,10 +99,7 @@ pub struct CloseIdle {
 
 /// Closes the conversation if nobody wrote for [`limits::CONVERSATION_IDLE`]; sets the timer anew if somebody did.
 pub fn close_idle(tx: &mut dyn Tx, ctx: &Ctx, cmd: CloseIdle) -> Result<Closed, Error> {
-    // The conversation's lock comes before the timer's in the order of locks, so look before locking.
-    let timer =
-        tx.find::<agenda::Timer>((cmd.timer,))?.ok_or(Error::Refused(Refusal::LeaseLost))?.trust("the holder of the lease").into_inner();
-    let id = ConversationId::from_uuid(uuid::Uuid::from_bytes(timer.subject));
+    let id = ConversationId::from_uuid(agenda::subject_of(tx, cmd.timer)?);
     let found = tx.lock_row::<Conversation>((id,))?;
     let conversation = check(ctx, found)?;
     agenda::take(tx, cmd.timer, cmd.token)?;

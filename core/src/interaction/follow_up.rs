@@ -390,10 +390,7 @@ const OVERDUE: &str = "follow_up.overdue";
 
 /// Notes that a follow-up was not answered in time, and tells outside; waits on where it is due later than when the timer was set.
 pub(crate) fn follow_up_due(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, cmd: FollowUpDue) -> Result<FollowedUp, Error> {
-    // The follow-up's lock comes before the timer's in the order of locks, so look before locking.
-    let timer =
-        tx.find::<agenda::Timer>((cmd.timer,))?.ok_or(Error::Refused(Refusal::LeaseLost))?.trust("the holder of the lease").into_inner();
-    let id = ConversationId::from_uuid(uuid::Uuid::from_bytes(timer.subject));
+    let id = ConversationId::from_uuid(agenda::subject_of(tx, cmd.timer)?);
     let found = tx.lock_row::<FollowUp>((id,))?;
     let mut row = check(ctx, found)?.into_inner();
     agenda::take(tx, cmd.timer, cmd.token)?;

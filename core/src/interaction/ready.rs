@@ -194,13 +194,11 @@ pub(super) fn is_full(tx: &mut dyn ReadTx, line: &Line) -> Result<bool, Error> {
     if before_them + ordinary < line.waiting_max {
         return Ok(false);
     }
-    let (mut waiting, mut range) = (before_them, ranked(0));
-    while waiting < line.waiting_max {
-        let page: Vec<Conversation> = tx.scan(why, range.clone())?;
-        let Some(last) = page.last() else { break };
-        waiting += page.len() as i64;
-        range = range.behind(last);
-    }
+    let mut waiting = before_them;
+    tx.scan_while(why, ranked(0), |_: Conversation| {
+        waiting += 1;
+        waiting < line.waiting_max
+    })?;
     Ok(waiting >= line.waiting_max)
 }
 

@@ -75,27 +75,13 @@ fn serving(tx: &dyn ReadTx, serving: &[(OfficerId, u32)]) -> Serving {
 
 fn count_ahead(tx: &mut dyn ReadTx, c: &Conversation) -> Result<u32, Error> {
     let why = Engine::work("counting who stands before the caller");
-    let (mut ahead, mut after) = (0, None);
-    loop {
-        let range = stretch(Some(Conversation::BY_WAIT), (c.line, ConversationState::Waiting));
-        let page: Vec<Conversation> = tx.scan(
-            why,
-            match after {
-                Some(place) => range.after(place),
-                None => range,
-            },
-        )?;
-        for other in &page {
-            if (other.rank, other.ticket) >= (c.rank, c.ticket) {
-                return Ok(ahead);
-            }
-            ahead += 1;
-        }
-        match page.last() {
-            Some(last) => after = Some((last.rank, last.ticket)),
-            None => return Ok(ahead),
-        }
-    }
+    let mut ahead = 0;
+    tx.scan_while(why, stretch(Some(Conversation::BY_WAIT), (c.line, ConversationState::Waiting)), |other: Conversation| {
+        let before = (other.rank, other.ticket) < (c.rank, c.ticket);
+        ahead += u32::from(before);
+        before
+    })?;
+    Ok(ahead)
 }
 
 /// Who waits in a line.

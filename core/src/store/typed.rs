@@ -110,15 +110,28 @@ pub(crate) trait Reads: RawRead {
         self.range(R::TABLE, &range)?.into_iter().map(R::from_row).collect()
     }
 
-    /// The rows of a whole stretch that are `wanted`, read a page at a time.
-    fn scan_all<R: Record>(&mut self, why: Engine, mut range: Range, wanted: impl Fn(&R) -> bool) -> StoreResult<Vec<R>> {
-        let mut all = Vec::new();
+    /// Shows the rows of a whole stretch to `each`, a page at a time, until it has seen enough.
+    fn scan_while<R: Record>(&mut self, why: Engine, mut range: Range, mut each: impl FnMut(R) -> bool) -> StoreResult<()> {
         loop {
             let page: Vec<R> = self.scan(why, range.clone())?;
-            let Some(last) = page.last() else { return Ok(all) };
+            let Some(last) = page.last() else { return Ok(()) };
             range = range.behind(last);
-            all.extend(page.into_iter().filter(&wanted));
+            if !page.into_iter().all(&mut each) {
+                return Ok(());
+            }
         }
+    }
+
+    /// The rows of a whole stretch that are `wanted`.
+    fn scan_all<R: Record>(&mut self, why: Engine, range: Range, wanted: impl Fn(&R) -> bool) -> StoreResult<Vec<R>> {
+        let mut all = Vec::new();
+        self.scan_while(why, range, |row| {
+            if wanted(&row) {
+                all.push(row);
+            }
+            true
+        })?;
+        Ok(all)
     }
 
     /// Looks at the projection of type `P`, where this transaction can.

@@ -115,7 +115,6 @@ impl<'a> Playing<'a> {
 
     fn begins(&mut self, shift: &'a Shift) {
         let Some(officer) = self.numbers.get(shift.officer.as_str()).copied() else { return };
-        let skills = |line: usize| line_skill(line);
         let all: Vec<usize> = (0..self.day.lines.len()).collect();
         let id = officer_id(officer);
         let before = self.assigner.officer(id);
@@ -126,7 +125,7 @@ impl<'a> Playing<'a> {
             held: before.map_or(0, |c| c.held),
             load_min: before.map_or(0, |c| c.load_min),
             idle_since: before.map_or(from, |c| c.idle_since),
-            skills: if shift.lines.is_empty() { &all } else { &shift.lines }.iter().copied().map(skills).collect(),
+            skills: if shift.lines.is_empty() { &all } else { &shift.lines }.iter().copied().map(line_skill).collect(),
             authorities: Vec::new(),
             attendance: Attendance::Present,
             until: shift.until.map(instant),

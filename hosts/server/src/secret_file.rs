@@ -19,6 +19,9 @@ pub enum SecretFileError {
     /// There is one already, and secrets are never overwritten.
     #[error("{} exists and is not overwritten", .0.display())]
     Exists(PathBuf),
+    /// Its successor is there: somebody is changing it, or was cut off while doing so.
+    #[error("{} is there: somebody is changing the secret, or was cut off; if nobody is, remove that file and try again", .0.display())]
+    Begun(PathBuf),
     /// Others can read it.
     #[error("{} can be read or written by other users (mode {mode:03o}); run: chmod 600 {}", file.display(), file.display())]
     Open {
@@ -84,20 +87,30 @@ pub fn create(path: &Path, text: &str) -> Result<(), SecretFileError> {
 }
 
 /// Puts a new text in the place of a secret that is there, at once and durably: whoever reads it sees the old one or the new one.
-/// `make` is given the present text; one caller at a time gets so far. `failed` says what a failure of the file is to the caller.
+/// `make` is given the present text; one caller at a time gets so far. `failed` says what a failure of the file is to the caller. A name
+/// that leads to the file goes on to lead there, and whoever owns it does: root rotates the keys that a service reads.
 pub fn replace<E>(
     path: &Path,
     failed: impl Fn(SecretFileError) -> E,
     make: impl FnOnce(&str) -> Result<Zeroizing<String>, E>,
 ) -> Result<(), E> {
+    let path = &match std::fs::canonicalize(path) {
+        Ok(path) => path,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(failed(SecretFileError::Missing(path.to_owned()))),
+        Err(source) => return Err(failed(SecretFileError::Io { file: path.to_owned(), source })),
+    };
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
     let beside = PathBuf::from(beside);
     // Made before the present text is read: two at a time would each leave out what the other did.
-    create(&beside, "").map_err(&failed)?;
+    create(&beside, "").map_err(|e| failed(if let SecretFileError::Exists(there) = e { SecretFileError::Begun(there) } else { e }))?;
     let written = read(path).map_err(&failed).and_then(|present| make(&present)).and_then(|text| {
         let io = |source| failed(SecretFileError::Io { file: path.to_owned(), source });
         let mut file = OpenOptions::new().write(true).open(&beside).map_err(io)?;
+        let (before, ours) = (std::fs::metadata(path).map_err(io)?, file.metadata().map_err(io)?);
+        if before.uid() != ours.uid() {
+            std::os::unix::fs::fchown(&file, Some(before.uid()), Some(before.gid())).map_err(io)?;
+        }
         file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
         std::fs::rename(&beside, path).and_then(|()| sync_directory_of(path)).map_err(io)
     });
@@ -159,12 +172,20 @@ mod tests {
             &path,
             |e| e,
             |_| {
-                assert!(matches!(replace(&path, |e| e, |_| text("another")), Err(SecretFileError::Exists(_))), "somebody is at it");
+                assert!(matches!(replace(&path, |e| e, |_| text("another")), Err(SecretFileError::Begun(_))), "somebody is at it");
                 Err(SecretFileError::NotText(path.clone()))
             },
         );
         assert!(refused.is_err());
         assert_eq!(read(&path).unwrap().as_str(), "one two");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside it");
+        // Under another name it is the same file, and stays its owner's where root replaces it.
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        let given_away = std::os::unix::fs::chown(&path, Some(1), Some(1)).is_ok();
+        replace(&link, |e| e, |present| text(&format!("{present} three"))).unwrap();
+        assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(read(&path).unwrap().as_str(), "one two three");
+        assert_eq!(std::fs::metadata(&path).unwrap().uid() == 1, given_away, "nobody but root gives files away");
     }
 }

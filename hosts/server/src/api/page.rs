@@ -42,7 +42,7 @@ pub(super) fn within(limit: u32, max: u32) -> Result<u32, Problem> {
 }
 
 /// A place in a list, as `microseconds.id`.
-pub(super) fn place(cursor: Option<&str>) -> Result<Option<(Timestamp, Uuid)>, Problem> {
+fn place(cursor: Option<&str>) -> Result<Option<(Timestamp, Uuid)>, Problem> {
     let Some(cursor) = cursor else { return Ok(None) };
     let read = || {
         let (micros, id) = cursor.split_once('.')?;

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use zhengna_core::calendar::{Datelike as _, date_of, midnight};
 use zhengna_core::control::{AlertFigures, ControlReport};
+use zhengna_core::identity::term_begin;
 use zhengna_core::{Core, Timestamp};
 
 use super::configured;
@@ -76,8 +77,7 @@ struct Screen {
 }
 
 fn instant(text: &str) -> Result<Timestamp, String> {
-    let day = || Timestamp::parse(&format!("{text}T00:00:00+08:00"));
-    Timestamp::parse(text).or_else(day).ok_or_else(|| "a day such as 2026-10-01, or an instant such as 2026-10-01T08:30:00+08:00".into())
+    term_begin("instant", text).map_err(|_| "a day such as 2026-10-01, or an instant such as 2026-10-01T08:30:00+08:00".into())
 }
 
 /// The last whole month before an instant, in Beijing. `None` outside the years that dates have.

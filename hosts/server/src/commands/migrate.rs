@@ -17,7 +17,7 @@ use crate::output::{self, say};
 #[derive(Args)]
 #[command(after_help = "\
 Example:
-  zhengna backup before.sealed && zhengna migrate
+  zhengna backup before.sealed --backup-custodians custodians && zhengna migrate
 
 Next:
   zhengna serve")]

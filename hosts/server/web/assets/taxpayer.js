@@ -1,7 +1,7 @@
 // The taxpayer's page: take a number, wait, talk, read it again later.
 
 import {
-  $, Attention, CHANNELS, ChatPane, Live, OUTCOMES, Outbox, Problem, STATES, Thread, act, ask, busy, call, dayAndTimeOf, el, elderSwitch, kept, linkState, notice, say, session, setText, showTranscript, signInForm,
+  $, Attention, ChatPane, Live, OUTCOMES, Outbox, Problem, STATES, Thread, act, ask, busy, call, dayAndTimeOf, el, elderSwitch, kept, linkState, notice, say, session, setText, showTranscript, signInForm,
 } from './client.js';
 
 // A signed link names the line it leads to, and says where whoever follows it comes from.
