@@ -3,13 +3,34 @@
 use rusqlite::Connection;
 use zhengna_core::access::{AccessChange, EndGrant, GrantPost, Permission, RightsFinding, RightsFindingKind, SetSeparation};
 use zhengna_core::approval::{ApprovalState, Execution, Matter, Rule, SetRule, Step};
+use zhengna_core::audit::FindingKind;
 use zhengna_core::error::{Refusal, Severity};
+use zhengna_core::id::GrantId;
 use zhengna_core::{Core, Error, limits};
 use zhengna_tests::approval::{approve, decree, propose};
 use zhengna_tests::world::{ENGINES, Engine, NANGUAN, PROVINCE, World, authorities, code};
 
 fn raw(world: &World) -> Connection {
     Connection::open(world.keep.path().unwrap()).unwrap()
+}
+
+/// Ends the grant of the first officer; the database keeps a copy of the row as it was.
+fn ended(world: &World, raw: &Connection) -> GrantId {
+    raw.execute("CREATE TABLE kept AS SELECT * FROM access_grant", []).unwrap();
+    let security = world.session_of(world.security);
+    let grant = security.access().grants(world.officers[0]).unwrap()[0].id;
+    security.access().end_grant(EndGrant { grant, reason: "离岗".into() }).wait().unwrap();
+    grant
+}
+
+fn delete(raw: &Connection, grant: GrantId) {
+    raw.execute("DELETE FROM access_grant WHERE id = ?1", [&grant.uuid().as_bytes()[..]]).unwrap();
+}
+
+/// Puts the copy in the place of the row.
+fn put_back(raw: &Connection, grant: GrantId) {
+    delete(raw, grant);
+    raw.execute("INSERT INTO access_grant SELECT * FROM kept WHERE id = ?1", [&grant.uuid().as_bytes()[..]]).unwrap();
 }
 
 fn altered<R: std::fmt::Debug>(answer: Result<R, Error>) {
@@ -67,30 +88,83 @@ fn a_grant_that_was_put_back_as_it_was_gives_nothing_and_one_that_is_gone_is_tol
     }
     let world = World::new(Engine::Sqlite);
     let raw = raw(&world);
-    let copy = "CREATE TABLE kept AS SELECT * FROM access_grant";
-    raw.execute(copy, []).unwrap();
-    let security = world.session_of(world.security);
-    let grant = security.access().grants(world.officers[0]).unwrap()[0].id;
-    security.access().end_grant(EndGrant { grant, reason: "离岗".into() }).wait().unwrap();
+    let grant = ended(&world, &raw);
     world.seal();
     assert!(world.core.compare_rights().unwrap().findings.is_empty());
     assert!(rights(&world.core, &world, 0).unwrap().is_empty(), "it is over");
-    let id = grant.uuid();
-    raw.execute("DELETE FROM access_grant WHERE id = ?1", [&id.as_bytes()[..]]).unwrap();
-    raw.execute("INSERT INTO access_grant SELECT * FROM kept WHERE id = ?1", [&id.as_bytes()[..]]).unwrap();
+    put_back(&raw, grant);
     assert_eq!(rights(&world.core, &world, 0).unwrap(), [Permission::ServeTaxpayers], "its own hash fits");
     let found = |kind| RightsFinding { row: format!("access_grant/{grant}"), kind };
     assert_eq!(world.core.compare_rights().unwrap().findings, [found(RightsFindingKind::Altered)]);
     altered(world.core.officer(world.officers[0]));
     assert!(rights(&world.core, &world, 1).is_ok(), "others go on");
-    raw.execute("DELETE FROM access_grant WHERE id = ?1", [&id.as_bytes()[..]]).unwrap();
+    delete(&raw, grant);
     assert_eq!(world.core.compare_rights().unwrap().findings, [found(RightsFindingKind::Removed)]);
     assert!(rights(&world.core, &world, 0).unwrap().is_empty(), "what is gone gives nothing");
     // The same after a restart, which remembers nothing.
     let World { core, keep, .. } = world;
-    drop((core, security)); // one process at a time has the file
+    drop(core); // one process at a time has the file
     let again = zhengna_tests::world::core_over(keep.open(), 9).0;
     assert_eq!(again.compare_rights().unwrap().findings, [found(RightsFindingKind::Removed)]);
+}
+
+/// Whoever takes the note of a right out of the trail as well, and waits for the next start: the row fits what is left. The chain has a
+/// gap then, which a host comes to that reads on in the trail.
+#[test]
+fn a_right_whose_last_note_was_deleted_with_it_is_told_by_the_watch_over_the_trail() {
+    let world = World::new(Engine::Sqlite);
+    let raw = raw(&world);
+    let grant = ended(&world, &raw);
+    world.seal();
+    let before = world.core.watch_audit().unwrap();
+    assert!(before.complete && before.finding.is_none() && before.verified > 8, "{before:?}");
+    put_back(&raw, grant);
+    let (xid, seq): (i64, i64) = raw
+        .query_row(
+            "SELECT xid, seq FROM audit_record WHERE subject LIKE '%access_grant/' || ?1 ORDER BY xid DESC, seq DESC LIMIT 1",
+            [grant.to_string()],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .unwrap();
+    assert_eq!(raw.execute("DELETE FROM audit_record WHERE (xid, seq) = (?1, ?2)", [xid, seq]).unwrap(), 1);
+    assert_eq!(world.core.watch_audit().unwrap(), before, "what was read today is read again tomorrow");
+    world.clock.advance(limits::WATCH_EVERY);
+    let told = world.core.watch_audit().unwrap();
+    let finding = told.finding.unwrap();
+    assert_eq!((finding.kind, finding.number), (FindingKind::Removed, told.verified + 1));
+
+    let World { core, keep, .. } = world;
+    drop(core); // one process at a time has the file
+    let (again, _) = zhengna_tests::world::core_over(keep.open(), 9);
+    assert!(again.compare_rights().unwrap().findings.is_empty(), "a trail without the note has nothing against the row");
+    assert_eq!(again.watch_audit().unwrap().finding, Some(finding));
+}
+
+/// What was put back as it was is whole again, once it was read anew; and what is new is read without waiting for that.
+#[test]
+fn the_watch_over_the_trail_reads_what_is_new_and_everything_again_after_a_day() {
+    let world = World::new(Engine::Sqlite);
+    let raw = raw(&world);
+    world.seal();
+    let first = world.core.watch_audit().unwrap();
+    world.entered(0);
+    world.seal();
+    let second = world.core.watch_audit().unwrap();
+    assert!(second.complete && second.verified > first.verified, "{second:?}");
+
+    raw.execute_batch("CREATE TABLE kept_record AS SELECT * FROM audit_record; UPDATE audit_record SET reason = 'x'").unwrap();
+    world.clock.advance(limits::WATCH_EVERY);
+    let altered = world.core.watch_audit().unwrap();
+    assert_eq!(altered.finding.as_ref().map(|f| (f.kind, f.number)), Some((FindingKind::Altered, 1)));
+    raw.execute_batch("DELETE FROM audit_record; INSERT INTO audit_record SELECT * FROM kept_record").unwrap();
+    assert_eq!(world.core.watch_audit().unwrap(), altered, "until it is read again");
+    world.clock.advance(limits::WATCH_EVERY);
+    assert_eq!(world.core.watch_audit().unwrap(), second);
+
+    raw.execute("DELETE FROM audit_link WHERE number = ?1", [second.verified]).unwrap();
+    world.clock.advance(limits::WATCH_EVERY);
+    let cut = world.core.watch_audit().unwrap().finding.unwrap();
+    assert_eq!((cut.kind, cut.number), (FindingKind::CutOff, second.verified), "a checkpoint vouches for it");
 }
 
 /// Whoever has the database writes into the trail too, before it is sealed: a record made up about an older row, or a copy of the one
@@ -100,19 +174,15 @@ fn a_record_made_up_or_copied_makes_no_older_row_good() {
     for copied in [false, true] {
         let world = World::new(Engine::Sqlite);
         let raw = raw(&world);
-        raw.execute("CREATE TABLE kept AS SELECT * FROM access_grant", []).unwrap();
-        let security = world.session_of(world.security);
-        let grant = security.access().grants(world.officers[0]).unwrap()[0].id;
-        security.access().end_grant(EndGrant { grant, reason: "离岗".into() }).wait().unwrap();
-        let id = grant.uuid();
-        raw.execute("DELETE FROM access_grant WHERE id = ?1", [&id.as_bytes()[..]]).unwrap();
-        raw.execute("INSERT INTO access_grant SELECT * FROM kept WHERE id = ?1", [&id.as_bytes()[..]]).unwrap();
+        let grant = ended(&world, &raw);
+        put_back(&raw, grant);
         let (record, digest) = if copied { ("id", "digest") } else { ("randomblob(16)", "(SELECT mac FROM kept WHERE id = ?2)") };
         let forged = format!(
             "INSERT INTO audit_record SELECT xid, (SELECT max(seq) + 1 FROM audit_record), {record}, at, operation, actor, subject, reason, \
              request, {digest}, rows FROM audit_record WHERE subject = ?1 ORDER BY seq LIMIT 1"
         );
         let subject = format!("integrity/access_grant/{grant}");
+        let id = grant.uuid();
         let inserted =
             if copied { raw.execute(&forged, [&subject]) } else { raw.execute(&forged, rusqlite::params![subject, &id.as_bytes()[..]]) };
         assert_eq!(inserted.unwrap(), 1);
@@ -135,13 +205,8 @@ fn a_row_that_cannot_be_read_hides_no_other() {
     for (spoil, of) in [(vote, Some("approval_vote")), (record, None), (at, None), (gone, None)] {
         let world = World::new(Engine::Sqlite);
         let raw = raw(&world);
-        raw.execute("CREATE TABLE kept AS SELECT * FROM access_grant", []).unwrap();
-        let security = world.session_of(world.security);
-        let grant = security.access().grants(world.officers[0]).unwrap()[0].id;
-        security.access().end_grant(EndGrant { grant, reason: "离岗".into() }).wait().unwrap();
-        let id = grant.uuid();
-        raw.execute("DELETE FROM access_grant WHERE id = ?1", [&id.as_bytes()[..]]).unwrap();
-        raw.execute("INSERT INTO access_grant SELECT * FROM kept WHERE id = ?1", [&id.as_bytes()[..]]).unwrap();
+        let grant = ended(&world, &raw);
+        put_back(&raw, grant);
         raw.execute(spoil, []).unwrap();
         let mut compared = world.core.compare_rights();
         if spoil == gone {
@@ -197,6 +262,16 @@ fn an_authority_that_was_moved_in_the_database_widens_no_right() {
         assert_eq!(world.core.compare_rights().unwrap().findings, [], "{edit}");
         assert_eq!(rights(&world.core, &world, 0).unwrap(), [Permission::ServeTaxpayers], "{edit}: as the list says");
     }
+}
+
+/// Who may change what holds for everybody is read from the tree of authorities too: one that was made the nation's is not skipped.
+#[test]
+fn an_authority_whose_kind_was_changed_in_the_database_lets_nobody_below_decide_for_all() {
+    let world = World::new(Engine::Sqlite);
+    let administrator = world.session_of(world.administrator);
+    assert_eq!(raw(&world).execute("UPDATE authority SET kind = 'national' WHERE code = ?1", [PROVINCE]).unwrap(), 1);
+    let apart = SetSeparation { first: Permission::ServeTaxpayers, second: Permission::ManageLines, apart: true, source: "文".into() };
+    altered(propose(&administrator, AccessChange::Separation(apart)));
 }
 
 /// What an account is for stands in a row without a hash; every grant, which has one, says it too.

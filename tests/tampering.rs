@@ -8,7 +8,7 @@ use rusqlite::{Connection, params_from_iter, types::Value};
 use zhengna_core::access::{AccessChange, GrantPost, Permission, SetSeparation};
 use zhengna_core::appeal::{AnswerAppeal, FileAppeal, Respondent};
 use zhengna_core::approval::{Delegate, Execution, Matter, Rule, SetRule, Step};
-use zhengna_core::audit::{Checkpoint, FindingKind};
+use zhengna_core::audit::{Checkpoint, Finding, FindingKind};
 use zhengna_core::control::{SetControlRule, Watch};
 use zhengna_core::core::PROJECTIONS;
 use zhengna_core::crypto::{KeyRing, Rng};
@@ -17,7 +17,7 @@ use zhengna_core::interaction::{
     AnswerFollowUp, Claim, Close, Grade, OpenLine, Outcome, Rate, Revisit, RevisitFollowUp, SendMessage, Transfer, TransferTo,
 };
 use zhengna_core::store::sqlite::SqliteStore;
-use zhengna_core::{Core, limits};
+use zhengna_core::{Core, Error, limits};
 use zhengna_tests::approval::{decree, propose, reject};
 use zhengna_tests::world::{CHANGCHUN, Engine, KUANCHENG, NANGUAN, World, code, core_over, enrolled, person};
 
@@ -39,9 +39,22 @@ type Verification = fn(&Core, &[Checkpoint]) -> Option<String>;
 const VERIFICATIONS: [Verification; 3] = [chain, sealed, rights];
 
 fn chain(core: &Core, signed: &[Checkpoint]) -> Option<String> {
-    match core.verify_audit(signed.to_vec(), |_, _| ()) {
+    let found = core.verify_audit(signed.to_vec(), |_, _| ());
+    // A host that reads on and on comes to the same.
+    let watched = watch(&core_over(core.store().clone(), 9).0);
+    assert_eq!(found.as_ref().map(|verdict| &verdict.finding).ok(), watched.as_ref().ok(), "{found:?}");
+    match found {
         Ok(verdict) => verdict.finding.map(|finding| format!("{finding:?}")),
         Err(e) => Some(e.to_string()),
+    }
+}
+
+fn watch(core: &Core) -> Result<Option<Finding>, Error> {
+    loop {
+        let watched = core.watch_audit()?;
+        if watched.complete {
+            return Ok(watched.finding);
+        }
     }
 }
 
@@ -321,6 +334,7 @@ fn what_is_wrong_at_the_edge_of_a_page_is_named() {
             // The last link leaves no gap; the checkpoint misses it.
             let kind = if number == last && sql.starts_with("DELETE FROM audit_link") { FindingKind::CutOff } else { *kind };
             assert_eq!((finding.kind, finding.number, found.verified), (kind, number, number - 1), "{sql}: {finding:?}");
+            assert_eq!(watch(&core_over(core.store().clone(), 9).0), Ok(Some(finding)), "{sql}");
             conn.execute_batch(
                 "BEGIN; DELETE FROM audit_record; DELETE FROM audit_link;
                  INSERT INTO audit_record SELECT * FROM records; INSERT INTO audit_link SELECT * FROM links; COMMIT",

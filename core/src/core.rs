@@ -26,7 +26,7 @@ use crate::access::{
     SignInWithProvider, SignedIn, Touch,
 };
 use crate::agenda::{self, TimerKind};
-use crate::audit::{Checkpoint, Checkpointed, SealAudit, Sealed, TakeCheckpoint, Verdict};
+use crate::audit::{Checkpoint, Checkpointed, SealAudit, Sealed, TakeCheckpoint, TrailWatch, Verdict, Watched};
 use crate::calendar::{self, Calendars};
 use crate::clock::{Clock, Timestamp};
 use crate::control::{Denials, Screening};
@@ -71,6 +71,7 @@ struct Inner {
     latest: AtomicI64,
     distrusted: Distrusted,
     rights: Arc<RightsTrail>,
+    watch: Arc<TrailWatch>,
     presence: Arc<Presence>,
     calendars: Arc<Calendars>,
     typing: Arc<TypingListeners>,
@@ -97,6 +98,7 @@ impl Core {
             latest: AtomicI64::new(i64::MIN),
             distrusted: Distrusted::default(),
             rights: Arc::default(),
+            watch: Arc::default(),
             presence,
             calendars: Arc::default(),
             typing,
@@ -386,6 +388,13 @@ impl Core {
     pub fn verify_audit(&self, checkpoints: Vec<Checkpoint>, mut told: impl FnMut(u64, u64) + Send + 'static) -> Result<Verdict, Error> {
         let key = self.0.settings.keys.public_audit_key();
         self.0.store.query("audit.verify", move |tx| crate::audit::verify(tx, &key, &checkpoints, &mut told))
+    }
+
+    /// Reads on in the audit trail, some pages at a time and once a day from its beginning, and says what was altered. Call it about once
+    /// a second; where [`Watched::complete`] is false there is more to read.
+    pub fn watch_audit(&self) -> Result<Watched, Error> {
+        let (watch, settings, now) = (self.0.watch.clone(), self.0.settings.clone(), self.now());
+        self.0.store.query("audit.watch", move |tx| watch.read_on(tx, &settings.keys.public_audit_key(), now))
     }
 
     /// Compares rows that say who may do what with the audit trail, from where the last comparison of this process ended. What it

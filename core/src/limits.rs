@@ -329,6 +329,10 @@ pub const SEAL_RECORDS_MAX: u32 = 500;
 pub const VERIFY_PAGE_ROWS: u32 = 500;
 /// Pages that verification reads ahead of what it hashes.
 pub const VERIFY_PAGES_AHEAD: usize = 4;
+/// Pages that the watch over the trail reads in one transaction.
+pub const WATCH_PAGES_AT_ONCE: usize = 4;
+/// Time after which the watch reads the trail anew.
+pub const WATCH_EVERY: Duration = Duration::from_secs(24 * 3600);
 /// Records after which a checkpoint is signed.
 pub const CHECKPOINT_RECORDS: i64 = 1000;
 /// Time after which a checkpoint is signed.

@@ -4,12 +4,15 @@
 
 mod seal;
 mod verify;
+mod watch;
 
 use serde::Serialize;
 
 pub use seal::{Checkpointed, SealAudit, Sealed, TakeCheckpoint, checkpoint, seal};
 pub(crate) use seal::{GENESIS, chained_up_to, checkpoints_after};
 pub use verify::{Finding, FindingKind, Verdict, verify};
+pub(crate) use watch::TrailWatch;
+pub use watch::Watched;
 
 use crate::access::ActorRef;
 use crate::clock::Timestamp;

@@ -124,49 +124,85 @@ fn side_by_side(tx: &mut dyn ReadTx, mut walk: Walk, told: &mut dyn FnMut(u64, u
 
 /// Hands on page after page until the end, or until nobody wants another one.
 fn read(tx: &mut dyn ReadTx, told: &mut dyn FnMut(u64, u64), mut hand_on: impl FnMut(Page) -> bool) -> Result<(), Error> {
-    let why = Engine::work("verification reads the whole trail");
     let of = seal::head(tx)?.map_or(0, |link| link.number.unsigned_abs());
-    let (mut number, mut place, mut done) = (i64::MIN, (-1, -1), 0);
-    loop {
-        let links: Vec<Link> = tx.scan(why, stretch(None, ()).after((number,)).limit(limits::VERIFY_PAGE_ROWS))?;
-        let Some(last) = links.last() else { return Ok(()) };
-        let records: Vec<AuditRecord> = tx.scan(why, stretch(None, ()).after(place).limit(links.len() as u32))?; // at most a page
-        (number, place, done) = (last.number, (last.xid, last.seq), done + links.len() as u64);
-        if !hand_on(Page { links, records }) {
-            return Ok(());
+    let (mut number, mut place, mut done) = (i64::MIN, BEGINNING, 0);
+    while let Some(page) = page_behind(tx, number, place)? {
+        let Some(last) = page.links.last() else { break };
+        (number, place, done) = (last.number, (last.xid, last.seq), done + page.links.len() as u64);
+        if !hand_on(page) {
+            break;
         }
         told(done, of);
     }
+    Ok(())
 }
 
+/// Before the first record.
+const BEGINNING: (i64, i64) = (-1, -1);
+
 /// Links in order, and as many records behind the place of the page before: one beside the other as long as the trail is whole.
-struct Page {
-    links: Vec<Link>,
+pub(super) struct Page {
+    pub(super) links: Vec<Link>,
     records: Vec<AuditRecord>,
 }
 
-fn forged(public_key: &[u8], checkpoints: &[Checkpoint]) -> Option<Finding> {
+/// The links behind a number, and the records behind a place; nothing where no link is behind it.
+pub(super) fn page_behind(tx: &mut dyn ReadTx, number: i64, place: (i64, i64)) -> Result<Option<Page>, Error> {
+    let why = Engine::work("verification reads the whole trail");
+    let links: Vec<Link> = tx.scan(why, stretch(None, ()).after((number,)).limit(limits::VERIFY_PAGE_ROWS))?;
+    if links.is_empty() {
+        return Ok(None);
+    }
+    let records: Vec<AuditRecord> = tx.scan(why, stretch(None, ()).after(place).limit(links.len() as u32))?; // at most a page
+    Ok(Some(Page { links, records }))
+}
+
+/// A checkpoint that we did not sign.
+pub(super) fn forged(public_key: &[u8], checkpoints: &[Checkpoint]) -> Option<Finding> {
     let bad = checkpoints.iter().find(|c| !crypto::verify(public_key, &c.message(), &c.signature))?;
     let detail = format!("the checkpoint of {} is not signed with this key", bad.at.rfc3339());
     Some(Finding { kind: FindingKind::ForgedCheckpoint, number: bad.number, record: None, detail })
 }
 
-struct Walk {
+/// How far the trail was found whole.
+#[derive(Clone, Debug)]
+pub(super) struct Walk {
     hash: [u8; 32],
-    verified: i64,
-    last: (i64, i64),
+    /// The last link's number.
+    pub(super) verified: i64,
+    /// The place of its record.
+    pub(super) last: (i64, i64),
     signed: Vec<Checkpoint>,
     agreed: usize,
+}
+
+impl Default for Walk {
+    fn default() -> Self {
+        Self::new(&[])
+    }
 }
 
 impl Walk {
     fn new(checkpoints: &[Checkpoint]) -> Self {
         let mut signed = checkpoints.to_vec();
         signed.sort_by_key(|c| c.number);
-        Self { hash: seal::GENESIS, verified: 0, last: (-1, -1), signed, agreed: 0 }
+        Self { hash: seal::GENESIS, verified: 0, last: BEGINNING, signed, agreed: 0 }
     }
 
-    fn page(&mut self, page: &Page) -> Option<Finding> {
+    /// The number behind which the next link is; none is before the first, but one that was made up.
+    pub(super) fn behind(&self) -> i64 {
+        if self.verified == 0 { i64::MIN } else { self.verified }
+    }
+
+    /// Takes later checkpoints, in order, in the place of those that it has come by; it keeps the last one of these.
+    pub(super) fn go_on_with(&mut self, later: Vec<Checkpoint>) {
+        self.signed.truncate(self.agreed);
+        self.signed.drain(..self.agreed.saturating_sub(1));
+        self.agreed = self.signed.len();
+        self.signed.extend(later);
+    }
+
+    pub(super) fn page(&mut self, page: &Page) -> Option<Finding> {
         let mut records = page.records.iter();
         page.links.iter().find_map(|link| self.step(link, records.next()))
     }
@@ -212,7 +248,7 @@ impl Walk {
     }
 
     /// A checkpoint that vouches for more than there is.
-    fn cut_off(&self) -> Option<Finding> {
+    pub(super) fn cut_off(&self) -> Option<Finding> {
         let missing = self.signed.get(self.agreed)?;
         let detail = format!("a checkpoint of {} vouches for {} records", missing.at.rfc3339(), missing.number);
         Some(found(FindingKind::CutOff, self.verified + 1, None, &detail))

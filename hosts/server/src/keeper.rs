@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use zhengna_core::Core;
 use zhengna_core::access::RightsFinding;
+use zhengna_core::audit::Finding;
 use zhengna_core::calendar::{Date, date_of};
 use zhengna_core::limits;
 use zhengna_core::store::StoreError;
@@ -118,11 +119,13 @@ struct Rounds {
     rounds: u32,
     /// What the audit trail said against rights last.
     against: Vec<RightsFinding>,
+    /// What was found altered in the audit trail last.
+    altered: Option<Finding>,
 }
 
 impl Rounds {
     fn new(core: Core, checkpoints: CheckpointFile, keys: Option<Watch>) -> Self {
-        Self { core, checkpoints, keys, failing: HashMap::new(), sealed: 0, looked: None, rounds: 0, against: Vec::new() }
+        Self { core, checkpoints, keys, failing: HashMap::new(), sealed: 0, looked: None, rounds: 0, against: Vec::new(), altered: None }
     }
 
     fn begin(&mut self) {
@@ -140,7 +143,7 @@ impl Rounds {
 
     /// Everything once, each thing whatever became of the others. Whether all went through.
     fn round(&mut self, last: bool) -> bool {
-        let Rounds { core, checkpoints, keys, failing, sealed, looked, rounds, against } = self;
+        let Rounds { core, checkpoints, keys, failing, sealed, looked, rounds, against, altered } = self;
         let mut complete = true;
         let mut step = |name, run: &mut dyn FnMut() -> Result<(), Box<dyn std::error::Error>>| {
             complete &= attempt(failing, name, run).is_some();
@@ -226,6 +229,12 @@ impl Rounds {
             checkpoints.catch_up(core)?;
             Ok(())
         });
+        if !last {
+            step("read on in the audit trail", &mut || {
+                watch_trail(core, altered)?;
+                Ok(())
+            });
+        }
         complete
     }
 }
@@ -251,6 +260,26 @@ fn compare_rights(core: &Core, against: &mut Vec<RightsFinding>) -> Result<(), z
             tracing::info!("rights are again what the audit trail says was written");
         }
         *against = verdict.findings;
+    }
+    Ok(())
+}
+
+/// Tells whoever runs the host that the audit trail was altered. Told once, and when it changes.
+fn watch_trail(core: &Core, altered: &mut Option<Finding>) -> Result<(), zhengna_core::Error> {
+    let watched = core.watch_audit()?;
+    if watched.finding != *altered {
+        match &watched.finding {
+            Some(Finding { kind, number, record, detail }) => tracing::error!(
+                number,
+                kind = kind.as_str(),
+                record = record.map(|id| id.to_string()),
+                detail,
+                "the audit trail was altered: nothing from here on can be vouched for, neither what was done nor who was given which rights; \
+                 run `zhengna audit verify` and keep the checkpoint file"
+            ),
+            None => tracing::info!(verified = watched.verified, "the audit trail is whole again"),
+        }
+        *altered = watched.finding;
     }
     Ok(())
 }
@@ -364,6 +393,18 @@ mod tests {
         let told = world.core.as_system().identity().key_epochs().unwrap();
         assert_eq!(told.epochs.iter().map(|e| (e.epoch, e.keys > 0, e.current)).collect::<Vec<_>>(), [(1, false, false), (2, true, true)]);
         world.entered(0);
+    }
+
+    #[test]
+    fn a_record_of_the_trail_that_was_altered_is_told_though_nobody_asks() {
+        let (dir, world) = (tempfile::tempdir().unwrap(), World::new(Engine::Sqlite));
+        let mut rounds = Rounds::new(world.core.clone(), file(&dir), None);
+        assert!(rounds.round(false) && rounds.altered.is_none());
+        let raw = rusqlite::Connection::open(world.keep.path().unwrap()).unwrap();
+        raw.execute("UPDATE audit_record SET subject = subject || '.' WHERE seq = 3", []).unwrap();
+        world.clock.advance(limits::WATCH_EVERY);
+        assert!(rounds.round(false), "that it was found is no failure");
+        assert_eq!(rounds.altered.map(|finding| finding.kind), Some(FindingKind::Altered));
     }
 
     #[test]
