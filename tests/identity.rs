@@ -126,11 +126,13 @@ fn numbers_of_every_register_find_their_taxpayer() {
             NewTaxpayer { number_kind: Some(NumberKind::TaxpayerNo), number: "220102M000100Y4".into(), ..company(9) },
         ];
         assert_eq!(system.identity().enrol(&rows, &mut |_| {}).unwrap().changed, 5, "{engine:?}: registers number alike");
-        let again = [&rows[..], &[person(950)]].concat();
+        let renewed = with(NumberKind::HongKongMacaoPermit, "h1234567802", 901);
+        let again = [&rows[..], &[renewed, person(950)]].concat();
         assert_eq!(system.identity().enrol(&again, &mut |_| {}).unwrap().changed, 1, "{engine:?}: known already, but for one");
         let found = |number: &str| system.identity().find_by_number(number).unwrap();
         let card = |number: &str| system_card(&world, found(number).unwrap());
         assert_eq!(card(" E12345678 "), "E******78", "{engine:?}");
+        assert!(found("H12345678").is_some() && found("H12345678") == found("H1234567801"), "{engine:?}: renewals are no part of it");
         assert_eq!(found("12345678"), None, "{engine:?}: a permit of one and a passport of another, so nobody");
         assert_eq!(card("220102m000100y4"), "220102M000100Y4", "{engine:?}: an enterprise's number is public");
         let misfit = NewTaxpayer { number_kind: Some(NumberKind::Passport), number: "E7654321".into(), ..company(10) };
@@ -238,18 +240,23 @@ fn a_list_takes_no_way_in_from_whoever_showed_themselves() {
     }
 }
 
+/// Somebody signs in, and uses the session just before it is idle; by what is written down it is idle.
+fn used_and_not_written_down(world: &World) -> String {
+    with_password(world);
+    let (token, second) = (sign_in(world), std::time::Duration::from_secs(1));
+    world.clock.advance(limits::TAXPAYER_IDLE - second);
+    world.core.touch(&world.core.authenticate(&token).unwrap(), &operation::LINES);
+    world.clock.advance(2 * second);
+    world.core.authenticate(&token).expect("used a moment ago");
+    token
+}
+
 /// A use that is not written down yet would bring a session back to life that was only idle.
 #[test]
 fn t16_verification_ends_sessions_that_were_used_but_not_written_down() {
     for engine in ENGINES {
         let world = World::new(engine);
-        with_password(&world);
-        let token = sign_in(&world);
-        let second = std::time::Duration::from_secs(1);
-        world.clock.advance(limits::TAXPAYER_IDLE - second);
-        world.core.touch(&world.core.authenticate(&token).unwrap(), &operation::LINES);
-        world.clock.advance(2 * second);
-        world.core.authenticate(&token).expect("used a moment ago");
+        let token = used_and_not_written_down(&world);
         let found = verified(0, world.core.now());
         assert_eq!(world.core.as_system().identity().record_real_names(&[found], &mut |_| {}).unwrap().changed, 1);
         assert!(matches!(world.core.authenticate(&token), Err(Error::SignInRequired)), "{engine:?}");
@@ -263,17 +270,12 @@ fn t16_verification_ends_sessions_that_were_used_but_not_written_down() {
 fn a_new_sign_in_ends_sessions_that_were_used_but_not_written_down() {
     for engine in ENGINES {
         let world = World::new(engine);
-        with_password(&world);
-        let token = sign_in(&world);
-        let second = std::time::Duration::from_secs(1);
-        world.clock.advance(limits::TAXPAYER_IDLE - second);
-        world.core.touch(&world.core.authenticate(&token).unwrap(), &operation::LINES);
-        world.clock.advance(2 * second);
+        let token = used_and_not_written_down(&world);
         let new = sign_in(&world);
         world.core.write_down_touches().unwrap();
         assert!(matches!(world.core.authenticate(&token), Err(Error::SignInRequired)), "{engine:?}");
         // One that is in use by what is written down stays: a taxpayer has several devices.
-        world.clock.advance(second);
+        world.clock.advance(std::time::Duration::from_secs(1));
         sign_in(&world);
         assert!(world.core.authenticate(&new).is_ok(), "{engine:?}");
     }

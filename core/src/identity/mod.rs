@@ -42,11 +42,11 @@ pub use erase::{ErasePerson, PersonErased, erase_person};
 pub use export::{ExportPerson, ExportedConversation, ExportedNumber, ExportedPerson, PersonExport};
 pub(crate) use export::{export_conversation, export_person};
 pub use former_number::{FormerNumber, NewFormerNumber, record_former_numbers};
-pub(crate) use import::PageOfLines;
 pub use import::{
-    BeginImport, ImportBatch, ImportBegun, ImportRow, ImportedRow, RowVerdict, TakeBack, Verdict, attempt_of, begin_import, examine_import,
-    import_rows, imported_rows, in_order, line_to_end_with, lines_kept, lines_to_take_back, take_back,
+    BeginImport, ImportBatch, ImportBegun, ImportRow, ImportedRow, RowVerdict, TakeBack, Verdict, begin_import, examine_import,
+    import_rows, in_order, take_back,
 };
+pub(crate) use import::{PageOfLines, attempt_of, imported_rows, line_to_end_with, lines_kept, lines_to_take_back};
 pub use listed::{Listed, ListedFormerNumber, ListedRealName, ListedRelation, ListedRosterEntry, ListedTaxpayer, term_begin, term_end};
 use mask::ends;
 pub use mask::{Mask, Masked, PersonName, mask_name, mask_phone, mask_resident_id};
@@ -231,6 +231,7 @@ mod tests {
     pub(super) fn of_classes(classes: &str) -> proptest::string::RegexGeneratorStrategy<String> {
         let class = |c| match c {
             'd' => "[0-9]".to_owned(),
+            'o' => "[0-9Aa]".to_owned(),
             'l' => "[A-Za-z]".to_owned(),
             'a' => "[0-9A-Za-z]".to_owned(),
             c => c.to_string(),
@@ -244,6 +245,7 @@ mod tests {
         const STRANGERS: [char; 14] = ['0', '9', 'A', 'z', ' ', '-', '/', '.', '０', 'Ａ', '一', '٣', '\u{200b}', '\0'];
         let fits = |class: char, c: char| match class {
             'd' => c.is_ascii_digit(),
+            'o' => c.is_ascii_digit() || c.eq_ignore_ascii_case(&'a'),
             'l' => c.is_ascii_alphabetic(),
             'a' => c.is_ascii_alphanumeric(),
             class => c.eq_ignore_ascii_case(&class),

@@ -15,9 +15,12 @@ words! {
         TaxpayerNo = "taxpayer_no",
         /// 护照: the document number of ICAO Doc 9303-4, 5 to 9 letters and digits.
         Passport = "passport",
-        /// 港澳居民来往内地通行证: H or M and 8 digits; older cards have 2 more, the count of renewals.
+        /// 港澳居民来往内地通行证: H or M and 8 digits, or HA or MA and 7 for residents who are no Chinese citizens (National Immigration
+        /// Administration, notice of 2024-07-01). Cards until 2012 print 2 digits more, the count of renewals (Ministry of Public
+        /// Security, 2010-03-10): the number is the first 9, one for life.
         HongKongMacaoPermit = "hong_kong_macao_permit",
-        /// 台湾居民来往大陆通行证: 8 digits; older ones have 2 more.
+        /// 台湾居民来往大陆通行证: 8 digits, one for life; what booklets until 2008 print behind them is no part of it (Ministry of Public
+        /// Security, notice on the card of 2015, no. 3).
         TaiwanPermit = "taiwan_permit",
         /// 外国人永久居留身份证: 18 digits that begin with 9 and end in the check digit of GB 11643 (cards since 2023), or 3
         /// letters and 12 digits (before).
@@ -64,10 +67,14 @@ impl Number {
             NumberKind::TaxpayerNo => (IdentifierKind::TaxpayerNo, taxpayer_no(text)),
             NumberKind::Passport => (IdentifierKind::Passport, raised(text, &[5, 6, 7, 8, 9], |_, c| c.is_ascii_alphanumeric())),
             NumberKind::HongKongMacaoPermit => {
-                let letter_first = |at, c: u8| if at == 1 { matches!(c, b'H' | b'M') } else { c.is_ascii_digit() };
-                (IdentifierKind::HongKongMacaoPermit, raised(text, &[9, 11], letter_first))
+                let letters_first = |at, c: u8| match at {
+                    1 => matches!(c, b'H' | b'M'),
+                    2 => c.is_ascii_digit() || c == b'A',
+                    _ => c.is_ascii_digit(),
+                };
+                (IdentifierKind::HongKongMacaoPermit, for_life(text, 9, letters_first))
             }
-            NumberKind::TaiwanPermit => (IdentifierKind::TaiwanPermit, raised(text, &[8, 10], |_, c| c.is_ascii_digit())),
+            NumberKind::TaiwanPermit => (IdentifierKind::TaiwanPermit, for_life(text, 8, |_, c| c.is_ascii_digit())),
             NumberKind::ForeignResidence => (IdentifierKind::ForeignResidence, foreign_residence(text)),
         };
         checked.map(|text| Self { kind, text }).map_err(|problem| IdentifierError { kind: named, problem })
@@ -146,6 +153,14 @@ fn raised(text: &str, lengths: &[usize], allowed: impl Fn(usize, u8) -> bool) ->
     (1..).zip(text.chars()).map(raise).collect()
 }
 
+/// The number of `length` characters that a person keeps for life; two digits behind it, which say how often the paper was renewed, are
+/// read and left out, so that a renewed paper is nobody else's.
+fn for_life(text: &str, length: usize, allowed: impl Fn(usize, u8) -> bool) -> Result<String, IdentifierProblem> {
+    let mut text = raised(text, &[length, length + 2], allowed)?;
+    text.truncate(length);
+    Ok(text)
+}
+
 /// 6 digits of the region and an organisation code, or a resident id of 15 or 18 characters with a suffix of two.
 fn taxpayer_no(text: &str) -> Result<String, IdentifierProblem> {
     let digits_first = |at, c: u8| if at <= 6 { c.is_ascii_digit() } else { c.is_ascii_alphanumeric() };
@@ -178,9 +193,9 @@ mod tests {
         (NumberKind::Passport, "aaaaa"),
         (NumberKind::Passport, "aaaaaaaa"),
         (NumberKind::Passport, "aaaaaaaaa"),
-        (NumberKind::HongKongMacaoPermit, "Hdddddddd"),
-        (NumberKind::HongKongMacaoPermit, "Mdddddddd"),
-        (NumberKind::HongKongMacaoPermit, "Hdddddddddd"),
+        (NumberKind::HongKongMacaoPermit, "Hoddddddd"),
+        (NumberKind::HongKongMacaoPermit, "Moddddddd"),
+        (NumberKind::HongKongMacaoPermit, "Hoddddddddd"),
         (NumberKind::TaiwanPermit, "dddddddd"),
         (NumberKind::TaiwanPermit, "dddddddddd"),
         (NumberKind::ForeignResidence, "llldddddddddddd"),
@@ -207,7 +222,7 @@ mod tests {
             (NumberKind::Passport, "e12345678", "E******78"),
             (NumberKind::Passport, "AB123", "****"),
             (NumberKind::HongKongMacaoPermit, "h12345678", "H******78"),
-            (NumberKind::HongKongMacaoPermit, "M1234567801", "M********01"),
+            (NumberKind::HongKongMacaoPermit, "ma1234567", "M******67"),
             (NumberKind::TaiwanPermit, "01234567", "0*****67"),
             (NumberKind::ForeignResidence, "USA110062060211", "USA********0211"),
         ] {
@@ -235,6 +250,30 @@ mod tests {
         assert_eq!(Number::parse(NumberKind::Passport, "L898902C3").unwrap().masked(), "L******C3");
     }
 
+    /// As the Ministry of Public Security said it of cards (2010-03-10) and of booklets (notice on the card of 2015, no. 3).
+    #[test]
+    fn a_renewed_permit_has_the_number_of_the_one_before() {
+        for (kind, first, renewed, present) in [
+            (NumberKind::HongKongMacaoPermit, "H1234567800", "h1234567801", "H12345678"),
+            (NumberKind::HongKongMacaoPermit, "M0123456700", "M0123456709", "M01234567"),
+            (NumberKind::TaiwanPermit, "0123456701", "0123456702", "01234567"),
+        ] {
+            for printed in [first, renewed, present] {
+                assert_eq!(Number::parse(kind, printed).unwrap().as_str(), present, "{printed}");
+            }
+            let another = present.replace("567", "568");
+            assert_ne!(Number::parse(kind, &another).unwrap().as_str(), present);
+        }
+    }
+
+    /// Six digits of the region before the code of the organisation, which the unified code has in its places 9 to 17.
+    #[test]
+    fn an_old_taxpayer_number_is_made_of_the_unified_code_as_it_was_issued() {
+        let code = Number::parse(NumberKind::Uscc, "91350100M000100Y43").unwrap();
+        let old = format!("{}{}", &code.as_str()[2..8], &code.as_str()[8..17]);
+        assert_eq!(Number::parse(NumberKind::TaxpayerNo, &old).unwrap().as_str(), "350100M000100Y4");
+    }
+
     #[test]
     fn says_what_and_where() {
         use IdentifierProblem::*;
@@ -247,6 +286,9 @@ mod tests {
         assert_eq!(problem(NumberKind::Passport, "E1234567890"), Length { least: 5, most: 9, found: 11 });
         assert_eq!(problem(NumberKind::Passport, "E1234-678"), Character { at: 6 });
         assert_eq!(problem(NumberKind::HongKongMacaoPermit, "T12345678"), Character { at: 1 });
+        assert_eq!(problem(NumberKind::HongKongMacaoPermit, "HB1234567"), Character { at: 2 });
+        assert_eq!(problem(NumberKind::HongKongMacaoPermit, "HAA123456"), Character { at: 3 });
+        assert_eq!(problem(NumberKind::HongKongMacaoPermit, "H123456780A"), Character { at: 11 });
         assert_eq!(problem(NumberKind::TaiwanPermit, "0123456７"), Character { at: 8 });
         assert_eq!(problem(NumberKind::ForeignResidence, "811001198001010001"), Character { at: 1 });
         assert_eq!(problem(NumberKind::ForeignResidence, "U1A110062060211"), Character { at: 2 });
