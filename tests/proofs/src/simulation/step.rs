@@ -35,11 +35,12 @@ pub(crate) enum Affair {
     RealName { of: Number, state: u8, level: Option<u8>, channel: u8, found_at: i64 },
     Relate { company: Number, role: u8, person: Number, starts_at: i64, ends_at: Option<i64>, released: bool },
     Roster { company: Number, roster: u8, starts_at: i64, ends_at: Option<i64>, document: u8 },
-    // A list that is imported, by its number and the attempt at it: begun, looked at, applied in pieces, taken back.
+    // A list that is imported, by its number and the attempt at it: begun, looked at, applied in pieces, compared, taken back.
     BeginImport { list: u8 },
     Examine { list: u8 },
     ImportRows { list: u8, attempt: u8, from: u8, until: u8 },
     Imported { list: u8, attempt: u8 },
+    Compare { list: u8, attempt: u8 },
     TakeBack { list: u8, attempt: u8 },
     // What one person asks for.
     Release { company: u16, role: u8, person: u16 },

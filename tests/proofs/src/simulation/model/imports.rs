@@ -171,6 +171,19 @@ impl People {
         wrote
     }
 
+    /// Whether each row that stands is kept as it was said, by its line: whatever another list, or the person, said since is kept instead.
+    fn compared(&self, list: u8, attempt: u8) -> Told {
+        let rows = self.directory.list(list);
+        let stands = self.imports.attempt(list) == Some(attempt);
+        let became = |line| self.imports.rows.get(&(list, attempt, line)).filter(|_| stands);
+        let applied = |became: &Became| matches!(became.verdict, "new" | "changed" | "duplicate");
+        let applied: Vec<_> = rows.iter().zip(FIRST_LINE..).filter(|(_, line)| became(*line).is_some_and(applied)).collect();
+        let otherwise = applied.iter().filter(|(row, _)| self.phone(row.who).as_ref() != Some(&row.phone));
+        let differing: Vec<i64> = otherwise.map(|(_, line)| i64::from(*line)).collect();
+        let compared = applied.len() as u64;
+        Told::Compared { rows: compared, left_out: rows.len() as u64 - compared, agrees: differing.is_empty(), differing }
+    }
+
     /// The rows that would be taken back, last line first; or the first line that may not be.
     fn to_take_back(&self, list: u8, attempt: u8) -> Result<Vec<Place>, u8> {
         let mut places = Vec::new();
@@ -230,6 +243,7 @@ impl Model {
                 Told::List(changed)
             }
             Affair::Imported { list, attempt } => people.imports.verdicts(list, attempt),
+            Affair::Compare { list, attempt } => people.compared(list, attempt),
             Affair::TakeBack { list, attempt } => {
                 if people.imports.attempt(list) != Some(attempt) {
                     return Told::List(0);

@@ -553,7 +553,7 @@ pub(super) fn operation(affair: &Affair) -> &'static str {
         Affair::RevealOnCard { .. } => "identity.reveal_on_card",
         Affair::TakePhone { .. } => "identity.take_phone",
         Affair::Unlink { .. } => "access.unlink_identity",
-        Affair::Examine { .. } | Affair::Imported { .. } => "",
+        Affair::Examine { .. } | Affair::Imported { .. } | Affair::Compare { .. } => "",
         Affair::Linked | Affair::Find { .. } | Affair::View { .. } | Affair::Relations { .. } | Affair::Card { .. } => "",
     }
 }
@@ -570,6 +570,7 @@ pub(super) fn may(who: Who, affair: &Affair) -> bool {
         | Affair::Examine { .. }
         | Affair::ImportRows { .. }
         | Affair::Imported { .. }
+        | Affair::Compare { .. }
         | Affair::TakeBack { .. }
         | Affair::Find { .. } => who == Who::System,
         Affair::View { .. } | Affair::Relations { .. } => matches!(who, Who::Taxpayer(_) | Who::Officer(_) | Who::Outsider),
@@ -610,6 +611,7 @@ impl Model {
             | Affair::Examine { .. }
             | Affair::ImportRows { .. }
             | Affair::Imported { .. }
+            | Affair::Compare { .. }
             | Affair::TakeBack { .. } => self.import(affair, now),
             Affair::Release { company, role, person } => {
                 if !self.reaches_either(who, affair) {

@@ -55,6 +55,13 @@ pub(crate) enum Told {
     Begun(u8),
     /// What becomes of the rows of a list: line, verdict, the field that is wrong.
     Verdicts(Vec<(i64, String, Option<String>)>),
+    /// A list beside what is kept of it.
+    Compared {
+        rows: u64,
+        left_out: u64,
+        differing: Vec<i64>,
+        agrees: bool,
+    },
     Released(i64),
     Whose(Option<u16>),
     Face(Box<Face>),

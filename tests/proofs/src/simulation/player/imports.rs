@@ -57,6 +57,14 @@ impl Player {
             Affair::Imported { list, attempt } => {
                 identity.imported_rows(import_of(list, attempt), i64::MIN, limits::PAGE_ROWS_MAX).map(|rows| verdicts(&rows))
             }
+            Affair::Compare { list, attempt } => {
+                identity.compare_import(&self.import_rows(list, attempt), &mut |_| {}).map(|compared| Told::Compared {
+                    rows: compared.rows,
+                    left_out: compared.left_out,
+                    agrees: compared.agrees(),
+                    differing: compared.differing,
+                })
+            }
             Affair::TakeBack { list, attempt } => {
                 identity.take_back_import(import_of(list, attempt), &mut |_| {}).map(|done| Told::List(done.changed))
             }

@@ -107,6 +107,7 @@ impl Player {
             | Affair::Examine { .. }
             | Affair::ImportRows { .. }
             | Affair::Imported { .. }
+            | Affair::Compare { .. }
             | Affair::TakeBack { .. } => self.ask_import(&identity, affair),
             Affair::Release { company, role, person } => {
                 let role = word(Role::parse, &ROLES, role)?;
