@@ -7,7 +7,7 @@ use zhengna_core::access::{
     AccessChange, AddPost, EndGrant, GrantPost, Permission, Permissions, RecordLeave, SetPost, SetSeparation, TakeEmergencyPost,
 };
 use zhengna_core::approval::{ApprovalState, Delegate, Execution, Matter, Opened, Rule, SetRule, Step, Which, Withdraw};
-use zhengna_core::calendar::{Arrangement, Change, DayHours, Draft, NoticeDay, Span};
+use zhengna_core::calendar::{Change, DayHours, Draft, Span};
 use zhengna_core::control::Watch;
 use zhengna_core::error::{Problem, Refusal};
 use zhengna_core::id::{OfficerId, PostId};
@@ -17,15 +17,9 @@ use zhengna_core::store::Page;
 use zhengna_core::store::fault::{Fault, Repeat};
 use zhengna_core::{Error, Session, limits};
 use zhengna_tests::approval::{approve, decree, execute, propose, reject};
+use zhengna_tests::calendar::notice;
 use zhengna_tests::faults::Stage;
 use zhengna_tests::world::{CHANGCHUN, ENGINES, Engine, JILIN_CITY, KUANCHENG, NANGUAN, PROVINCE, World, code, refused, signed_in};
-
-fn notice(year: i32) -> Draft {
-    let days = vec![NoticeDay { date: format!("{year}-01-04").parse().unwrap(), arrangement: Arrangement::Off, name: "元旦".into() }];
-    Draft {
-        document: "文".into(), title: "通知".into(), source: "https://www.gov.cn/".into(), change: Change::WorkingDays { year, days }
-    }
-}
 
 fn rule(matter: Matter, steps: &[(Permission, i64)], execution: Execution) -> AccessChange {
     let steps = steps.iter().map(|(permission, votes)| Step { permission: *permission, votes: *votes }).collect();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use zhengna_core::access::{AddPost, GrantPost, Permission, Permissions};
-use zhengna_core::calendar::{Arrangement, Change, Draft, NoticeDay};
+use zhengna_core::calendar::{Arrangement, Change, NoticeDay};
 use zhengna_core::error::{Problem, Refusal};
 use zhengna_core::id::ConversationId;
 use zhengna_core::identity::{ErasePerson, ExportPerson};
@@ -15,7 +15,7 @@ use zhengna_core::interaction::{
 use zhengna_core::store::Page;
 use zhengna_core::{Error, Session, limits};
 use zhengna_tests::approval::approve;
-use zhengna_tests::calendar::other_holidays;
+use zhengna_tests::calendar::{draft, other_holidays};
 use zhengna_tests::handover::Handover;
 use zhengna_tests::people::at;
 use zhengna_tests::world::{CHANGCHUN, ENGINES, JILIN_CITY, NANGUAN, PROVINCE, World, code, person};
@@ -524,9 +524,8 @@ fn a_follow_up_is_due_by_the_calendar_in_force_and_found_overdue_once() {
         let day = |date: &str, arrangement| NoticeDay { date: date.parse().unwrap(), arrangement, name: "元旦".into() };
         let days = [day("2027-01-04", Arrangement::Off), day("2027-01-09", Arrangement::Work)];
         let change = Change::WorkingDays { year: 2027, days: days.into_iter().chain(other_holidays(2027)).collect() };
-        let draft = Draft { document: "文".into(), title: "通知".into(), source: "https://www.gov.cn/".into(), change };
         let checker = world.session_of(world.appoint("22019001", PROVINCE, &[Permission::ApproveCalendar]));
-        let proposed = supervisor.calendar().propose(draft).wait().unwrap();
+        let proposed = supervisor.calendar().propose(draft(change)).wait().unwrap();
         approve(&checker, &proposed).unwrap();
         while world.core.run_due(10).unwrap() > 0 {}
         let after = one();

@@ -10,7 +10,7 @@ use zhengna_core::interaction::SourceChannel;
 use zhengna_core::store::StoreError;
 use zhengna_core::{Error, Timestamp, limits};
 use zhengna_tests::faults::lines;
-use zhengna_tests::people::{LIST, begun, card_through, day, rows_of, value, verified};
+use zhengna_tests::people::{LIST, another, begun, card_through, day, rows_of, value, verified};
 use zhengna_tests::provider::Believes;
 use zhengna_tests::world::{ENGINES, Engine, World, company, listed, person, relation};
 
@@ -125,7 +125,7 @@ fn lists_that_followed_one_another_are_taken_back_in_turn_down_to_the_first() {
         let system = world.core.as_system();
         let identity = system.identity();
         let import = |list: u8| {
-            let of = identity.begin_import(BeginImport { batch: [list; 32], name: "名单".into(), rows: 1 }).wait().unwrap();
+            let of = another(&world, list);
             let one = NewTaxpayer { phone: Some(format!("1390000000{list}")), ..person(700) };
             assert_eq!(identity.import(&rows_of(of, &[one]), &mut |_| {}).unwrap().changed, 1, "{engine:?} {list}");
             of
@@ -147,7 +147,7 @@ fn lists_that_followed_one_another_are_taken_back_in_turn_down_to_the_first() {
         let id = identity.find_by_number(&person(700).number).unwrap().unwrap();
         let own = world.core.as_actor(Actor::Taxpayer(id));
         own.identity().take_phone(&Believes(Provider::MiniProgram), "13711112222").unwrap();
-        let above = identity.begin_import(BeginImport { batch: [6; 32], name: "名单".into(), rows: 1 }).wait().unwrap();
+        let above = another(&world, 6);
         let mut row = rows_of(above, &[person(700)]);
         if let Listed::Taxpayer(said) = &mut row[0].said {
             said.as_of = world.core.now().rfc3339();
@@ -166,18 +166,11 @@ fn whoever_is_on_a_later_list_too_is_not_taken_back_before_it() {
         let system = world.core.as_system();
         let identity = system.identity();
         identity.enrol(&[company(1)], &mut |_| {}).unwrap();
-        let acts = Listed::Relation(ListedRelation {
-            enterprise: company(1).number,
-            role: "办税员".into(),
-            person: person(0).number,
-            starts_at: "2026-01-01".into(),
-            channel: "税务登记".into(),
-            ..ListedRelation::default()
-        });
+        let acts = Listed::Relation(relation_row("办税员", 0, "2026-01-01", ""));
         for (first, said) in [(1, listed(&person(700))), (3, acts)] {
             let import = |list: u8, changed| {
                 world.clock.advance(std::time::Duration::from_secs(60));
-                let of = identity.begin_import(BeginImport { batch: [list; 32], name: "名单".into(), rows: 1 }).wait().unwrap();
+                let of = another(&world, list);
                 let row = ImportRow { of, line: 2, said: said.clone() };
                 assert_eq!(identity.import(&[row], &mut |_| {}).unwrap().changed, changed, "{engine:?} {list}");
                 of
@@ -196,7 +189,7 @@ fn whoever_is_on_a_later_list_too_is_not_taken_back_before_it() {
             assert_eq!((take_back(second), take_back(anew), take_back(second)), (in_use.clone(), Ok(0), Ok(1)), "{engine:?}");
         }
         // It counts when a row was applied, not when its list was begun: one that was cut off goes on behind another.
-        let begin = |list: u8| identity.begin_import(BeginImport { batch: [list; 32], name: "名单".into(), rows: 1 }).wait().unwrap();
+        let begin = |list: u8| another(&world, list);
         let apply = |of| {
             world.clock.advance(std::time::Duration::from_secs(60));
             identity.import(&[ImportRow { of, line: 2, said: listed(&person(701)) }], &mut |_| {}).unwrap().changed
@@ -218,14 +211,7 @@ fn a_list_of_which_nothing_stands_is_imported_anew_once_it_was_taken_back() {
         let world = World::new(engine);
         let system = world.core.as_system();
         let identity = system.identity();
-        let acts = Listed::Relation(ListedRelation {
-            enterprise: company(1).number,
-            role: "办税员".into(),
-            person: person(0).number,
-            starts_at: "2026-01-01".into(),
-            channel: "税务登记".into(),
-            ..ListedRelation::default()
-        });
+        let acts = Listed::Relation(relation_row("办税员", 0, "2026-01-01", ""));
         let rows = |of| vec![ImportRow { of, line: 2, said: acts.clone() }];
         let of = begun(&world, 1);
         assert_eq!(identity.import(&rows(of), &mut |_| {}).unwrap().changed, 0, "{engine:?}: no such enterprise");
@@ -384,7 +370,7 @@ fn a_list_is_taken_back_in_turn_however_many_rows_of_others_are_about_the_same()
     let system = world.core.as_system();
     let identity = system.identity();
     let import = |list: u8, said: Vec<Listed>| {
-        let of = identity.begin_import(BeginImport { batch: [list; 32], name: "名单".into(), rows: said.len() as i64 }).wait().unwrap();
+        let of = another(&world, list);
         let rows: Vec<_> = (2..).zip(said).map(|(line, said)| ImportRow { of, line, said }).collect();
         patient(|| identity.import(&rows, &mut |_| {}));
         assert!(identity.imported_rows(of, i64::MIN, 200).unwrap().iter().all(|row| row.verdict != Verdict::Broken), "{list}");
@@ -416,7 +402,7 @@ fn a_second_word_is_found_behind_however_many_rows_that_say_what_is_known() {
         (2, listed(&person(1)), limits::PAGE_ROWS_MAX, [other_phone("13900000001"), other_phone("13900000002")], "number"),
     ];
     for (list, known, times, [first, second], field) in lists {
-        let of = identity.begin_import(BeginImport { batch: [list; 32], name: "名单".into(), rows: 1 }).wait().unwrap();
+        let of = another(&world, list);
         let said = std::iter::repeat_n(known, times as usize).chain([first, second]);
         let rows: Vec<_> = (1..).zip(said).map(|(line, said)| ImportRow { of, line, said }).collect();
         patient(|| identity.import(&rows, &mut |_| {}));
@@ -574,9 +560,11 @@ fn what_lists_say_of_people_is_looked_at_applied_row_by_row_and_taken_back_whole
         assert_eq!(known(&world), before, "{engine:?}");
         // As before, but for the versions of rows that were changed and changed back.
         assert_eq!(tables(dump(&world)).len(), tables(nothing).len(), "{engine:?}");
+        let listed_before = |line: &String| line.contains("\"roster_entry\"") && line.contains("吉税发〔2025〕1号");
+        assert!(dump(&world).iter().any(listed_before), "{engine:?}");
         assert_eq!(world.recount(), Vec::<String>::new());
         assert_eq!(world.seal().finding, None, "{engine:?}");
-        let anew = identity.begin_import(BeginImport { batch: [0; 32], name: "名单".into(), rows: 1 }).wait().unwrap();
+        let anew = another(&world, 0);
         let said = Listed::Relation(relation_row("办税员", 0, "2026-01-01", ""));
         assert_eq!(identity.import(&[ImportRow { of: anew, line: 2, said }], &mut |_| {}).unwrap().changed, 1, "{engine:?}");
     }
@@ -618,7 +606,7 @@ fn a_row_that_was_tampered_with_shows_beside_its_list() {
     ];
     let mut given = Vec::new();
     for (n, list) in (1..).zip(lists) {
-        let of = identity.begin_import(BeginImport { batch: [n; 32], name: "名单".into(), rows: list.len() as i64 }).wait().unwrap();
+        let of = another(&world, n);
         let rows: Vec<_> = (2..).zip(list).map(|(line, said)| ImportRow { of, line, said }).collect();
         identity.import(&rows, &mut |_| {}).unwrap();
         given.push(rows);
@@ -668,7 +656,7 @@ fn what_was_said_anew_since_is_not_taken_back_nor_people_of_whom_something_is_sa
         known_before(&world);
         let system = world.core.as_system();
         let identity = system.identity();
-        let begin = |batch: u8| identity.begin_import(BeginImport { batch: [batch; 32], name: "名单".into(), rows: 1 }).wait().unwrap();
+        let begin = |batch: u8| another(&world, batch);
         let one = |of, said| identity.import(&[ImportRow { of, line: 2, said }], &mut |_| {}).unwrap();
         let (people, relations, later) = (begin(1), begin(2), begin(3));
         one(people, listed(&person(700)));

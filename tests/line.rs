@@ -2,7 +2,7 @@
 
 use zhengna_core::access::{Actor, Permission};
 use zhengna_core::approval::Opened;
-use zhengna_core::calendar::{Arrangement, Change, Draft, NoticeDay};
+use zhengna_core::calendar::{Arrangement, Change, NoticeDay};
 use zhengna_core::error::Refusal;
 use zhengna_core::id::{ConversationId, LineId, TaxpayerId};
 use zhengna_core::identity::{NewRelation, NewRosterEntry, PersonalField, RevealOnCard, Role, Roster};
@@ -13,7 +13,7 @@ use zhengna_core::interaction::{
 use zhengna_core::limits;
 use zhengna_core::{Error, Session};
 use zhengna_tests::approval::approve;
-use zhengna_tests::calendar::other_holidays;
+use zhengna_tests::calendar::{draft, other_holidays};
 use zhengna_tests::people::{at, day};
 use zhengna_tests::world::{ENGINES, Engine, KUANCHENG, NANGUAN, PROVINCE, World, code, company, person, refused, relation};
 
@@ -145,9 +145,8 @@ fn a_message_is_answered_by_the_calendar_in_force() {
         let day = |date: &str, arrangement| NoticeDay { date: date.parse().unwrap(), arrangement, name: "元旦".into() };
         let days = [day("2027-01-01", Arrangement::Off), day("2027-01-09", Arrangement::Work)];
         let change = Change::WorkingDays { year: 2027, days: days.into_iter().chain(other_holidays(2027)).collect() };
-        let draft = Draft { document: "文".into(), title: "通知".into(), source: "https://www.gov.cn/".into(), change };
         let checker = world.session_of(world.appoint("22019001", PROVINCE, &[Permission::ApproveCalendar]));
-        let proposed = world.session_of(world.supervisor).calendar().propose(draft).wait().unwrap();
+        let proposed = world.session_of(world.supervisor).calendar().propose(draft(change)).wait().unwrap();
         approve(&checker, &proposed).unwrap();
         while world.core.run_due(10).unwrap() > 0 {}
         let monday = Some(at("2027-01-04T10:00:00"));

@@ -6,12 +6,12 @@ use zhengna_core::access::{
 use zhengna_core::error::Refusal;
 use zhengna_core::id::{ConversationId, TaxpayerId};
 use zhengna_core::identity::{
-    BeginImport, CaptureChannel, Fact, ImportBegun, ImportRow, Listed, ListedTaxpayer, NewFormerNumber, NewRealName, NewRelation,
-    NewTaxpayer, NumberKind, RealNameLevel, RealNameState, Role, TaxpayerKind, Verdict,
+    CaptureChannel, Fact, ImportBegun, ImportRow, Listed, ListedTaxpayer, NewFormerNumber, NewRealName, NewRelation, NewTaxpayer,
+    NumberKind, RealNameLevel, RealNameState, Role, TaxpayerKind, Verdict,
 };
 use zhengna_core::interaction::Claim;
 use zhengna_core::{Error, Timestamp, limits};
-use zhengna_tests::people::verified as listed_as_verified;
+use zhengna_tests::people::{another, verified as listed_as_verified};
 use zhengna_tests::provider::Says;
 use zhengna_tests::stand_in::portal::{self, AUDIENCE, ISSUER, Portal, encoded};
 use zhengna_tests::world::{ENGINES, Engine, NANGUAN, PROVINCE, World, code, company, listed, person, relation, start};
@@ -430,7 +430,7 @@ fn a_list_from_before_what_a_provider_told_leaves_name_and_phone_alone() {
         let mut import = |new: NewTaxpayer, as_of: &str| {
             let Listed::Taxpayer(row) = listed(&new) else { panic!("a taxpayer") };
             lists += 1;
-            let of = identity.begin_import(BeginImport { batch: [lists; 32], name: "名单".into(), rows: 1 }).wait().unwrap();
+            let of = another(&world, lists);
             let rows = [ImportRow { of, line: 2, said: Listed::Taxpayer(ListedTaxpayer { as_of: as_of.into(), ..row }) }];
             let looked = identity.examine_import(&rows, &mut |_| {}).unwrap();
             identity.import(&rows, &mut |_| {}).unwrap();
@@ -618,7 +618,7 @@ fn a_passport_number_that_somebody_of_another_name_has_lets_nobody_in() {
         let system = world.core.as_system();
         let number_kind = Some(NumberKind::Passport);
         let named = NewTaxpayer { name: "MARIA ROSSI".into(), number_kind, number: "E7654321".into(), ..person(0) };
-        let of = system.identity().begin_import(BeginImport { batch: [1; 32], name: "名单".into(), rows: 1 }).wait().unwrap();
+        let of = another(&world, 1);
         let row = ImportRow { of, line: 2, said: listed(&named) };
         let told = system.identity().examine_import(&[row], &mut |_| {}).unwrap();
         assert_eq!((told[0].verdict, told[0].field.as_deref()), (Verdict::Broken, Some("name")), "{engine:?}");

@@ -15,7 +15,7 @@ use zhengna_core::store::fault::{Fault, FaultStore, Repeat};
 use zhengna_core::{Core, Error, Session, limits};
 use zhengna_tests::approval::decree;
 use zhengna_tests::faults::lines;
-use zhengna_tests::world::{CHANGCHUN, ENGINES, Engine, Keep, NANGUAN, PROVINCE, World, code, core_over};
+use zhengna_tests::world::{CHANGCHUN, ENGINES, Engine, Keep, NANGUAN, PROVINCE, World, code, core_over, refused};
 
 const PASSWORD: &str = "Xiang-Kan-2026";
 
@@ -85,15 +85,6 @@ fn answer(core: &Core, challenge: &str, code: &str) -> Result<SignedIn, Error> {
     core.confirm_sign_in(SecondStep { challenge: challenge.into(), code: code.into() }, "test")?.wait()?.into_result()
 }
 
-/// The refusal of something that must not succeed.
-fn refusal<T>(result: Result<T, Error>) -> Refusal {
-    match result {
-        Err(Error::Refused(refusal)) => refusal,
-        Err(e) => panic!("{e:?}"),
-        Ok(_) => panic!("it was allowed"),
-    }
-}
-
 fn change(session: &Session, current: &str, password: &str) -> Result<SignedIn, Error> {
     session.access().change_password(&PasswordChange { current: current.into(), password: password.into() })
 }
@@ -147,7 +138,7 @@ fn t18_sessions_do_not_survive_a_change_of_factor_or_password() {
         assert!(!stands(&world.core, &second) && stands(&world.core, &third), "{engine:?}: the password is new");
         world.clock.advance(TOTP_STEP);
         let late = answer(&world.core, &pending, &now_shown(&world, &secret));
-        assert_eq!(refusal(late), Refusal::ChallengeOver, "{engine:?}: begun with the old password");
+        assert_eq!(refused(late), Refusal::ChallengeOver, "{engine:?}: begun with the old password");
 
         let session = by(&world.core, &third).unwrap();
         let code = now_shown(&world, &secret);
@@ -167,18 +158,18 @@ fn a_code_is_good_once_and_so_is_a_recovery_code_and_so_is_a_challenge() {
         let code = now_shown(&world, &factor.secret);
         let begun = challenge(&world, officer);
         answer(&world.core, &begun, &code).unwrap();
-        assert_eq!(refusal(answer(&world.core, &begun, &code)), Refusal::ChallengeOver, "{engine:?}");
+        assert_eq!(refused(answer(&world.core, &begun, &code)), Refusal::ChallengeOver, "{engine:?}");
         let next = challenge(&world, officer);
-        assert_eq!(refusal(answer(&world.core, &next, &code)), Refusal::WrongCode, "{engine:?}: seen over a shoulder");
+        assert_eq!(refused(answer(&world.core, &next, &code)), Refusal::WrongCode, "{engine:?}: seen over a shoulder");
         // As it was written on paper, in any spelling.
         let recovery = factor.recovery[3].to_lowercase().replace('-', " ");
         answer(&world.core, &next, &recovery).unwrap();
         let next = challenge(&world, officer);
-        assert_eq!(refusal(answer(&world.core, &next, &recovery)), Refusal::WrongCode, "{engine:?}: used");
+        assert_eq!(refused(answer(&world.core, &next, &recovery)), Refusal::WrongCode, "{engine:?}: used");
         answer(&world.core, &next, &factor.recovery[4]).unwrap();
         let first = challenge(&world, officer);
         let second = challenge(&world, officer);
-        assert_eq!(refusal(answer(&world.core, &first, &factor.recovery[5])), Refusal::ChallengeOver, "{engine:?}: begun anew");
+        assert_eq!(refused(answer(&world.core, &first, &factor.recovery[5])), Refusal::ChallengeOver, "{engine:?}: begun anew");
         answer(&world.core, &second, &factor.recovery[5]).unwrap();
     }
 }
@@ -196,7 +187,7 @@ fn a_challenge_ends_at_its_limit() {
         let begun = challenge(&world, officer);
         world.clock.advance(age);
         let late = answer(&world.core, &begun, &now_shown(&world, &factor.secret));
-        assert_eq!(refusal(late), Refusal::ChallengeOver, "{engine:?}");
+        assert_eq!(refused(late), Refusal::ChallengeOver, "{engine:?}");
     }
 }
 
@@ -208,14 +199,14 @@ fn failures_of_both_factors_lock_together_and_a_right_password_does_not_forgive_
         let factor = enrol(&world, officer);
         for _ in 0..limits::SIGN_IN_FAILURES_MAX - 2 {
             let begun = challenge(&world, officer);
-            assert_eq!(refusal(answer(&world.core, &begun, &never_shown(&world, &factor.secret))), Refusal::WrongCode);
+            assert_eq!(refused(answer(&world.core, &begun, &never_shown(&world, &factor.secret))), Refusal::WrongCode);
         }
-        assert_eq!(refusal(world.core.sign_in(&typed(officer, "Xiang-Kan-2027"), "test")), Refusal::WrongCredentials);
+        assert_eq!(refused(world.core.sign_in(&typed(officer, "Xiang-Kan-2027"), "test")), Refusal::WrongCredentials);
         let begun = challenge(&world, officer);
-        let locked = refusal(answer(&world.core, &begun, "000 000"));
+        let locked = refused(answer(&world.core, &begun, "000 000"));
         assert!(matches!(locked, Refusal::Locked(_)), "{engine:?}: {locked:?}");
-        assert!(matches!(refusal(sign_in(&world, officer)), Refusal::Locked(_)), "{engine:?}");
-        assert_eq!(refusal(answer(&world.core, &begun, &now_shown(&world, &factor.secret))), Refusal::ChallengeOver, "{engine:?}");
+        assert!(matches!(refused(sign_in(&world, officer)), Refusal::Locked(_)), "{engine:?}");
+        assert_eq!(refused(answer(&world.core, &begun, &now_shown(&world, &factor.secret))), Refusal::ChallengeOver, "{engine:?}");
         world.clock.advance(limits::SIGN_IN_LOCK);
         let begun = challenge(&world, officer);
         answer(&world.core, &begun, &now_shown(&world, &factor.secret)).unwrap();
@@ -230,13 +221,13 @@ fn a_session_that_was_left_open_is_no_place_to_guess_the_password_or_a_code() {
         let factor = enrol(&world, officer);
         let session = by(&world.core, &factor.token).unwrap();
         for _ in 0..limits::SIGN_IN_FAILURES_MAX - 2 {
-            assert_eq!(refusal(change(&session, "Xiang-Kan-2027", "Ming-Tian-2026")), Refusal::WrongPassword, "{engine:?}");
+            assert_eq!(refused(change(&session, "Xiang-Kan-2027", "Ming-Tian-2026")), Refusal::WrongPassword, "{engine:?}");
         }
         let wrong = FactorCode { code: never_shown(&world, &factor.secret) };
         let removal = || session.access().remove_factor(wrong.clone()).unwrap().wait().unwrap().into_result();
-        assert_eq!(refusal(removal()), Refusal::WrongCode, "{engine:?}");
-        assert!(matches!(refusal(removal()), Refusal::Locked(_)), "{engine:?}");
-        assert!(matches!(refusal(change(&session, PASSWORD, "Ming-Tian-2026")), Refusal::Locked(_)), "{engine:?}");
+        assert_eq!(refused(removal()), Refusal::WrongCode, "{engine:?}");
+        assert!(matches!(refused(removal()), Refusal::Locked(_)), "{engine:?}");
+        assert!(matches!(refused(change(&session, PASSWORD, "Ming-Tian-2026")), Refusal::Locked(_)), "{engine:?}");
         assert!(!stands(&world.core, &factor.token), "{engine:?}: closed with the lock");
     }
 }
@@ -307,9 +298,9 @@ fn an_account_that_nobody_used_for_long_is_refused_until_a_new_password_is_given
         world.clock.advance(DAY * UNUSED_MAX);
         // Only whoever has the password learns so, and it is no failure that locks.
         let wrong = world.core.sign_in(&typed(officer, "Xiang-Kan-2027"), "test");
-        assert_eq!(refusal(wrong), Refusal::WrongCredentials, "{engine:?}");
+        assert_eq!(refused(wrong), Refusal::WrongCredentials, "{engine:?}");
         for _ in 0..limits::SIGN_IN_FAILURES_MAX {
-            assert_eq!(refusal(sign_in(&world, officer)), Refusal::Dormant(180), "{engine:?}");
+            assert_eq!(refused(sign_in(&world, officer)), Refusal::Dormant(180), "{engine:?}");
         }
         // Somebody tried the account: that is found like a use of it.
         let tries = lines(&**world.core.store()).iter().filter(|line| line.contains(&format!("officer/{officer}/idle"))).count();
@@ -325,7 +316,7 @@ fn an_account_that_nobody_used_for_long_is_refused_until_a_new_password_is_given
         let taxpayer = ActorRef { kind: ActorKind::Taxpayer, id: world.taxpayers[0].uuid() };
         world.core.as_system().access().set_password(taxpayer, "13900000000", PASSWORD).unwrap();
         world.clock.advance(DAY * UNUSED_MAX);
-        assert_eq!(refusal(sign_in(&world, world.officers[1])), Refusal::Dormant(180), "{engine:?}");
+        assert_eq!(refused(sign_in(&world, world.officers[1])), Refusal::Dormant(180), "{engine:?}");
         assert!(world.core.sign_in(&Credentials { login: "13900000000".into(), password: PASSWORD.into() }, "test").is_ok(), "{engine:?}");
     }
 }
@@ -339,12 +330,12 @@ fn that_an_account_was_not_used_is_told_behind_the_second_factor_only() {
         world.clock.advance(DAY * UNUSED_MAX);
         let begun = challenge(&world, officer);
         let wrong = answer(&world.core, &begun, &never_shown(&world, &factor.secret));
-        assert_eq!(refusal(wrong), Refusal::WrongCode, "{engine:?}");
+        assert_eq!(refused(wrong), Refusal::WrongCode, "{engine:?}");
         let code = now_shown(&world, &factor.secret);
-        assert_eq!(refusal(answer(&world.core, &begun, &code)), Refusal::Dormant(180), "{engine:?}");
-        assert_eq!(refusal(answer(&world.core, &begun, &code)), Refusal::ChallengeOver, "{engine:?}");
+        assert_eq!(refused(answer(&world.core, &begun, &code)), Refusal::Dormant(180), "{engine:?}");
+        assert_eq!(refused(answer(&world.core, &begun, &code)), Refusal::ChallengeOver, "{engine:?}");
         let next = challenge(&world, officer);
-        assert_eq!(refusal(answer(&world.core, &next, &code)), Refusal::WrongCode, "{engine:?}: the code is used");
+        assert_eq!(refused(answer(&world.core, &next, &code)), Refusal::WrongCode, "{engine:?}: the code is used");
         // A new password opens it again, for whoever still has the factor.
         world.session_of(world.administrator).access().give_password(officer, "Gei-Ni-Yong-2026").unwrap();
         let begun = match world.core.sign_in(&typed(officer, "Gei-Ni-Yong-2026"), "test") {
@@ -370,7 +361,7 @@ fn after_how_many_days_an_account_is_refused_is_a_rule_that_can_be_changed_and_s
         world.clock.advance(DAY * 30 - TICK);
         assert!(sign_in(&world, officer).is_ok(), "{engine:?}: one tick before");
         world.clock.advance(DAY * 30);
-        assert_eq!(refusal(sign_in(&world, officer)), Refusal::Dormant(30), "{engine:?}");
+        assert_eq!(refused(sign_in(&world, officer)), Refusal::Dormant(30), "{engine:?}");
         rule(31, true).unwrap();
         assert!(sign_in(&world, officer).is_ok(), "{engine:?}");
         rule(30, false).unwrap();
@@ -402,7 +393,7 @@ fn t16_a_password_given_by_an_administrator_ends_what_was_before_and_must_be_cha
         let before = sign_in(&world, officer).unwrap().token;
         administrator.access().give_password(officer, "Gei-Ni-Yong-2026").unwrap();
         assert!(!stands(&world.core, &before), "{engine:?}");
-        assert_eq!(refusal(sign_in(&world, officer)), Refusal::WrongCredentials, "{engine:?}");
+        assert_eq!(refused(sign_in(&world, officer)), Refusal::WrongCredentials, "{engine:?}");
         let given = world.core.sign_in(&typed(officer, "Gei-Ni-Yong-2026"), "test").unwrap();
         assert_eq!(given.duty, Some(Duty::ChangePassword), "{engine:?}");
         let session = by(&world.core, &given.token).unwrap();
@@ -424,12 +415,12 @@ fn t21_a_given_password_ends_after_a_day() {
         world.clock.advance(limits::GIVEN_PASSWORD_VALID - Duration::from_micros(1));
         let in_time = given().unwrap();
         world.clock.advance(Duration::from_micros(1));
-        assert_eq!(refusal(given()), Refusal::GivenPasswordRunOut, "{engine:?}");
+        assert_eq!(refused(given()), Refusal::GivenPasswordRunOut, "{engine:?}");
         // Only whoever has it learns so, and it is no failure that locks.
         let wrong = || world.core.sign_in(&typed(officer, "Xiang-Kan-2027"), "test");
-        assert_eq!(refusal(wrong()), Refusal::WrongCredentials, "{engine:?}");
+        assert_eq!(refused(wrong()), Refusal::WrongCredentials, "{engine:?}");
         for _ in 0..limits::SIGN_IN_FAILURES_MAX {
-            assert_eq!(refusal(given()), Refusal::GivenPasswordRunOut, "{engine:?}");
+            assert_eq!(refused(given()), Refusal::GivenPasswordRunOut, "{engine:?}");
         }
         // Whoever signed in in time may still choose their own, which ends at its age and not before.
         let session = by(&world.core, &in_time.token).unwrap();
@@ -451,7 +442,7 @@ fn t21_the_first_administrators_password_ends_after_a_day_and_the_command_line_g
     let first = core.as_system().access().bootstrap(administrator(), PASSWORD).unwrap();
     let typed = |password: &str| Credentials { login: "220000001".into(), password: password.into() };
     clock.advance(limits::GIVEN_PASSWORD_VALID);
-    assert_eq!(refusal(core.sign_in(&typed(PASSWORD), "test")), Refusal::GivenPasswordRunOut);
+    assert_eq!(refused(core.sign_in(&typed(PASSWORD), "test")), Refusal::GivenPasswordRunOut);
     core.as_system().access().give_password(first, "Gei-Ni-Yong-2026").unwrap();
     assert!(core.sign_in(&typed("Gei-Ni-Yong-2026"), "test").is_ok());
 }
@@ -469,11 +460,11 @@ fn whoever_administers_enrols_a_second_factor_before_anything_else() {
             &[&operation::ME, &operation::SIGN_OUT, &operation::ENROL_FACTOR, &operation::CONFIRM_FACTOR],
             Refusal::SecondFactorRequired,
         );
-        assert_eq!(refusal(session.audit().read(0, 1).wait()), Refusal::SecondFactorRequired, "{engine:?}");
+        assert_eq!(refused(session.audit().read(0, 1).wait()), Refusal::SecondFactorRequired, "{engine:?}");
         let factor = enrol(&world, world.auditor);
         let session = by(&world.core, &factor.token).unwrap();
         assert!(session.audit().read(0, 1).wait().is_ok(), "{engine:?}");
-        assert_eq!(refusal(session.access().enrol_factor().wait()), Refusal::SecondFactorEnrolled, "{engine:?}: not over the old one");
+        assert_eq!(refused(session.access().enrol_factor().wait()), Refusal::SecondFactorEnrolled, "{engine:?}: not over the old one");
 
         // An officer who is given such a post while signed in has to enrol one from that moment on.
         sign_up(&world, world.idle_hand);
@@ -504,7 +495,7 @@ fn t10_an_administrator_resets_officers_within_reach_and_neither_those_above_nor
         assert!(matches!(with_number, Err(Error::Invalid { field, problem: Problem::Password(_) }) if field == "password"), "{engine:?}");
         enrol(&world, world.officers[0]);
         assert_eq!((give(world.officers[0]), reset(world.officers[0])), (Ok(()), Ok(())), "{engine:?}: a colleague of the county");
-        assert_eq!(refusal(reset(world.officers[0])), Refusal::NoSecondFactor, "{engine:?}: it is gone");
+        assert_eq!(refused(reset(world.officers[0])), Refusal::NoSecondFactor, "{engine:?}: it is gone");
         for stranger in [world.stranger, world.supervisor, OfficerId::from_uuid(uuid::Uuid::from_u128(1))] {
             assert!(matches!(give(stranger), Err(Error::NotFound { .. })), "{engine:?}: elsewhere, or nowhere");
             assert!(matches!(reset(stranger), Err(Error::NotFound { .. })), "{engine:?}: elsewhere, or nowhere");
@@ -562,11 +553,11 @@ fn t13_the_first_administrator_is_made_once_also_after_a_restart_and_nobody_is_t
         let rows = lines(&*store);
         assert!(!rows.iter().any(|l| ["\"credential\"", "\"officer\"", "\"post\""].iter().any(|t| l.contains(t))), "{engine:?}: {rows:?}");
         let anonymous = core.sign_in(&Credentials { login: "admin".into(), password: "admin".into() }, "test");
-        assert_eq!(refusal(anonymous), Refusal::WrongCredentials, "{engine:?}");
+        assert_eq!(refused(anonymous), Refusal::WrongCredentials, "{engine:?}");
         core.as_system().access().bootstrap(administrator(), PASSWORD).unwrap();
         let again = |core: &Core| {
             let other = AddOfficer { staff_no: "220000002".into(), ..administrator() };
-            refusal(core.as_system().access().bootstrap(other, PASSWORD))
+            refused(core.as_system().access().bootstrap(other, PASSWORD))
         };
         assert_eq!(again(&core), Refusal::Bootstrapped, "{engine:?}");
         let typed = Credentials { login: "220000001".into(), password: PASSWORD.into() };
@@ -638,7 +629,7 @@ fn t13_half_an_administrator_is_never_made() {
             assert_eq!(lines(&*faults), before, "struck at {k}");
             bootstrap().unwrap();
         }
-        assert_eq!(refusal(bootstrap()), Refusal::Bootstrapped, "struck at {k}");
+        assert_eq!(refused(bootstrap()), Refusal::Bootstrapped, "struck at {k}");
         if !report.struck {
             assert!(k > 10, "only {k} calls were counted");
             return;
@@ -680,7 +671,7 @@ fn t20_a_challenge_is_no_token_and_a_token_is_no_challenge() {
         assert!(world.core.redeem(&begun).wait().is_err() && world.core.redeem(&factor.token).wait().is_err(), "{engine:?}");
         let code = now_shown(&world, &factor.secret);
         for other in [factor.token.as_str(), &ticket, "", "x", &begun[1..], &begun.to_uppercase()] {
-            assert_eq!(refusal(answer(&world.core, other, &code)), Refusal::ChallengeOver, "{engine:?}: {other}");
+            assert_eq!(refused(answer(&world.core, other, &code)), Refusal::ChallengeOver, "{engine:?}: {other}");
         }
         let [token, other] = [answer(&world.core, &begun, &code).unwrap().token, factor.token];
         assert!(token != begun && token != other, "{engine:?}: nothing is carried from before the second factor");

@@ -10,7 +10,7 @@ use zhengna_core::id::OfficerId;
 use zhengna_core::store::migrate::MIGRATIONS;
 use zhengna_core::store::sql::Dialect;
 use zhengna_tests::approval::{approve, decree};
-use zhengna_tests::calendar::other_holidays;
+use zhengna_tests::calendar::{self, other_holidays};
 use zhengna_tests::postgres::cluster;
 use zhengna_tests::world::{Engine, Keep, PROVINCE, World, code, core_over, directory, start};
 
@@ -122,6 +122,5 @@ fn posts_grants_and_notices_from_before_approvals_are_gone_and_can_be_given_anew
 
 fn draft(year: i32) -> Draft {
     let day = NoticeDay { date: format!("{year}-01-04").parse().unwrap(), arrangement: Arrangement::Off, name: "元旦".into() };
-    let change = Change::WorkingDays { year, days: std::iter::once(day).chain(other_holidays(year)).collect() };
-    Draft { document: "文".into(), title: "通知".into(), source: "https://www.gov.cn/".into(), change }
+    calendar::draft(Change::WorkingDays { year, days: std::iter::once(day).chain(other_holidays(year)).collect() })
 }

@@ -110,6 +110,12 @@ pub fn begun(world: &World, rows: i64) -> ImportBegun {
     world.core.as_system().identity().begin_import(BeginImport { batch: LIST, name: "纳税人.csv".into(), rows }).wait().expect("begins")
 }
 
+/// The import of another list, by number.
+pub fn another(world: &World, list: u8) -> ImportBegun {
+    let begin = BeginImport { batch: [list; 32], name: "名单".into(), rows: 1 };
+    world.core.as_system().identity().begin_import(begin).wait().expect("begins")
+}
+
 /// The list as an import takes it.
 pub fn rows_of(of: ImportBegun, people: &[NewTaxpayer]) -> Vec<ImportRow> {
     (2..).zip(people).map(|(line, new)| ImportRow { of, line, said: listed(new) }).collect()

@@ -331,10 +331,11 @@ pub fn enrolled(core: &Core, session: &Session) -> Result<(Vec<u8>, String), Err
 }
 
 /// The refusal that an answer is.
-pub fn refused<R: std::fmt::Debug>(answer: Result<R, Error>) -> Refusal {
+pub fn refused<R>(answer: Result<R, Error>) -> Refusal {
     match answer {
         Err(Error::Refused(refusal)) => refusal,
-        other => panic!("{other:?}"),
+        Err(e) => panic!("{e:?}"),
+        Ok(_) => panic!("it was allowed"),
     }
 }
 

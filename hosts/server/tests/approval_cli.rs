@@ -8,12 +8,12 @@ use std::path::Path;
 use serde_json::Value;
 use support::process::{Host, Ran, founded, opened, run, run_with};
 use zhengna_core::access::{AccessChange, Credentials, EndGrant, FactorCode, GrantPost, PasswordChange, ProposeChange};
-use zhengna_core::calendar::{Arrangement, Change, Draft, NoticeDay};
 use zhengna_core::clock::Clock as _;
 use zhengna_core::crypto::{secret_of_uri, totp_code, totp_step};
 use zhengna_core::id::GrantId;
 use zhengna_core::identity::AuthorityCode;
 use zhengna_server::system::SystemClock;
+use zhengna_tests::calendar::notice;
 
 /// An administrator has a second factor: whoever agrees at the command line shows it, too.
 #[test]
@@ -98,10 +98,7 @@ fn a_grant_that_was_put_back_as_it_was_is_refused_at_the_command_line() {
         let begun = session.access().change_password(&change).unwrap();
         core.as_actor(core.authenticate(&begun.token).unwrap().actor)
     };
-    let days = vec![NoticeDay { date: "2027-01-04".parse().unwrap(), arrangement: Arrangement::Off, name: "元旦".into() }];
-    let change = Change::WorkingDays { year: 2027, days };
-    let notice = Draft { document: "文".into(), title: "通知".into(), source: "https://www.gov.cn/".into(), change };
-    let opened = own("22000001").calendar().propose(notice).wait().unwrap();
+    let opened = own("22000001").calendar().propose(notice(2027)).wait().unwrap();
     let officer = own("22000002").actor().as_ref();
 
     let raw = rusqlite::Connection::open(dir.join("zhengna.db")).unwrap();

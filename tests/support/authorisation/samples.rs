@@ -10,8 +10,9 @@ use zhengna_core::interaction::SendMessage;
 
 use super::case::{Case, NOBODY, Object, Terms};
 use super::people::chain;
-use super::scene::{Matters, Put, Scene, Talk, notice};
+use super::scene::{Matters, Put, Scene, Talk};
 use super::{Refusal, Why};
+use crate::calendar::notice;
 use crate::world::{CHANGCHUN, JILIN_CITY, NANGUAN, PROVINCE};
 
 impl<'a> Scene<'a> {

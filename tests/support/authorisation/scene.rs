@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use zhengna_core::access::{AccessChange, Permission, Permissions, SetPost};
 use zhengna_core::appeal::{AnswerAppeal, FileAppeal, Respondent};
 use zhengna_core::approval::{Delegate, Execution, Matter, Opened, Rule, SetRule, Step};
-use zhengna_core::calendar::{Arrangement, Change, Date, Draft, NoticeDay};
+use zhengna_core::calendar::{Change, Date, Draft};
 use zhengna_core::control::{AlertState, ReviewAlert, Verdict};
 use zhengna_core::id::{AlertId, AppealId, CannedReplyId, ConversationId, LineId, OfficerId, PostId, TaxpayerId};
 use zhengna_core::identity::{Disclose, PersonalField, RequestDisclosure};
@@ -20,6 +20,7 @@ use super::case::{Case, NOBODY, Object, Terms};
 use super::people::{Person, SessionState, Staff, chain};
 use super::{Refusal, Why, refuse};
 use crate::approval::{approve, decree, propose};
+use crate::calendar::notice;
 use crate::world::{CHANGCHUN, JILIN_CITY, NANGUAN, PROVINCE, World, code, person};
 
 /// Approvals by their state, and how each is made.
@@ -121,14 +122,6 @@ impl Matters {
     pub(super) fn over(&self) -> Option<Refusal> {
         refuse(Why::State, 409, if self.state == "expired" { "approval.expired" } else { "approval.decided" })
     }
-}
-
-/// A notice of one day of a year.
-pub(super) fn notice(year: i32) -> Draft {
-    let date = Date::from_ymd_opt(year, 1, 4).expect("a day");
-    let days = vec![NoticeDay { date, arrangement: Arrangement::Off, name: "元旦".into() }];
-    let change = Change::WorkingDays { year, days };
-    Draft { document: "文".into(), title: "通知".into(), source: "https://www.gov.cn/".into(), change }
 }
 
 /// An approval whose time will be over once the clock has moved on: who put it forward, and what.

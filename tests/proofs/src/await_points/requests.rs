@@ -157,7 +157,7 @@ pub(super) fn requests(route: &Documented, scene: &Scene) -> Vec<Case> {
         "interaction.review" => ("active", "", Some(supervisor), json!({ "reason": "质检" })),
         "calendar.year" | "calendar.filing_periods" | "calendar.legal_numbers" => ("", "", Some(taxpayer), Value::Null),
         "calendar.due" => ("", "?began=2026-11-27T10:00:00%2B08:00&amount=5&unit=working_days", Some(taxpayer), Value::Null),
-        "calendar.propose" => ("", "", Some(supervisor), json!(super::scene::notice(2028))),
+        "calendar.propose" => ("", "", Some(supervisor), json!(zhengna_tests::calendar::notice(2028))),
         "approval.list" => ("", "?which=for_me&limit=5", Some(checker), Value::Null),
         "approval.approve" => ("", "", Some(checker), json!({ "digest": scene.proposed.digest })),
         "approval.reject" => ("", "", Some(checker), json!({ "digest": scene.proposed.digest, "reason": "有误" })),

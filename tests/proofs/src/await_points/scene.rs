@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 use zhengna_core::access::{AccessChange, ActorKind, ActorRef, Credentials, Permission, Permissions, Proof, Provider, SetPost};
 use zhengna_core::appeal::{FileAppeal, Respondent};
 use zhengna_core::approval::{Delegate, Execution, Matter, Opened, Rule, SetRule, Step};
-use zhengna_core::calendar::{self, Arrangement, Date, DayHours, Draft, NoticeDay, Span};
+use zhengna_core::calendar::{self, Date, DayHours, Draft, Span};
 use zhengna_core::core::PROJECTIONS;
 use zhengna_core::crypto::{secret_of_uri, totp_code, totp_step};
 use zhengna_core::error::Refusal;
@@ -22,6 +22,7 @@ use zhengna_server::config::{Config, Effective, Flags};
 use zhengna_server::listener::Lifecycle;
 use zhengna_server::provider::Providers;
 use zhengna_tests::approval::{approve, decree};
+use zhengna_tests::calendar::{draft, notice};
 use zhengna_tests::faults::Rows;
 use zhengna_tests::fixture::FILE;
 use zhengna_tests::provider::{Believes, believing};
@@ -98,19 +99,11 @@ fn login(whose: &ActorRef) -> String {
     format!("u{}", &whose.id.simple().to_string()[12..])
 }
 
-/// A notice of one day.
-pub(super) fn notice(year: i32) -> Draft {
-    let date = Date::from_ymd_opt(year, 1, 4).unwrap_or_default();
-    let days = vec![NoticeDay { date, arrangement: Arrangement::Off, name: "元旦".into() }];
-    let change = calendar::Change::WorkingDays { year, days };
-    Draft { document: "文".into(), title: "通知".into(), source: "https://www.gov.cn/".into(), change }
-}
-
 fn hours() -> Draft {
     let spans = vec![Span { from_min: 9 * 60, until_min: 16 * 60 }];
     let seasons = vec![DayHours { date: Date::from_ymd_opt(2027, 1, 1).unwrap_or_default(), spans }];
     let change = calendar::Change::OfficeHours { authority: world::code(world::NANGUAN), seasons, exceptions: Vec::new() };
-    Draft { change, ..notice(2027) }
+    draft(change)
 }
 
 /// Conversations of the third taxpayer that are over.

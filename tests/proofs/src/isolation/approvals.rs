@@ -17,6 +17,7 @@ use zhengna_core::operation::{
 };
 use zhengna_core::{Core, Error, limits};
 use zhengna_tests::approval::{approve, execute, propose, reject};
+use zhengna_tests::calendar::draft;
 use zhengna_tests::world::{NANGUAN, PROVINCE, code};
 
 use super::History;
@@ -101,10 +102,6 @@ fn post(hosts: &mut Hosts, permissions: &[Permission], emergency: bool) -> Resul
 fn rule(hosts: &Hosts, matter: Matter, permission: Permission, votes: i64, execution: Execution) -> Result<(), String> {
     let steps = vec![Step { permission, votes }];
     changed(hosts, AccessChange::ApprovalRule(SetRule { matter, rule: Rule { steps, execution, valid_days: 30 }, source: "文".into() }))
-}
-
-fn draft(change: Change) -> Draft {
-    Draft { document: "文".into(), title: "通知".into(), source: "https://www.gov.cn/".into(), change }
 }
 
 fn hours(at: &str) -> Draft {

@@ -3,10 +3,11 @@
 use zhengna_core::Error;
 use zhengna_core::access::Permission;
 use zhengna_core::approval::{Approve, Decided, Opened, Reject};
-use zhengna_core::calendar::{Arrangement, Change, Date, Draft, NoticeDay};
+use zhengna_core::calendar::Draft;
 use zhengna_core::error::Refusal;
 use zhengna_core::id::OfficerId;
 use zhengna_core::operation::{APPROVE, PROPOSE, REJECT};
+use zhengna_tests::calendar::notice;
 use zhengna_tests::world::PROVINCE;
 
 use super::History;
@@ -18,11 +19,7 @@ pub(super) const ALL: &[History] =
 
 /// A year that no other round speaks of, and one day of it.
 fn draft(hosts: &mut Hosts) -> Draft {
-    let year = 2027 + (hosts.fresh() % 70) as i32;
-    let date = Date::from_ymd_opt(year, 1, 4).unwrap_or_default();
-    let days = vec![NoticeDay { date, arrangement: Arrangement::Off, name: "元旦".into() }];
-    let change = Change::WorkingDays { year, days };
-    Draft { document: "文".into(), title: "通知".into(), source: "https://www.gov.cn/".into(), change }
+    notice(2027 + (hosts.fresh() % 70) as i32)
 }
 
 fn checker(hosts: &mut Hosts) -> OfficerId {

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use zhengna_core::access::Permission;
-use zhengna_core::calendar::{Arrangement, Change, Draft, NoticeDay};
 use zhengna_core::error::Refusal;
 use zhengna_core::id::{ConversationId, TaxpayerId};
 use zhengna_core::interaction::{
@@ -16,6 +15,7 @@ use zhengna_core::operation::{
 };
 use zhengna_core::{Core, Error, limits};
 use zhengna_tests::approval::approve;
+use zhengna_tests::calendar::notice;
 use zhengna_tests::world::{NANGUAN, PROVINCE, code};
 
 use super::History;
@@ -113,11 +113,7 @@ fn a_follow_up_is_computed_anew_and_found_overdue_once(hosts: &mut Hosts) -> Res
     insist(|| taxpayer_on(&hosts.world.core, taxpayer).interaction().rate(low(conversation)).wait()).map_err(|e| e.to_string())?;
     let (staff_no, year) = (format!("2203{:04}", hosts.fresh()), 2030 + hosts.fresh() as i32 % 60);
     let checker = hosts.world.appoint(&staff_no, PROVINCE, &[Permission::ApproveCalendar]);
-    let date = format!("{year}-01-04").parse().map_err(|e| format!("{e}"))?;
-    let days = vec![NoticeDay { date, arrangement: Arrangement::Off, name: "元旦".into() }];
-    let (document, title, source) = ("文".into(), "通知".into(), "https://www.gov.cn/".into());
-    let draft = Draft { document, title, source, change: Change::WorkingDays { year, days } };
-    let proposed = insist(|| hosts.world.session_of(hosts.world.supervisor).calendar().propose(draft.clone()).wait());
+    let proposed = insist(|| hosts.world.session_of(hosts.world.supervisor).calendar().propose(notice(year)).wait());
     let proposed = proposed.map_err(|e| e.to_string())?;
     insist(|| approve(&hosts.world.session_of(checker), &proposed)).map_err(|e| e.to_string())?;
     let number = hosts.count("SELECT max(number) FROM approval WHERE family = 'calendar'")?;
