@@ -61,7 +61,13 @@ pub(super) fn number(data: &[u8]) {
         match Number::parse(kind, &given) {
             Ok(number) => {
                 assert_eq!(Number::parse(number.kind(), number.as_str()).as_ref(), Ok(&number), "the spelling reads as the same");
-                assert!(number.as_str().eq_ignore_ascii_case(&given));
+                // Of a permit the count of renewals is read and left out.
+                let for_life = match kind {
+                    NumberKind::HongKongMacaoPermit => 9,
+                    NumberKind::TaiwanPermit => 8,
+                    _ => given.len(),
+                };
+                assert!(number.as_str().eq_ignore_ascii_case(&given[..for_life]));
                 let (shown, length) = (number.masked(), number.as_str().len());
                 let public = matches!(number.kind(), NumberKind::Uscc | NumberKind::TaxpayerNo) && shown == number.as_str();
                 assert!(public || shown == "****" || shown.len() == length && shown.matches('*').count() + 7 >= length, "{shown}");
