@@ -161,6 +161,7 @@ fn the_watch_over_the_trail_reads_what_is_new_and_everything_again_after_a_day()
     world.clock.advance(limits::WATCH_EVERY);
     assert_eq!(world.core.watch_audit().unwrap(), second);
 
+    world.core.checkpoint_audit(true).unwrap();
     raw.execute("DELETE FROM audit_link WHERE number = ?1", [second.verified]).unwrap();
     world.clock.advance(limits::WATCH_EVERY);
     let cut = world.core.watch_audit().unwrap().finding.unwrap();

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::entry::Entry;
-use super::import::{ImportRow, ImportedRow, Verdict, attempt_of, fault};
+use super::import::{ImportRow, ImportedRow, Verdict, fault};
 use super::listed::Read;
 use super::taxpayer::{PersonalField, Taxpayer, examine};
 use super::{FormerNumber, NewTaxpayer, NumberKind, RealName, Relation, RosterEntry, subject};
@@ -69,11 +69,9 @@ pub(crate) struct Sides {
     kept: [u8; 32],
 }
 
-/// Both sides of each row; nothing for one that was not applied, or by an attempt that is over.
+/// Both sides of each row; nothing for one that was not applied.
 pub(crate) fn compare_import(tx: &mut dyn ReadTx, ctx: &Ctx, rows: &[ImportRow]) -> Result<Vec<Option<Sides>>, Error> {
-    let Some(first) = rows.first() else { return Ok(Vec::new()) };
-    let at = attempt_of(tx, first.of.batch)?;
-    rows.iter().map(|row| if at == Some(row.of) { sides(tx, ctx, row) } else { Ok(None) }).collect()
+    rows.iter().map(|row| sides(tx, ctx, row)).collect()
 }
 
 fn sides(tx: &mut dyn ReadTx, ctx: &Ctx, row: &ImportRow) -> Result<Option<Sides>, Error> {

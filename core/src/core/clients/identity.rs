@@ -116,7 +116,7 @@ impl Identity<'_> {
         self.0.query(&operation::IMPORTED_ROWS, move |tx, _| identity::imported_rows(tx, of, after, limit))
     }
 
-    /// Compares a list that was imported with what is kept of it, all rows of one import. Blocks; `progress` hears how many rows were compared.
+    /// Compares a list that was imported with what is kept of it. Blocks; `progress` hears how many rows were compared.
     pub fn compare_import(&self, rows: &[ImportRow], progress: &mut dyn FnMut(u64)) -> Result<Comparison, Error> {
         let mut comparison = Comparison::EMPTY;
         for chunk in rows.chunks(limits::BULK_CHUNK_ROWS) {

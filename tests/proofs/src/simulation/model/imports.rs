@@ -174,9 +174,9 @@ impl People {
     /// Whether each row that stands is kept as it was said, by its line: whatever another list, or the person, said since is kept instead.
     fn compared(&self, list: u8, attempt: u8) -> Told {
         let rows = self.directory.list(list);
-        let stands = self.imports.attempt(list) == Some(attempt);
-        let became = |line| self.imports.rows.get(&(list, attempt, line)).filter(|_| stands);
-        let applied = |became: &Became| matches!(became.verdict, "new" | "changed" | "duplicate");
+        let taken_back = self.imports.attempt(list) != Some(attempt);
+        let became = |line| self.imports.rows.get(&(list, attempt, line));
+        let applied = |became: &Became| became.verdict == "duplicate" || became.wrote() && !taken_back;
         let applied: Vec<_> = rows.iter().zip(FIRST_LINE..).filter(|(_, line)| became(*line).is_some_and(applied)).collect();
         let otherwise = applied.iter().filter(|(row, _)| self.phone(row.who).as_ref() != Some(&row.phone));
         let differing: Vec<i64> = otherwise.map(|(_, line)| i64::from(*line)).collect();
