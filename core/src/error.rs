@@ -175,8 +175,13 @@ impl Error {
 
     /// The same of a row of a list, from 0.
     pub(crate) fn in_row(self, row: usize) -> Self {
+        self.within(&format!("rows[{row}]"))
+    }
+
+    /// The same of a part of what was given.
+    pub(crate) fn within(self, part: &str) -> Self {
         match self {
-            Self::Invalid { field, problem } => Self::Invalid { field: format!("rows[{row}].{field}"), problem },
+            Self::Invalid { field, problem } => Self::Invalid { field: format!("{part}.{field}"), problem },
             other => other,
         }
     }
@@ -304,6 +309,7 @@ pub const CODES: &[(&str, u32)] = &[
     ("interaction.already_in_line", 201),
     ("interaction.nobody_waiting", 202),
     ("interaction.at_capacity", 203),
+    ("interaction.nobody_for_you", 212),
     ("interaction.closed", 204),
     ("interaction.full", 205),
     ("interaction.already_served", 206),
@@ -420,6 +426,7 @@ mod tests {
             Refusal::NotOnRoster(Roster::DesignatedSmallMicro),
             Refusal::AlreadyInLine(ConversationId::from_uuid(uuid::Uuid::nil())),
             Refusal::NobodyWaiting,
+            Refusal::NobodyForYou,
             Refusal::AtCapacity(1),
             Refusal::ConversationClosed,
             Refusal::AlreadyServed,

@@ -303,6 +303,14 @@ pub const OFFER_S: u32 = 30;
 pub const OFFER_AGAIN_S: u32 = 300;
 /// Officers, and older ones of a line, that the reason of a decision names.
 pub const ASSIGNMENT_NAMED_MAX: usize = 3;
+/// Topics of a line's tree.
+pub const ROUTED_TOPICS_MAX: usize = 200;
+/// Characters of a topic's code.
+pub const TOPIC_CODE_CHARS_MAX: usize = 32;
+/// Officers who are named in a line with what they know.
+pub const SPECIALISTS_MAX: usize = 500;
+/// The first of a line that is shared out by topics who are looked at for an officer who asks.
+pub const ROUTED_LOOKED_AT: u32 = 200;
 
 // What if
 

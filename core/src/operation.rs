@@ -325,6 +325,8 @@ operations! {
         "会话记录" "Everything that happened in a conversation of one's own; leaves an audit record.";
     REVIEW = "interaction.review" AuditedQuery [Officer] needs SuperviseInteraction reach [Subtree] Serializable repeats false per_minute 30
         "会话检查" "Everything that happened in a conversation of one's area, with a reason; leaves an audit record.";
+    ASSIGNMENTS = "interaction.assignments" Query [Officer] needs SuperviseInteraction reach [Subtree] Serializable repeats false per_minute 120
+        "派单记录" "How a conversation came to its officers: why, and whether the same is decided again.";
     FILE_APPEAL = "appeal.file" Command [Taxpayer] reach [Participant] Guarded repeats true per_minute 20
         "提交投诉" "File a complaint about the officer of a conversation of one's own, or about an authority; the one above handles it.";
     READ_APPEAL = "appeal.read" Query [Taxpayer, Officer] needs HandleAppeals reach [Participant, Subtree] Serializable repeats false per_minute 240

@@ -62,6 +62,7 @@ declared! {
     interaction::Line,
     interaction::Attendance,
     interaction::Conversation,
+    interaction::Assignment,
     interaction::Message,
     appeal::Appeal,
     interaction::CannedReply,

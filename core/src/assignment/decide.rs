@@ -115,33 +115,45 @@ impl View for Inputs {
 /// What is decided now: the next one and who gets it; `None` where nobody may take anything. Says what [`Assigner`](super::Assigner) must
 /// answer, and replays what it answered.
 pub fn decide(inputs: &Inputs) -> Option<Decision> {
+    let (next, chosen, choice, _) = next(inputs)?;
+    Some(decision_of(inputs, next, chosen, choice, inputs.now))
+}
+
+/// The same with what it turned on, to be kept.
+pub fn recorded(inputs: &Inputs) -> Option<Record> {
+    let (next, chosen, choice, second) = next(inputs)?;
+    Some(record_of(inputs, inputs.question.clone(), next, chosen, choice, second, inputs.now))
+}
+
+/// What goes to whom and why, and who would have been next.
+fn next(inputs: &Inputs) -> Option<(&Waiting, &Candidate, Choice, Option<OfficerId>)> {
     let mut waiting: Vec<&Waiting> = inputs.waiting.iter().collect();
     waiting.sort_unstable_by_key(|w| w.place());
-    let (next, chosen, choice) = waiting.into_iter().find_map(|w| {
-        let (chosen, choice) = match inputs.question {
+    waiting.into_iter().find_map(|w| {
+        let (chosen, choice, second) = match inputs.question {
             Question::Push => choose(inputs, w),
             Question::Pull { officer, line } => inputs
                 .candidate(officer)
                 .filter(|c| w.line == line && inputs.bar(c, w, inputs.now, true).is_none())
-                .map(|c| (c, Choice::Asked)),
+                .map(|c| (c, Choice::Asked, None)),
         }?;
-        Some((w, chosen, choice))
-    })?;
-    Some(decision_of(inputs, next, chosen, choice, inputs.now))
+        Some((w, chosen, choice, second))
+    })
 }
 
 /// Who gets it, of those who may.
-fn choose<'a>(inputs: &'a Inputs, waiting: &Waiting) -> Option<(&'a Candidate, Choice)> {
+fn choose<'a>(inputs: &'a Inputs, waiting: &Waiting) -> Option<(&'a Candidate, Choice, Option<OfficerId>)> {
     let mut able: Vec<&Candidate> = inputs.officers.iter().filter(|c| inputs.bar(c, waiting, inputs.now, false).is_none()).collect();
     able.sort_unstable_by_key(|c| c.turn());
     let named = |id: Option<OfficerId>| able.iter().find(|c| Some(c.id) == id).copied();
     if let Some(own) = named(waiting.own) {
-        return Some((own, Choice::Own));
+        return Some((own, Choice::Own, None));
     }
     if let Some(last) = named(waiting.last) {
-        return Some((last, Choice::Last));
+        return Some((last, Choice::Last, None));
     }
-    able.first().map(|first| (*first, choice_between(first, able.get(1).copied())))
+    let second = able.get(1).copied();
+    able.first().map(|first| (*first, choice_between(first, second), second.map(|second| second.id)))
 }
 
 /// Why the first of those who may take it gets it, and not the second.

@@ -1,8 +1,8 @@
 //! Assignment (派单): which of those who wait goes to which officer, and why.
 //!
-//! One engine for everything that officers are to take from a line: conversations, later appeals, visits and repairs. Today
-//! [`what_if`](crate::what_if) alone asks it; claims take the first in line. It is pure: no storage,
-//! no clock; the same inputs give the same answer, on any host and years later.
+//! One engine for everything that officers are to take from a line: conversations, later appeals, visits and repairs. Claims ask it for
+//! the next one, and keep what it answers; [`what_if`](crate::what_if) asks it unasked, too, which no line does yet. It is pure: no
+//! storage, no clock; the same inputs give the same answer, on any host and years later.
 //!
 //! - [`decide`] is what the engine does, said plainly: it looks at everything. [`Record::replays`] asks it again about a recorded decision.
 //! - [`Assigner`] answers the same from indexes that are kept up to date: a decision costs microseconds, however many wait.
@@ -33,7 +33,7 @@ mod waiting;
 
 pub use assigner::Assigner;
 pub use candidate::{Attendance, Candidate};
-pub use decide::{Inputs, Question, Record, decide};
+pub use decide::{Inputs, Question, Record, decide, recorded};
 pub use policy::{Policy, Relax, RelaxProblem, Step, Widening};
 pub use reason::{Choice, Decision, Overtaken, PassedOver, Reason, Waits};
 pub use rule::Bar;

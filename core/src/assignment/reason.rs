@@ -204,13 +204,16 @@ impl Decision {
             Choice::SmallestId => format!("负荷同为最轻（{} 分钟），空闲时间相同，按编号在前", reason.load_min),
         };
         let mut text = format!(
-            "{}等待 {} 秒，{}，由{}接待：{why}。在岗且在范围内 {} 人",
+            "{}等待 {} 秒，{}，由{}接待：{why}",
             work(self.work),
             reason.waited_s,
             step_text(reason.step, reason.reached),
             officer(self.officer),
-            reason.considered,
         );
+        // Whoever asks is not held against others.
+        if reason.choice != Choice::Asked {
+            text.push_str(&format!("。在岗且在范围内 {} 人", reason.considered));
+        }
         text.push_str(&named("未派给", reason.passed_over.iter().map(|p| (officer(p.officer), p.bar))));
         text.push_str(&named("等待更久而未派给该人员的", reason.overtaken.iter().map(|o| (work(o.work), o.bar))));
         text + "。"

@@ -69,6 +69,9 @@ pub enum Refusal {
     /// Nobody waits.
     #[error("nobody is waiting")]
     NobodyWaiting,
+    /// Those who wait are for others, as the line is shared out.
+    #[error("nobody is waiting whom the caller may take by now")]
+    NobodyForYou,
     /// The officer holds as many conversations as they may.
     #[error("at capacity: {0} conversations")]
     AtCapacity(i64),
@@ -250,6 +253,9 @@ impl Refusal {
             }
             Self::AlreadyInLine(_) => ("interaction.already_in_line", 409, "您已经在该队列中，无需重复排队".into()),
             Self::NobodyWaiting => ("interaction.nobody_waiting", 409, "当前没有等待的纳税人".into()),
+            Self::NobodyForYou => {
+                ("interaction.nobody_for_you", 409, "正在等待的纳税人目前由熟悉其主题或所属机关的同事接待，请稍后再试".into())
+            }
             Self::AtCapacity(n) => ("interaction.at_capacity", 409, format!("您正在接待 {n} 位纳税人，已达上限")),
             Self::OfficerAway => ("interaction.officer_away", 409, "该同事当前不在线，请转给其他同事或转入队列".into()),
             Self::OfficerFull => ("interaction.officer_full", 409, "该同事正在接待的人数已达上限，请转给其他同事或转入队列".into()),

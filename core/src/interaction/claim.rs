@@ -1,9 +1,9 @@
-//! Taking the first in line (接入).
+//! Taking the next one in line (接入).
 
 use serde::{Deserialize, Serialize};
 
+use super::assigned::{keep, next_for};
 use super::attendance::attend;
-use super::ready::first_waiting;
 use super::{Conversation, ConversationState, Line};
 use crate::access::{Engine, Officer, check};
 use crate::agenda::{self, TimerKind};
@@ -13,7 +13,7 @@ use crate::id::{ConversationId, LineId, OfficerId};
 use crate::journal::{self, EventKind, Topic};
 use crate::limits;
 use crate::planted::{Bug, planted};
-use crate::store::{ReadTx, Reads, StoreError, Tx, Writes, stretch};
+use crate::store::{ReadTx, Reads, Tx, Writes, stretch};
 
 /// Takes the first in line.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -40,7 +40,11 @@ impl crate::core::Answer for Claimed {
     }
 }
 
-/// Takes the first in line: by priority, then by order of entering. One officer only; within the officer's capacity.
+/// Takes the next one in line: by priority, then by order of entering, of those whom the caller may take as the line is shared out
+/// ([`Routing`](super::Routing)). One officer only; within the officer's capacity.
+///
+/// # Errors
+/// `AtCapacity`; `NobodyWaiting`; `NobodyForYou` where others may take those who wait.
 pub fn claim(tx: &mut dyn Tx, ctx: &Ctx, cmd: Claim) -> Result<Claimed, Error> {
     let me = ctx.actor().officer()?.id;
     // The officer's lock before the line's: the order every claim takes them in.
@@ -51,15 +55,7 @@ pub fn claim(tx: &mut dyn Tx, ctx: &Ctx, cmd: Claim) -> Result<Claimed, Error> {
     }
     let found = if planted(Bug::DoubleClaim) { tx.find::<Line>((cmd.line,))? } else { tx.lock_row::<Line>((cmd.line,))? };
     let line = check(ctx, found)?;
-    let first = first_waiting(tx, &line)?.ok_or(Error::Refused(Refusal::NobodyWaiting))?;
-    let first = tx
-        .lock_row::<Conversation>((first,))?
-        .ok_or(StoreError::Conflict)?
-        .trust("the first of a line that the caller opened")
-        .into_inner();
-    if first.state != ConversationState::Waiting && !planted(Bug::DoubleClaim) {
-        return Err(StoreError::Conflict.into()); // left the line a moment ago: look again
-    }
+    let (first, record) = next_for(tx, ctx, &line, &officer, holding)?;
     let now = ctx.now();
     let at = first.now(ctx);
     let taken = Conversation {
@@ -70,7 +66,8 @@ pub fn claim(tx: &mut dyn Tx, ctx: &Ctx, cmd: Claim) -> Result<Claimed, Error> {
         active_at: at,
         ..first.clone()
     };
-    tx.replace(&first, taken)?;
+    let taken = tx.replace(&first, taken)?;
+    keep(tx, &taken, record)?;
     agenda::set_once(tx, TimerKind::ConversationIdle, first.id.uuid(), now.plus(limits::CONVERSATION_IDLE))?;
     attend(tx, ctx, me)?; // whoever takes somebody is there
     // The desk first: whoever follows it finds the conversation, and all that happens in it from here on.

@@ -94,6 +94,10 @@ record! {
         reply_calendar: Option<i64>,
         /// Whether the promise may change: a day between was counted by its weekday.
         reply_provisional: Option<bool>,
+        /// The topic of its line that it is about, where one was named.
+        topic_code: Option<String>,
+        /// Where its taxpayer belonged when they entered, with all above; absent in conversations of before that was kept.
+        home: Option<AuthorityPath>,
     }
     key(id);
     version version;
@@ -160,6 +164,8 @@ pub struct ConversationView {
     pub channel: SourceChannel,
     /// What it is about.
     pub topic: String,
+    /// The topic of the line, where one was named.
+    pub topic_code: Option<String>,
     /// The taxpayer.
     pub taxpayer: TaxpayerId,
     /// Their name, masked for persons.
@@ -280,6 +286,7 @@ pub(super) fn view(tx: &mut dyn ReadTx, ctx: &Ctx, c: &Conversation) -> Result<C
         state: c.state,
         channel: c.channel,
         topic: reader.shown(c.open_topic(key.as_deref())?),
+        topic_code: c.topic_code.clone(),
         taxpayer: c.taxpayer,
         taxpayer_name: masked_name(tx, ctx, c.taxpayer)?,
         staff_no,

@@ -30,12 +30,15 @@ pub struct Enter {
     /// The conversation, over by now, that this one goes on from.
     #[serde(default)]
     pub previous: Option<ConversationId>,
+    /// Code of the topic of the line that it is about, so that it comes to somebody who knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic_code: Option<String>,
 }
 
 impl Enter {
     /// Enters by the door through which the caller signed in.
     pub fn new(line: LineId, topic: impl Into<String>) -> Self {
-        Self { line, topic: topic.into(), entry: None, previous: None }
+        Self { line, topic: topic.into(), entry: None, previous: None, topic_code: None }
     }
 }
 
@@ -69,6 +72,9 @@ pub fn enter(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, cmd: Enter) -> R
     let channel = channel_of(tx, ctx, &cmd)?;
     let found = tx.find::<Line>((cmd.line,))?;
     let asked = check(ctx, found)?.into_inner();
+    if cmd.topic_code.as_deref().is_some_and(|code| !asked.has_topic(code)) {
+        return Err(Error::invalid("topic_code", error::Problem::Unknown("topic")));
+    }
     not_in(tx, taxpayer, asked.id)?;
     let id = match asked.overflow {
         Some(overflow) if asked.open && is_full(tx, &asked)? => overflow,
@@ -92,7 +98,7 @@ pub fn enter(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, cmd: Enter) -> R
         return Err(Error::Refused(Refusal::LineFull));
     }
     let on_behalf = gate::admit(tx, line.kind, taxpayer, ctx.now())?;
-    tx.find::<Taxpayer>((taxpayer,))?.ok_or(Error::SignInRequired)?.trust("the caller's own record").into_inner();
+    let own = tx.find::<Taxpayer>((taxpayer,))?.ok_or(Error::SignInRequired)?.trust("the caller's own record").into_inner();
     let reply = line.message_due(&*calendars.in_force(tx)?, ctx.now())?;
     let id = ConversationId::from_uuid(ctx.new_uuid());
     let key = subject::create(tx, ctx, id.uuid())?;
@@ -131,6 +137,8 @@ pub fn enter(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, cmd: Enter) -> R
         reply_minutes: None,
         reply_calendar: None,
         reply_provisional: None,
+        topic_code: cmd.topic_code.filter(|code| line.has_topic(code)),
+        home: Some(own.authority),
     };
     tx.add(&waiting.promised(reply))?;
     // The desk first: whoever follows it finds the conversation, and all that happens in it from here on.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::ReadyLines;
 use super::reply::Reply;
+use super::{ReadyLines, RoutedTopic, Routing};
 use crate::access::{AuthorityPath, Scope, Term, check};
 use crate::calendar::{Calendars, Hours, InForce, Span, Term as Period};
 use crate::clock::Timestamp;
@@ -104,6 +104,8 @@ record! {
         reply_minutes: i64,
         /// What is shown while it takes nobody in, or is not served.
         closing_message: Option<String>,
+        /// How it is shared out; absent where whoever asks gets the first in line.
+        routing: Option<Routing>,
     }
     key(id);
     version version;
@@ -124,7 +126,7 @@ impl Line {
 
     /// A line that nobody has entered yet.
     pub(super) fn new(id: LineId, authority: AuthorityPath, opened_at: Timestamp, settings: LineSettings) -> Self {
-        let LineSettings { name, kind, open, hours, waiting_max, overflow, promise_s, reply_minutes, closing_message } = settings;
+        let LineSettings { name, kind, open, hours, waiting_max, overflow, promise_s, reply_minutes, closing_message, routing } = settings;
         Self {
             id,
             authority,
@@ -141,19 +143,20 @@ impl Line {
             promise_s,
             reply_minutes,
             closing_message,
+            routing,
         }
     }
 
     /// The same line, working otherwise.
     pub(super) fn with(self, settings: LineSettings) -> Self {
-        let LineSettings { name, kind, open, hours, waiting_max, overflow, promise_s, reply_minutes, closing_message } = settings;
-        Self { name, kind, open, hours, waiting_max, overflow, promise_s, reply_minutes, closing_message, ..self }
+        let LineSettings { name, kind, open, hours, waiting_max, overflow, promise_s, reply_minutes, closing_message, routing } = settings;
+        Self { name, kind, open, hours, waiting_max, overflow, promise_s, reply_minutes, closing_message, routing, ..self }
     }
 
     /// How it works.
     pub(super) fn settings(&self) -> LineSettings {
-        let Self { name, kind, open, hours, waiting_max, overflow, promise_s, reply_minutes, closing_message, .. } = self.clone();
-        LineSettings { name, kind, open, hours, waiting_max, overflow, promise_s, reply_minutes, closing_message }
+        let Self { name, kind, open, hours, waiting_max, overflow, promise_s, reply_minutes, closing_message, routing, .. } = self.clone();
+        LineSettings { name, kind, open, hours, waiting_max, overflow, promise_s, reply_minutes, closing_message, routing }
     }
 
     /// Whether somebody serves it at an instant, by the calendar.
@@ -175,6 +178,11 @@ impl Line {
     /// When whoever comes now is answered at the latest, where nobody serves the line: what they leave is a message.
     pub(super) fn message_due(&self, now: &InForce, at: Timestamp) -> Result<Option<Reply>, Error> {
         if self.is_served(now, at)? { Ok(None) } else { self.reply_due(now, at, self.reply_minutes).map(Some) }
+    }
+
+    /// Whether whoever enters may name this topic.
+    pub(super) fn has_topic(&self, code: &str) -> bool {
+        self.routing.as_ref().is_some_and(|routing| routing.has(code))
     }
 
     fn own_hours(&self) -> Option<&[Span]> {
@@ -211,6 +219,9 @@ pub struct LineSettings {
     /// What is shown while it takes nobody in, or is not served, at most 200 characters.
     #[serde(default)]
     pub closing_message: Option<String>,
+    /// How it is shared out among those who serve it; absent where whoever asks gets the first in line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routing: Option<Routing>,
 }
 
 fn yes() -> bool {
@@ -238,6 +249,7 @@ impl LineSettings {
             promise_s: None,
             reply_minutes: reply_minutes(),
             closing_message: None,
+            routing: None,
         }
     }
 
@@ -269,6 +281,7 @@ impl LineSettings {
         self.promise_s.map_or(Ok(()), |s| within("promise_s", s, limits::LINE_PROMISE_S_MAX))?;
         let message = self.closing_message.as_deref();
         self.closing_message = message.map(|text| error::text("closing_message", text, limits::CLOSING_MESSAGE_CHARS_MAX)).transpose()?;
+        self.routing = self.routing.map(Routing::checked).transpose()?;
         Ok(self)
     }
 }
@@ -314,6 +327,8 @@ pub struct LineView {
     pub promise_s: Option<i64>,
     /// What to show while it is not served.
     pub closing_message: Option<String>,
+    /// Topics that whoever enters may name, each behind the one above it.
+    pub topics: Vec<RoutedTopic>,
 }
 
 /// The lines that take people in, and those that say why they do not, newest first.
@@ -333,6 +348,7 @@ pub fn lines(tx: &mut dyn ReadTx, ctx: &Ctx, calendars: &Calendars) -> Result<Ve
             open: line.open,
             promise_s: line.promise_s,
             closing_message: line.closing_message,
+            topics: line.routing.map(|routing| routing.topics).unwrap_or_default(),
         });
     }
     Ok(shown)

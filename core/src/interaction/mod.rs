@@ -3,6 +3,7 @@
 //! A taxpayer enters a line; an officer takes the first in line; they write to each other; the officer closes
 //! the conversation with an outcome. Everything that happened can be read back.
 
+mod assigned;
 mod attendance;
 mod callback;
 mod canned;
@@ -27,6 +28,7 @@ mod read;
 mod ready;
 mod recall;
 mod reply;
+mod routing;
 mod search;
 mod served;
 mod set_line;
@@ -35,6 +37,7 @@ mod transcript;
 mod transfer;
 mod withheld;
 
+pub use assigned::{Assignment, AssignmentView, assignments};
 pub(crate) use attendance::gone;
 pub use attendance::{Attendance, ReturnHeld, Returned, be_present, return_held};
 pub use callback::{CallbackRequested, RequestCallback, request_callback};
@@ -72,6 +75,7 @@ pub(crate) use rating::{rate, rating_of};
 pub use read::{MarkRead, mark_read};
 pub use ready::ReadyLines;
 pub use recall::{Recall, Recalled, recall};
+pub use routing::{RoutedTopic, Routing, Specialist};
 pub use search::{Found, Hit, Search, SearchPlace, search};
 pub use served::ServedBy;
 pub(crate) use set_line::carry_out;

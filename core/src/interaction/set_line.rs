@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Line, LineSettings};
-use crate::access::{AuthorityPath, Permission, check, path_named, path_of, within_posts};
+use crate::access::{AuthorityPath, Officer, Permission, check, path_named, path_of, within_posts};
 use crate::approval::{self, Approval, Matter, Opened, Opening};
 use crate::ctx::Ctx;
 use crate::error::{self, Error, Problem};
@@ -123,6 +123,11 @@ fn settled(tx: &mut dyn ReadTx, line: Option<LineId>, settings: LineSettings) ->
         && (line == Some(overflow) || tx.find::<Line>((overflow,))?.is_none())
     {
         return Err(Error::invalid("overflow", Problem::Unknown("line")));
+    }
+    for (i, specialist) in settings.routing.iter().flat_map(|routing| routing.specialists.iter().enumerate()) {
+        if tx.find::<Officer>((specialist.officer,))?.is_none() {
+            return Err(Error::invalid(format!("routing.specialists[{i}].officer"), Problem::Unknown("officer")));
+        }
     }
     Ok(settings)
 }

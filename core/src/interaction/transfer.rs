@@ -170,6 +170,7 @@ fn to_line(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, id: ConversationId
         ticket,
         gate: line.kind.gate(),
         on_behalf,
+        topic_code: c.topic_code.clone().filter(|code| line.has_topic(code)),
         transfer_note,
         active_at: at,
         ..(*c).clone()

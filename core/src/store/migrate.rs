@@ -69,6 +69,7 @@ pub const MIGRATIONS: &[Migration] = &[
     shared!(16, "served_by", "0016_served_by.sql"),
     shared!(17, "strange_login", "0017_strange_login.sql"),
     shared!(18, "reply_promise", "0018_reply_promise.sql"),
+    shared!(19, "assignment", "0019_assignment.sql"),
 ];
 
 /// The newest schema version this program knows.

@@ -110,6 +110,8 @@ fn every_documented_operation_is_served_as_documented() {
         let mine = drive.ok("interaction.rating", "GET", &at("/rating"), &taxpayer, None);
         assert_eq!((&mine["rating"]["title"], &mine["answer"]), (&json!("不满意"), &json!("已致电说明")));
         drive.ok("interaction.review", "POST", &at("/review"), &boss, Some(json!({ "reason": "质检" })));
+        let assigned = drive.ok("interaction.assignments", "GET", &at("/assignments"), &boss, None);
+        assert_eq!((&assigned["items"][0]["staff_no"], &assigned["items"][0]["replays"]), (&json!("22010000"), &json!(true)), "{assigned}");
         drive_appeals(&host, &mut drive, &taxpayer, &id);
         let again = host.taxpayer(1);
         let entered = host.post(&format!("/api/v1/lines/{line}/conversations"), &again, &json!({ "topic": "问" }));
@@ -708,6 +710,7 @@ fn t04_bad_input_is_refused_with_a_code_and_a_field_and_nothing_is_written() {
                 "line",
                 "entry",
                 "previous",
+                "topic_code",
             ]
             .contains(&field.as_str())
                 || (field == "authority" && id == "interaction.propose_line")

@@ -198,7 +198,7 @@ const NEVER_ADMITTED: [(&str, &str); 3] = [
 const NEVER_DONE: [&str; 3] = ["access.change_password", "access.confirm_factor", "access.remove_factor"];
 
 /// Routes that are answered alike in whatever state their object is.
-const IN_ANY_STATE: [(&str, &str); 14] = [
+const IN_ANY_STATE: [(&str, &str); 15] = [
     ("appeal.read", "what was answered is read as what was not"),
     ("identity.card", "who was served is seen as long as the conversation is"),
     ("identity.reveal_on_card", "the same"),
@@ -209,6 +209,7 @@ const IN_ANY_STATE: [(&str, &str); 14] = [
     ("interaction.mark_read", "what was said last is read after the end, too"),
     ("interaction.typing", "it tells whoever is there, and nobody is"),
     ("interaction.review", "what is over is what is reviewed"),
+    ("interaction.assignments", "the same"),
     ("interaction.waiting", "an empty line is shown as empty"),
     ("interaction.export_transcript", "a conversation is taken away by whoever may read it, whenever"),
     ("interaction.export_reviewed", "the same"),

@@ -229,6 +229,7 @@ impl<'a> Scene<'a> {
             "identity.reveal_on_card" => self.talks(none, on_card, false),
             "interaction.messages"
             | "interaction.conversation"
+            | "interaction.assignments"
             | "interaction.position"
             | "interaction.typing"
             | "interaction.transcript"

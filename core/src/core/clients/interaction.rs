@@ -9,11 +9,11 @@ use crate::ctx::Ctx;
 use crate::error::Error;
 use crate::id::{ConversationId, LineId};
 use crate::interaction::{
-    self, CallbackRequested, CannedReplyPut, CannedReplyView, Claim, Claimed, Close, CloseIdle, Closed, ConversationPage, ConversationView,
-    DeleteCannedReply, DeleteOwnCannedReply, Enter, Entered, ExportReviewed, ExportTranscript, ExportedTranscript, FindCannedReplies,
-    Found, Leave, Left, LineOpened, LineView, ManagedLine, MarkRead, MessageView, OpenLine, Position, Prioritise, Prioritised, ProposeLine,
-    PutCannedReply, PutOwnCannedReply, Reader, Recall, Recalled, RequestCallback, ReturnHeld, Review, Search, SendMessage, Sent,
-    SignedEntry, SourceChannel, Sources, Transcript, Transfer, Transferred, Typing, WaitingView, Whisper,
+    self, AssignmentView, CallbackRequested, CannedReplyPut, CannedReplyView, Claim, Claimed, Close, CloseIdle, Closed, ConversationPage,
+    ConversationView, DeleteCannedReply, DeleteOwnCannedReply, Enter, Entered, ExportReviewed, ExportTranscript, ExportedTranscript,
+    FindCannedReplies, Found, Leave, Left, LineOpened, LineView, ManagedLine, MarkRead, MessageView, OpenLine, Position, Prioritise,
+    Prioritised, ProposeLine, PutCannedReply, PutOwnCannedReply, Reader, Recall, Recalled, RequestCallback, ReturnHeld, Review, Search,
+    SendMessage, Sent, SignedEntry, SourceChannel, Sources, Transcript, Transfer, Transferred, Typing, WaitingView, Whisper,
 };
 use crate::limits;
 use crate::operation;
@@ -133,6 +133,11 @@ impl Interaction<'_> {
     /// Takes the first in line.
     pub fn claim(&self, cmd: Claim) -> Ticket<Claimed> {
         self.0.command(&operation::CLAIM, cmd, interaction::claim)
+    }
+
+    /// How a conversation came to each of its officers, and why.
+    pub fn assignments(&self, conversation: ConversationId) -> Result<Vec<AssignmentView>, Error> {
+        self.0.query(&operation::ASSIGNMENTS, move |tx, ctx| interaction::assignments(tx, ctx, conversation))
     }
 
     /// Lets somebody who waits go first, with a reason.

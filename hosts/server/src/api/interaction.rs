@@ -7,10 +7,10 @@ use zhengna_core::approval::Opened;
 use zhengna_core::clock::Timestamp;
 use zhengna_core::id::{ConversationId, LineId};
 use zhengna_core::interaction::{
-    CallbackRequested, Claim, Claimed, Close, Closed, ConversationPage, ConversationView, Enter, Entered, ExportFormat, ExportReviewed,
-    ExportTranscript, ExportedTranscript, Found, Leave, Left, LineView, ManagedLine, MarkRead, MessageView, Outcome, Position, Prioritise,
-    Prioritised, ProposeLine, Recall, Recalled, RequestCallback, Review, Search, SendMessage, Sent, SignedEntry, SourceChannel, Sources,
-    Transcript, Transfer, TransferTo, Transferred, WaitingView,
+    AssignmentView, CallbackRequested, Claim, Claimed, Close, Closed, ConversationPage, ConversationView, Enter, Entered, ExportFormat,
+    ExportReviewed, ExportTranscript, ExportedTranscript, Found, Leave, Left, LineView, ManagedLine, MarkRead, MessageView, Outcome,
+    Position, Prioritise, Prioritised, ProposeLine, Recall, Recalled, RequestCallback, Review, Search, SendMessage, Sent, SignedEntry,
+    SourceChannel, Sources, Transcript, Transfer, TransferTo, Transferred, WaitingView,
 };
 use zhengna_core::operation;
 
@@ -72,6 +72,7 @@ pub(super) fn routes(routes: &mut Routes) {
     let exported = post("/api/v1/conversations/{conversation}/review/export", &operation::EXPORT_REVIEWED);
     routes.add(exported.body::<FormatAndReason>().answer::<ExportedTranscript>(), export_reviewed);
     routes.add(post("/api/v1/me/conversations/search", &operation::SEARCH).body::<Search>().answer::<Found>(), search);
+    routes.add(get("/api/v1/conversations/{conversation}/assignments", &operation::ASSIGNMENTS).answer::<Assignments>(), assignments);
     routes.add(post("/api/v1/conversations/{conversation}/review", &operation::REVIEW).body::<Reason>().answer::<Transcript>(), review);
 }
 
@@ -99,6 +100,16 @@ struct EnterLine {
     /// The conversation, over by now, that this one goes on from.
     #[serde(default)]
     previous: Option<ConversationId>,
+    /// Code of the topic of the line that it is about, where the line has topics.
+    #[serde(default)]
+    topic_code: Option<String>,
+}
+
+/// How a conversation came to its officers.
+#[derive(Serialize, JsonSchema)]
+struct Assignments {
+    /// First to last.
+    items: Vec<AssignmentView>,
 }
 
 /// Conversations.
@@ -287,7 +298,8 @@ async fn waiting(call: Call, Path(line): Path<LineId>, Query(query): Query<Limit
 }
 
 async fn enter(call: Keyed, Path(line): Path<LineId>, Json(body): Json<EnterLine>) -> Result<Created<Entered>, Problem> {
-    let entered = call.session()?.interaction().enter(Enter { line, topic: body.topic, entry: body.entry, previous: body.previous });
+    let EnterLine { topic, entry, previous, topic_code } = body;
+    let entered = call.session()?.interaction().enter(Enter { line, topic, entry, previous, topic_code });
     Ok(Created(entered.await?))
 }
 
@@ -360,6 +372,11 @@ async fn typing(call: Call, Path(id): Path<ConversationId>) -> Result<NoContent,
 async fn close(call: Keyed, Path(conversation): Path<ConversationId>, Json(ending): Json<Ending>) -> Result<Json<Closed>, Problem> {
     let closed = call.session()?.interaction().close(Close { conversation, outcome: ending.outcome, note: ending.note });
     Ok(Json(closed.await?))
+}
+
+async fn assignments(call: Call, Path(id): Path<ConversationId>) -> Result<Json<Assignments>, Problem> {
+    let items = call.read(move |s| s.interaction().assignments(id)).await?;
+    Ok(Json(Assignments { items }))
 }
 
 async fn transcript(call: Call, Path(id): Path<ConversationId>) -> Result<Json<Transcript>, Problem> {

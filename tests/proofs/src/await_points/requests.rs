@@ -126,6 +126,7 @@ pub(super) fn requests(route: &Documented, scene: &Scene) -> Vec<Case> {
         "interaction.mine" => ("", "?limit=5", Some(officer), Value::Null),
         "interaction.conversations" => ("", "?limit=5", Some(supervisor), Value::Null),
         "interaction.conversation" => ("active", "", Some(officer), Value::Null),
+        "interaction.assignments" => ("active", "", Some(supervisor), Value::Null),
         "interaction.position" => ("waiting", "", Some(waiter), Value::Null),
         "interaction.leave" => ("waiting", "", Some(waiter), json!({})),
         "interaction.prioritise" => ("waiting", "", Some(supervisor), json!({ "reason": "行动不便" })),

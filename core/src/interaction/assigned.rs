@@ -1,0 +1,199 @@
+//! Who takes whom, and why: what was decided when a conversation went to an officer, kept so that it can be read and decided again.
+
+use serde::Serialize;
+
+use super::ready::first_waiting;
+use super::{Conversation, ConversationState, Line, Routing};
+use crate::access::{Engine, Officer, check};
+use crate::assignment::{self, Candidate, Inputs, Question, Record, Waiting};
+use crate::clock::Timestamp;
+use crate::ctx::Ctx;
+use crate::error::{Error, Refusal};
+use crate::id::{ConversationId, OfficerId, WorkId};
+use crate::limits;
+use crate::planted::{Bug, planted};
+use crate::store::{Field, Kind, ReadTx, Reads, StoreError, Tx, Value, Writes, stretch};
+
+record! {
+    /// A conversation went to an officer.
+    pub struct Assignment in "assignment" {
+        /// Which.
+        conversation: ConversationId,
+        /// The version of the conversation's row that it became.
+        version: i64,
+        /// Who took it.
+        officer: OfficerId,
+        /// When.
+        decided_at: Timestamp,
+        /// What it turned on, and why.
+        record: Record,
+    }
+    key(conversation, version);
+}
+
+impl Field for Record {
+    const KIND: Kind = Kind::Text;
+    fn encode(&self) -> Value {
+        // Cannot fail: words, numbers and ids. Were it to, the row would not decode, which is found at once.
+        Value::Text(serde_json::to_string(self).unwrap_or_default().into())
+    }
+    fn decode(value: Value) -> Option<Self> {
+        let Value::Text(text) = value else { return None };
+        let record: Self = serde_json::from_str(&text).ok()?;
+        // Only what was written here: one text for one value.
+        (record.encode() == Value::Text(text)).then_some(record)
+    }
+}
+
+/// The next one of a line for an officer who asks, its row locked, and why. The caller holds the locks of the officer and of the line.
+///
+/// # Errors
+/// `NobodyWaiting`; `NobodyForYou` where others may take those who wait.
+pub(super) fn next_for(tx: &mut dyn Tx, ctx: &Ctx, line: &Line, officer: &Officer, holding: i64) -> Result<(Conversation, Record), Error> {
+    let nobody = Error::Refused(Refusal::NobodyWaiting);
+    let Some(routing) = &line.routing else {
+        let first = first_waiting(tx, line)?.ok_or(nobody)?;
+        let first = locked(tx, first)?;
+        let waiting = waiting_of(&first, first.entered_at);
+        let record = decided(ctx, line, vec![waiting], candidate(officer, holding, &[], ctx))?;
+        return Ok((first, record));
+    };
+    let why = Engine::work("those who wait in a line that the caller opened");
+    let range = stretch(Some(Conversation::BY_WAIT), (line.id, ConversationState::Waiting)).limit(limits::ROUTED_LOOKED_AT);
+    let rows: Vec<Conversation> = tx.scan(why, range)?;
+    if rows.is_empty() {
+        return Err(nobody);
+    }
+    let mut waiting: Vec<Waiting> = Vec::with_capacity(rows.len());
+    for row in &rows {
+        // Whoever was transferred here stands behind those who were there, though they came to the bureau earlier.
+        let before = waiting.last().filter(|w| w.rank == row.rank).map_or(row.entered_at, |w| w.arrived);
+        waiting.push(routed(tx, routing, row, row.entered_at.max(before))?);
+    }
+    let record = decided(ctx, line, waiting, candidate(officer, holding, routing.known_to(officer.id), ctx))?;
+    let first = locked(tx, ConversationId::from_uuid(record.decision.work.uuid()))?;
+    Ok((first, record))
+}
+
+fn decided(ctx: &Ctx, line: &Line, waiting: Vec<Waiting>, candidate: Candidate) -> Result<Record, Error> {
+    let question = Question::Pull { officer: candidate.id, line: line.id };
+    let policies = line.routing.iter().map(|routing| (line.id, routing.policy.clone())).collect();
+    let inputs = Inputs { now: ctx.now(), question, policies, waiting, officers: vec![candidate], others: 0 };
+    assignment::recorded(&inputs).ok_or(Error::Refused(Refusal::NobodyForYou))
+}
+
+fn locked(tx: &mut dyn Tx, id: ConversationId) -> Result<Conversation, Error> {
+    let found = tx.lock_row::<Conversation>((id,))?.ok_or(StoreError::Conflict)?;
+    let first = found.trust("the first of a line that the caller opened").into_inner();
+    if first.state != ConversationState::Waiting && !planted(Bug::DoubleClaim) {
+        return Err(StoreError::Conflict.into()); // left the line a moment ago: look again
+    }
+    Ok(first)
+}
+
+/// The officer who asks: there, and of these topics.
+fn candidate(officer: &Officer, holding: i64, topics: &[String], ctx: &Ctx) -> Candidate {
+    let count = |n: i64| u32::try_from(n).unwrap_or(u32::MAX);
+    Candidate {
+        id: officer.id,
+        capacity: count(officer.capacity + i64::from(planted(Bug::CapacityOffByOne))),
+        held: count(holding),
+        load_min: 0,
+        idle_since: ctx.now(),
+        skills: topics.to_vec(),
+        authorities: officer.authority.codes().iter().rev().copied().collect(),
+        attendance: assignment::Attendance::Present,
+        until: None,
+        accepts_push: false,
+    }
+}
+
+/// Anybody's, in the order of the line.
+fn waiting_of(c: &Conversation, arrived: Timestamp) -> Waiting {
+    Waiting {
+        id: WorkId::from_uuid(c.id.uuid()),
+        line: c.line,
+        rank: c.rank,
+        arrived,
+        ticket: c.ticket,
+        topics: Vec::new(),
+        authorities: Vec::new(),
+        required: Vec::new(),
+        own: None,
+        last: None,
+        passed: Vec::new(),
+        minutes: 0,
+    }
+}
+
+/// By its topic, by where its taxpayer belongs, and by who had the conversation that it goes on from.
+fn routed(tx: &mut dyn ReadTx, routing: &Routing, c: &Conversation, arrived: Timestamp) -> Result<Waiting, Error> {
+    let last = match c.previous {
+        None => None,
+        Some(previous) => tx
+            .find::<Conversation>((previous,))?
+            .and_then(|p| p.trust("who had the conversation that one in the caller's line goes on from").served().last().copied()),
+    };
+    let topic = c.topic_code.as_deref().filter(|code| routing.has(code));
+    Ok(Waiting {
+        topics: topic.map(|code| routing.path(code)).unwrap_or_default(),
+        authorities: c.home.iter().flat_map(|home| home.codes().iter().rev().copied()).collect(),
+        required: topic.filter(|code| routing.specialists_only(code)).map(str::to_owned).into_iter().collect(),
+        last,
+        ..waiting_of(c, arrived)
+    })
+}
+
+/// Keeps what was decided about a conversation that an officer has now.
+pub(super) fn keep(tx: &mut dyn Tx, taken: &Conversation, record: Record) -> Result<(), Error> {
+    let (officer, decided_at) = (record.decision.officer, record.decision.at);
+    Ok(tx.add(&Assignment { conversation: taken.id, version: taken.version, officer, decided_at, record })?)
+}
+
+/// How a conversation came to an officer.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct AssignmentView {
+    /// When.
+    pub decided_at: Timestamp,
+    /// To whom.
+    pub officer: OfficerId,
+    /// Their number.
+    pub staff_no: Option<String>,
+    /// Why, as a sentence.
+    pub why: String,
+    /// Whether the same is decided again from what it turned on. If not, the record is not what was decided.
+    pub replays: bool,
+    /// What it turned on, and the reason in parts.
+    pub record: Record,
+}
+
+/// How a conversation came to each of its officers, first to last.
+pub fn assignments(tx: &mut dyn ReadTx, ctx: &Ctx, conversation: ConversationId) -> Result<Vec<AssignmentView>, Error> {
+    let found = tx.find::<Conversation>((conversation,))?;
+    check(ctx, found)?;
+    let why = Engine::work("whoever supervises a conversation sees how it was assigned");
+    let rows: Vec<Assignment> = tx.scan(why, stretch(None, (conversation,)))?;
+    rows.into_iter().map(|row| view(tx, row)).collect()
+}
+
+fn view(tx: &mut dyn ReadTx, row: Assignment) -> Result<AssignmentView, Error> {
+    let record = row.record;
+    let mut numbers = Vec::new();
+    let passed_over = record.decision.reason.passed_over.iter().map(|p| p.officer);
+    for officer in passed_over.chain([row.officer]) {
+        let found = tx.find::<Officer>((officer,))?.map(|o| o.trust("whoever sees a conversation sees its officers' numbers").into_inner());
+        numbers.push((officer, found.map(|o| o.staff_no)));
+    }
+    let staff_no = |id: OfficerId| numbers.iter().find(|(of, _)| *of == id).and_then(|(_, no)| no.clone());
+    let officer = |id| staff_no(id).map_or_else(|| "已离任人员".to_owned(), |no| format!("{no} 号"));
+    let ticket = |id| record.inputs.waiting.iter().find(|w| w.id == id).map_or_else(String::new, |w| format!("第 {} 号", w.ticket));
+    Ok(AssignmentView {
+        decided_at: row.decided_at,
+        officer: row.officer,
+        staff_no: staff_no(row.officer),
+        why: record.decision.sentence(officer, ticket),
+        replays: record.replays(),
+        record,
+    })
+}
