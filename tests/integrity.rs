@@ -1,14 +1,15 @@
 //! Rows that say who may do what, altered straight in the database: refused, and told as an alarm.
 
 use rusqlite::Connection;
-use zhengna_core::access::{AccessChange, EndGrant, GrantPost, Permission, RightsFinding, RightsFindingKind, SetSeparation};
-use zhengna_core::approval::{ApprovalState, Execution, Matter, Rule, SetRule, Step};
+use zhengna_core::access::{AccessChange, EndGrant, GrantPost, Permission, RecordLeave, RightsFinding, RightsFindingKind, SetSeparation};
+use zhengna_core::approval::{ApprovalState, Execution, Matter, Opened, Rule, SetRule, Step};
 use zhengna_core::audit::FindingKind;
 use zhengna_core::error::{Refusal, Severity};
 use zhengna_core::id::GrantId;
+use zhengna_core::interaction::{LineSettings, ProposeLine};
 use zhengna_core::{Core, Error, limits};
-use zhengna_tests::approval::{approve, decree, propose};
-use zhengna_tests::world::{ENGINES, Engine, NANGUAN, PROVINCE, World, authorities, code};
+use zhengna_tests::approval::{approve, decree, execute, propose};
+use zhengna_tests::world::{ENGINES, Engine, NANGUAN, PROVINCE, World, authorities, code, refused};
 
 fn raw(world: &World) -> Connection {
     Connection::open(world.keep.path().unwrap()).unwrap()
@@ -289,6 +290,27 @@ fn an_account_whose_plane_was_edited_or_deleted_is_given_nothing_of_another() {
     }
 }
 
+#[test]
+fn a_plane_that_was_edited_or_deleted_is_told_and_one_that_grants_agree_with_is_not() {
+    for (edit, kind) in [
+        ("DELETE FROM officer_plane WHERE officer = ?1", RightsFindingKind::Removed),
+        ("UPDATE officer_plane SET plane = 'security' WHERE officer = ?1", RightsFindingKind::Altered),
+    ] {
+        let world = World::new(Engine::Sqlite);
+        let raw = raw(&world);
+        raw.execute_batch("PRAGMA foreign_keys = OFF; CREATE TABLE kept_plane AS SELECT * FROM officer_plane").unwrap();
+        let told = |kind| RightsFinding { row: format!("officer_plane/{}", world.officers[0]), kind };
+        assert_eq!(raw.execute(edit, [&world.officers[0].uuid().as_bytes()[..]]).unwrap(), 1, "{edit}");
+        assert_eq!(world.core.compare_rights().unwrap().findings, [told(kind)], "{edit}");
+        let restored = "DELETE FROM officer_plane; INSERT INTO officer_plane SELECT * FROM kept_plane";
+        raw.execute_batch(restored).unwrap();
+        assert_eq!(world.core.compare_rights().unwrap().findings, [], "{edit}: as it was");
+        raw.execute("UPDATE officer_plane SET plane = 'none' WHERE officer = ?1", [&world.officers[1].uuid().as_bytes()[..]]).unwrap();
+        let unreadable = RightsFinding { row: "officer_plane".into(), kind: RightsFindingKind::Unreadable };
+        assert_eq!(world.core.compare_rights().unwrap().findings, [unreadable]);
+    }
+}
+
 /// A vote made up in the database is no vote; nor is one that was turned round.
 #[test]
 fn a_vote_that_was_made_up_or_turned_round_lets_nothing_pass() {
@@ -311,6 +333,65 @@ fn a_vote_that_was_made_up_or_turned_round_lets_nothing_pass() {
         let other = world.appoint("22019301", PROVINCE, &[Permission::ApproveAccess]);
         altered(approve(&world.session_of(other), &opened));
     }
+}
+
+/// A word that was taken out of the database makes nobody somebody who has not spoken yet.
+#[test]
+fn a_vote_that_is_gone_lets_nobody_speak_twice_or_carry_out_what_they_checked() {
+    let by = |permission, votes| Step { permission, votes };
+    let in_force = |world: &World, matter, steps: Vec<Step>, execution| {
+        let rule = Rule { steps, execution, valid_days: 9 };
+        decree(world, AccessChange::ApprovalRule(SetRule { matter, rule, source: "文".into() })).unwrap();
+    };
+    let world = World::new(Engine::Sqlite);
+    let raw = raw(&world);
+    let take_out = |opened: &Opened| {
+        let of = opened.approval.uuid();
+        assert_eq!(raw.execute("DELETE FROM approval_vote WHERE approval = ?1", [&of.as_bytes()[..]]).unwrap(), 1);
+    };
+    in_force(&world, Matter::Line, vec![by(Permission::ManageLines, 1)], Execution::Third);
+    let checker = world.session_of(world.appoint("22019310", NANGUAN, &[Permission::ManageLines]));
+    let proposal =
+        ProposeLine { line: None, authority: Some(code(NANGUAN)), settings: LineSettings::new("车购税"), reason: "服务需要".into() };
+    let opened = world.session_of(world.supervisor).interaction().propose_line(proposal).wait().unwrap();
+    assert_eq!(approve(&checker, &opened).unwrap().state, ApprovalState::Approved);
+    assert_eq!(refused(execute(&checker, &opened)), Refusal::OwnApproval);
+    take_out(&opened);
+    altered(execute(&checker, &opened));
+
+    in_force(&world, Matter::Grant, vec![by(Permission::ApproveAccess, 1); 2], Execution::AtOnce);
+    let (system, security) = (world.session_of(world.administrator), world.session_of(world.security));
+    let post = world.core.as_system().access().find_post("办税服务坐席").unwrap().unwrap();
+    let grant = GrantPost { officer: world.idle_hand, post, authority: code(NANGUAN), ends_at: None };
+    let opened = propose(&system, AccessChange::Grant(grant)).unwrap();
+    assert_eq!(approve(&security, &opened).unwrap().state, ApprovalState::Pending);
+    assert_eq!(refused(approve(&security, &opened)), Refusal::VotedAlready);
+    take_out(&opened);
+    altered(approve(&security, &opened));
+}
+
+/// Whoever alters a row of somebody's keeps them from nothing that only takes away: they leave, and the row is ended.
+#[test]
+fn whose_grant_was_altered_can_leave_and_the_grant_can_be_ended() {
+    let world = World::new(Engine::Sqlite);
+    let raw = raw(&world);
+    let security = world.session_of(world.security);
+    let grant = security.access().grants(world.officers[0]).unwrap()[0].id;
+    let edit = "UPDATE access_grant SET starts_at = starts_at - 1 WHERE officer IN (?1, ?2)";
+    let of = [world.officers[0], world.officers[1]].map(|officer| officer.uuid().as_bytes().to_vec());
+    assert_eq!(raw.execute(edit, of).unwrap(), 2);
+    assert_eq!(world.core.compare_rights().unwrap().findings.len(), 2);
+    altered(world.core.officer(world.officers[0]));
+
+    security.access().end_grant(EndGrant { grant, reason: "被改动".into() }).wait().unwrap();
+    assert!(rights(&world.core, &world, 0).unwrap().is_empty(), "it is over, and genuine");
+    assert_eq!(world.core.compare_rights().unwrap().findings.len(), 1, "what was written last is what is there");
+    let again = security.access().end_grant(EndGrant { grant, reason: "被改动".into() }).wait();
+    assert_eq!(refused(again), Refusal::GrantOver);
+
+    let leave = RecordLeave { officer: world.officers[1], left_at: None };
+    world.session_of(world.administrator).access().record_leave(leave).wait().unwrap();
+    assert_eq!(world.core.officer(world.officers[1]).map(|_| ()), Err(Error::SignInRequired));
 }
 
 /// An approval whose row was changed after it was put forward approves nothing.

@@ -77,7 +77,7 @@ fn rights(core: &Core, _: &[Checkpoint]) -> Option<String> {
     }
 }
 
-const TARGETS: [Target; 21] = [
+const TARGETS: [Target; 22] = [
     Target {
         table: "audit_record",
         columns: &["id", "at", "operation", "actor", "subject", "reason", "request", "digest", "rows"],
@@ -115,6 +115,8 @@ const TARGETS: [Target; 21] = [
         rows: true,
         by: rights,
     },
+    // No hash of its own: the grants of the officer have one.
+    Target { table: "officer_plane", columns: &["plane"], rows: true, by: rights },
     Target { table: "separation", columns: &["first", "second", "apart", "source", "mac", "version"], rows: true, by: rights },
     Target {
         table: "approval",

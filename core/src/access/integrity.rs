@@ -101,7 +101,7 @@ pub(super) fn fitting_hash<R: Sealed>(keys: &KeyRing, row: &R) -> Option<[u8; 32
 }
 
 /// The row is not what was written.
-pub(super) fn altered<R: Record>(row: &R) -> Error {
+pub(crate) fn altered<R: Record>(row: &R) -> Error {
     let row = name_of(row);
     tracing::error!(%row, "a row that says who may do what was altered behind the core's back; it is not used");
     Error::Refused(Refusal::RightsAltered)

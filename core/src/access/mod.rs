@@ -34,7 +34,7 @@ pub use duty::Duty;
 pub use emergency::{TakeEmergencyPost, take_emergency_post};
 pub(crate) use emergency::{emergency_is_over, end_emergency};
 pub use integrity::{Integrity, Sealed};
-pub(crate) use integrity::{add_sealed, genuine, replace_sealed};
+pub(crate) use integrity::{add_sealed, altered, genuine, replace_sealed};
 pub(crate) use officer::find_officer;
 pub use officer::{AddOfficer, LeaveRecorded, Officer, OfficerAdded, OfficerView, RecordLeave, add_officer, officers, record_leave};
 pub use password::{ChangePassword, GivePassword, PasswordChange, PastPassword, change_password, give_password};

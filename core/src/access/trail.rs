@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use serde::Serialize;
 
 use super::integrity::{NOTED, fitting_hash, name_of, noted};
-use super::{Authority, Engine, Grant, Post, Sealed, Separation};
+use super::{Authority, Engine, Grant, OfficerPlane, Post, Sealed, Separation};
 use crate::approval::{Approval, Delegation, RuleRow, Vote};
 use crate::audit::{self, AuditRecord};
 use crate::control::ControlRuleRow;
@@ -174,18 +174,29 @@ impl Read {
         self.place = (record.xid, record.seq);
         if let Some(row) = record.subject.strip_prefix(NOTED) {
             let (records, digest) = self.last.entry(row.to_owned()).or_default();
-            // One that is there twice was copied: what it says fits nothing any more.
-            *digest = if records.contains(&record.id) { [0; 32] } else { record.digest };
+            // One that is there twice was copied, and a word is given once: what they say fits nothing any more.
+            let twice = records.contains(&record.id) || !records.is_empty() && row.split('/').next() == Some(Vote::TABLE.name);
+            *digest = if twice { [0; 32] } else { record.digest };
             records.push(record.id);
         }
     }
 
     fn against_rows(&self, tx: &mut dyn ReadTx, keys: &KeyRing) -> Result<Vec<RightsFinding>, Error> {
         let mut there = BTreeMap::new();
+        let (mut planes, mut granted) = (BTreeMap::new(), BTreeSet::new());
         let unreadable = [
             gather::<Authority>(tx, keys, &mut there)?,
             gather::<Post>(tx, keys, &mut there)?,
-            gather::<Grant>(tx, keys, &mut there)?,
+            each_row(tx, |row: OfficerPlane| {
+                planes.insert(row.officer, row.plane);
+            })?,
+            each_row(tx, |grant: Grant| {
+                let hash = fitting_hash(keys, &grant);
+                if hash.is_some() {
+                    granted.insert((grant.officer, grant.plane));
+                }
+                there.insert(name_of(&grant), hash);
+            })?,
             gather::<Separation>(tx, keys, &mut there)?,
             gather::<Approval>(tx, keys, &mut there)?,
             gather::<Vote>(tx, keys, &mut there)?,
@@ -205,9 +216,20 @@ impl Read {
                 (!fits).then(|| finding(row, RightsFindingKind::Altered))
             }
         });
+        // What an account is for stands in a row without a hash; each of its grants, which has one, says it too.
+        let planes_are_read = !unreadable.contains(&OfficerPlane::TABLE.name);
+        let other_plane = granted.iter().filter(|_| planes_are_read).filter_map(|(officer, plane)| {
+            let kind = match planes.get(officer) {
+                Some(said) if said == plane => return None,
+                Some(_) => RightsFindingKind::Altered,
+                None => RightsFindingKind::Removed,
+            };
+            Some(finding(&format!("{}/{officer}", OfficerPlane::TABLE.name), kind))
+        });
         let tables = unreadable.iter().map(|table| RightsFinding { row: (*table).into(), kind: RightsFindingKind::Unreadable });
-        let mut findings: Vec<RightsFinding> = gone.chain(other).chain(tables).collect();
+        let mut findings: Vec<RightsFinding> = gone.chain(other).chain(other_plane).chain(tables).collect();
         findings.sort_unstable();
+        findings.dedup();
         Ok(findings)
     }
 }
@@ -218,9 +240,16 @@ fn gather<R: Sealed>(
     keys: &KeyRing,
     there: &mut BTreeMap<String, Option<[u8; 32]>>,
 ) -> Result<Option<&'static str>, Error> {
+    each_row(tx, |row: R| {
+        there.insert(name_of(&row), fitting_hash(keys, &row));
+    })
+}
+
+/// Shows every row of a table to `each`. The table's name, where something in it cannot be read.
+fn each_row<R: Record>(tx: &mut dyn ReadTx, mut each: impl FnMut(R)) -> Result<Option<&'static str>, Error> {
     let why = Engine::work("every right is compared with the trail");
     let read = tx.scan_while(why, stretch(None, ()), |row: R| {
-        there.insert(name_of(&row), fitting_hash(keys, &row));
+        each(row);
         true
     });
     match read {

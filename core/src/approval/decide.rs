@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Approval, ApprovalState, Execution, Matter, Vote, delegation, show};
-use crate::access::{Actor, ActorKind, Engine, Integrity, OfficerActor, Permission, add_sealed, genuine, replace_sealed};
+use crate::access::{Actor, ActorKind, Engine, Integrity, OfficerActor, Permission, add_sealed, altered, genuine, replace_sealed};
 use crate::crypto::hash;
 use crate::ctx::Ctx;
 use crate::error::{Error, Refusal};
@@ -151,6 +151,7 @@ fn carry_out(tx: &mut dyn Tx, ctx: &Ctx, approved: &Approval) -> Result<Approval
     if approved.rule()?.execution == Execution::AtOnce {
         return Err(approved.damaged("approved, and not in force").into());
     }
+    every_step_was_agreed(tx, ctx, approved)?;
     if !may_carry_out(tx, ctx, approved)? {
         return Err(Error::Refused(Refusal::OwnApproval));
     }
@@ -223,6 +224,7 @@ fn same_content(approval: &Approval, digest: &str) -> Result<(), Error> {
 fn vote(tx: &mut dyn Tx, ctx: &Ctx, approval: &Approval, agreed: bool) -> Result<(), Error> {
     let voter = ctx.actor().officer()?.id;
     let right_of = right_at(tx, ctx, approval)?.ok_or(Error::Denied { operation: ctx.operation().name })?;
+    every_step_was_agreed(tx, ctx, approval)?;
     // Who stands in for others speaks once, and each right counts once.
     if spoke(tx, approval.id, voter)? || tx.find_by::<Vote>(Vote::BY_RIGHT, (approval.id, right_of))?.is_some() {
         return Err(Error::Refused(Refusal::VotedAlready));
@@ -273,6 +275,19 @@ pub(super) fn holds(
 
 fn agreed_at(tx: &mut dyn ReadTx, ctx: &Ctx, approval: &Approval) -> Result<i64, Error> {
     Ok(votes(tx, ctx, approval.id)?.iter().filter(|v| v.agreed && v.step == approval.step).count() as i64)
+}
+
+/// Refuses where a step that is over has fewer words in favour than its rule asks for: whoever takes a word out of the database would be
+/// somebody who has not spoken yet.
+fn every_step_was_agreed(tx: &mut dyn ReadTx, ctx: &Ctx, approval: &Approval) -> Result<(), Error> {
+    let (rule, words) = (approval.rule()?, votes(tx, ctx, approval.id)?);
+    for (at, step) in (0_i64..approval.step).zip(&rule.steps) {
+        let agreed = words.iter().filter(|v| v.agreed && v.step == at).count() as i64;
+        if agreed < step.votes - i64::from(planted(Bug::VoteTooFew)) {
+            return Err(altered(approval));
+        }
+    }
+    Ok(())
 }
 
 /// Every word about an approval.

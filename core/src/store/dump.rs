@@ -1,14 +1,15 @@
 //! Dumps: every row of every table, in one order on every engine, as lines of text. A dump of one engine can be
 //! restored into another. Stamps are renumbered, because they mean something only inside one database.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::raw::Range;
-use super::{Isolation, Kind, Priority, ReadTx, Row, Spec, Store, StoreError, StoreExt, Table, Value, tables};
+use super::{Field, Isolation, Kind, Priority, ReadTx, Row, Spec, Store, StoreError, StoreExt, Table, Value, tables};
 use crate::crypto::hash;
 use crate::error::Error;
+use crate::id::GrantId;
 use crate::limits;
 use crate::planted::{Bug, planted};
 
@@ -167,6 +168,7 @@ fn row_of(by_name: &HashMap<&str, &'static Table>, table: &str, values: Vec<Writ
 fn check(by_name: &HashMap<&str, &'static Table>, lines: impl Iterator<Item = std::io::Result<String>>) -> Result<u64, Error> {
     let corrupt = |what: &str| Error::from(StoreError::Corrupt(what.into()));
     let (mut chain, mut rows, mut ended, mut first) = ([0; 32], 0, false, true);
+    let mut planes = HashSet::new();
     for line in lines {
         let line = line.map_err(unread)?;
         if ended {
@@ -179,7 +181,8 @@ fn check(by_name: &HashMap<&str, &'static Table>, lines: impl Iterator<Item = st
                 }
             }
             Line::Row { table, values } if !first => {
-                row_of(by_name, &table, values)?;
+                let (table, row) = row_of(by_name, &table, values)?;
+                referred(&mut planes, table, row)?;
                 rows += 1;
             }
             Line::End { rows: said, sm3 } if !first => {
@@ -194,6 +197,27 @@ fn check(by_name: &HashMap<&str, &'static Table>, lines: impl Iterator<Item = st
         chain = hash::sm3(&[&chain, line.as_bytes()]);
     }
     if ended { Ok(rows) } else { Err(corrupt("the dump is cut off")) }
+}
+
+/// Refuses a grant that says of its officer's account what no row of `officer_plane` before it says: the one foreign key there is, which
+/// would stop the restore half-way.
+fn referred(planes: &mut HashSet<Row>, table: &Table, row: Row) -> Result<(), Error> {
+    match table.name {
+        "officer_plane" => {
+            planes.insert(row);
+        }
+        "access_grant" => {
+            let columns = table.columns.iter().zip(&row);
+            let plane: Row = columns.filter(|(c, _)| matches!(c.name, "officer" | "plane")).map(|(_, value)| value.clone()).collect();
+            if !planes.contains(&plane) {
+                let grant = row.into_iter().next().and_then(GrantId::decode).map(|id| format!(" {id}")).unwrap_or_default();
+                let what = format!("the grant{grant} is of an account that officer_plane says something else of, or nothing");
+                return Err(StoreError::Corrupt(what).into());
+            }
+        }
+        _ => {}
+    }
+    Ok(())
 }
 
 fn require_empty(store: &dyn Store) -> Result<(), Error> {
@@ -248,6 +272,23 @@ mod tests {
             let (store, outcome) = restored((0..many).map(series).chain([last.to_owned()]));
             let why = outcome.unwrap_err();
             assert!(matches!(&why, Error::Store(StoreError::Corrupt(_))) && !why.to_string().contains(['\u{1b}', '`']), "{why}");
+            require_empty(&*store).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_grant_without_what_its_account_is_for_is_refused_before_anything_is_written() {
+        let bytes = |n: u8, width| format!("{{\"hex\":\"{}\"}}", hash::hex(&vec![n; width]));
+        let plane = |word: &str| format!(r#"{{"row":{{"table":"officer_plane","values":[{},"{word}"]}}}}"#, bytes(1, 16));
+        let (id, officer, post, mac) = (bytes(2, 16), bytes(1, 16), bytes(3, 16), bytes(0, 32));
+        let values = format!(r#"{id},{officer},{post},"12200000000",1,null,"business",null,{mac},0"#);
+        let grant = format!(r#"{{"row":{{"table":"access_grant","values":[{values}]}}}}"#);
+        assert_eq!(restored([plane("business"), grant.clone()].into_iter()).1, Ok(2));
+        for rows in [vec![grant.clone()], vec![plane("security"), grant.clone()]] {
+            let (store, outcome) = restored(rows.into_iter());
+            let why = outcome.unwrap_err();
+            let named = why.to_string().contains("02020202-0202-0202-0202-020202020202");
+            assert!(matches!(&why, Error::Store(StoreError::Corrupt(_))) && named, "{why}");
             require_empty(&*store).unwrap();
         }
     }

@@ -85,6 +85,19 @@ impl Failure {
         self
     }
 
+    /// Several in one, which says what each says; the exit code is the first's.
+    pub fn joined(failures: impl IntoIterator<Item = Failure>) -> Option<Failure> {
+        failures.into_iter().reduce(|mut all, one| {
+            all.what = format!("{}\n{}", all.what, one.what);
+            if all.next.is_empty() {
+                all.next = one.next;
+            } else if !all.next.contains(&one.next) {
+                all.next = format!("{}\n  {}", all.next, one.next);
+            }
+            all
+        })
+    }
+
     /// A failure of storage, with advice that fits any database.
     pub fn of_store(error: &StoreError) -> Failure {
         let (exit, next) = match error {

@@ -314,6 +314,34 @@ fn verification_names_what_was_done_to_the_trail() {
 }
 
 #[test]
+fn what_is_known_of_rights_fails_no_verification_and_hides_nothing_that_comes_beside_it() {
+    let site = Site::new();
+    let lose_a_grant = || site.tamper("DELETE FROM access_grant WHERE id = (SELECT min(id) FROM access_grant)");
+    lose_a_grant();
+    let verdict = site.run(&["audit", "verify", "--json"]).exits(9).json();
+    let row = verdict["rights"]["findings"][0]["row"].as_str().unwrap();
+    let line = format!("removed {row}");
+    let failed = site.run(&["audit", "verify"]).exits(9);
+    assert!(failed.out.contains("审计链完整") && failed.err.lines().any(|said| said.trim() == line), "{}{}", failed.out, failed.err);
+    site.run(&["audit", "verify", "--known", "known.txt"]).exits(7);
+    fs::write(site.path("known.txt"), format!("# 已查明\n\n{line}\nremoved access_grant/returned\n")).unwrap();
+    let verify = ["audit", "verify", "--known", "known.txt"];
+    let passed = site.run(&verify).exits(0);
+    assert!(passed.out.contains(&line) && passed.err.contains("access_grant/returned"), "{}{}", passed.out, passed.err);
+    let rights = site.run(&[&verify[..], &["--json"]].concat()).exits(0).json()["rights"].take();
+    assert_eq!((&rights["known"], &rights["known_no_more"]), (&json!([line]), &json!(["removed access_grant/returned"])));
+
+    lose_a_grant();
+    let again = site.run(&verify).exits(9);
+    assert!(again.out.contains(&line) && again.err.contains("removed access_grant/") && !again.err.contains(&line), "{}", again.err);
+    // Something sealed beside it: told as well, and so is what is whole.
+    site.tamper("UPDATE officer SET name = CAST(x'00' || name AS BLOB)");
+    let both = site.run(&[&verify[..], &["--sealed"]].concat()).exits(9);
+    assert!(both.out.contains("审计链完整"), "{}", both.out);
+    assert!(both.err.contains("权限数据有问题") && both.err.contains("加密数据有问题") && both.err.contains("--known"), "{}", both.err);
+}
+
+#[test]
 fn verification_needs_its_checkpoints_whole_and_signed_with_the_right_key() {
     let site = Site::new();
     let line = fs::read_to_string(site.path("zhengna.checkpoint")).unwrap();

@@ -185,6 +185,12 @@ fn a_backup_is_whole_is_never_overwritten_and_comes_back_on_either_engine() {
         assert!(refused.err.contains("Nothing was restored"), "{}", refused.err);
         site.run(&["restore", "one.dump", "--database", &target]).exits(0);
     }
+    // Of a database whose one foreign key was broken by hand: told before anything is written, not half-way.
+    site.tamper("PRAGMA foreign_keys = OFF; DELETE FROM officer_plane WHERE officer = (SELECT min(officer) FROM access_grant)");
+    site.run(&["backup", "broken.dump", "--unsealed"]).exits(0);
+    let refused = site.run(&["restore", "broken.dump", "--database", "sqlite:broken.db"]).exits(5);
+    assert!(refused.err.contains("the grant 0") && refused.err.contains("Nothing was restored"), "{}", refused.err);
+    site.run(&["restore", "one.dump", "--database", "sqlite:broken.db"]).exits(0);
     let left: Vec<_> = fs::read_dir(site.dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert!(!left.iter().any(|n| n.to_string_lossy().contains("partial")), "{left:?}");
 }
