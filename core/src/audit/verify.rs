@@ -247,6 +247,12 @@ impl Walk {
         None
     }
 
+    /// The chain ends before what was found whole.
+    pub(super) fn shortened(&self, head: i64) -> Option<Finding> {
+        let detail = format!("{} records were chained before", self.verified);
+        (head < self.verified).then(|| found(FindingKind::CutOff, head + 1, None, &detail))
+    }
+
     /// A checkpoint that vouches for more than there is.
     pub(super) fn cut_off(&self) -> Option<Finding> {
         let missing = self.signed.get(self.agreed)?;

@@ -5,8 +5,8 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
-use super::Checkpoint;
 use super::verify::{Finding, Walk, forged, page_behind};
+use super::{Checkpoint, seal};
 use crate::access::Engine;
 use crate::clock::Timestamp;
 use crate::error::Error;
@@ -75,7 +75,8 @@ impl Reading {
         self.walk.go_on_with(signed);
         let wrong = match (forged, &page) {
             (None, Some(page)) => self.walk.page(page),
-            (None, None) => self.walk.cut_off(),
+            // Fewer than were found whole a moment ago, or fewer than a checkpoint vouches for.
+            (None, None) => self.walk.shortened(seal::head(tx)?.map_or(0, |link| link.number)).or_else(|| self.walk.cut_off()),
             (forged, _) => forged,
         };
         self.stopped = wrong.is_some();

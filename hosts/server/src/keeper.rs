@@ -121,29 +121,34 @@ struct Rounds {
     against: Vec<RightsFinding>,
     /// What was found altered in the audit trail last.
     altered: Option<Finding>,
+    /// Whether the database had the last checkpoint of the second sink, when that was looked at last.
+    sink_agrees: bool,
 }
 
 impl Rounds {
     fn new(core: Core, checkpoints: CheckpointFile, keys: Option<Watch>) -> Self {
-        Self { core, checkpoints, keys, failing: HashMap::new(), sealed: 0, looked: None, rounds: 0, against: Vec::new(), altered: None }
+        Self {
+            core,
+            checkpoints,
+            keys,
+            failing: HashMap::new(),
+            sealed: 0,
+            looked: None,
+            rounds: 0,
+            against: Vec::new(),
+            altered: None,
+            sink_agrees: true,
+        }
     }
 
     fn begin(&mut self) {
-        let Rounds { core, checkpoints, failing, .. } = self;
+        let Rounds { core, failing, .. } = self;
         attempt(failing, "set the timers that always run", || core.ensure_timers());
-        let agrees = attempt(failing, "compare the checkpoint file with the database", || checkpoints.agrees_with(core));
-        if agrees == Some(false) {
-            tracing::error!(
-                checkpoint = checkpoints.last(),
-                "the database does not have the last checkpoint of the checkpoint file: it was cut off, replaced by an older copy, \
-                 or is another database; run `zhengna audit verify`"
-            );
-        }
     }
 
     /// Everything once, each thing whatever became of the others. Whether all went through.
     fn round(&mut self, last: bool) -> bool {
-        let Rounds { core, checkpoints, keys, failing, sealed, looked, rounds, against, altered } = self;
+        let Rounds { core, checkpoints, keys, failing, sealed, looked, rounds, against, altered, sink_agrees } = self;
         let mut complete = true;
         let mut step = |name, run: &mut dyn FnMut() -> Result<(), Box<dyn std::error::Error>>| {
             complete &= attempt(failing, name, run).is_some();
@@ -183,6 +188,18 @@ impl Rounds {
             Ok(())
         });
         if rounds.is_multiple_of(RIGHTS_EVERY) {
+            step("compare the checkpoint file with the database", &mut || {
+                let agrees = checkpoints.agrees_with(core)?;
+                if *sink_agrees && !agrees {
+                    tracing::error!(
+                        checkpoint = checkpoints.last(),
+                        "the database does not have the last checkpoint of the checkpoint file: it was cut off, replaced by an older copy, \
+                         or is another database; run `zhengna audit verify`"
+                    );
+                }
+                *sink_agrees = agrees;
+                Ok(())
+            });
             step("compare rights with the audit trail", &mut || {
                 compare_rights(core, against)?;
                 Ok(())
@@ -405,6 +422,28 @@ mod tests {
         world.clock.advance(limits::WATCH_EVERY);
         assert!(rounds.round(false), "that it was found is no failure");
         assert_eq!(rounds.altered.map(|finding| finding.kind), Some(FindingKind::Altered));
+    }
+
+    #[test]
+    fn an_end_that_was_cut_off_under_a_running_host_is_told() {
+        let (dir, world) = (tempfile::tempdir().unwrap(), World::new(Engine::Sqlite));
+        let mut rounds = Rounds::new(world.core.clone(), file(&dir), None);
+        rounds.round(false);
+        rounds.round(true);
+        rounds.round(false);
+        assert!(rounds.sink_agrees && rounds.altered.is_none());
+        let raw = rusqlite::Connection::open(world.keep.path().unwrap()).unwrap();
+        raw.execute_batch(
+            "DELETE FROM audit_link WHERE number > 5; DELETE FROM audit_checkpoint WHERE number > 5;
+             DELETE FROM audit_record WHERE NOT EXISTS (SELECT 1 FROM audit_link l WHERE l.xid = audit_record.xid AND l.seq = audit_record.seq)",
+        )
+        .unwrap();
+        rounds.round(false);
+        assert_eq!(rounds.altered.as_ref().map(|f| (f.kind, f.number)), Some((FindingKind::CutOff, 6)));
+        for _ in 0..RIGHTS_EVERY {
+            rounds.round(false);
+        }
+        assert!(!rounds.sink_agrees, "what the sink has is gone");
     }
 
     #[test]
