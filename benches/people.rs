@@ -140,7 +140,7 @@ impl<'a> Chat<'a> {
 
 fn imported(world: &World, chat: &Chat<'_>, rows: &[ListedTaxpayer]) -> (f64, Times) {
     let system = world.core.as_system();
-    let begin = BeginImport { batch: [1; 32], name: "名单".into(), rows: rows.len() as i64 };
+    let begin = BeginImport { batch: [1; 32], name: "名单".into(), rows: rows.len() as i64, given: None };
     let of = system.identity().begin_import(begin).wait().expect("begins");
     let rows: Vec<ImportRow> = (2..).zip(rows).map(|(line, row)| ImportRow { of, line, said: Listed::Taxpayer(row.clone()) }).collect();
     let mut rate = 0.0;

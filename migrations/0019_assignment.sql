@@ -1,4 +1,5 @@
--- How a line is shared out, what those who wait are about and where they belong, and how each came to an officer.
+-- How a line is shared out, what those who wait are about and where they belong, and how each came to an officer. By what a list is known
+-- that leaves something out.
 
 ALTER TABLE line ADD COLUMN routing TEXT;
 ALTER TABLE conversation ADD COLUMN topic_code TEXT;
@@ -12,3 +13,5 @@ CREATE TABLE assignment (
     record TEXT NOT NULL,
     PRIMARY KEY (conversation, version)
 ) /* WITHOUT ROWID */;
+
+ALTER TABLE import_batch ADD COLUMN given BYTEA;

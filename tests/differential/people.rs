@@ -374,7 +374,7 @@ impl Play {
                 written(self.about(*who, *c, 0).identity().reveal_on_card(cmd).wait())
             }
             Affair::BeginImport(n, key) => {
-                let cmd = BeginImport { batch: [*n; 32], name: format!("名单{n}"), rows: list(*n).len() as i64 };
+                let cmd = BeginImport { batch: [*n; 32], name: format!("名单{n}"), rows: list(*n).len() as i64, given: None };
                 told(self.as_(Who::System, *key).identity().begin_import(cmd).wait())
             }
             Affair::Examine(n) => told(lists.examine_import(&rows(*n, 1), &mut |_| {})),

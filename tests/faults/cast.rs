@@ -162,7 +162,7 @@ impl Cast {
     /// A list of one who is new and one whose name is another.
     pub(crate) fn list(&self, n: u64) -> Vec<ImportRow> {
         self.newcomer(n);
-        let list = BeginImport { batch: sm3(&[&n.to_be_bytes()]), name: "名单".into(), rows: 2 };
+        let list = BeginImport { batch: sm3(&[&n.to_be_bytes()]), name: "名单".into(), rows: 2, given: None };
         let of = self.system().identity().begin_import(list).wait().unwrap();
         let other = NewTaxpayer { name: "改名".into(), ..person(1000 + n as usize) };
         let row = |(line, new)| ImportRow { of, line, said: listed(&new) };
@@ -172,7 +172,7 @@ impl Cast {
     /// A list of a relation that is new and one that has ended.
     pub(crate) fn said(&self, n: u64) -> Vec<ImportRow> {
         self.employer(n);
-        let list = BeginImport { batch: sm3(&[&n.to_be_bytes()]), name: "名单".into(), rows: 2 };
+        let list = BeginImport { batch: sm3(&[&n.to_be_bytes()]), name: "名单".into(), rows: 2, given: None };
         let of = self.system().identity().begin_import(list).wait().unwrap();
         let row = |(line, role, ends_at): (i64, Role, &str)| {
             let said = ListedRelation {

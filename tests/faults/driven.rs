@@ -197,7 +197,7 @@ pub(crate) const DRIVEN: &[Driven] = &[
         Box::new(move || done(supervisor.identity().disclose(Disclose { approval: opened.approval }).wait()))
     } },
     Driven { operation: &operation::BEGIN_IMPORT, again: Again::Another, prepare: |cast, n| {
-        let list = BeginImport { batch: sm3(&[&n.to_be_bytes()]), name: "名单".into(), rows: 1 };
+        let list = BeginImport { batch: sm3(&[&n.to_be_bytes()]), name: "名单".into(), rows: 1, given: None };
         Box::new(move || done(cast.system().identity().begin_import(list.clone()).wait()))
     } },
     Driven { operation: &operation::IMPORT_ROWS, again: Again::Harmless, prepare: |cast, n| {

@@ -107,12 +107,18 @@ pub const LIST: [u8; 32] = [7; 32];
 
 /// The import of that list.
 pub fn begun(world: &World, rows: i64) -> ImportBegun {
-    world.core.as_system().identity().begin_import(BeginImport { batch: LIST, name: "纳税人.csv".into(), rows }).wait().expect("begins")
+    world
+        .core
+        .as_system()
+        .identity()
+        .begin_import(BeginImport { batch: LIST, name: "纳税人.csv".into(), rows, given: None })
+        .wait()
+        .expect("begins")
 }
 
 /// The import of another list, by number.
 pub fn another(world: &World, list: u8) -> ImportBegun {
-    let begin = BeginImport { batch: [list; 32], name: "名单".into(), rows: 1 };
+    let begin = BeginImport { batch: [list; 32], name: "名单".into(), rows: 1, given: None };
     world.core.as_system().identity().begin_import(begin).wait().expect("begins")
 }
 

@@ -58,6 +58,8 @@ record! {
         taking_back: bool,
         /// Counts updates.
         version: i64,
+        /// Digest of what stands in the place of what its rows leave out; absent of before that was kept, and where there is nothing.
+        given: Option<[u8; 32]>,
     }
     key(batch);
     version version;
@@ -107,6 +109,10 @@ pub struct BeginImport {
     pub name: String,
     /// Rows of the list.
     pub rows: i64,
+    /// SM3 of what stands in the place of what its rows leave out, where something does: with other values it is another list, which this
+    /// one is not gone on with as.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given: Option<[u8; 32]>,
 }
 
 /// Rows may come.
@@ -127,8 +133,8 @@ impl crate::core::Answer for ImportBegun {
 /// Begins an import, or goes on with one.
 ///
 /// # Errors
-/// `Invalid` for a name that is blank or too long, or more rows than an import may have; `import_taken_back` while the list is being
-/// taken back.
+/// `Invalid` for a name that is blank or too long, more rows than an import may have, or (`given`) other values than rows of it were applied
+/// with; `import_taken_back` while the list is being taken back.
 pub fn begin_import(tx: &mut dyn Tx, ctx: &Ctx, cmd: BeginImport) -> Result<ImportBegun, Error> {
     let name = error::text("name", &cmd.name, limits::DOCUMENT_CHARS_MAX)?;
     if !(0..=limits::BULK_ROWS_MAX as i64).contains(&cmd.rows) {
@@ -137,7 +143,15 @@ pub fn begin_import(tx: &mut dyn Tx, ctx: &Ctx, cmd: BeginImport) -> Result<Impo
     let found = tx.find::<ImportBatch>((cmd.batch,))?.map(|b| b.trust("an import is the host's own").into_inner());
     let attempt = match found {
         Some(known) if known.taking_back => return Err(Error::Refused(Refusal::ImportTakenBack)),
-        Some(known) => known.attempt,
+        Some(known) if known.given == cmd.given => known.attempt,
+        Some(known) => {
+            let of = ImportBegun { batch: cmd.batch, attempt: known.attempt };
+            if !page(tx, of, i64::MIN, 1)?.is_empty() {
+                let why = "rows of the list were applied with other values; give the same, or take it back first";
+                return Err(Error::invalid("given", Problem::Malformed(why.into())));
+            }
+            tx.replace(&known, ImportBatch { given: cmd.given, ..known.clone() })?.attempt
+        }
         None => {
             tx.add(&ImportBatch {
                 batch: cmd.batch,
@@ -147,6 +161,7 @@ pub fn begin_import(tx: &mut dyn Tx, ctx: &Ctx, cmd: BeginImport) -> Result<Impo
                 attempt: 1,
                 taking_back: false,
                 version: 0,
+                given: cmd.given,
             })?;
             1
         }
@@ -201,7 +216,7 @@ enum Weighed<'a> {
 type WeighedByAge<'a> = (Weighed<'a>, Option<&'static str>);
 
 /// Why a field is left out.
-const OLDER: &str = "is older than what is known";
+pub(super) const OLDER: &str = "is older than what is known";
 
 impl Weighed<'_> {
     fn verdict(&self, older: Option<&'static str>) -> Verdict {
@@ -269,8 +284,8 @@ fn weigh<'a>(tx: &mut dyn ReadTx, ctx: &Ctx, new: &'a NewTaxpayer, as_of: Option
     Ok((if same { Weighed::Duplicate(id, applicant) } else { Weighed::Changed(Box::new(known), applicant) }, older))
 }
 
-/// What an import of these rows would make of each: nothing is written. A row is weighed against what is known now; what comes
-/// twice in the list is told as new at both places, and found a duplicate, or broken, at the second by the import.
+/// What an import of these rows would make of each, by what is known now: nothing is written. What a list says twice is for
+/// [`Heard`](super::heard::Heard).
 pub fn examine_import(tx: &mut dyn ReadTx, ctx: &Ctx, rows: &[ImportRow]) -> Result<Vec<RowVerdict>, Error> {
     let mut verdict = |said: &Listed| -> Result<(Verdict, Option<&'static str>), Error> {
         let verdict = match said.read()? {
@@ -303,7 +318,7 @@ pub(super) fn fault<T>(result: Result<T, Error>) -> Result<Result<T, (String, Pr
     }
 }
 
-fn shown(line: i64, verdict: Verdict, field: Option<String>, why: Option<String>) -> RowVerdict {
+pub(super) fn shown(line: i64, verdict: Verdict, field: Option<String>, why: Option<String>) -> RowVerdict {
     let mend = field.as_deref().map(|field| match field {
         "name" | "phone" if verdict == Verdict::Older => {
             "系统中已有更新的姓名或电话，予以保留；该行确系更晚采集的，请填写采集日期后放在另一文件中再导"

@@ -14,6 +14,7 @@ mod entry;
 mod erase;
 mod export;
 mod former_number;
+mod heard;
 mod import;
 mod listed;
 mod mask;
@@ -42,6 +43,7 @@ pub use erase::{ErasePerson, PersonErased, erase_person};
 pub use export::{ExportPerson, ExportedConversation, ExportedNumber, ExportedPerson, PersonExport};
 pub(crate) use export::{export_conversation, export_person};
 pub use former_number::{FormerNumber, NewFormerNumber, record_former_numbers};
+pub(crate) use heard::Heard;
 pub use import::{
     BeginImport, ImportBatch, ImportBegun, ImportRow, ImportedRow, RowVerdict, TakeBack, Verdict, begin_import, examine_import,
     import_rows, in_order, take_back,

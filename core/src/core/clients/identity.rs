@@ -9,10 +9,10 @@ use crate::ctx::Ctx;
 use crate::error::Error;
 use crate::id::{ConversationId, TaxpayerId};
 use crate::identity::{
-    self, BeginImport, Comparison, Disclose, Disclosed, ErasePerson, ExportPerson, ImportBegun, ImportRow, KeyEpochs, NewFormerNumber,
-    NewRealName, NewRelation, NewRosterEntry, NewTaxpayer, OfficerCard, PersonErased, PersonExport, PhoneTaken, RelationReleased,
-    RelationView, ReleaseRelation, RequestDisclosure, RevealOnCard, RevealTaxpayer, Revealed, RowVerdict, SealedVerdict, TakeBack,
-    TakePhone, TaxpayerCard, TaxpayerKind,
+    self, BeginImport, Comparison, Disclose, Disclosed, ErasePerson, ExportPerson, Heard, ImportBegun, ImportRow, KeyEpochs,
+    NewFormerNumber, NewRealName, NewRelation, NewRosterEntry, NewTaxpayer, OfficerCard, PersonErased, PersonExport, PhoneTaken,
+    RelationReleased, RelationView, ReleaseRelation, RequestDisclosure, RevealOnCard, RevealTaxpayer, Revealed, RowVerdict, SealedVerdict,
+    TakeBack, TakePhone, TaxpayerCard, TaxpayerKind,
 };
 use crate::limits;
 use crate::operation;
@@ -90,14 +90,18 @@ impl Identity<'_> {
         self.0.command(&operation::BEGIN_IMPORT, cmd, identity::begin_import)
     }
 
-    /// What an import would make of each row; nothing is written. Blocks; `progress` hears how many were looked at.
+    /// What an import would make of each row, by line; nothing is written. A row that speaks of what an earlier one makes (the enterprise of
+    /// a relation in the same list, say) is told by what is there now. Blocks; `progress` hears how many were looked at.
     pub fn examine_import(&self, rows: &[ImportRow], progress: &mut dyn FnMut(u64)) -> Result<Vec<RowVerdict>, Error> {
-        let mut verdicts = Vec::with_capacity(rows.len());
-        for chunk in rows.chunks(limits::BULK_CHUNK_ROWS) {
-            let chunk = chunk.to_vec();
-            verdicts.extend(self.0.query(&operation::EXAMINE_IMPORT, move |tx, ctx| identity::examine_import(tx, ctx, &chunk))?);
+        let (mut verdicts, mut heard) = (Vec::with_capacity(rows.len()), Heard::default());
+        let (ordered, now) = (identity::in_order(rows), self.0.core.now());
+        for chunk in ordered.chunks(limits::BULK_CHUNK_ROWS) {
+            let asked = chunk.to_vec();
+            let told = self.0.query(&operation::EXAMINE_IMPORT, move |tx, ctx| identity::examine_import(tx, ctx, &asked))?;
+            verdicts.extend(chunk.iter().zip(told).map(|(row, verdict)| heard.then(row, verdict, now)));
             progress(verdicts.len() as u64);
         }
+        verdicts.sort_by_key(|verdict| verdict.line);
         Ok(verdicts)
     }
 

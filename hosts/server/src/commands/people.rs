@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use zhengna_core::crypto::{hex, sm3};
+use zhengna_core::error::Refusal;
 use zhengna_core::id::TaxpayerId;
 use zhengna_core::identity::{BeginImport, Comparison, ErasePerson, ExportPerson, ImportBegun, ImportRow, Listed, RowVerdict, Verdict};
-use zhengna_core::{Core, limits};
+use zhengna_core::{Core, Error, limits};
 
 use super::configured;
 use super::lists::{Given, List, columns_in_words};
@@ -95,6 +96,9 @@ struct Export {
 /// 2026-01-31, or one with a time; the last day of a relation or on a roster is part of it, and an empty one, 长期 or the year 9999
 /// means that it goes on.
 ///
+/// With --dry-run a row is told by what is there now and by the rows before it about the same. One that speaks of what an earlier row makes
+/// (a relation of an enterprise in the same list) is told as if that row were not there.
+///
 /// After an import the rows that were applied are compared with what is kept of them: each is written in one canonical form, as the
 /// file says it and as it stands in the database, and both sides are hashed (SM3). Cells that are empty, and how something is
 /// known, are not compared. The same file given again compares again: what differs by then was changed since, or tampered with.
@@ -179,7 +183,7 @@ impl People {
         if import.dry_run {
             import.tell(&source, &import.examine(&core, batch, rows)?, None);
         } else {
-            let applied = import.apply(&core, batch, rows)?;
+            let applied = import.apply(&core, batch, &given, rows)?;
             import.tell(&source, &applied.told, Some(&applied));
         }
         Ok(())
@@ -228,6 +232,16 @@ impl Export {
     }
 }
 
+/// The last of each field, as it counts.
+fn by_field(given: &[Given]) -> BTreeMap<&str, &String> {
+    given.iter().map(|(field, value)| (*field, value)).collect()
+}
+
+/// By what it is known again what was given for rows that have none.
+fn digest_of(given: &[Given]) -> Option<[u8; 32]> {
+    (!given.is_empty()).then(|| sm3(&[json!(by_field(given)).to_string().as_bytes()]))
+}
+
 /// What an import did.
 struct Applied {
     told: Vec<RowVerdict>,
@@ -254,8 +268,7 @@ impl Import {
         if self.list == List::People {
             return source;
         }
-        let given: BTreeMap<&str, &String> = given.iter().map(|(field, value)| (*field, value)).collect();
-        sm3(&[json!([self.list.row(), given]).to_string().as_bytes(), &source])
+        sm3(&[json!([self.list.row(), by_field(given)]).to_string().as_bytes(), &source])
     }
 
     fn name(&self) -> String {
@@ -269,11 +282,20 @@ impl Import {
         Ok(core.as_system().identity().examine_import(&rows, &mut |n| progress.at(n))?)
     }
 
-    fn apply(&self, core: &Core, batch: [u8; 32], rows: Vec<(i64, Listed)>) -> Result<Applied, Failure> {
+    fn apply(&self, core: &Core, batch: [u8; 32], given: &[Given], rows: Vec<(i64, Listed)>) -> Result<Applied, Failure> {
         let system = core.as_system();
         let identity = system.identity();
         let mut progress = Progress::new("rows", Some(rows.len() as u64));
-        let of = identity.begin_import(BeginImport { batch, name: self.name(), rows: rows.len() as i64 }).wait()?;
+        let begin = BeginImport { batch, name: self.name(), rows: rows.len() as i64, given: digest_of(given) };
+        let of = identity.begin_import(begin).wait().map_err(|e| match e {
+            Error::Invalid { field, problem } if field == "given" => {
+                Failure::new(Exit::Usage, format_args!("{}: {problem}", self.file.display())).advise(
+                    "--set, --kind, --authority and --as-of are values of the rows: the same file with others is another list. Nothing was written.",
+                )
+            }
+            Error::Refused(Refusal::ImportTakenBack) => Failure::from(e).advise("Finish that first: the same command with --take-back."),
+            e => e.into(),
+        })?;
         let rows = rows_of(of, rows);
         let before = !identity.imported_rows(of, i64::MIN, 1)?.is_empty();
         identity.import(&rows, &mut |n| progress.at(n))?;

@@ -215,7 +215,7 @@ fn a_list_given_by_all_is_applied_and_taken_back_once(hosts: &mut Hosts) -> Resu
 
 /// Three rows that are new.
 fn given_by_all(hosts: &mut Hosts, rows: Vec<Listed>, table: &str) -> Result<(), String> {
-    let list = BeginImport { batch: sm3(&[&hosts.fresh().to_be_bytes()]), name: "名单".into(), rows: 3 };
+    let list = BeginImport { batch: sm3(&[&hosts.fresh().to_be_bytes()]), name: "名单".into(), rows: 3, given: None };
     let begun = hosts.race(|_, host| insist(|| host.as_system().identity().begin_import(list.clone()).wait()));
     let of = *begun.first().and_then(|b| b.as_ref().ok()).ok_or_else(|| format!("{begun:?}"))?;
     ensure(begun.iter().all(|b| b.as_ref() == Ok(&of)), || format!("{begun:?}"))?;

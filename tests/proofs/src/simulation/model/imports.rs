@@ -146,6 +146,27 @@ impl People {
         if known.is_some() && older { became("older", Some("phone")) } else { became("changed", None) }
     }
 
+    /// What each row of a list would become: of those about one person the first that writes counts.
+    fn examined(&self, list: u8, now: i64) -> Vec<Became> {
+        let mut written: BTreeMap<u16, ListRow> = BTreeMap::new();
+        let mut told = Vec::new();
+        for row in self.directory.list(list) {
+            let mut became = self.weighed(&row, now);
+            match written.get(&row.who) {
+                Some(_) if became.verdict == "broken" => {}
+                Some(before) if before.phone == row.phone => became = Became { verdict: "duplicate", field: None, ..became },
+                Some(before) if row.as_of.is_some_and(|as_of| as_of < before.as_of.unwrap_or(now)) => {
+                    became = Became { verdict: "older", field: Some("phone"), ..became };
+                }
+                Some(_) => became = Became::broken(row.who, now, "number"),
+                None if became.wrote() => drop(written.insert(row.who, row)),
+                None => {}
+            }
+            told.push(became);
+        }
+        told
+    }
+
     /// Applies a row, unless it was applied before; whether that wrote anything.
     fn import(&mut self, place: Place, row: &ListRow, now: i64) -> bool {
         if self.imports.rows.contains_key(&place) {
@@ -222,7 +243,7 @@ impl Model {
                 Told::Begun(attempt)
             }
             Affair::Examine { list } => {
-                let rows = people.directory.list(list).map(|row| people.weighed(&row, now));
+                let rows = people.examined(list, now);
                 Told::verdicts((FIRST_LINE..).zip(&rows))
             }
             Affair::ImportRows { list, attempt, from, until } => {

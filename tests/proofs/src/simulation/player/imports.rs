@@ -45,7 +45,7 @@ impl Player {
     pub(super) fn ask_import(&self, identity: &Identity<'_>, affair: &Affair) -> Result<Told, Error> {
         match *affair {
             Affair::BeginImport { list } => {
-                let begin = BeginImport { batch: [list; 32], name: format!("名单{list}"), rows: i64::from(LIST_ROWS) };
+                let begin = BeginImport { batch: [list; 32], name: format!("名单{list}"), rows: i64::from(LIST_ROWS), given: None };
                 identity.begin_import(begin).wait().map(|begun| Told::Begun(begun.attempt as u8))
             }
             Affair::Examine { list } => identity.examine_import(&self.import_rows(list, 1), &mut |_| {}).map(|rows| verdicts(&rows)),
