@@ -1,15 +1,16 @@
 //! People: numbers of every register, real names, relations, rosters, on every engine. What an officer sees of them is in card.rs, lists
 //! of them in import.rs.
 
-use zhengna_core::access::{Actor, ActorKind, ActorRef, Credentials};
+use zhengna_core::access::{Account, Actor, ActorKind, ActorRef, Assertion, Credentials, Proof, Provider, ProviderError, VerifiedPerson};
 use zhengna_core::error::{Problem, Refusal};
 use zhengna_core::id::TaxpayerId;
 use zhengna_core::identity::{
     ExportPerson, ImportRow, NewFormerNumber, NewRealName, NewRelation, NewRosterEntry, NewTaxpayer, NumberKind, PersonalField,
-    RealNameLevel, RealNameState, ReleaseRelation, RevealTaxpayer, Role, Roster, TaxpayerKind,
+    RealNameLevel, RealNameState, ReleaseRelation, ResidentId, RevealTaxpayer, Role, Roster, TaxpayerKind,
 };
 use zhengna_core::{Error, Timestamp, limits, operation};
 use zhengna_tests::people::{begun, day, furnished, rows_of, verified};
+use zhengna_tests::provider::{self, Says};
 use zhengna_tests::world::{ENGINES, Engine, World, company, listed, person, relation, start};
 
 #[test]
@@ -147,6 +148,49 @@ fn numbers_of_every_register_find_their_taxpayer() {
         assert_eq!(record(&[other]).unwrap_err(), Error::invalid("rows[0].number", Problem::Taken), "{engine:?}");
         let nobody = NewFormerNumber { taxpayer: person(999).number, ..former };
         assert_eq!(record(&[nobody]).unwrap_err(), Error::invalid("rows[0].taxpayer", Problem::Unknown("taxpayer")), "{engine:?}");
+    }
+}
+
+/// The resident id of somebody born on a day such as 20261123.
+fn born_on(day: &str) -> String {
+    let mut ids = "0123456789X".chars().map(|check| format!("220102{day}001{check}"));
+    ids.find(|id| ResidentId::parse(id).is_ok()).expect("one of the check characters fits")
+}
+
+#[test]
+fn nobody_is_known_by_a_resident_id_before_the_day_of_their_birth() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let system = world.core.as_system();
+        let enrol = |new: NewTaxpayer| system.identity().enrol(&[new], &mut |_| {}).map(|done| done.changed);
+        let newborn = |day: &str| NewTaxpayer { number: born_on(day), ..person(800) };
+        let trader = |day: &str| {
+            let (kind, number_kind) = (TaxpayerKind::Enterprise, Some(NumberKind::TaxpayerNo));
+            NewTaxpayer { kind, number_kind, name: "测试百货店".into(), ..newborn(day) }
+        };
+        let come = |day: &str| {
+            let person = VerifiedPerson { number: born_on(day), ..provider::verified(800) };
+            let account = Account { app_id: "app".into(), user_id: day.into() };
+            let bureau = Says(Provider::ElectronicTaxBureau, Assertion { account, once: None, person: Some(person) });
+            world.core.sign_in_with(&bureau, &Proof { proof: "code".into(), link: None }, "test").map(drop)
+        };
+        let no_date = Error::invalid("rows[0].number", Problem::Malformed("resident identity number: no such date at 7".into()));
+        let refuses_tomorrow = || {
+            assert_eq!(enrol(newborn("20261124")).unwrap_err(), no_date, "{engine:?}");
+            assert_eq!(enrol(trader("20261124")).unwrap_err(), no_date, "{engine:?}: whoever's number it is");
+            let said = come("20261124").unwrap_err();
+            assert!(matches!(&said, Error::Provider(ProviderError::Misconfigured(_))), "{engine:?}: {said:?}");
+        };
+        assert_eq!(enrol(newborn("20261123")).unwrap(), 1, "{engine:?}: today's");
+        come("20261123").unwrap();
+        refuses_tomorrow();
+        let (second, until_midnight) = (std::time::Duration::from_secs(1), std::time::Duration::from_secs(15 * 3600));
+        world.clock.advance(until_midnight - second);
+        refuses_tomorrow();
+        world.clock.advance(second);
+        assert_eq!(enrol(newborn("20261124")).unwrap(), 1, "{engine:?}: the day has come in Beijing");
+        assert_eq!(enrol(trader("20261124")).unwrap(), 1, "{engine:?}");
+        come("20261124").unwrap();
     }
 }
 

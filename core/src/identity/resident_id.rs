@@ -9,8 +9,8 @@ use crate::planted::{Bug, planted};
 ///
 /// `[6 region][8 date of birth][3 sequence][1 check]`; the check may be X, a lower-case x is accepted and raised.
 /// Checked are the province (first two digits), that the date is in the calendar (years 1800 to 2199), and the
-/// check digit (GB 11643-1999; ISO 7064 MOD 11-2). Core has no clock: whether the date is past is for the caller
-/// to ask of [`ResidentId::birth_date`].
+/// check digit (GB 11643-1999; ISO 7064 MOD 11-2). A number by itself has no clock: whoever becomes known by one is asked, when they do,
+/// whether its [`birth_date`](ResidentId::birth_date) has come.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ResidentId([u8; 18]);
 

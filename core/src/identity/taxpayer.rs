@@ -4,8 +4,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::personal_data::reason;
-use super::{AuthorityCode, CaptureChannel, Mask, Masked, MobilePhone, Number, NumberKind, PersonName, subject};
+use super::{
+    AuthorityCode, CaptureChannel, IdentifierError, IdentifierKind, IdentifierProblem, Mask, Masked, MobilePhone, Number, NumberKind,
+    PersonName, ResidentId, subject,
+};
 use crate::access::{AuthorityPath, Term, Unchecked, check, path_named};
+use crate::calendar::date_of;
 use crate::clock::Timestamp;
 use crate::control;
 use crate::crypto::{KeyRing, Place, SubjectKey};
@@ -314,13 +318,17 @@ impl Applicant<'_> {
 }
 
 pub(super) fn examine<'a>(tx: &mut dyn ReadTx, ctx: &Ctx, new: &'a NewTaxpayer) -> Result<Applicant<'a>, Error> {
-    let malformed = |field: &str, e: super::IdentifierError| Error::invalid(field, Problem::Malformed(e.to_string()));
+    let malformed = |field: &str, e: IdentifierError| Error::invalid(field, Problem::Malformed(e.to_string()));
     let name = match new.kind {
         TaxpayerKind::Person => PersonName::parse(&new.name).map_err(|e| malformed("name", e))?.as_str().to_owned(),
         TaxpayerKind::Enterprise => error::text("name", &new.name, limits::NAME_CHARS_MAX)?,
     };
     let number_kind = new.number_kind.unwrap_or(new.kind.usual_number());
     let number = Number::parse(number_kind, &new.number).map_err(|e| malformed("number", e))?;
+    if is_of_somebody_unborn(ctx, &number) {
+        let problem = IdentifierProblem::Date { at: 7 };
+        return Err(malformed("number", IdentifierError { kind: IdentifierKind::ResidentId, problem }));
+    }
     if !new.kind.may_have(number.kind()) {
         let kind = number.kind().as_str();
         return Err(Error::invalid("number_kind", Problem::Malformed(format!("a {} has no {kind}", new.kind.as_str()))));
@@ -332,6 +340,12 @@ pub(super) fn examine<'a>(tx: &mut dyn ReadTx, ctx: &Ctx, new: &'a NewTaxpayer) 
     let number_index = index_of(ctx.keys(), new.kind, &number);
     let authority = path_named(tx, ctx, "authority", new.authority)?;
     Ok(Applicant { new, name, number, number_index, phone, authority, told: None })
+}
+
+/// Whether a number is a resident id whose date of birth has not come in Beijing.
+fn is_of_somebody_unborn(ctx: &Ctx, number: &Number) -> bool {
+    let id = ResidentId::parse(number.as_str()).ok().filter(|_| number.kind() == NumberKind::ResidentId);
+    id.zip(date_of(ctx.now())).is_some_and(|(id, today)| id.birth_date() > today)
 }
 
 pub(super) fn enrol_one(tx: &mut dyn Tx, ctx: &Ctx, applicant: &Applicant<'_>, ordinal: i64) -> Result<TaxpayerId, Error> {

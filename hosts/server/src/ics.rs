@@ -161,7 +161,8 @@ fn year_of(day: &NoticeDay) -> i32 {
 /// Reads the days off and the days worked from a calendar program's file, as they stand in it.
 ///
 /// An event is a whole day or several. What it is, its category says (`HOLIDAY`, `WORKDAY`), or else its summary: with
-/// 班 in it a day that is worked, with 休 or 假 a day off. Filing periods and cancelled events are passed over.
+/// 班 in it a day that is worked, with 休 or 假 a day off, and with both neither. What stands in brackets is of this day where it is a mark
+/// and nothing more, as in 元旦（休）; 国庆节放假（10月14日上班） is a day off. Filing periods and cancelled events are passed over.
 ///
 /// # Errors
 /// The first thing that is not so, with its line and event. Nothing is guessed and nothing is left out in silence.
@@ -223,6 +224,8 @@ pub fn read(text: &str) -> Result<Vec<NoticeDay>, IcsError> {
 const DEPTH_MAX: usize = 8;
 /// Days of one event: no holiday is longer.
 const EVENT_DAYS_MAX: usize = 31;
+/// Characters of a mark in brackets, such as 休 or 补班.
+const MARK_CHARS_MAX: usize = 2;
 
 #[derive(Default)]
 struct Event {
@@ -264,14 +267,16 @@ impl Event {
         if self.cancelled || category(FILING) {
             return Ok(());
         }
-        let unsure = || wrong("neither a day off nor a day worked: expected CATEGORIES:HOLIDAY or WORKDAY, or 休, 假 or 班 in the SUMMARY");
+        let unsure = || {
+            wrong(
+                "neither a day off nor a day worked: expected CATEGORIES:HOLIDAY or WORKDAY, or in the SUMMARY either 休 or 假, or else 班",
+            )
+        };
         let arrangement = match (category(OFF), category(WORK)) {
             (true, false) => Arrangement::Off,
             (false, true) => Arrangement::Work,
             (true, true) => return Err(unsure()),
-            (false, false) if self.summary.contains('班') => Arrangement::Work,
-            (false, false) if self.summary.contains(['休', '假']) => Arrangement::Off,
-            (false, false) => return Err(unsure()),
+            (false, false) => arrangement_of(&self.summary).ok_or_else(unsure)?,
         };
         let name = holiday_of(&self.summary);
         let until = self.until.or_else(|| from.succ_opt()).unwrap_or(from);
@@ -289,6 +294,36 @@ impl Event {
             days.push(NoticeDay { date, arrangement, name: name.to_owned() });
         }
         Ok(())
+    }
+}
+
+/// What a summary says its day is, if it says one thing.
+fn arrangement_of(summary: &str) -> Option<Arrangement> {
+    let (mut says, mut bracketed, mut depth) = (String::new(), Vec::<String>::new(), 0_usize);
+    for c in summary.chars() {
+        match c {
+            '(' | '（' => {
+                if depth == 0 {
+                    bracketed.push(String::new());
+                }
+                depth += 1;
+            }
+            ')' | '）' => depth = depth.saturating_sub(1),
+            _ if depth == 0 => says.push(c),
+            _ => {
+                if let Some(part) = bracketed.last_mut() {
+                    part.push(c);
+                }
+            }
+        }
+    }
+    says.extend(bracketed.into_iter().filter(|part| part.trim().chars().count() <= MARK_CHARS_MAX));
+    // Days were exchanged: which way, the rest says.
+    let says = says.replace("调休", "");
+    match (says.contains('班'), says.contains(['休', '假'])) {
+        (true, false) => Some(Arrangement::Work),
+        (false, true) => Some(Arrangement::Off),
+        _ => None,
     }
 }
 
@@ -418,6 +453,26 @@ mod tests {
         let expected = [("2027-01-01", Arrangement::Off), ("2027-01-02", Arrangement::Off), ("2027-01-09", Arrangement::Work)];
         assert_eq!(days, expected.map(|(day, arrangement)| (day.to_owned(), arrangement, "元旦".to_owned())));
         assert_eq!(read(&text.replace("\r\n", "\n")).unwrap().len(), 3, "line ends of any kind");
+    }
+
+    #[test]
+    fn what_a_summary_says_in_brackets_of_other_days_is_not_of_its_own() {
+        let of = |summary: &str| {
+            let read = read(&file(&format!("BEGIN:VEVENT\nDTSTART;VALUE=DATE:20261001\nSUMMARY:{summary}\nEND:VEVENT\n")));
+            read.map(|days| days[0].arrangement).map_err(|e| e.to_string())
+        };
+        for summary in ["国庆节放假（10月14日上班）", "国庆节（休）(10月14日上班)", "国庆节假期（第1天（共8天），14日补班"]
+        {
+            assert_eq!(of(summary), Ok(Arrangement::Off), "{summary}");
+        }
+        for summary in ["国庆节补班（10月1日至8日放假）", "国庆节(班)", "国庆节（ 补班 ）", "国庆节调休上班", "国庆节调休（班）"]
+        {
+            assert_eq!(of(summary), Ok(Arrangement::Work), "{summary}");
+        }
+        for summary in ["国庆节放假 10月14日上班", "国庆节放假（班）", "国庆节调休", "国庆节（10月14日上班）"]
+        {
+            assert!(of(summary).is_err_and(|said| said.starts_with("line 3: event 1: neither a day off nor a day worked")), "{summary}");
+        }
     }
 
     #[test]

@@ -19,6 +19,9 @@ pub const ROWS_MAX: usize = zhengna_core::limits::BULK_ROWS_MAX;
 pub const MEMORY_BYTES_MAX: u64 = 3 * 1024 * 1024 * 1024;
 /// Seconds that the reading process may compute.
 pub const COMPUTING_S_MAX: u64 = 300;
+/// What is wrong with a cell that Excel rounded.
+pub const ROUNDED: &str =
+    "has a number of more than 15 digits, which Excel has rounded: give the column the format of text and type it again";
 
 /// One row: its line in the file as a person counts it, and its cells.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +30,9 @@ pub struct Row {
     pub line: i64,
     /// Cells as text, without surrounding blanks.
     pub cells: Vec<String>,
+    /// Which of them are numbers that Excel had rounded, from 0.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rounded: Vec<usize>,
 }
 
 /// A table: its header and the rows that hold anything.
@@ -36,6 +42,17 @@ pub struct Table {
     pub header: Vec<String>,
     /// The rows.
     pub rows: Vec<Row>,
+}
+
+impl Table {
+    /// The table, for who reads every column.
+    ///
+    /// # Errors
+    /// [`TableError::Line`], at the first row with a number that Excel had rounded.
+    pub fn unrounded(self) -> Result<Self, TableError> {
+        let rounded = self.rows.iter().find(|row| !row.rounded.is_empty()).map(|row| row.line);
+        rounded.map_or(Ok(self), |line| Err(TableError::Line { line, what: ROUNDED.into() }))
+    }
 }
 
 /// Why a file is no table.
@@ -86,6 +103,11 @@ pub fn read(bytes: Vec<u8>) -> Result<Table, TableError> {
     if rows.len() > ROWS_MAX {
         return Err(TableError::TooMuch { what: "rows".into(), max: ROWS_MAX as u64 });
     }
+    let has_more = |row: &&Row| row.cells.iter().skip(header.len()).any(|cell| !cell.is_empty());
+    if let Some(row) = rows.iter().find(has_more) {
+        let what = "has more cells than the first line, which names the columns: a comma within a cell must stand in quotation marks";
+        return Err(TableError::Line { line: row.line, what: what.into() });
+    }
     Ok(Table { header, rows })
 }
 
@@ -96,7 +118,7 @@ fn row(line: i64, cells: Vec<String>) -> Result<Row, TableError> {
     if cells.iter().any(|cell| cell.chars().count() > CELL_CHARS_MAX) {
         return Err(TableError::Line { line, what: format!("a cell has more than {CELL_CHARS_MAX} characters") });
     }
-    Ok(Row { line, cells })
+    Ok(Row { line, cells, rounded: Vec::new() })
 }
 
 /// UTF-8 with or without its mark, else GB18030; a file cut or mixed in the middle of a character is an error at its line.
@@ -130,9 +152,49 @@ fn delimiter(text: &str) -> u8 {
     most.unwrap_or(b',')
 }
 
+/// Where in a cell the next character stands; within quotation marks with the place where they were opened.
+enum Place {
+    Start,
+    Unquoted,
+    Quoted(usize),
+    AfterMark(usize),
+    Closed(usize),
+}
+
+/// Where a cell in quotation marks begins that is not closed as it should be. The reader takes what follows into the cell, rows and all,
+/// and says nothing.
+fn badly_quoted(text: &str, delimiter: char) -> Option<usize> {
+    let mut place = Place::Start;
+    for (at, c) in text.char_indices() {
+        place = match (place, c) {
+            (Place::Start, '"') => Place::Quoted(at),
+            (Place::Quoted(opened), '"') => Place::AfterMark(opened),
+            (Place::AfterMark(opened), '"') | (Place::Quoted(opened), _) => Place::Quoted(opened),
+            (_, '\r' | '\n') => Place::Start,
+            (_, c) if c == delimiter => Place::Start,
+            (Place::AfterMark(opened) | Place::Closed(opened), c) if c.is_whitespace() => Place::Closed(opened),
+            (Place::AfterMark(opened) | Place::Closed(opened), _) => return Some(opened),
+            (Place::Start | Place::Unquoted, _) => Place::Unquoted,
+        };
+    }
+    if let Place::Quoted(opened) = place { Some(opened) } else { None }
+}
+
 fn text(bytes: &[u8]) -> Result<Vec<Row>, TableError> {
     let text = decoded(bytes)?;
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter(&text)).from_reader(text.as_bytes());
+    let delimiter = delimiter(&text);
+    if let Some(opened) = badly_quoted(&text, char::from(delimiter)) {
+        let named = match delimiter {
+            b'\t' => "tab",
+            b';' => "semicolon",
+            _ => "comma",
+        };
+        let what = format!(
+            "a quotation mark is opened there and not closed properly: double those within a cell, and close it before the {named}"
+        );
+        return Err(TableError::Line { line: 1 + line_ends(&text.as_bytes()[..opened]), what });
+    }
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(text.as_bytes());
     let mut rows = Vec::new();
     let (mut line, mut counted) = (1, 0);
     for record in reader.records() {
@@ -162,14 +224,13 @@ fn workbook(bytes: Vec<u8>) -> Result<Vec<Row>, TableError> {
         }
         other => other.to_string().trim().to_owned(),
     };
-    let line = |n: i64| first + n + 1;
     // Numbers of people have more digits than Excel keeps: what it made a number of, it has rounded, and the check digit may fit by chance.
-    let rounded = |data: &Data| matches!(data, Data::Float(f) if f.abs() >= 1e15);
-    if let Some((n, _)) = (0_i64..).zip(sheet.rows()).find(|(_, cells)| cells.iter().any(rounded)) {
-        let what = "has a number of more than 15 digits, which Excel has rounded: give the column the format of text and type it again";
-        return Err(TableError::Line { line: line(n), what: what.into() });
-    }
-    (0_i64..).zip(sheet.rows()).map(|(n, cells)| row(line(n), cells.iter().map(cell).collect())).collect()
+    let is_rounded = |data: &Data| matches!(data, Data::Float(f) if f.abs() >= 1e15);
+    let read = |(n, cells): (i64, &[Data])| {
+        let rounded = cells.iter().enumerate().filter(|(_, data)| is_rounded(data)).map(|(at, _)| at).collect();
+        row(first + n + 1, cells.iter().map(cell).collect()).map(|row| Row { rounded, ..row })
+    };
+    (0_i64..).zip(sheet.rows()).map(read).collect()
 }
 
 /// What the child writes, a line of JSON each.
@@ -280,9 +341,56 @@ mod tests {
 
     /// Excel keeps fifteen digits: of a number of eighteen it makes another one, whose check digit may fit.
     #[test]
-    fn a_number_that_excel_rounded_is_refused_at_its_line() {
-        let rounded = include_bytes!("../tests/files/rounded.xlsx");
-        assert!(matches!(read(rounded.to_vec()), Err(TableError::Line { line: 3, .. })));
+    fn a_number_that_excel_rounded_is_marked_and_refused_by_who_reads_every_column() {
+        let table = read(include_bytes!("../tests/files/rounded.xlsx").to_vec()).unwrap();
+        let told: Vec<(i64, Vec<usize>)> = table.rows.iter().map(|row| (row.line, row.rounded.clone())).collect();
+        let fifteen_digits_and_eighteen: [(i64, Vec<usize>); 2] = [(2, vec![]), (3, vec![0])];
+        assert_eq!(told, fifteen_digits_and_eighteen);
+        assert_eq!(table.unrounded(), Err(TableError::Line { line: 3, what: ROUNDED.into() }));
+        let typed = read("证件号码\n220102199001042345\n".into()).unwrap();
+        assert_eq!(typed.clone().unrounded(), Ok(typed), "a text keeps its digits");
+    }
+
+    #[test]
+    fn a_quotation_mark_that_is_not_closed_is_told_with_the_line_of_its_cell() {
+        let line_of = |text: &str| match read(text.into()) {
+            Err(TableError::Line { line, what }) if what.starts_with("a quotation mark is opened there") => line,
+            other => panic!("{text:?}: {other:?}"),
+        };
+        assert_eq!(line_of("a,b\n1,2\n3,\"4\n5,6\n7,8\n"), 3, "open to the end");
+        assert_eq!(line_of("a,b\r\n1,2\r\n\r\n3,\"4\r\n5,6\r\n"), 4);
+        assert_eq!(line_of("a,b\r1,\"2"), 2);
+        assert_eq!(line_of("a,b\n1,\""), 2);
+        assert_eq!(line_of("a,b\n1,\"2\"\"\n"), 2, "what was meant to close it is a doubled one");
+        assert_eq!(line_of("a,b\n\"甲\"公司,2\n"), 2, "closed, and followed by text");
+        assert_eq!(line_of("a,b\n1,\"2\n3\" 4\n"), 2, "and by blanks and text, lines below");
+        assert_eq!(line_of("a,b\n1,\"2\" \"3\"\n"), 2);
+        assert_eq!(line_of("a,b\n1,\"2\n3,\"4\",5\n"), 2, "the next mark is taken for the end of the first");
+        assert_eq!(line_of("\"a,b\n1,2\n"), 1);
+        assert_eq!(line_of("a\tb\n\"1\",\t2\n"), 2);
+    }
+
+    #[test]
+    fn cells_in_quotation_marks_are_read_as_they_were_meant() {
+        let cells = |text: &str| rows(text.as_bytes()).into_iter().skip(1).map(|(_, cells)| cells).collect::<Vec<_>>();
+        assert_eq!(cells("a,b\n\"甲\"\"乙\"\"\",\"1,\r\n2\"\r\n\"\",3"), [["甲\"乙\"", "1,\r\n2"], ["", "3"]]);
+        assert_eq!(cells("a,b\n\"1\"  ,\"2\"\t\n\"3\",\"4\"\u{3000}"), [["1", "2"], ["3", "4"]], "blanks behind the mark");
+        assert_eq!(cells("a\tb\n\"1\" \t\"2\"\n"), [["1", "2"]]);
+        assert_eq!(cells("a,b\n5\" 管,甲\"乙\"\n"), [["5\" 管", "甲\"乙\""]], "a mark within a cell that begins without one");
+    }
+
+    #[test]
+    fn a_row_with_more_cells_than_the_first_line_is_refused_at_its_line() {
+        let too_many = |text: &str| match read(text.into()) {
+            Err(TableError::Line { line, what }) if what.starts_with("has more cells than the first line") => line,
+            other => panic!("{text:?}: {other:?}"),
+        };
+        let header = "类型,主管税务机关代码,名称,号码\n";
+        assert_eq!(too_many(&format!("{header}企业,12201020000,甲,1\n企业,12201020000,甲,乙公司,1\n")), 3);
+        assert_eq!(too_many("a,b\n\n1,2,,,3\n"), 3);
+        assert_eq!(rows("a,b\n1,2,, ,\n".as_bytes())[1].1.len(), 5, "empty cells say nothing");
+        assert_eq!(rows("a,b,\n1,2,3\n".as_bytes())[1].1, ["1", "2", "3"], "a column without a name is one");
+        assert_eq!(rows("a,b\n\"1,2\",3\n".as_bytes())[1].1, ["1,2", "3"]);
     }
 
     #[test]

@@ -76,6 +76,8 @@ fn people_are_imported_from_the_tables_that_offices_send_and_taken_back() {
         ("twice.csv", "姓名,name,号码,类型,authority\n甲,甲,1,1,1\n", "columns 1 and 2 are both name"),
         ("mixed.csv", "", "line 2 is neither UTF-8 nor GB18030"),
         ("bomb.xlsx", "", "cannot be read"),
+        ("open.csv", "类型,姓名,号码,authority\n自然人,\"甲,1,1\n自然人,乙,1,1\n", "line 2: a quotation mark is opened there"),
+        ("more.csv", "类型,号码,姓名,authority\n企业,1,甲,乙公司,1\n", "line 2: has more cells than the first line"),
     ] {
         let bytes: &[u8] = match name {
             "mixed.csv" => b"\xE5\xA7\x93,b\n\xE5\xFF\xFF,1\n",
@@ -89,6 +91,10 @@ fn people_are_imported_from_the_tables_that_offices_send_and_taken_back() {
     // A workbook that makes the library that reads it panic costs the child process.
     let hostile = import(&[concat!(env!("CARGO_MANIFEST_DIR"), "/tests/files/hostile.xlsx")]).exits(2);
     assert!(hostile.err.contains("could not be read within the limits") && hostile.err.contains("Nothing was imported"), "{}", hostile.err);
+    // A number that Excel rounded, where it is read.
+    let rounded = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/files/rounded.xlsx");
+    let refused = import(&[rounded, "--kind", "自然人", "--authority", "12201020000", "--set", "姓名=甲"]).exits(2);
+    assert!(refused.err.contains("line 3: 证件号码 has a number of more than 15 digits"), "{}", refused.err);
     let unknown = import(&["persons.csv", "--take-back", "--kind", "企业", "--authority", "12201020000"]).exits(0);
     assert!(unknown.out.contains("0 rows were taken back"), "{}", unknown.out);
     // A list whose rows are good and whose authority was not: taken back, though nothing of it stands, it is imported anew.

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use serde_json::{Map, Value};
 use zhengna_core::identity::Listed;
 
-use crate::table::{Row, Table};
+use crate::table::{ROUNDED, Row, Table};
 
 /// What a list says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -130,7 +130,8 @@ impl List {
         Ok((self.columns()[at].field, value.trim().to_owned()))
     }
 
-    /// The rows of a table; an empty cell takes the value that was given for it.
+    /// The rows of a table; an empty cell takes the value that was given for it. A number that Excel had rounded is refused where it is in a
+    /// column that the list has.
     pub(super) fn rows(self, table: &Table, given: &[Given]) -> Result<Vec<(i64, Listed)>, String> {
         let columns = self.columns();
         let mut places: Vec<Option<usize>> = vec![None; columns.len()];
@@ -150,6 +151,10 @@ impl List {
         let by_title = columns.iter().position(|c| c.field == "number").and_then(|field| places[field]).and_then(|at| table.header.get(at));
         let kind = by_title.and_then(|title| KINDS_BY_TITLE.iter().find(|(called, _)| called.eq_ignore_ascii_case(title)));
         let row = |row: &Row| {
+            if let Some(at) = row.rounded.iter().find(|at| places.contains(&Some(**at))) {
+                let title = table.header.get(*at).map_or("", String::as_str);
+                return Err(format!("line {}: {title} {ROUNDED}", row.line));
+            }
             let cell = |(field, column): (usize, &Column)| {
                 let cell = places[field].and_then(|at| row.cells.get(at)).filter(|cell| !cell.is_empty());
                 let told = cell.or(given(column.field)).map(String::as_str);
@@ -185,7 +190,7 @@ mod tests {
     fn every_column_of_every_list_is_a_field_of_its_row_and_called_by_no_name_twice() {
         for list in List::value_variants() {
             let header: Vec<String> = list.columns().iter().map(|column| column.field.to_owned()).collect();
-            let table = Table { rows: vec![Row { line: 2, cells: header.clone() }], header };
+            let table = Table { rows: vec![Row { line: 2, cells: header.clone(), rounded: Vec::new() }], header };
             assert_eq!(list.rows(&table, &[]).unwrap().len(), 1, "{list:?}");
             let mut names: Vec<&str> =
                 list.columns().iter().flat_map(|column| column.names.iter().chain([&column.field])).copied().collect();
@@ -198,11 +203,23 @@ mod tests {
     }
 
     #[test]
+    fn a_number_that_excel_rounded_is_refused_where_its_column_is_read() {
+        let mut table = crate::table::read(include_bytes!("../../tests/files/rounded.xlsx").to_vec()).unwrap();
+        let mut given = vec![("kind", "自然人".to_owned()), ("name", "甲".to_owned()), ("authority", "12201020000".to_owned())];
+        let refused = List::People.rows(&table, &given).map(|rows| rows.len()).unwrap_err();
+        assert_eq!(refused, format!("line 3: 证件号码 {ROUNDED}"));
+        table.header = vec!["备注".to_owned()];
+        given.push(("number", "11010519491231002X".to_owned()));
+        assert_eq!(List::People.rows(&table, &given).unwrap().len(), 2);
+    }
+
+    #[test]
     fn a_column_titled_taxpayer_number_says_the_kind_where_nothing_else_does() {
         let kind_of = |title: &str, given: &[Given], kind: &str| {
             let header = ["类型", "名称", title, "主管税务机关代码", "证件类型"].map(str::to_owned).to_vec();
             let cells = ["企业", "测试百货店", "220102M000100Y4", "12201020000", kind].map(str::to_owned).to_vec();
-            let rows = List::People.rows(&Table { rows: vec![Row { line: 2, cells }], header }, given).unwrap();
+            let table = Table { rows: vec![Row { line: 2, cells, rounded: Vec::new() }], header };
+            let rows = List::People.rows(&table, given).unwrap();
             serde_json::to_value(&rows[0].1).unwrap()["taxpayer"]["number_kind"].as_str().unwrap_or_default().to_owned()
         };
         assert_eq!(

@@ -91,7 +91,7 @@ struct Cell<'a> {
 
 impl<'a> Cells<'a> {
     fn of(path: &'a Path, columns: &'static [Column]) -> Result<Self, Failure> {
-        let table = table::read_apart(path).map_err(|e| {
+        let table = table::read_apart(path).and_then(Table::unrounded).map_err(|e| {
             Failure::new(Exit::Usage, format_args!("{}: {e}", path.display()))
                 .advise("Nothing was played. Save the table as CSV in UTF-8, or as XLSX, and try again.")
         })?;
