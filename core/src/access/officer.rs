@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::change::within_posts;
-use super::password::subordinate;
+use super::password::leaver;
 use super::{Actor, ActorKind, ActorRef, AuthorityPath, Permission, Scope, Term, end_sessions, path_named};
 use crate::clock::Timestamp;
 use crate::crypto::Place;
@@ -159,7 +159,7 @@ impl crate::core::Answer for LeaveRecorded {
 /// Notes that an officer leaves. From that instant they are nobody here, on every host; open sockets are looked at every few
 /// seconds. Nobody notes it of themselves, or of somebody who holds a post above the caller's.
 pub fn record_leave(tx: &mut dyn Tx, ctx: &Ctx, cmd: RecordLeave) -> Result<LeaveRecorded, Error> {
-    let officer = subordinate(tx, ctx, cmd.officer)?;
+    let officer = leaver(tx, ctx, cmd.officer)?;
     if officer.left_at.is_some_and(|left| left <= ctx.now()) {
         return Err(Error::Refused(Refusal::HasLeft));
     }

@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::post::{held_posts, plane_of};
+use super::post::{genuine_posts, held_posts, plane_of};
 use super::sign_in::{credential_of, fail_inside};
 use super::{
-    Actor, ActorKind, ActorRef, Challenge, Credential, Engine, Officer, PasswordSet, Permission, Plane, SignInEnd, SignInOutcome, SignedIn,
-    check, session,
+    Actor, ActorKind, ActorRef, Challenge, Credential, Engine, HeldPost, Officer, PasswordSet, Permission, Plane, SignInEnd, SignInOutcome,
+    SignedIn, check, session,
 };
 use crate::ctx::Ctx;
 use crate::error::{Error, Problem};
@@ -184,12 +184,22 @@ pub(super) fn resettable(tx: &mut dyn ReadTx, ctx: &Ctx, id: OfficerId) -> Resul
 ///
 /// Else whoever administers a county could take over an officer of that county who holds a post in the province,
 /// and anybody could do without their own second factor.
-pub(super) fn subordinate(tx: &mut dyn ReadTx, ctx: &Ctx, id: OfficerId) -> Result<Officer, Error> {
+fn subordinate(tx: &mut dyn ReadTx, ctx: &Ctx, id: OfficerId) -> Result<Officer, Error> {
+    let held = held_posts(tx, ctx.rights(), id, ctx.now());
+    within_reach(tx, ctx, id, held)
+}
+
+/// The same of one who leaves: what was altered of their posts gives them nothing, and keeps nobody here.
+pub(super) fn leaver(tx: &mut dyn ReadTx, ctx: &Ctx, id: OfficerId) -> Result<Officer, Error> {
+    let held = genuine_posts(tx, ctx.rights(), id, ctx.now());
+    within_reach(tx, ctx, id, held)
+}
+
+fn within_reach(tx: &mut dyn ReadTx, ctx: &Ctx, id: OfficerId, held: Result<Vec<HeldPost>, Error>) -> Result<Officer, Error> {
     let found = tx.find::<Officer>((id,))?;
     let officer = check(ctx, found)?.into_inner();
     if let Actor::Officer(caller) = ctx.actor() {
-        let held = held_posts(tx, ctx.rights(), id, ctx.now())?;
-        let within = held.iter().all(|post| caller.may_at(Permission::ManageAccess, &post.authority));
+        let within = held?.iter().all(|post| caller.may_at(Permission::ManageAccess, &post.authority));
         if caller.id == id || !within {
             return Err(Error::Denied { operation: ctx.operation().name });
         }

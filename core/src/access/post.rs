@@ -398,22 +398,36 @@ pub fn end_grant(tx: &mut dyn Tx, ctx: &Ctx, cmd: EndGrant) -> Result<GrantEnded
 /// # Errors
 /// `RightsAltered` where a grant, or a post, is not what was written: then none of them counts.
 pub(crate) fn held_posts(tx: &mut dyn ReadTx, rights: Rights<'_>, officer: OfficerId, now: Timestamp) -> Result<Vec<HeldPost>, Error> {
+    each_held(tx, rights, officer, now)?.into_iter().collect()
+}
+
+/// Those of them that are what was written, for what only takes away.
+pub(super) fn genuine_posts(tx: &mut dyn ReadTx, rights: Rights<'_>, officer: OfficerId, now: Timestamp) -> Result<Vec<HeldPost>, Error> {
+    Ok(each_held(tx, rights, officer, now)?.into_iter().filter_map(Result::ok).collect())
+}
+
+fn each_held(tx: &mut dyn ReadTx, rights: Rights<'_>, officer: OfficerId, now: Timestamp) -> Result<Vec<Result<HeldPost, Error>>, Error> {
     let why = Engine::work("authentication resolves the caller's own posts");
     let grants = grants_of(tx, why, officer)?;
-    let mut held = Vec::with_capacity(grants.len());
     let mut plane = None;
     let over = |end| end <= now && !planted(Bug::ExpiredGrantCounts);
-    for grant in grants.into_iter().filter(|g| g.starts_at <= now && !g.ends_at.is_some_and(over)) {
-        let grant = genuine(rights, grant)?;
-        if *plane.get_or_insert(grant.plane) != grant.plane {
-            return Err(altered(&grant)); // the database holds an account to one plane, unless somebody took that away
-        }
-        if let Some(post) = tx.find::<Post>((grant.post,))? {
+    let held = grants.into_iter().filter(|g| g.starts_at <= now && !g.ends_at.is_some_and(over));
+    let mut posts = Vec::new();
+    for grant in held {
+        let post = genuine(rights, grant).and_then(|grant| {
+            if *plane.get_or_insert(grant.plane) != grant.plane {
+                return Err(altered(&grant)); // the database holds an account to one plane, unless somebody took that away
+            }
+            let Some(post) = tx.find::<Post>((grant.post,))? else { return Ok(None) };
             let post = genuine(rights, post.trust("authentication resolves the caller's own posts").into_inner())?;
-            held.push(HeldPost { authority: path_of(tx, rights, grant.authority)?, permissions: post.permissions.0 });
+            Ok(Some(HeldPost { authority: path_of(tx, rights, grant.authority)?, permissions: post.permissions.0 }))
+        });
+        match post {
+            Err(e @ Error::Store(_)) => return Err(e),
+            post => posts.extend(post.transpose()),
         }
     }
-    Ok(held)
+    Ok(posts)
 }
 
 /// Permissions among these posts that do not go together: none of them counts, whoever granted them.

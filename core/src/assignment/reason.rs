@@ -210,8 +210,8 @@ impl Decision {
             step_text(reason.step, reason.reached),
             officer(self.officer),
         );
-        // Whoever asks is not held against others.
-        if reason.choice != Choice::Asked {
+        // Whoever asks is held against nobody, and a claim looks at nobody else.
+        if reason.choice != Choice::Asked || reason.considered > 1 {
             text.push_str(&format!("。在岗且在范围内 {} 人", reason.considered));
         }
         text.push_str(&named("未派给", reason.passed_over.iter().map(|p| (officer(p.officer), p.bar))));

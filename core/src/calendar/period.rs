@@ -82,7 +82,8 @@ impl Timeline {
             Term::WorkingDays(days) => self.after_days(began, days, &pauses)?,
             Term::OpenTime(time) => self.after(began, micros(time), &pauses, &|t| self.open_before(t), &|n| self.instant_at(n))?,
             Term::Elapsed(time) => {
-                let instant = |n| Some(Timestamp::from_micros(n));
+                let (_, last) = self.calendar().range();
+                let instant = |n| Some(Timestamp::from_micros(n)).filter(|at| date_of(*at).is_some_and(|day| day <= last));
                 self.after(began, micros(time), &pauses, &|t| Some(t.micros()), &instant)?
             }
         };
@@ -218,6 +219,8 @@ mod tests {
         assert_eq!(due("2026-11-26T10:30:00", Term::OpenTime(HOUR), &[]), Some(at("2026-11-26T11:30:00")), "ends before lunch, not after");
         assert_eq!(due("2026-11-26T12:00:00", Term::OpenTime(Duration::ZERO), &[]), Some(at("2026-11-26T12:00:00")));
         assert_eq!(due("2026-11-26T22:00:00", Term::Elapsed(4 * HOUR), &[]), Some(at("2026-11-27T02:00:00")));
+        let end = |began: &str| T.due(at(began), Term::Elapsed(HOUR), &[]);
+        assert_eq!(end("9999-12-31T23:59:59"), None, "behind the calendar's range like any other term");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::import::{ImportRow, OLDER, RowVerdict, Verdict, shown};
 use super::listed::Read;
 use super::{NewTaxpayer, Number};
 use crate::clock::Timestamp;
+use crate::error::Problem;
 
 /// A line that will have written something.
 struct Before {
@@ -51,7 +52,7 @@ impl Heard {
         if let Some(id) = &line.external_id
             && self.external_ids.insert(id.clone(), line.key.clone()).is_some_and(|whose| whose != line.key)
         {
-            return shown(row.line, Verdict::Broken, Some("external_id".into()), Some("is taken".into()));
+            return shown(row.line, Verdict::Broken, Some("external_id".into()), Some(Problem::Taken.to_string()));
         }
         if verdict.verdict != Verdict::Older {
             self.by_key.entry(line.key).or_insert(Before { said: line.said, at: line.as_of.unwrap_or(now) });
@@ -103,14 +104,17 @@ fn line(row: &ImportRow) -> Option<Line> {
             let key = about(("relation", raised(&new.enterprise), new.role, raised(&new.person), new.starts_at));
             of(key, serde_json::to_value(&new), "starts_at")
         }
-        Read::RealName(new) => of(about(("real_name", raised(&new.person))), serde_json::to_value(&new), "starts_at"),
+        Read::RealName(new) => {
+            let key = about(("real_name", raised(&new.person), new.found_at));
+            of(key, serde_json::to_value(&new), "found_at")
+        }
         Read::RosterEntry(new) => {
             let key = about(("roster_entry", raised(&new.enterprise), new.roster, new.starts_at));
             of(key, serde_json::to_value(&new), "starts_at")
         }
         Read::FormerNumber(new) => {
             let key = about(("former_number", new.kind, raised(&new.number)));
-            of(key, serde_json::to_value(&new), "starts_at")
+            of(key, serde_json::to_value(&new), "number")
         }
     }
 }

@@ -145,8 +145,13 @@ pub fn begin_import(tx: &mut dyn Tx, ctx: &Ctx, cmd: BeginImport) -> Result<Impo
         Some(known) if known.taking_back => return Err(Error::Refused(Refusal::ImportTakenBack)),
         Some(known) if known.given == cmd.given => known.attempt,
         Some(known) => {
-            let of = ImportBegun { batch: cmd.batch, attempt: known.attempt };
-            if !page(tx, of, i64::MIN, 1)?.is_empty() {
+            let mut stands = false;
+            let why = Engine::work("an import is the host's own");
+            tx.scan_while(why, stretch(None, (cmd.batch, known.attempt)), |row: ImportedRow| {
+                stands = row.taxpayer.is_some();
+                !stands
+            })?;
+            if stands {
                 let why = "rows of the list were applied with other values; give the same, or take it back first";
                 return Err(Error::invalid("given", Problem::Malformed(why.into())));
             }
@@ -325,7 +330,7 @@ pub(super) fn shown(line: i64, verdict: Verdict, field: Option<String>, why: Opt
         }
         "as_of" => "请核对采集日期，写成 2026-01-31，不能晚于今天",
         "name" => "请核对姓名或名称：不能为空，不能含控制字符",
-        "number" => "请核对号码的每一位；15、17、20 位的纳税人识别号及护照、通行证等须填写证件类型；已属于另一纳税人的号码不能再登记",
+        "number" => "请核对号码的每一位；15、17、20 位的纳税人识别号及护照、通行证等须填写证件类型，个体工商户以身份证号登记的填写纳税人识别号；已属于另一纳税人的号码不能再登记",
         "number_kind" => "请核对证件类型：自然人与企业的证件不同",
         "kind" => "请填写自然人或企业；同一号码已登记为另一类纳税人的，请核对类型",
         "phone" => "请填写 11 位手机号，没有可留空",

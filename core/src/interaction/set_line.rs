@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Line, LineSettings};
-use crate::access::{AuthorityPath, Officer, Permission, check, path_named, path_of, within_posts};
+use crate::access::{AuthorityPath, Permission, check, officer_actor, path_named, path_of, within_posts};
 use crate::approval::{self, Approval, Matter, Opened, Opening};
 use crate::ctx::Ctx;
 use crate::error::{self, Error, Problem};
@@ -54,7 +54,7 @@ pub fn open_line(tx: &mut dyn Tx, ctx: &Ctx, cmd: OpenLine) -> Result<LineOpened
         return Ok(LineOpened { line: there.trust("the host sets lines up").id });
     }
     let authority = path_named(tx, ctx, "authority", cmd.authority)?;
-    let settings = settled(tx, None, cmd.settings)?;
+    let settings = settled(tx, ctx, None, &authority, cmd.settings)?;
     let line = Line { external_id, ..Line::new(LineId::from_uuid(ctx.new_uuid()), authority, ctx.now(), settings) };
     tx.add(&line)?;
     Ok(LineOpened { line: line.id })
@@ -83,19 +83,21 @@ pub struct ProposeLine {
 /// `NotFound` for a line that the caller does not manage; `Invalid` with the field; `ApprovalPending` where the same waits already.
 pub fn propose_line(tx: &mut dyn Tx, ctx: &Ctx, cmd: ProposeLine) -> Result<Opened, Error> {
     let reason = reason(&cmd.reason)?;
-    let settings = settled(tx, cmd.line, cmd.settings)?;
-    let (place, subject) = match (cmd.line, cmd.authority) {
+    let authority: AuthorityPath = match (cmd.line, cmd.authority) {
         (Some(id), None) => {
             let found = tx.find::<Line>((id,))?;
-            (check(ctx, found)?.authority.own().ok_or_else(|| StoreError::Corrupt(format!("line {id} has no authority")))?, id.to_string())
+            check(ctx, found)?.authority.clone()
         }
         (None, Some(authority)) => {
             within_posts(tx, ctx, "authority", authority, Permission::ManageLines)?;
-            (authority, format!("{authority}/{}", settings.name))
+            path_named(tx, ctx, "authority", authority)?
         }
         (Some(_), Some(_)) => return Err(Error::invalid("authority", Problem::Malformed("a line stays at its authority".into()))),
         (None, None) => return Err(Error::invalid("authority", Problem::Empty)),
     };
+    let settings = settled(tx, ctx, cmd.line, &authority, cmd.settings)?;
+    let place = authority.own().ok_or_else(|| StoreError::Corrupt("a line has no authority".into()))?;
+    let subject = cmd.line.map_or_else(|| format!("{place}/{}", settings.name), |id| id.to_string());
     let content = ProposeLine { settings, reason, ..cmd };
     approval::open(tx, ctx, Opening { matter: Matter::Line, subject, place: Some(place), about: None, content })
 }
@@ -103,10 +105,10 @@ pub fn propose_line(tx: &mut dyn Tx, ctx: &Ctx, cmd: ProposeLine) -> Result<Open
 /// Makes happen what was approved. Checked again: the world may have changed since it was put forward.
 pub(crate) fn carry_out(tx: &mut dyn Tx, ctx: &Ctx, approval: &Approval) -> Result<(), Error> {
     let ProposeLine { line, settings, .. } = approval.content()?;
-    let settings = settled(tx, line, settings)?;
+    let place = approval.place.ok_or_else(|| StoreError::Corrupt("a line was approved for no place".into()))?;
+    let authority: AuthorityPath = path_of(tx, ctx.rights(), place)?;
+    let settings = settled(tx, ctx, line, &authority, settings)?;
     let Some(id) = line else {
-        let place = approval.place.ok_or_else(|| StoreError::Corrupt("a line was approved for no place".into()))?;
-        let authority: AuthorityPath = path_of(tx, ctx.rights(), place)?;
         tx.add(&Line::new(LineId::from_uuid(ctx.new_uuid()), authority, ctx.now(), settings))?;
         return Ok(());
     };
@@ -116,8 +118,14 @@ pub(crate) fn carry_out(tx: &mut dyn Tx, ctx: &Ctx, approval: &Approval) -> Resu
     Ok(())
 }
 
-/// Within the limits, and over into a line that is there and is another one.
-fn settled(tx: &mut dyn ReadTx, line: Option<LineId>, settings: LineSettings) -> Result<LineSettings, Error> {
+/// Within the limits, over into a line that is there and is another one, and with specialists who serve at its authority.
+fn settled(
+    tx: &mut dyn ReadTx,
+    ctx: &Ctx,
+    line: Option<LineId>,
+    authority: &AuthorityPath,
+    settings: LineSettings,
+) -> Result<LineSettings, Error> {
     let settings = settings.checked()?;
     if let Some(overflow) = settings.overflow
         && (line == Some(overflow) || tx.find::<Line>((overflow,))?.is_none())
@@ -125,7 +133,12 @@ fn settled(tx: &mut dyn ReadTx, line: Option<LineId>, settings: LineSettings) ->
         return Err(Error::invalid("overflow", Problem::Unknown("line")));
     }
     for (i, specialist) in settings.routing.iter().flat_map(|routing| routing.specialists.iter().enumerate()) {
-        if tx.find::<Officer>((specialist.officer,))?.is_none() {
+        let serves = match officer_actor(tx, ctx.rights(), ctx.now(), specialist.officer) {
+            Ok(officer) => officer.may_at(Permission::ServeTaxpayers, authority),
+            Err(Error::SignInRequired) => false, // nobody, or has left
+            Err(e) => return Err(e),
+        };
+        if !serves {
             return Err(Error::invalid(format!("routing.specialists[{i}].officer"), Problem::Unknown("officer")));
         }
     }

@@ -198,7 +198,8 @@ fn body(scene: &Scene<'_>, field: &Field, home: &Real) -> Result<Value, String> 
         "interaction.close" => json!({ "outcome": "resolved", "note": null }),
         "interaction.claim" | "interaction.leave" | "interaction.request_callback" => json!({}),
         "interaction.propose_line" => {
-            let settings = json!({ "name": "改名", "kind": "general", "hours": "always" });
+            let routing = json!({ "topics": [], "specialists": [{ "officer": home["officer"], "topics": [] }] });
+            let settings = json!({ "name": "改名", "kind": "general", "hours": "always", "routing": routing });
             json!({ "line": home["line"], "settings": settings, "reason": "工作需要" })
         }
         "interaction.transfer" => json!({ "to": { "officer": home["officer"] }, "note": "请续办" }),
