@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use zhengna_core::access::{Actor, Permission};
+use zhengna_core::access::{Actor, Permission, RecordLeave};
 use zhengna_core::assignment::{Bar, Overtaken, Policy};
 use zhengna_core::error::{Problem, Refusal};
 use zhengna_core::id::{ConversationId, LineId, OfficerId, TaxpayerId, WorkId};
@@ -16,17 +16,19 @@ use zhengna_tests::approval::approve;
 use zhengna_tests::world::{ENGINES, Engine, KUANCHENG, NANGUAN, World, code, person, refused};
 
 fn topic(code: &str, parent: Option<&str>) -> RoutedTopic {
-    RoutedTopic { code: code.into(), name: "主题".into(), parent: parent.map(str::to_owned), specialists_only: code == "export_refund" }
+    RoutedTopic { code: code.into(), name: "主题".into(), parent: parent.map(str::to_owned), specialists_only: false }
 }
 
-/// Tax, with VAT and invoices below it, and export refunds, which only specialists take.
+/// Tax, with VAT and invoices below it, and export refunds, which only specialists take where there are any.
 fn routing(specialists: &[(OfficerId, &[&str])]) -> Routing {
     let specialist = |(officer, topics): &(OfficerId, &[&str])| Specialist {
         officer: *officer,
         topics: topics.iter().map(|topic| (*topic).to_owned()).collect(),
     };
+    let is_known = specialists.iter().any(|(_, topics)| topics.contains(&"export_refund"));
+    let refund = RoutedTopic { specialists_only: is_known, ..topic("export_refund", Some("tax")) };
     Routing {
-        topics: vec![topic("tax", None), topic("vat", Some("tax")), topic("invoice", Some("tax")), topic("export_refund", Some("tax"))],
+        topics: vec![topic("tax", None), topic("vat", Some("tax")), topic("invoice", Some("tax")), refund],
         specialists: specialists.iter().map(specialist).collect(),
         policy: Policy::default(),
     }
@@ -71,7 +73,8 @@ fn who_knows_a_topic_takes_it_first_and_the_others_after_a_while() {
     for engine in ENGINES {
         let world = World::new(engine);
         let [first, second] = [world.officers[0], world.officers[1]];
-        let specialists: [(OfficerId, &[&str]); 2] = [(first, &["vat", "tax"]), (second, &["invoice"])];
+        let third = world.appoint("22010776", NANGUAN, &[Permission::ServeTaxpayers]);
+        let specialists: [(OfficerId, &[&str]); 3] = [(first, &["vat", "tax"]), (second, &["invoice"]), (third, &["export_refund"])];
         let before = settings(routing(&specialists));
         let line = opened(&world, before.clone());
         let entered: Vec<_> = [Some("invoice"), Some("vat"), None, Some("export_refund")]
@@ -99,10 +102,12 @@ fn who_knows_a_topic_takes_it_first_and_the_others_after_a_while() {
         assert_eq!(claim(&world.officer(0), line), Ok(entered[0]), "{engine:?}: who knows the topic above it, by now");
         assert_eq!(why(&world, entered[0])[0].record.decision.reason.step, 1, "{engine:?}");
 
-        // However long: nobody but a specialist. There is none until two officers agree on one.
+        // However long: nobody but a specialist, and the one there is has left. Another is one once two officers agree.
+        let leave = RecordLeave { officer: third, left_at: None };
+        world.session_of(world.administrator).access().record_leave(leave).wait().unwrap();
         world.clock.advance(Duration::from_secs(3600));
         assert_eq!(refused(claim(&world.officer(1), line)), Refusal::NobodyForYou, "{engine:?}");
-        let specialists: [(OfficerId, &[&str]); 1] = [(second, &["export_refund"])];
+        let specialists: [(OfficerId, &[&str]); 2] = [(second, &["export_refund"]), (third, &[])];
         let (boss, other) = (world.session_of(world.supervisor), world.appoint("22010777", NANGUAN, &[Permission::ManageLines]));
         let change = LineSettings { routing: Some(routing(&specialists)), ..before.clone() };
         let proposal = ProposeLine { line: Some(line), authority: None, settings: change, reason: "增设专家".into() };
@@ -147,6 +152,12 @@ fn who_had_the_matter_before_may_take_it_whatever_they_know() {
         let again = world.taxpayer(0).interaction().enter(again).wait().unwrap().conversation;
         assert_eq!(refused(claim(&world.officer(1), line)), Refusal::NobodyForYou, "{engine:?}");
         assert_eq!(claim(&world.officer(0), line), Ok(again), "{engine:?}");
+        // Whoever takes it instead: nobody looked whether the other one is there, and the reason says nothing of them.
+        world.officer(0).interaction().close(Close { conversation: again, outcome: Outcome::Resolved, note: None }).wait().unwrap();
+        let once_more = Enter { previous: Some(again), ..Enter::new(line, "又问") };
+        let once_more = world.taxpayer(0).interaction().enter(once_more).wait().unwrap().conversation;
+        assert_eq!(claim(&world.officer(1), line), Ok(once_more), "{engine:?}");
+        assert_eq!(why(&world, once_more)[0].record.decision.reason.passed_over, [], "{engine:?}");
     }
 }
 
@@ -200,6 +211,7 @@ fn how_a_line_is_shared_out_has_limits_and_says_what_is_wrong_where() {
     assert_eq!(wrong(with(&|r| r.topics[1].name = " ".into())), "routing.topics[1].name");
     assert_eq!(wrong(with(&|r| r.topics[0].parent = Some("vat".into()))), "routing.topics[0].parent");
     assert_eq!(wrong(with(&|r| r.topics[1].parent = Some("vat".into()))), "routing.topics[1].parent");
+    assert_eq!(wrong(with(&|r| r.topics[3].specialists_only = true)), "routing.topics[3].specialists_only", "it would be nobody's");
     assert_eq!(wrong(with(&|r| r.specialists.push(r.specialists[0].clone()))), "routing.specialists[1].officer");
     assert_eq!(wrong(with(&|r| r.specialists[0].officer = nobody)), "routing.specialists[0].officer");
     assert_eq!(wrong(with(&|r| r.specialists[0].topics.push("customs".into()))), "routing.specialists[0].topics[1]");
@@ -219,7 +231,7 @@ fn so_many_of_the_first_are_looked_at() {
     let world = World::new(Engine::Memory);
     let specialists: [(OfficerId, &[&str]); 1] = [(world.officers[0], &["vat"])];
     let line = opened(&world, settings(routing(&specialists)));
-    let many = limits::ROUTED_LOOKED_AT as usize;
+    let many = limits::ROUTED_LOOKED_AT;
     let people: Vec<_> = (0..=many).map(|n| enrolled(&world, person(1000 + n))).collect();
     let enter = |n: usize, topic| enter(&world.core.as_actor(Actor::Taxpayer(people[n])), line, Some(topic)).unwrap();
     let first = enter(0, "invoice");
@@ -227,6 +239,13 @@ fn so_many_of_the_first_are_looked_at() {
         enter(n, "invoice");
     }
     let last = enter(many, "vat");
+    let stuck = LineSettings { routing: Some(routing(&[(world.officers[1], &["export_refund"])])), ..LineSettings::new("退税在前") };
+    let stuck = opened(&world, stuck);
+    for n in 0..many {
+        crate::enter(&world.core.as_actor(Actor::Taxpayer(people[n])), stuck, Some("export_refund")).unwrap();
+    }
+    let behind = crate::enter(&world.core.as_actor(Actor::Taxpayer(people[many])), stuck, None).unwrap();
+    assert_eq!(claim(&world.officer(0), stuck), Ok(behind), "those who wait for specialists hide nobody");
     assert_eq!(refused(claim(&world.officer(0), line)), Refusal::NobodyForYou);
     world
         .core

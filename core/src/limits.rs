@@ -308,9 +308,11 @@ pub const ROUTED_TOPICS_MAX: usize = 200;
 /// Characters of a topic's code.
 pub const TOPIC_CODE_CHARS_MAX: usize = 32;
 /// Officers who are named in a line with what they know.
-pub const SPECIALISTS_MAX: usize = 500;
+pub const SPECIALISTS_MAX: usize = 100;
 /// The first of a line that is shared out by topics who are looked at for an officer who asks.
-pub const ROUTED_LOOKED_AT: u32 = 200;
+pub const ROUTED_LOOKED_AT: usize = 200;
+/// As many are read for that, where some of them wait for other specialists.
+pub const ROUTED_READ_MAX: usize = 2000;
 
 // What if
 

@@ -58,9 +58,7 @@ pub(super) fn next_for(tx: &mut dyn Tx, ctx: &Ctx, line: &Line, officer: &Office
         let record = decided(ctx, line, vec![waiting], candidate(officer, holding, &[], ctx))?;
         return Ok((first, record));
     };
-    let why = Engine::work("those who wait in a line that the caller opened");
-    let range = stretch(Some(Conversation::BY_WAIT), (line.id, ConversationState::Waiting)).limit(limits::ROUTED_LOOKED_AT);
-    let rows: Vec<Conversation> = tx.scan(why, range)?;
+    let rows = looked_at(tx, line, routing, officer.id)?;
     if rows.is_empty() {
         return Err(nobody);
     }
@@ -68,11 +66,31 @@ pub(super) fn next_for(tx: &mut dyn Tx, ctx: &Ctx, line: &Line, officer: &Office
     for row in &rows {
         // Whoever was transferred here stands behind those who were there, though they came to the bureau earlier.
         let before = waiting.last().filter(|w| w.rank == row.rank).map_or(row.entered_at, |w| w.arrived);
-        waiting.push(routed(tx, routing, row, row.entered_at.max(before))?);
+        waiting.push(routed(tx, routing, row, row.entered_at.max(before), officer.id)?);
     }
     let record = decided(ctx, line, waiting, candidate(officer, holding, routing.known_to(officer.id), ctx))?;
     let first = locked(tx, ConversationId::from_uuid(record.decision.work.uuid()))?;
     Ok((first, record))
+}
+
+/// The first of a line: of those who wait for specialists only, where the officer is none of theirs, a few, whom the reason names. They may
+/// stand there for long, and hide nobody behind them.
+fn looked_at(tx: &mut dyn ReadTx, line: &Line, routing: &Routing, officer: OfficerId) -> Result<Vec<Conversation>, Error> {
+    let why = Engine::work("those who wait in a line that the caller opened");
+    let known = routing.known_to(officer);
+    let is_for_others =
+        |row: &Conversation| row.topic_code.as_ref().is_some_and(|code| routing.specialists_only(code) && !known.contains(code));
+    let (mut rows, mut read, mut for_others) = (Vec::new(), 0, 0);
+    tx.scan_while(why, stretch(Some(Conversation::BY_WAIT), (line.id, ConversationState::Waiting)), |row: Conversation| {
+        read += 1;
+        let others = is_for_others(&row);
+        for_others += usize::from(others);
+        if !others || for_others <= limits::ASSIGNMENT_NAMED_MAX {
+            rows.push(row);
+        }
+        rows.len() < limits::ROUTED_LOOKED_AT && read < limits::ROUTED_READ_MAX
+    })?;
+    Ok(rows)
 }
 
 fn decided(ctx: &Ctx, line: &Line, waiting: Vec<Waiting>, candidate: Candidate) -> Result<Record, Error> {
@@ -126,8 +144,9 @@ fn waiting_of(c: &Conversation, arrived: Timestamp) -> Waiting {
     }
 }
 
-/// By its topic, by where its taxpayer belongs, and by who had the conversation that it goes on from.
-fn routed(tx: &mut dyn ReadTx, routing: &Routing, c: &Conversation, arrived: Timestamp) -> Result<Waiting, Error> {
+/// By its topic, by where its taxpayer belongs, and by whether the officer had the conversation that it goes on from. Of another who had it
+/// nobody knows here whether they are there.
+fn routed(tx: &mut dyn ReadTx, routing: &Routing, c: &Conversation, arrived: Timestamp, officer: OfficerId) -> Result<Waiting, Error> {
     let last = match c.previous {
         None => None,
         Some(previous) => tx
@@ -139,7 +158,7 @@ fn routed(tx: &mut dyn ReadTx, routing: &Routing, c: &Conversation, arrived: Tim
         topics: topic.map(|code| routing.path(code)).unwrap_or_default(),
         authorities: c.home.iter().flat_map(|home| home.codes().iter().rev().copied()).collect(),
         required: topic.filter(|code| routing.specialists_only(code)).map(str::to_owned).into_iter().collect(),
-        last,
+        last: last.filter(|last| *last == officer),
         ..waiting_of(c, arrived)
     })
 }

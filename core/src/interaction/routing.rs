@@ -50,7 +50,8 @@ pub struct Routing {
     /// Who knows which; at most [`limits::SPECIALISTS_MAX`]. Whoever serves the line and is not named takes what anybody may.
     #[serde(default)]
     pub specialists: Vec<Specialist>,
-    /// Who may take something after how long a wait.
+    /// Who may take something after how long a wait. A matter is of the office that is in charge of its taxpayer: where that stands below the
+    /// officers' own authorities, a first step that looks no authority up finds nobody for it.
     #[serde(default)]
     pub policy: Policy,
 }
@@ -103,6 +104,11 @@ impl Routing {
             specialist.topics.sort_unstable();
             specialist.topics.dedup();
         }
+        let is_known = |code: &String| self.specialists.iter().any(|s| s.topics.contains(code));
+        if let Some(i) = self.topics.iter().position(|topic| topic.specialists_only && !is_known(&topic.code)) {
+            let why = Problem::Malformed("nobody who is named knows it, and nobody else may take it".into());
+            return Err(Error::invalid(format!("routing.topics[{i}].specialists_only"), why));
+        }
         Ok(self)
     }
 
@@ -116,6 +122,11 @@ impl Routing {
         let above: BTreeMap<&str, Option<&str>> = self.topics.iter().map(|t| (t.code.as_str(), t.parent.as_deref())).collect();
         // Each stands behind the one above it, so that this ends.
         std::iter::successors(Some(code), |code| above.get(code).copied().flatten()).map(str::to_owned).collect()
+    }
+
+    /// Whether an officer is named.
+    pub(super) fn names(&self, officer: OfficerId) -> bool {
+        self.specialists.iter().any(|s| s.officer == officer)
     }
 
     /// Whether nobody but a specialist may take what is about it.

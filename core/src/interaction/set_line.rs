@@ -83,19 +83,21 @@ pub struct ProposeLine {
 /// `NotFound` for a line that the caller does not manage; `Invalid` with the field; `ApprovalPending` where the same waits already.
 pub fn propose_line(tx: &mut dyn Tx, ctx: &Ctx, cmd: ProposeLine) -> Result<Opened, Error> {
     let reason = reason(&cmd.reason)?;
-    let authority: AuthorityPath = match (cmd.line, cmd.authority) {
+    let (line, authority): (Option<Line>, AuthorityPath) = match (cmd.line, cmd.authority) {
         (Some(id), None) => {
             let found = tx.find::<Line>((id,))?;
-            check(ctx, found)?.authority.clone()
+            let line = check(ctx, found)?.into_inner();
+            let authority = line.authority.clone();
+            (Some(line), authority)
         }
         (None, Some(authority)) => {
             within_posts(tx, ctx, "authority", authority, Permission::ManageLines)?;
-            path_named(tx, ctx, "authority", authority)?
+            (None, path_named(tx, ctx, "authority", authority)?)
         }
         (Some(_), Some(_)) => return Err(Error::invalid("authority", Problem::Malformed("a line stays at its authority".into()))),
         (None, None) => return Err(Error::invalid("authority", Problem::Empty)),
     };
-    let settings = settled(tx, ctx, cmd.line, &authority, cmd.settings)?;
+    let settings = settled(tx, ctx, line.as_ref(), &authority, cmd.settings)?;
     let place = authority.own().ok_or_else(|| StoreError::Corrupt("a line has no authority".into()))?;
     let subject = cmd.line.map_or_else(|| format!("{place}/{}", settings.name), |id| id.to_string());
     let content = ProposeLine { settings, reason, ..cmd };
@@ -107,32 +109,36 @@ pub(crate) fn carry_out(tx: &mut dyn Tx, ctx: &Ctx, approval: &Approval) -> Resu
     let ProposeLine { line, settings, .. } = approval.content()?;
     let place = approval.place.ok_or_else(|| StoreError::Corrupt("a line was approved for no place".into()))?;
     let authority: AuthorityPath = path_of(tx, ctx.rights(), place)?;
-    let settings = settled(tx, ctx, line, &authority, settings)?;
     let Some(id) = line else {
+        let settings = settled(tx, ctx, None, &authority, settings)?;
         tx.add(&Line::new(LineId::from_uuid(ctx.new_uuid()), authority, ctx.now(), settings))?;
         return Ok(());
     };
     let found = tx.lock_row::<Line>((id,))?.ok_or_else(|| StoreError::Corrupt(format!("line {id} vanished")))?;
     let line = found.trust("what was approved is carried out").into_inner();
+    let settings = settled(tx, ctx, Some(&line), &authority, settings)?;
     tx.replace(&line, line.clone().with(settings))?;
     Ok(())
 }
 
-/// Within the limits, over into a line that is there and is another one, and with specialists who serve at its authority.
+/// Within the limits, over into a line that is there and is another one, and with specialists who serve at its authority: those who are new
+/// to it, for nobody's leaving keeps it from being changed otherwise.
 fn settled(
     tx: &mut dyn ReadTx,
     ctx: &Ctx,
-    line: Option<LineId>,
+    line: Option<&Line>,
     authority: &AuthorityPath,
     settings: LineSettings,
 ) -> Result<LineSettings, Error> {
     let settings = settings.checked()?;
     if let Some(overflow) = settings.overflow
-        && (line == Some(overflow) || tx.find::<Line>((overflow,))?.is_none())
+        && (line.is_some_and(|line| line.id == overflow) || tx.find::<Line>((overflow,))?.is_none())
     {
         return Err(Error::invalid("overflow", Problem::Unknown("line")));
     }
-    for (i, specialist) in settings.routing.iter().flat_map(|routing| routing.specialists.iter().enumerate()) {
+    let present = line.and_then(|line| line.routing.as_ref());
+    let named = settings.routing.iter().flat_map(|routing| routing.specialists.iter().enumerate());
+    for (i, specialist) in named.filter(|(_, s)| !present.is_some_and(|routing| routing.names(s.officer))) {
         let serves = match officer_actor(tx, ctx.rights(), ctx.now(), specialist.officer) {
             Ok(officer) => officer.may_at(Permission::ServeTaxpayers, authority),
             Err(Error::SignInRequired) => false, // nobody, or has left
