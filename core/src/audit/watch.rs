@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
-use super::verify::{Finding, Walk, forged, page_behind};
+use super::verify::{Finding, FindingKind, Walk, forged, page_behind};
 use super::{Checkpoint, seal};
 use crate::access::Engine;
 use crate::clock::Timestamp;
@@ -57,9 +57,11 @@ impl TrailWatch {
 }
 
 impl Reading {
-    /// Begins, or begins anew a day after the last time; what is new at the end meanwhile is read at once.
+    /// Begins, or begins anew a day after the last time; what is new at the end meanwhile is read at once. An end that was cut off stays told as
+    /// long as the process runs: what is left is whole in itself.
     fn begin(&mut self, now: Timestamp) {
-        let due = self.began.is_none_or(|began| now >= began.plus(limits::WATCH_EVERY));
+        let is_cut_off = self.finding.as_ref().is_some_and(|finding| finding.kind == FindingKind::CutOff);
+        let due = !is_cut_off && self.began.is_none_or(|began| now >= began.plus(limits::WATCH_EVERY));
         if due && (self.complete || self.began.is_none()) {
             *self = Self { began: Some(now), finding: self.finding.take(), ..Self::default() };
         }

@@ -121,7 +121,7 @@ struct Rounds {
     against: Vec<RightsFinding>,
     /// What was found altered in the audit trail last.
     altered: Option<Finding>,
-    /// Whether the database had the last checkpoint of the second sink, when that was looked at last.
+    /// Whether the database had the last checkpoint of the second sink whenever that was looked at: once the trail has grown again it has one.
     sink_agrees: bool,
 }
 
@@ -197,7 +197,7 @@ impl Rounds {
                          or is another database; run `zhengna audit verify`"
                     );
                 }
-                *sink_agrees = agrees;
+                *sink_agrees &= agrees;
                 Ok(())
             });
             step("compare rights with the audit trail", &mut || {
