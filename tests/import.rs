@@ -496,6 +496,33 @@ fn said_of_people() -> [SaidOfPeople; 4] {
     ]
 }
 
+/// An owner and their sole trader have one number and are two; a verification goes over a capture of the same instant.
+#[test]
+fn what_seems_to_come_twice_in_a_list_is_judged_alike_looked_at_or_imported() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let system = world.core.as_system();
+        let identity = system.identity();
+        let alike = |of: ImportBegun, rows: &[ImportRow]| {
+            let looked = identity.examine_import(rows, &mut |_| {}).unwrap();
+            assert_eq!(identity.import(rows, &mut |_| {}).unwrap().changed, rows.len() as u64, "{engine:?}");
+            assert_eq!(looked, identity.imported_rows(of, i64::MIN, 200).unwrap(), "{engine:?}");
+        };
+        let (kind, number_kind) = (TaxpayerKind::Enterprise, Some(NumberKind::TaxpayerNo));
+        let trader = NewTaxpayer { kind, number_kind, name: "测试百货店".into(), ..person(710) };
+        let of = begun(&world, 2);
+        alike(of, &rows_of(of, &[person(710), trader]));
+        let finding = |state: &str, level: &str| {
+            let [state, level, channel, found_at] = [state, level, "办税服务厅", "2026-03-01"].map(String::from);
+            Listed::RealName(ListedRealName { person: person(0).number, state, level, channel, found_at })
+        };
+        let of = another(&world, 5);
+        let said = [finding("已采集", ""), finding("已认证", "人脸核验")];
+        let rows: Vec<ImportRow> = (2..).zip(said).map(|(line, said)| ImportRow { of, line, said }).collect();
+        alike(of, &rows);
+    }
+}
+
 #[test]
 fn what_lists_say_of_people_is_looked_at_applied_row_by_row_and_taken_back_whole() {
     for engine in ENGINES {

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::import::{ImportRow, OLDER, RowVerdict, Verdict, shown};
 use super::listed::Read;
-use super::{NewTaxpayer, Number};
+use super::{NewTaxpayer, Number, RealNameState};
 use crate::clock::Timestamp;
 use crate::error::Problem;
 
@@ -43,8 +43,8 @@ impl Heard {
     pub(crate) fn then(&mut self, row: &ImportRow, verdict: RowVerdict, now: Timestamp) -> RowVerdict {
         let Some(line) = line(row).filter(|_| verdict.verdict != Verdict::Broken) else { return verdict };
         let verdict = match self.by_key.get(&line.key) {
-            Some(before) => before.then(&line, verdict),
-            None => verdict,
+            Some(before) if !line.goes_over(before) => before.then(&line, verdict),
+            _ => verdict,
         };
         if !matches!(verdict.verdict, Verdict::New | Verdict::Changed | Verdict::Older) {
             return verdict;
@@ -55,9 +55,17 @@ impl Heard {
             return shown(row.line, Verdict::Broken, Some("external_id".into()), Some(Problem::Taken.to_string()));
         }
         if verdict.verdict != Verdict::Older {
-            self.by_key.entry(line.key).or_insert(Before { said: line.said, at: line.as_of.unwrap_or(now) });
+            self.by_key.insert(line.key, Before { said: line.said, at: line.as_of.unwrap_or(now) });
         }
         verdict
+    }
+}
+
+impl Line {
+    /// Whether it is a verification beside a finding of the same instant that is none.
+    fn goes_over(&self, before: &Before) -> bool {
+        let is_verified = |said: &Value| said.get("state").and_then(Value::as_str) == Some(RealNameState::Verified.as_str());
+        self.field == "found_at" && is_verified(&self.said) && !is_verified(&before.said)
     }
 }
 
@@ -129,5 +137,5 @@ fn raised(number: &str) -> String {
 
 fn number(new: &NewTaxpayer) -> String {
     let kind = new.number_kind.unwrap_or_else(|| new.kind.usual_number());
-    Number::parse(kind, new.number.trim()).map_or_else(|_| raised(&new.number), |number| number.as_str().to_owned())
+    Number::parse(kind, new.number.trim()).map_or_else(|_| raised(&new.number), |number| number.indexed(new.kind))
 }

@@ -58,7 +58,7 @@ record! {
         taking_back: bool,
         /// Counts updates.
         version: i64,
-        /// Digest of what stands in the place of what its rows leave out; absent of before that was kept, and where there is nothing.
+        /// Digest of what stands in the place of what its rows leave out; absent where nobody said.
         given: Option<[u8; 32]>,
     }
     key(batch);
@@ -109,8 +109,8 @@ pub struct BeginImport {
     pub name: String,
     /// Rows of the list.
     pub rows: i64,
-    /// SM3 of what stands in the place of what its rows leave out, where something does: with other values it is another list, which this
-    /// one is not gone on with as.
+    /// SM3 of what stands in the place of what its rows leave out: with other values it is another list, and not gone on with. Absent: whoever
+    /// gives the rows does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub given: Option<[u8; 32]>,
 }
@@ -143,15 +143,12 @@ pub fn begin_import(tx: &mut dyn Tx, ctx: &Ctx, cmd: BeginImport) -> Result<Impo
     let found = tx.find::<ImportBatch>((cmd.batch,))?.map(|b| b.trust("an import is the host's own").into_inner());
     let attempt = match found {
         Some(known) if known.taking_back => return Err(Error::Refused(Refusal::ImportTakenBack)),
-        Some(known) if known.given == cmd.given => known.attempt,
+        Some(known) if known.given.is_none() || known.given == cmd.given => known.attempt,
         Some(known) => {
-            let mut stands = false;
-            let why = Engine::work("an import is the host's own");
-            tx.scan_while(why, stretch(None, (cmd.batch, known.attempt)), |row: ImportedRow| {
-                stands = row.taxpayer.is_some();
-                !stands
-            })?;
-            if stands {
+            let of = ImportBegun { batch: cmd.batch, attempt: known.attempt };
+            let rows = page(tx, of, i64::MIN, limits::PAGE_ROWS_MAX)?;
+            // Where none of a few rows stands, all of them are told anew as they were; of many nobody looks through all.
+            if rows.len() == limits::PAGE_ROWS_MAX as usize || rows.iter().any(|row| row.taxpayer.is_some()) {
                 let why = "rows of the list were applied with other values; give the same, or take it back first";
                 return Err(Error::invalid("given", Problem::Malformed(why.into())));
             }

@@ -238,8 +238,8 @@ fn by_field(given: &[Given]) -> BTreeMap<&str, &String> {
 }
 
 /// By what it is known again what was given for rows that have none.
-fn digest_of(given: &[Given]) -> Option<[u8; 32]> {
-    (!given.is_empty()).then(|| sm3(&[json!(by_field(given)).to_string().as_bytes()]))
+fn digest_of(given: &[Given]) -> [u8; 32] {
+    sm3(&[json!(by_field(given)).to_string().as_bytes()])
 }
 
 /// What an import did.
@@ -286,7 +286,7 @@ impl Import {
         let system = core.as_system();
         let identity = system.identity();
         let mut progress = Progress::new("rows", Some(rows.len() as u64));
-        let begin = BeginImport { batch, name: self.name(), rows: rows.len() as i64, given: digest_of(given) };
+        let begin = BeginImport { batch, name: self.name(), rows: rows.len() as i64, given: Some(digest_of(given)) };
         let of = identity.begin_import(begin).wait().map_err(|e| match e {
             Error::Invalid { field, problem } if field == "given" => {
                 Failure::new(Exit::Usage, format_args!("{}: {problem}", self.file.display())).advise(
