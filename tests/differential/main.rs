@@ -729,6 +729,8 @@ fn the_steps_about_people_are_not_all_refused() {
         "kept as listed",
         "exported",
         "erased",
+        "wrapped anew",
+        "whole",
     ];
     reach(&outcomes(20 * CASES_OF_PEOPLE, people()), &wanted);
 }

@@ -1,7 +1,9 @@
 //! People and enterprises: lists that outside systems send, imports, relations, and what officers are shown.
 
 use proptest::prelude::*;
+use rand_core::SeedableRng as _;
 use zhengna_core::access::{Account, Actor, AssertedRelation, Assertion, Credentials, Once, Proof, Provider, VerifiedPerson};
+use zhengna_core::crypto::{KeyRing, Rng};
 use zhengna_core::error::Refusal;
 use zhengna_core::id::TaxpayerId;
 use zhengna_core::identity::{
@@ -19,6 +21,8 @@ use crate::{Play, Who, key, told, which, who, written};
 type Party = usize;
 const BY_IMPORT: Party = 12;
 const COMPANIES: std::ops::Range<usize> = 6..9;
+/// Keys of one step: fewer than there are.
+const WRAPPED_ANEW: usize = 5;
 
 /// A number as it is typed.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +59,10 @@ pub(crate) enum Affair {
     Export(Party),
     /// Somebody is erased; and what is kept of them then.
     Erase(Party),
+    /// The keys get another epoch, and some of what an older one wraps is wrapped anew.
+    Rotate,
+    /// Which epoch wraps how much, and whether all that is sealed is whole.
+    Whole,
     /// The first taxpayer gets a password.
     SignUp,
     SignIn,
@@ -142,6 +150,8 @@ pub(crate) fn affair() -> impl Strategy<Value = Affair> {
         4 => (list(), attempt()).prop_map(|(l, a)| Affair::Compare(l, a)),
         1 => party().prop_map(Affair::Export),
         1 => party().prop_map(Affair::Erase),
+        1 => Just(Affair::Rotate),
+        1 => Just(Affair::Whole),
         1 => Just(Affair::SignIn),
     ]
 }
@@ -396,6 +406,13 @@ impl Play {
             }
             Affair::TakeBack(n, attempt) => told(lists.take_back_import(of(*n, *attempt), &mut |_| {})),
             Affair::Compare(n, attempt) => told(lists.compare_import(&rows(*n, *attempt), &mut |_| {})),
+            Affair::Rotate => {
+                let keys = &self.world.core.settings().keys;
+                let mut later = KeyRing::from_text(&keys.to_text()).expect("keys as they were written");
+                let rotated = later.rotate(&mut Rng::seed_from_u64(7)).and_then(|_| keys.renew(later));
+                format!("{rotated:?} {}", told(lists.rewrap_keys(WRAPPED_ANEW, &mut |_| {})))
+            }
+            Affair::Whole => format!("{} {}", told(lists.key_epochs()), told(lists.verify_sealed(|_| {}))),
             Affair::Export(party) => self.exported(self.party(*party)),
             Affair::Erase(party) => {
                 let person = self.party(*party);
@@ -434,6 +451,8 @@ impl Play {
             Affair::TakeBack(..) if refused("ImportInUse") => Some("import in use"),
             Affair::Compare(..) if answer.starts_with("Ok") && !answer.contains("differing: []") => Some("kept otherwise than listed"),
             Affair::Compare(..) if answer.starts_with("Ok") && !answer.contains("rows: 0") => Some("kept as listed"),
+            Affair::Rotate if !refused("changed: 0") => Some("wrapped anew"),
+            Affair::Whole if refused("finding: None") => Some("whole"),
             Affair::Export(..) if answer.contains("\"erased\":false") => Some("exported"),
             Affair::Erase(..) if answer.contains("\"erased\":true") => Some("erased"),
             Affair::Import(..) if refused("ImportTakenBack") => Some("attempt over"),

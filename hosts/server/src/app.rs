@@ -17,7 +17,7 @@ use crate::live::Hub;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::provider::Providers;
-use crate::rate::{Rate, RateLimiter, Slots};
+use crate::rate::{Rate, RateLimiter, RetryAfterUs, Slots};
 use crate::{api, stack};
 
 /// Password hashing takes 19 MiB and a core for tens of milliseconds: this many at once.
@@ -230,7 +230,8 @@ impl App {
         // The table counts per minute, the bucket per second: give it a clock on which a minute is a second.
         let rate = Rate { per_second: operation.per_minute, burst: operation.per_minute };
         let mut operations = self.0.operations.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = operations.take(operation.name, who.clone(), rate, now_us / 60).map_err(|e| e.seconds().saturating_mul(60));
+        let own = operations.take(operation.name, who.clone(), rate, now_us / 60);
+        let own = own.map_err(|RetryAfterUs(us)| RetryAfterUs(us.saturating_mul(60)).seconds());
         drop(operations);
         match (personal.map_err(|e| e.seconds()), own) {
             (Ok(()), Ok(())) => Ok(()),

@@ -999,6 +999,19 @@ fn rates_are_limited_and_say_when_to_come_back() {
     assert_eq!(host.get("/api/v1/lines", &token).status, 200);
 }
 
+/// What may be done twenty times a minute is there again three seconds later, and says so.
+#[test]
+fn an_operation_that_was_called_too_often_says_when_it_may_be_called_again() {
+    let host = Host::start(Engine::Memory);
+    let token = host.taxpayer(0);
+    let enter = || host.post("/api/v1/lines/019a0000-0000-7000-8000-00000000ffff/conversations", &token, &json!({ "topic": "问" }));
+    let refused = (0..30).map(|_| enter()).find(|answer| answer.status == 429).expect("more than twenty at once");
+    let wait: u64 = refused.retry_after.as_deref().unwrap().parse().unwrap();
+    assert!((1..=3).contains(&wait), "{wait}");
+    host.world.clock.advance(Duration::from_secs(wait));
+    assert_eq!(enter().status, 404, "there is no such line, and it is asked for");
+}
+
 #[test]
 fn probes_and_pages_answer_everybody() {
     let host = Host::start(Engine::Memory);
