@@ -241,8 +241,8 @@ fn so_many_of_the_first_are_looked_at() {
     let last = enter(many, "vat");
     let stuck = LineSettings { routing: Some(routing(&[(world.officers[1], &["export_refund"])])), ..LineSettings::new("退税在前") };
     let stuck = opened(&world, stuck);
-    for n in 0..many {
-        crate::enter(&world.core.as_actor(Actor::Taxpayer(people[n])), stuck, Some("export_refund")).unwrap();
+    for person in &people[..many] {
+        crate::enter(&world.core.as_actor(Actor::Taxpayer(*person)), stuck, Some("export_refund")).unwrap();
     }
     let behind = crate::enter(&world.core.as_actor(Actor::Taxpayer(people[many])), stuck, None).unwrap();
     assert_eq!(claim(&world.officer(0), stuck), Ok(behind), "those who wait for specialists hide nobody");
