@@ -17,11 +17,11 @@ impl Crowd {
         let at = self.player.model.people.imports.attempt(list);
         // One that is over, or has not come.
         let attempt = if self.dice.chance(60) { self.dice.below(4) as u8 } else { at.unwrap_or(1) };
-        match self.dice.below(14) {
+        match self.dice.below(12) {
             0 => self.by(Who::System, Affair::Examine { list }),
+            1 if self.steps.len().is_multiple_of(2) => self.by(Who::System, Affair::Compare { list, attempt }),
             1 => self.by(Who::System, Affair::Imported { list, attempt }),
-            2..=3 => self.by(Who::System, Affair::Compare { list, attempt }),
-            4..=6 if at.is_some() => self.list(Affair::TakeBack { list, attempt }),
+            2..=4 if at.is_some() => self.list(Affair::TakeBack { list, attempt }),
             _ => {
                 if at.is_none() || self.dice.chance(200) {
                     self.list(Affair::BeginImport { list })?;
