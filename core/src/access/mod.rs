@@ -62,7 +62,7 @@ pub use session::{
     Authenticated, IssueTicket, SessionRow, SessionTimes, SignOut, SignedOut, SocketTicket, TicketIssued, Touch, issue_ticket, sign_out,
     touch,
 };
-pub(crate) use session::{authenticate_used, end_sessions, officer_actor, redeem, session_times};
+pub(crate) use session::{authenticate_used, end_sessions, holds_at, officer_actor, redeem, session_times};
 pub(crate) use sign_in::credential_of;
 pub use sign_in::{
     Attempt, Credential, Credentials, Me, PasswordSet, SetPassword, SignInEnd, SignInOutcome, SignedIn, me, set_password, sign_in,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::post::{held_posts, kept_apart};
 use super::trail::Rights;
-use super::{Actor, ActorKind, ActorRef, Engine, Officer, OfficerActor, Provider, duty};
+use super::{Actor, ActorKind, ActorRef, AuthorityPath, Engine, Officer, OfficerActor, Permission, Provider, duty};
 use crate::audit::{self, Deed};
 use crate::clock::Timestamp;
 use crate::crypto::Token;
@@ -131,6 +131,24 @@ pub(crate) fn officer_actor(tx: &mut dyn ReadTx, rights: Rights<'_>, now: Timest
     let apart = kept_apart(tx, rights, &posts)?;
     let capacity = u32::try_from(officer.capacity).unwrap_or(0); // counted from 1
     Ok(OfficerActor { id, posts, apart, authority: officer.authority, capacity, duty: None })
+}
+
+/// Whether an officer holds a permission at an authority; nobody, and one who has left, does not.
+///
+/// # Errors
+/// `RightsAltered`.
+pub(crate) fn holds_at(
+    tx: &mut dyn ReadTx,
+    ctx: &Ctx,
+    officer: OfficerId,
+    permission: Permission,
+    authority: &AuthorityPath,
+) -> Result<bool, Error> {
+    match officer_actor(tx, ctx.rights(), ctx.now(), officer) {
+        Ok(officer) => Ok(officer.may_at(permission, authority)),
+        Err(Error::SignInRequired) => Ok(false),
+        Err(e) => Err(e),
+    }
 }
 
 /// Begins a session; ends the ones that the rules allow no more: an officer has one, a taxpayer a few devices. Those that seem idle end

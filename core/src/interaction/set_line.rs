@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Line, LineSettings};
-use crate::access::{AuthorityPath, Permission, check, officer_actor, path_named, path_of, within_posts};
+use crate::access::{AuthorityPath, Permission, check, holds_at, path_named, path_of, within_posts};
 use crate::approval::{self, Approval, Matter, Opened, Opening};
 use crate::ctx::Ctx;
 use crate::error::{self, Error, Problem};
@@ -139,12 +139,7 @@ fn settled(
     let present = line.and_then(|line| line.routing.as_ref());
     let named = settings.routing.iter().flat_map(|routing| routing.specialists.iter().enumerate());
     for (i, specialist) in named.filter(|(_, s)| !present.is_some_and(|routing| routing.names(s.officer))) {
-        let serves = match officer_actor(tx, ctx.rights(), ctx.now(), specialist.officer) {
-            Ok(officer) => officer.may_at(Permission::ServeTaxpayers, authority),
-            Err(Error::SignInRequired) => false, // nobody, or has left
-            Err(e) => return Err(e),
-        };
-        if !serves {
+        if !holds_at(tx, ctx, specialist.officer, Permission::ServeTaxpayers, authority)? {
             return Err(Error::invalid(format!("routing.specialists[{i}].officer"), Problem::Unknown("officer")));
         }
     }

@@ -7,7 +7,7 @@ use super::claim::holds;
 use super::message::warned;
 use super::prioritise::FIRST;
 use super::{Conversation, ConversationState, Line, LineKind, gate};
-use crate::access::{Checked, Engine, Officer, Permission, check, officer_actor};
+use crate::access::{Checked, Engine, Officer, Permission, check, holds_at};
 use crate::agenda::{self, TimerKind};
 use crate::calendar::Calendars;
 use crate::ctx::Ctx;
@@ -108,12 +108,7 @@ fn to_officer(tx: &mut dyn Tx, ctx: &Ctx, id: ConversationId, officer: OfficerId
     }
     let row = tx.lock_row::<Officer>((officer,))?.ok_or_else(unknown)?.trust("told of only if they serve the conversation's authority");
     let c = active(tx, ctx, id)?;
-    let serves = match officer_actor(tx, ctx.rights(), ctx.now(), officer) {
-        Ok(colleague) => colleague.may_at(Permission::ServeTaxpayers, &c.authority),
-        Err(Error::SignInRequired) => false, // has left
-        Err(e) => return Err(e),
-    };
-    if !serves {
+    if !holds_at(tx, ctx, officer, Permission::ServeTaxpayers, &c.authority)? {
         return Err(unknown());
     }
     if !is_there(tx, officer, ctx.now())? {
