@@ -8,8 +8,6 @@ ALTER TABLE conversation ADD COLUMN home TEXT;
 CREATE TABLE assignment (
     conversation BYTEA NOT NULL,
     version BIGINT NOT NULL,
-    officer BYTEA NOT NULL,
-    decided_at BIGINT NOT NULL,
     record TEXT NOT NULL,
     PRIMARY KEY (conversation, version)
 ) /* WITHOUT ROWID */;

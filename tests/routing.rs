@@ -60,7 +60,7 @@ fn enrolled(world: &World, new: NewTaxpayer) -> TaxpayerId {
 
 fn why(world: &World, conversation: ConversationId) -> Vec<AssignmentView> {
     let told = world.session_of(world.supervisor).interaction().assignments(conversation).unwrap();
-    assert!(told.iter().all(|a| a.replays && a.record.decision.officer == a.officer), "{told:?}");
+    assert!(told.iter().all(|a| a.replays), "{told:?}");
     told
 }
 

@@ -12,7 +12,7 @@ use crate::error::{Error, Refusal};
 use crate::id::{ConversationId, OfficerId, WorkId};
 use crate::limits;
 use crate::planted::{Bug, planted};
-use crate::store::{Field, Kind, ReadTx, Reads, StoreError, Tx, Value, Writes, stretch};
+use crate::store::{ReadTx, Reads, StoreError, Tx, Writes, stretch};
 
 record! {
     /// A conversation went to an officer.
@@ -21,29 +21,13 @@ record! {
         conversation: ConversationId,
         /// The version of the conversation's row that it became.
         version: i64,
-        /// Who took it.
-        officer: OfficerId,
-        /// When.
-        decided_at: Timestamp,
         /// What it turned on, and why.
         record: Record,
     }
     key(conversation, version);
 }
 
-impl Field for Record {
-    const KIND: Kind = Kind::Text;
-    fn encode(&self) -> Value {
-        // Cannot fail: words, numbers and ids. Were it to, the row would not decode, which is found at once.
-        Value::Text(serde_json::to_string(self).unwrap_or_default().into())
-    }
-    fn decode(value: Value) -> Option<Self> {
-        let Value::Text(text) = value else { return None };
-        let record: Self = serde_json::from_str(&text).ok()?;
-        // Only what was written here: one text for one value.
-        (record.encode() == Value::Text(text)).then_some(record)
-    }
-}
+stored_as_json!(Record);
 
 /// The next one of a line for an officer who asks, its row locked, and why. The caller holds the locks of the officer and of the line.
 ///
@@ -165,25 +149,20 @@ fn routed(tx: &mut dyn ReadTx, routing: &Routing, c: &Conversation, arrived: Tim
 
 /// Keeps what was decided about a conversation that an officer has now.
 pub(super) fn keep(tx: &mut dyn Tx, taken: &Conversation, record: Record) -> Result<(), Error> {
-    let (officer, decided_at) = (record.decision.officer, record.decision.at);
-    Ok(tx.add(&Assignment { conversation: taken.id, version: taken.version, officer, decided_at, record })?)
+    Ok(tx.add(&Assignment { conversation: taken.id, version: taken.version, record })?)
 }
 
 /// How a conversation came to an officer.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AssignmentView {
-    /// When.
-    pub decided_at: Timestamp,
-    /// To whom.
-    pub officer: OfficerId,
-    /// Their number.
+    /// Number of the officer.
     pub staff_no: Option<String>,
     /// Why, as a sentence.
     pub why: String,
     /// Whether the same is decided again from what it turned on. If not, the record is not what was decided.
     pub replays: bool,
-    /// What it turned on, and the reason in parts.
+    /// What it turned on, and what was decided: when, who, and the reason in parts.
     pub record: Record,
 }
 
@@ -193,14 +172,13 @@ pub fn assignments(tx: &mut dyn ReadTx, ctx: &Ctx, conversation: ConversationId)
     check(ctx, found)?;
     let why = Engine::work("whoever supervises a conversation sees how it was assigned");
     let rows: Vec<Assignment> = tx.scan(why, stretch(None, (conversation,)))?;
-    rows.into_iter().map(|row| view(tx, row)).collect()
+    rows.into_iter().map(|row| view(tx, row.record)).collect()
 }
 
-fn view(tx: &mut dyn ReadTx, row: Assignment) -> Result<AssignmentView, Error> {
-    let record = row.record;
+fn view(tx: &mut dyn ReadTx, record: Record) -> Result<AssignmentView, Error> {
     let mut numbers = Vec::new();
     let passed_over = record.decision.reason.passed_over.iter().map(|p| p.officer);
-    for officer in passed_over.chain([row.officer]) {
+    for officer in passed_over.chain([record.decision.officer]) {
         let found = tx.find::<Officer>((officer,))?.map(|o| o.trust("whoever sees a conversation sees its officers' numbers").into_inner());
         numbers.push((officer, found.map(|o| o.staff_no)));
     }
@@ -208,9 +186,7 @@ fn view(tx: &mut dyn ReadTx, row: Assignment) -> Result<AssignmentView, Error> {
     let officer = |id| staff_no(id).map_or_else(|| "已离任人员".to_owned(), |no| format!("{no} 号"));
     let ticket = |id| record.inputs.waiting.iter().find(|w| w.id == id).map_or_else(String::new, |w| format!("第 {} 号", w.ticket));
     Ok(AssignmentView {
-        decided_at: row.decided_at,
-        officer: row.officer,
-        staff_no: staff_no(row.officer),
+        staff_no: staff_no(record.decision.officer),
         why: record.decision.sentence(officer, ticket),
         replays: record.replays(),
         record,

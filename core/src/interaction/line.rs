@@ -14,7 +14,7 @@ use crate::error::{self, Error, Problem};
 use crate::id::LineId;
 use crate::identity::{AuthorityCode, Roster};
 use crate::limits;
-use crate::store::{Field, Kind, Page, ReadTx, Reads, StoreError, Value};
+use crate::store::{Page, ReadTx, Reads, StoreError};
 
 words! {
     /// What a line is for. It decides who is let in.
@@ -56,19 +56,7 @@ pub enum LineHours {
     WorkingDays(Vec<Span>),
 }
 
-impl Field for LineHours {
-    const KIND: Kind = Kind::Text;
-    fn encode(&self) -> Value {
-        // Cannot fail: words and numbers. Were it to, the row would not decode, which is found at once.
-        Value::Text(serde_json::to_string(self).unwrap_or_default().into())
-    }
-    fn decode(value: Value) -> Option<Self> {
-        let Value::Text(text) = value else { return None };
-        let hours: Self = serde_json::from_str(&text).ok()?;
-        // Only what was written here: one text for one value.
-        (hours.encode() == Value::Text(text)).then_some(hours)
-    }
-}
+stored_as_json!(LineHours);
 
 record! {
     /// A line. Its row is the guard that entering and claiming lock, which makes it strictly first in, first

@@ -9,7 +9,6 @@ use crate::assignment::Policy;
 use crate::error::{self, Error, Problem};
 use crate::id::OfficerId;
 use crate::limits;
-use crate::store::{Field, Kind, Value};
 
 /// A topic of a line's tree (主题).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,19 +55,7 @@ pub struct Routing {
     pub policy: Policy,
 }
 
-impl Field for Routing {
-    const KIND: Kind = Kind::Text;
-    fn encode(&self) -> Value {
-        // Cannot fail: words, numbers and ids. Were it to, the row would not decode, which is found at once.
-        Value::Text(serde_json::to_string(self).unwrap_or_default().into())
-    }
-    fn decode(value: Value) -> Option<Self> {
-        let Value::Text(text) = value else { return None };
-        let routing: Self = serde_json::from_str(&text).ok()?;
-        // Only what was written here: one text for one value.
-        (routing.encode() == Value::Text(text)).then_some(routing)
-    }
-}
+stored_as_json!(Routing);
 
 impl Routing {
     /// Within the limits, each topic behind the one above it, and nobody named who knows what is no topic.

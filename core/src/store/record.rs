@@ -402,6 +402,25 @@ macro_rules! words {
     };
 }
 
+/// Stores types as JSON text.
+macro_rules! stored_as_json {
+    ($($Name:ty),+) => {$(
+        impl $crate::store::Field for $Name {
+            const KIND: $crate::store::Kind = $crate::store::Kind::Text;
+            fn encode(&self) -> $crate::store::Value {
+                // Cannot fail: words, numbers and ids. Were it to, the row would not decode, which is found at once.
+                $crate::store::Value::Text(serde_json::to_string(self).unwrap_or_default().into())
+            }
+            fn decode(value: $crate::store::Value) -> Option<Self> {
+                let $crate::store::Value::Text(text) = value else { return None };
+                let read: Self = serde_json::from_str(&text).ok()?;
+                // Only what was written here: one text for one value.
+                ($crate::store::Field::encode(&read) == $crate::store::Value::Text(text)).then_some(read)
+            }
+        }
+    )+};
+}
+
 /// Gives a type that is written as a string its JSON Schema.
 #[cfg(feature = "schema")]
 macro_rules! string_schema {
