@@ -178,6 +178,8 @@ fn nobody_is_known_by_a_resident_id_before_the_day_of_their_birth() {
         let refuses_tomorrow = || {
             assert_eq!(enrol(newborn("20261124")).unwrap_err(), no_date, "{engine:?}");
             assert_eq!(enrol(trader("20261124")).unwrap_err(), no_date, "{engine:?}: whoever's number it is");
+            let former = NewFormerNumber { taxpayer: person(0).number, kind: NumberKind::ResidentId, number: born_on("20261124") };
+            assert_eq!(system.identity().record_former_numbers(&[former], &mut |_| {}).unwrap_err(), no_date, "{engine:?}: once");
             let said = come("20261124").unwrap_err();
             assert!(matches!(&said, Error::Provider(ProviderError::Misconfigured(_))), "{engine:?}: {said:?}");
         };

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::compare::number_kept;
 use super::entry::{self, Entry, EntryKind, Weighed};
-use super::taxpayer::{Taxpayer, find_by_number, holder_of, index_of};
+use super::taxpayer::{Taxpayer, find_by_number, holder_of, index_of, number_of};
 use super::{Number, NumberKind, TaxpayerKind, subject};
 use crate::clock::Timestamp;
 use crate::crypto::Place;
@@ -98,7 +98,7 @@ fn named(tx: &mut dyn ReadTx, ctx: &Ctx, row: &NewFormerNumber) -> Result<(Taxpa
         None => holder_of(tx, ctx, TaxpayerKind::ALL, &row.taxpayer)?.ok_or_else(unknown)?,
     };
     let malformed = |e: super::IdentifierError| Error::invalid("number", Problem::Malformed(e.to_string()));
-    let number = Number::parse(row.kind, &row.number).map_err(malformed)?;
+    let number = number_of(ctx, row.kind, &row.number).map_err(malformed)?;
     let number_index = index_of(ctx.keys(), taxpayer.kind, &number);
     Ok((taxpayer, number, number_index))
 }

@@ -65,7 +65,7 @@ impl Line {
     /// Whether it is a verification beside a finding of the same instant that is none.
     fn goes_over(&self, before: &Before) -> bool {
         let is_verified = |said: &Value| said.get("state").and_then(Value::as_str) == Some(RealNameState::Verified.as_str());
-        self.field == "found_at" && is_verified(&self.said) && !is_verified(&before.said)
+        is_verified(&self.said) && !is_verified(&before.said)
     }
 }
 

@@ -324,11 +324,7 @@ pub(super) fn examine<'a>(tx: &mut dyn ReadTx, ctx: &Ctx, new: &'a NewTaxpayer) 
         TaxpayerKind::Enterprise => error::text("name", &new.name, limits::NAME_CHARS_MAX)?,
     };
     let number_kind = new.number_kind.unwrap_or(new.kind.usual_number());
-    let number = Number::parse(number_kind, &new.number).map_err(|e| malformed("number", e))?;
-    if is_of_somebody_unborn(ctx, &number) {
-        let problem = IdentifierProblem::Date { at: 7 };
-        return Err(malformed("number", IdentifierError { kind: IdentifierKind::ResidentId, problem }));
-    }
+    let number = number_of(ctx, number_kind, &new.number).map_err(|e| malformed("number", e))?;
     if !new.kind.may_have(number.kind()) {
         let kind = number.kind().as_str();
         return Err(Error::invalid("number_kind", Problem::Malformed(format!("a {} has no {kind}", new.kind.as_str()))));
@@ -342,10 +338,14 @@ pub(super) fn examine<'a>(tx: &mut dyn ReadTx, ctx: &Ctx, new: &'a NewTaxpayer) 
     Ok(Applicant { new, name, number, number_index, phone, authority, told: None })
 }
 
-/// Whether a number is a resident id whose date of birth has not come in Beijing.
-fn is_of_somebody_unborn(ctx: &Ctx, number: &Number) -> bool {
+/// A number that somebody may have today: of a resident id the date of birth has come in Beijing.
+pub(super) fn number_of(ctx: &Ctx, kind: NumberKind, text: &str) -> Result<Number, IdentifierError> {
+    let number = Number::parse(kind, text)?;
     let id = ResidentId::parse(number.as_str()).ok().filter(|_| number.kind() == NumberKind::ResidentId);
-    id.zip(date_of(ctx.now())).is_some_and(|(id, today)| id.birth_date() > today)
+    if id.zip(date_of(ctx.now())).is_some_and(|(id, today)| id.birth_date() > today) {
+        return Err(IdentifierError { kind: IdentifierKind::ResidentId, problem: IdentifierProblem::Date { at: 7 } });
+    }
+    Ok(number)
 }
 
 pub(super) fn enrol_one(tx: &mut dyn Tx, ctx: &Ctx, applicant: &Applicant<'_>, ordinal: i64) -> Result<TaxpayerId, Error> {
