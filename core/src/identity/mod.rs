@@ -28,6 +28,7 @@ pub(crate) mod resident_id;
 mod rewrap;
 mod roster;
 pub(crate) mod subject;
+mod take_back;
 mod taxpayer;
 pub(crate) mod uscc;
 mod verify_sealed;
@@ -45,10 +46,9 @@ pub(crate) use export::{export_conversation, export_person};
 pub use former_number::{FormerNumber, NewFormerNumber, record_former_numbers};
 pub(crate) use heard::Heard;
 pub use import::{
-    BeginImport, ImportBatch, ImportBegun, ImportRow, ImportedRow, RowVerdict, TakeBack, Verdict, begin_import, examine_import,
-    import_rows, in_order, take_back,
+    BeginImport, ImportBatch, ImportBegun, ImportRow, ImportedRow, RowVerdict, Verdict, begin_import, examine_import, import_rows, in_order,
 };
-pub(crate) use import::{PageOfLines, attempt_of, imported_rows, line_to_end_with, lines_kept, lines_to_take_back};
+pub(crate) use import::{attempt_of, imported_rows};
 pub use listed::{Listed, ListedFormerNumber, ListedRealName, ListedRelation, ListedRosterEntry, ListedTaxpayer, term_begin, term_end};
 use mask::ends;
 pub use mask::{Mask, Masked, PersonName, mask_name, mask_phone, mask_resident_id};
@@ -69,6 +69,8 @@ pub(crate) use rewrap::{key_epochs, keys_to_rewrap, may_retire, rewrap_keys};
 pub(crate) use roster::is_on;
 pub use roster::{NewRosterEntry, Roster, RosterEntry, record_roster};
 pub use subject::SubjectKeyRow;
+pub(crate) use take_back::{PageOfLines, line_to_end_with, lines_kept, lines_to_take_back};
+pub use take_back::{TakeBack, take_back};
 pub use taxpayer::{
     NewTaxpayer, Personal, PersonalField, PhoneTaken, RevealTaxpayer, Revealed, TakePhone, Taxpayer, TaxpayerCard, TaxpayerKind, enrol,
     reveal, take_phone, view,
