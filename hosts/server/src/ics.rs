@@ -162,7 +162,7 @@ fn year_of(day: &NoticeDay) -> i32 {
 ///
 /// An event is a whole day or several. What it is, its category says (`HOLIDAY`, `WORKDAY`), or else its summary: with
 /// 班 in it a day that is worked, with 休 or 假 a day off, and with both neither. What stands in brackets is of this day where it is a mark
-/// and nothing more, as in 元旦（休）; 国庆节放假（10月14日上班） is a day off. Filing periods and cancelled events are passed over.
+/// and nothing more, as in 元旦（休）; 国庆节放假（10月14日上班） is a day off. 调休 says neither. Filing periods and cancelled events are passed over.
 ///
 /// # Errors
 /// The first thing that is not so, with its line and event. Nothing is guessed and nothing is left out in silence.
