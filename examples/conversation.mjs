@@ -184,7 +184,7 @@ async function main() {
   const position = await taxpayer.call('GET', `${at}/position`);
   assert.deepEqual([position.state, position.ahead], ['waiting', 0], 'somebody else waits in this line: choose another with LINE');
   assert.ok(position.estimate.officers >= 1, 'the officer is present');
-  await officer.hears('line.moved');
+  await officer.hears('line.entered');
 
   const claimed = await officer.write(`/lines/${line.id}/claims`, {});
   assert.equal(claimed.conversation, entered.conversation);

@@ -232,7 +232,7 @@ def main() -> None:
     position = taxpayer.call("GET", f"{at}/position")
     same((position["state"], position["ahead"]), ("waiting", 0), "somebody else waits in this line, choose another with LINE")
     check(position["estimate"]["officers"] >= 1, "the officer is present")
-    officer.hears("line.moved")
+    officer.hears("line.entered")
 
     claimed = officer.write(f"/lines/{line['id']}/claims", {})
     same(claimed["conversation"], mine)

@@ -328,6 +328,13 @@ impl Core {
             Some(TimerKind::ConversationIdle) => {
                 system.command(&operation::CLOSE_IDLE, interaction::CloseIdle { timer, token }, interaction::close_idle).wait().map(drop)
             }
+            Some(TimerKind::HoldOver) => {
+                system.command(&operation::HOLD_OVER, interaction::HoldOver { timer, token }, interaction::hold_over).wait().map(drop)
+            }
+            Some(TimerKind::Unanswered) => {
+                let cmd = interaction::RemindUnanswered { timer, token };
+                system.command(&operation::REMIND_UNANSWERED, cmd, interaction::remind_unanswered).wait().map(drop)
+            }
             Some(TimerKind::FollowUpDue) => {
                 let (cmd, calendars) = (interaction::FollowUpDue { timer, token }, self.0.calendars.clone());
                 let rule = move |tx: &mut dyn Tx, ctx: &Ctx, cmd| interaction::follow_up_due(tx, ctx, &calendars, cmd);

@@ -252,6 +252,22 @@ pub const SERVED_BY_MAX: usize = 50;
 pub const CLOSING_NOTE_CHARS_MAX: usize = 500;
 /// Conversations an officer may hold at once, unless their record says less.
 pub const OFFICER_CAPACITY_MAX: i64 = 50;
+/// The newest conversations of whoever supervises that are looked through for the one they take part in.
+pub const JOINED_SCANNED_MAX: u32 = 50;
+/// Conversations an officer may have on hold beside those.
+pub const ON_HOLD_MAX: i64 = 5;
+/// Conversations an officer has at most: what is on hold comes back to them however many they hold.
+pub const OFFICER_DESK_MAX: u32 = (OFFICER_CAPACITY_MAX + ON_HOLD_MAX) as u32 * 2;
+/// Seconds without an answer after which an officer is reminded, in a line that declares nothing: an assumption.
+pub const UNANSWERED_S: i64 = 60;
+/// Seconds after that at which those who supervise are told, in a line that declares nothing: an assumption.
+pub const ESCALATE_S: i64 = 120;
+/// The same, whatever is set.
+pub const UNANSWERED_S_MAX: i64 = 24 * 3600;
+/// Minutes for which a conversation may be put on hold at once.
+pub const HOLD_MINUTES_MAX: i64 = 60;
+/// Remarks of officers beside one conversation.
+pub const WHISPERS_PER_CONVERSATION_MAX: i64 = 500;
 /// An officer's presence ends this long after its last renewal.
 pub const PRESENCE_LEASE: Duration = Duration::from_secs(45);
 /// So long after that what they hold goes back to its lines.

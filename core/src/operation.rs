@@ -305,6 +305,28 @@ operations! {
         "在线" "Renew an officer's presence.";
     TRANSFER = "interaction.transfer" Command [Officer] needs ServeTaxpayers reach [Assigned] Guarded repeats true per_minute 60
         "转接" "Hand a conversation to a colleague, a line or another authority, with a note.";
+    HOLD = "interaction.hold" Command [Officer] needs ServeTaxpayers reach [Assigned] Guarded repeats true per_minute 60
+        "挂起会话" "Put a conversation on hold for some minutes, and take others meanwhile.";
+    RESUME = "interaction.resume" Command [Officer] needs ServeTaxpayers reach [Assigned] Guarded repeats true per_minute 60
+        "恢复会话" "Let a conversation that is on hold go on.";
+    HOLD_OVER = "interaction.hold_over" Command [System] reach [System] Guarded repeats false per_minute 6000
+        "挂起到期" "Let a conversation go on whose time on hold is over.";
+    JOIN = "interaction.join" Command [Officer] needs SuperviseInteraction reach [Subtree] Guarded repeats true per_minute 60
+        "督导加入" "Take part in a conversation of one's area beside its officer, with a reason.";
+    STEP_OUT = "interaction.step_out" Command [Officer] needs SuperviseInteraction reach [Assigned] Guarded repeats true per_minute 60
+        "督导退出" "Take part in a conversation no more.";
+    WHISPER = "interaction.whisper" Command [Officer] needs SuperviseInteraction reach [Subtree] Guarded repeats true per_minute 60
+        "督导提示" "Tell the officer of a conversation something that its taxpayer does not see.";
+    ASK_COLLEAGUE = "interaction.ask_colleague" Command [Officer] needs ServeTaxpayers reach [Assigned] Guarded repeats true per_minute 60
+        "请教同事" "Ask a colleague about a conversation; its taxpayer does not see it.";
+    WHISPERS = "interaction.whispers" Query [Officer] needs ServeTaxpayers reach [Assigned] Serializable repeats false per_minute 240
+        "内部提示" "Remarks of officers beside a conversation; of one that is somebody else's, those that ask the caller.";
+    MERGE = "interaction.merge" Command [Officer] needs ServeTaxpayers reach [Assigned] Guarded repeats true per_minute 60
+        "合并会话" "Let another conversation of the same taxpayer go on in one that the caller has.";
+    PARALLEL = "interaction.parallel" Query [Officer] needs ServeTaxpayers reach [Assigned] Serializable repeats false per_minute 240
+        "并行会话" "Other conversations of the same taxpayer that are not over.";
+    REMIND_UNANSWERED = "interaction.remind_unanswered" Command [System] reach [System] Guarded repeats false per_minute 6000
+        "超时未回" "Remind an officer of a taxpayer who waits for an answer, and tell those who supervise.";
     RETURN_HELD = "interaction.return_held" Command [System] reach [] Guarded repeats false per_minute 6000
         "退回队列" "Let what an officer held who is gone wait again where it stood.";
     CLOSE = "interaction.close" Command [Officer] needs ServeTaxpayers reach [Assigned] Guarded repeats true per_minute 60

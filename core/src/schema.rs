@@ -64,6 +64,7 @@ declared! {
     interaction::Conversation,
     interaction::Assignment,
     interaction::Message,
+    interaction::WhisperRow,
     appeal::Appeal,
     interaction::CannedReply,
     interaction::Rating,

@@ -12,13 +12,17 @@ use crate::error::{Error, Refusal};
 use crate::id::TimerId;
 use crate::limits;
 use crate::series;
-use crate::store::{ReadTx, Reads, StoreResult, Tx, Writes, stretch};
+use crate::store::{ReadTx, Reads, StoreError, StoreResult, Tx, Writes, stretch};
 
 words! {
     /// What falls due.
     pub enum TimerKind {
         /// A conversation in which nobody may have written for too long.
         ConversationIdle = "conversation.idle",
+        /// A conversation that was put on hold until then.
+        HoldOver = "conversation.hold_over",
+        /// A taxpayer who may have waited for an answer for too long.
+        Unanswered = "conversation.unanswered",
         /// A low rating that nobody may have answered in time.
         FollowUpDue = "follow_up.due",
         /// What was due by an earlier calendar.
@@ -64,6 +68,22 @@ pub(crate) fn set(tx: &mut dyn Tx, ctx: &Ctx, kind: TimerKind, subject: Uuid, du
 pub(crate) fn set_once(tx: &mut dyn Tx, kind: TimerKind, subject: Uuid, due_at: Timestamp) -> StoreResult<()> {
     let id = TimerId::from_uuid(subject);
     tx.add_new(&Timer { id, parked: false, due_at, kind, subject: *subject.as_bytes(), attempts: 0, version: 0 }).map(drop)
+}
+
+/// Sets the one timer of its kind that a subject has, to fall due by then: where it would later, it is brought forward.
+pub(crate) fn set_by(tx: &mut dyn Tx, kind: TimerKind, subject: Uuid, due_at: Timestamp) -> Result<(), Error> {
+    // Not the subject's own id, which another kind has: subjects are random, so that none is another's.
+    let id = TimerId::from_uuid(Uuid::from_u128(subject.as_u128() ^ (kind as u128)));
+    if tx.add_new(&Timer { id, parked: false, due_at, kind, subject: *subject.as_bytes(), attempts: 0, version: 0 })? {
+        return Ok(());
+    }
+    let Some(timer) = tx.lock_row::<Timer>((id,))? else { return Err(StoreError::Conflict.into()) };
+    let timer = timer.trust("the agenda's own").into_inner();
+    if timer.due_at > due_at {
+        // Whoever has leased it finds that it is theirs no more.
+        tx.replace(&timer, Timer { due_at, attempts: 0, ..timer.clone() })?;
+    }
+    Ok(())
 }
 
 /// The timers that always run: there is one of each in a database, however many hosts there are.

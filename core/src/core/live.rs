@@ -4,12 +4,15 @@ use std::sync::{Arc, PoisonError};
 
 use serde::Serialize;
 
-use crate::access::{Actor, Engine, Scope, Unchecked, check};
+use crate::access::{Actor, Engine, Permission, Scope, Unchecked, check};
 use crate::clock::Timestamp;
 use crate::ctx::Ctx;
 use crate::error::{Error, Problem};
-use crate::id::ConversationId;
-use crate::interaction::{Conversation, ConversationState, Line, MessageView, Presence, Whisper, one_message, open_conversation};
+use crate::id::{ConversationId, OfficerId};
+use crate::interaction::{
+    Conversation, ConversationState, Hint, Line, MessageView, Presence, Reminder, ReminderFor, one_message, open_conversation, reminded_as,
+    reminder, reminds,
+};
 use crate::journal::{self, Cursor, Event, EventKind, Topic};
 use crate::limits;
 use crate::operation;
@@ -36,6 +39,8 @@ pub struct LiveEvent {
     pub mine: bool,
     /// The message, where the event is about one.
     pub message: Option<MessageView>,
+    /// What the caller's client does about it: sound and popup, as the line declares.
+    pub reminder: Option<Reminder>,
 }
 
 /// Events behind a cursor.
@@ -71,6 +76,9 @@ pub(super) fn topics(tx: &mut dyn ReadTx, ctx: &Ctx, since: Option<Cursor>) -> R
             topics.extend(tx.scan::<Conversation>(why, range)?.iter().map(|c| Topic::Conversation(c.id)));
             let served: Vec<Line> = tx.list(&Scope::by(ctx, &operation::WAITING), Page { after: None, limit: limits::LINES_SHOWN_MAX })?;
             topics.extend(served.iter().map(|l| Topic::Line(l.id)));
+            if officer.may(Permission::SuperviseInteraction) {
+                supervised(tx, ctx, officer.id, &mut topics)?;
+            }
             Topic::Officer(officer.id)
         }
         Actor::Anonymous | Actor::System => return Ok(topics),
@@ -98,6 +106,17 @@ pub(super) fn topics(tx: &mut dyn ReadTx, ctx: &Ctx, since: Option<Cursor>) -> R
     topics.insert(0, desk); // never the one that is cut off
     topics.truncate(limits::TOPICS_PER_READER_MAX);
     Ok(topics)
+}
+
+/// What whoever supervises follows beside that: the lines of their area, and the conversation they take part in, which is among the newest
+/// of theirs.
+fn supervised(tx: &mut dyn ReadTx, ctx: &Ctx, me: OfficerId, topics: &mut Vec<Topic>) -> Result<(), Error> {
+    let lines: Vec<Line> = tx.list(&Scope::by(ctx, &operation::CONVERSATIONS), Page { after: None, limit: limits::LINES_SHOWN_MAX })?;
+    topics.extend(lines.iter().map(|l| Topic::Line(l.id)));
+    let newest = Page { after: None, limit: limits::JOINED_SCANNED_MAX };
+    let theirs: Vec<Conversation> = tx.list(&Scope::by(ctx, &operation::STEP_OUT), newest)?;
+    topics.extend(theirs.iter().filter(|c| c.joined == Some(me)).map(|c| Topic::Conversation(c.id)));
+    Ok(())
 }
 
 /// What a topic is about, read once however many ask for it.
@@ -170,7 +189,8 @@ pub(super) fn show(tx: &mut dyn ReadTx, event: &Event, callers: &[Ctx]) -> Resul
         return Ok(vec![None; callers.len()]);
     }
     let subject = Subject::of(tx, topic)?;
-    let plain = |mine| LiveEvent {
+    let line = line_of(tx, event, topic, &subject)?;
+    let plain = |mine, to| LiveEvent {
         cursor: event.cursor(),
         at: event.at,
         topic: topic.to_string(),
@@ -179,27 +199,52 @@ pub(super) fn show(tx: &mut dyn ReadTx, event: &Event, callers: &[Ctx]) -> Resul
         number: event.number,
         mine,
         message: None,
+        reminder: reminds(event, topic, to).filter(|_| !mine).and_then(|of| reminder(line.as_ref(), of, to)),
     };
     let about_one = matches!(event.kind, EventKind::MessageSent | EventKind::MessageRecalled);
     let message = about_one.then(|| event.conversation().zip(event.number)).flatten();
-    let (mut theirs, mut others) = (None, None);
+    let mut shared: [Option<Arc<LiveEvent>>; 2 * ReminderFor::ALL.len()] = Default::default();
     let mut shown = Vec::with_capacity(callers.len());
     for ctx in callers {
         let mine = event.actor == ctx.actor().as_ref();
+        let to = line.as_ref().map_or(ReminderFor::Officer, |line| reminded_as(ctx.actor(), line));
+        // An officer who supervises serves too: what officers are reminded of, they are.
+        let to = if to == ReminderFor::Supervisor && reminds(event, topic, to).is_none() { ReminderFor::Officer } else { to };
         shown.push(match message {
             _ if !subject.is_open_to(ctx) && !planted(Bug::LiveUnchecked) => None,
+            _ if event.kind == EventKind::Escalated && to != ReminderFor::Supervisor => None,
             // A view of a message is its reader's own.
             Some((id, number)) => {
                 let message = readable(seen_message(tx, ctx, id, number))?.flatten();
-                Some(Arc::new(LiveEvent { message, ..plain(mine) }))
+                Some(Arc::new(LiveEvent { message, ..plain(mine, to) }))
             }
             None => {
-                let same = if mine { &mut theirs } else { &mut others };
-                Some(same.get_or_insert_with(|| Arc::new(plain(mine))).clone())
+                let same = &mut shared[usize::from(mine) * ReminderFor::ALL.len() + to as usize];
+                Some(same.get_or_insert_with(|| Arc::new(plain(mine, to))).clone())
             }
         });
     }
     Ok(shown)
+}
+
+/// The line whose policy says how somebody is reminded of an event; none where nobody is, or what it is about cannot be read.
+fn line_of(tx: &mut dyn ReadTx, event: &Event, topic: Topic, subject: &Subject) -> Result<Option<Line>, Error> {
+    if !ReminderFor::ALL.iter().any(|to| reminds(event, topic, *to).is_some()) {
+        return Ok(None);
+    }
+    let why = "how a line reminds is no secret of whoever is reminded";
+    let conversation = match subject {
+        Subject::Line(line) => return Ok(line.clone().map(|line| line.trust(why).into_inner())),
+        Subject::Conversation(found) => found.clone(),
+        Subject::Desk(_) => match event.conversation() {
+            Some(id) => readable(tx.find::<Conversation>((id,)).map_err(Error::from))?.flatten(),
+            None => None,
+        },
+    };
+    let Some(conversation) = conversation else { return Ok(None) };
+    let id = conversation.trust("whoever is reminded of a conversation is reminded as its line says").line;
+    let line = readable(tx.find::<Line>((id,)).map_err(Error::from))?.flatten();
+    Ok(line.map(|line| line.trust(why).into_inner()))
 }
 
 fn seen_message(tx: &mut dyn ReadTx, ctx: &Ctx, id: ConversationId, number: i64) -> Result<Option<MessageView>, Error> {
@@ -210,8 +255,8 @@ fn seen_message(tx: &mut dyn ReadTx, ctx: &Ctx, id: ConversationId, number: i64)
 /// Takes in what a host, this one or another, whispered.
 pub(super) fn hear(note: &str, presence: &Presence, typing: &super::TypingListeners) {
     match serde_json::from_str(note) {
-        Ok(Whisper::Present(present)) => presence.renew(present),
-        Ok(Whisper::Typing(who)) => typing.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(|hear| hear(&who)),
+        Ok(Hint::Present(present)) => presence.renew(present),
+        Ok(Hint::Typing(who)) => typing.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(|hear| hear(&who)),
         // A host of another version: whispers are hints, not data.
         Err(e) => tracing::debug!(error = %e, "whisper not understood"),
     }

@@ -87,6 +87,21 @@ pub enum Refusal {
     /// An officer has taken the conversation already.
     #[error("an officer has the conversation already")]
     AlreadyServed,
+    /// Another officer has the conversation; the caller takes part in it.
+    #[error("another officer has the conversation")]
+    NotItsOfficer,
+    /// The officer has as many conversations on hold as they may.
+    #[error("{0} conversations are on hold already")]
+    OnHoldMax(i64),
+    /// The caller has the conversation, or somebody else who supervises takes part already.
+    #[error("the caller has the conversation, or somebody else takes part already")]
+    JoinedAlready,
+    /// The caller does not take part.
+    #[error("the caller does not take part in the conversation")]
+    NotJoined,
+    /// Another officer has the other conversation.
+    #[error("another officer has the other conversation: ask them to transfer it")]
+    HadByAnother,
     /// The conversation has as many messages as one may have.
     #[error("the conversation is full")]
     ConversationFull,
@@ -261,6 +276,11 @@ impl Refusal {
             Self::OfficerFull => ("interaction.officer_full", 409, "该同事正在接待的人数已达上限，请转给其他同事或转入队列".into()),
             Self::ConversationClosed => ("interaction.closed", 409, "本次会话已结束".into()),
             Self::AlreadyServed => ("interaction.already_served", 409, "工作人员已接通，请在会话中告知对方结束".into()),
+            Self::NotItsOfficer => ("interaction.not_its_officer", 409, "该会话由其他工作人员接待，请由其办理".into()),
+            Self::OnHoldMax(n) => ("interaction.on_hold_max", 409, format!("您已挂起 {n} 个会话，已达上限，请先恢复其中一个")),
+            Self::JoinedAlready => ("interaction.joined_already", 409, "该会话由您接待，或已有其他督导人员加入".into()),
+            Self::NotJoined => ("interaction.not_joined", 409, "您未加入该会话".into()),
+            Self::HadByAnother => ("interaction.had_by_another", 409, "另一会话正由其他工作人员接待，请联系其转接给您后再合并".into()),
             Self::ConversationFull => ("interaction.full", 409, "本次会话消息已满，请结束后重新排队".into()),
             Self::NotTheSender => ("interaction.not_the_sender", 409, "只能撤回自己发送的消息".into()),
             Self::RecallTooLate => {

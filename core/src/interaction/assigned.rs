@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::conversation::staff_no_of;
 use super::ready::first_waiting;
 use super::{Conversation, ConversationState, Line, Routing};
 use crate::access::{Engine, Officer, check};
@@ -179,8 +180,7 @@ fn view(tx: &mut dyn ReadTx, record: Record) -> Result<AssignmentView, Error> {
     let mut numbers = Vec::new();
     let passed_over = record.decision.reason.passed_over.iter().map(|p| p.officer);
     for officer in passed_over.chain([record.decision.officer]) {
-        let found = tx.find::<Officer>((officer,))?.map(|o| o.trust("whoever sees a conversation sees its officers' numbers").into_inner());
-        numbers.push((officer, found.map(|o| o.staff_no)));
+        numbers.push((officer, staff_no_of(tx, officer)?));
     }
     let staff_no = |id: OfficerId| numbers.iter().find(|(of, _)| *of == id).and_then(|(_, no)| no.clone());
     let officer = |id| staff_no(id).map_or_else(|| "已离任人员".to_owned(), |no| format!("{no} 号"));

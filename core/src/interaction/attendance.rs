@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Conversation, ConversationState};
+use super::{Conversation, ConversationState, join};
 use crate::access::{Engine, Officer};
 use crate::clock::Timestamp;
 use crate::ctx::Ctx;
@@ -92,7 +92,7 @@ pub fn return_held(tx: &mut dyn Tx, ctx: &Ctx, cmd: ReturnHeld) -> Result<Return
         return Ok(Returned { officer, conversations: back });
     }
     let why = Engine::work("what an officer holds who is gone");
-    let held = stretch(Some(Conversation::BY_OFFICER), (officer, ConversationState::Active)).limit(limits::OFFICER_CAPACITY_MAX as u32);
+    let held = stretch(Some(Conversation::BY_OFFICER), (officer, ConversationState::Active)).limit(limits::OFFICER_DESK_MAX);
     let mut held: Vec<ConversationId> = tx.scan::<Conversation>(why, held)?.iter().map(|c| c.id).collect();
     held.sort_unstable(); // the order of locks
     for id in held {
@@ -119,13 +119,14 @@ fn back_in_line(tx: &mut dyn Tx, ctx: &Ctx, c: &Conversation) -> Result<(), Erro
         served_by: c.served_also_by(officer),
         active_at,
         ticket,
-        ..c.clone()
+        ..c.clone().unattended()
     };
     tx.replace(c, waiting)?;
+    join::told(tx, ctx, c)?;
     journal::record(tx, ctx, Topic::Conversation(c.id), EventKind::Returned, Some(c.id), None)?;
     journal::record(tx, ctx, Topic::Taxpayer(c.taxpayer), EventKind::Returned, Some(c.id), None)?;
     journal::record(tx, ctx, Topic::Officer(officer), EventKind::Returned, Some(c.id), None)?;
-    journal::record(tx, ctx, Topic::Line(c.line), EventKind::LineMoved, None, None)?;
+    journal::record(tx, ctx, Topic::Line(c.line), EventKind::LineEntered, None, None)?;
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::assigned::{keep, next_for};
 use super::attendance::attend;
-use super::{Conversation, ConversationState, Line};
+use super::{Conversation, ConversationState, Line, reminder};
 use crate::access::{Engine, Officer, check};
 use crate::agenda::{self, TimerKind};
 use crate::ctx::Ctx;
@@ -63,11 +63,14 @@ pub fn claim(tx: &mut dyn Tx, ctx: &Ctx, cmd: Claim) -> Result<Claimed, Error> {
         officer: Some(me),
         served_by: first.served_also_by(me),
         claimed_at: Some(at),
+        first_claimed_at: first.first_claimed_at.or(Some(at)),
         active_at: at,
+        unanswered_since: Some(at),
         ..first.clone()
     };
     let taken = tx.replace(&first, taken)?;
     keep(tx, &taken, record)?;
+    reminder::watch(tx, &taken, at)?;
     agenda::set_once(tx, TimerKind::ConversationIdle, first.id.uuid(), now.plus(limits::CONVERSATION_IDLE))?;
     attend(tx, ctx, me)?; // whoever takes somebody is there
     // The desk first: whoever follows it finds the conversation, and all that happens in it from here on.
@@ -77,8 +80,18 @@ pub fn claim(tx: &mut dyn Tx, ctx: &Ctx, cmd: Claim) -> Result<Claimed, Error> {
     Ok(Claimed { conversation: first.id, ticket: first.ticket })
 }
 
-/// How many conversations an officer holds, whose row is locked.
+/// What an officer has: their row is locked.
+fn desk(tx: &mut dyn ReadTx, officer: OfficerId) -> Result<Vec<Conversation>, Error> {
+    let had = stretch(Some(Conversation::BY_OFFICER), (officer, ConversationState::Active)).limit(limits::OFFICER_DESK_MAX);
+    Ok(tx.scan(Engine::work("how many conversations an officer holds"), had)?)
+}
+
+/// How many conversations an officer holds that count for their capacity: what is on hold leaves room for others.
 pub(super) fn holds(tx: &mut dyn ReadTx, officer: OfficerId) -> Result<i64, Error> {
-    let held = stretch(Some(Conversation::BY_OFFICER), (officer, ConversationState::Active)).limit(limits::OFFICER_CAPACITY_MAX as u32);
-    Ok(tx.scan::<Conversation>(Engine::work("how many conversations an officer holds"), held)?.len() as i64)
+    Ok(desk(tx, officer)?.iter().filter(|c| c.held_until.is_none()).count() as i64)
+}
+
+/// How many conversations an officer has on hold.
+pub(super) fn on_hold(tx: &mut dyn ReadTx, officer: OfficerId) -> Result<i64, Error> {
+    Ok(desk(tx, officer)?.iter().filter(|c| c.held_until.is_some()).count() as i64)
 }

@@ -2,12 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Conversation, ConversationState};
+use super::conversation::had;
+use super::{Conversation, ConversationState, join};
 use crate::access::check;
 use crate::agenda::{self, TimerKind};
 use crate::ctx::Ctx;
 use crate::delivery;
-use crate::error::{self, Error, Problem, Refusal};
+use crate::error::{self, Error, Problem};
 use crate::id::{ConversationId, TimerId};
 use crate::identity::subject;
 use crate::journal::{self, EventKind, Topic};
@@ -26,6 +27,8 @@ words! {
         NoAnswer = "no_answer",
         /// Nobody wrote for too long; closed by the system.
         Idle = "idle",
+        /// It goes on in another conversation of the same taxpayer.
+        Merged = "merged",
     }
 }
 
@@ -60,23 +63,29 @@ impl crate::core::Answer for Closed {
 
 /// Closes a conversation that the caller holds.
 pub fn close(tx: &mut dyn Tx, ctx: &Ctx, cmd: Close) -> Result<Closed, Error> {
-    if cmd.outcome == Outcome::Idle {
-        return Err(Error::invalid("outcome", Problem::Malformed("idle is the system's to say".into())));
+    if matches!(cmd.outcome, Outcome::Idle | Outcome::Merged) {
+        return Err(Error::invalid("outcome", Problem::Malformed("idle and merged say themselves".into())));
     }
     let note = cmd.note.as_deref().map(|n| error::text("note", n, limits::CLOSING_NOTE_CHARS_MAX)).transpose()?;
-    let found = tx.lock_row::<Conversation>((cmd.conversation,))?;
-    let conversation = check(ctx, found)?;
-    end(tx, ctx, &conversation, cmd.outcome, note)
+    let conversation = had(tx, ctx, cmd.conversation)?;
+    end(tx, ctx, &conversation, (*conversation).clone(), cmd.outcome, note)
 }
 
-fn end(tx: &mut dyn Tx, ctx: &Ctx, c: &Conversation, outcome: Outcome, note: Option<String>) -> Result<Closed, Error> {
-    if c.state != ConversationState::Active {
-        return Err(Error::Refused(Refusal::ConversationClosed));
-    }
+/// Ends a conversation that is not over, as it is at the end.
+pub(super) fn end(
+    tx: &mut dyn Tx,
+    ctx: &Ctx,
+    before: &Conversation,
+    c: Conversation,
+    outcome: Outcome,
+    note: Option<String>,
+) -> Result<Closed, Error> {
+    join::told(tx, ctx, &c)?;
     let key = subject::key_of(tx, ctx, c.id.uuid())?;
     let closing_note = note.map(|n| subject::seal(ctx, &key, Conversation::place("closing_note", &c.id), &n));
     let ended_at = Some(c.now(ctx));
-    tx.replace(c, Conversation { state: ConversationState::Closed, outcome: Some(outcome), closing_note, ended_at, ..c.clone() })?;
+    let closed = Conversation { state: ConversationState::Closed, outcome: Some(outcome), closing_note, ended_at, ..c.unattended() };
+    let c = tx.replace(before, closed)?;
     let closed = Closed { conversation: c.id, outcome: Some(outcome) };
     journal::record(tx, ctx, Topic::Conversation(c.id), EventKind::Closed, Some(c.id), None)?;
     // To the two desks as well: whoever was away learns there which conversations to read on.
@@ -103,7 +112,9 @@ pub fn close_idle(tx: &mut dyn Tx, ctx: &Ctx, cmd: CloseIdle) -> Result<Closed, 
     let found = tx.lock_row::<Conversation>((id,))?;
     let conversation = check(ctx, found)?;
     agenda::take(tx, cmd.timer, cmd.token)?;
-    let idle_at = conversation.active_at.plus(limits::CONVERSATION_IDLE);
+    // Whoever is on hold is not silent.
+    let idle_at =
+        conversation.held_until.map_or(conversation.active_at, |held| held.max(conversation.active_at)).plus(limits::CONVERSATION_IDLE);
     if conversation.state != ConversationState::Active {
         return Ok(Closed { conversation: id, outcome: conversation.outcome });
     }
@@ -113,5 +124,5 @@ pub fn close_idle(tx: &mut dyn Tx, ctx: &Ctx, cmd: CloseIdle) -> Result<Closed, 
         }
         return Ok(Closed { conversation: id, outcome: None });
     }
-    end(tx, ctx, &conversation, Outcome::Idle, None)
+    end(tx, ctx, &conversation, (*conversation).clone(), Outcome::Idle, None)
 }

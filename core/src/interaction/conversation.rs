@@ -12,7 +12,7 @@ use crate::error::{Error, Refusal};
 use crate::id::{ConversationId, LineId, OfficerId, TaxpayerId};
 use crate::identity::subject::{self, sealed_text};
 use crate::identity::{Masked, Personal, Roster, masked_name};
-use crate::store::{ReadTx, Reads, Record};
+use crate::store::{ReadTx, Reads, Record, Tx, Writes};
 
 words! {
     /// Where a conversation stands. `waiting` becomes `active` or `left`; `active` becomes `closed`, or `waiting` again where it is
@@ -98,6 +98,16 @@ record! {
         topic_code: Option<String>,
         /// Where its taxpayer belonged when they entered, with all above; absent in conversations of before that was kept.
         home: Option<AuthorityPath>,
+        /// On hold until then, at the latest: its officer keeps it and takes others meanwhile.
+        held_until: Option<Timestamp>,
+        /// Who supervises it and takes part.
+        joined: Option<OfficerId>,
+        /// The conversation of the same taxpayer in which this one goes on.
+        merged_into: Option<ConversationId>,
+        /// Since when its taxpayer waits for an answer of the officer who has it.
+        unanswered_since: Option<Timestamp>,
+        /// When an officer took it first, whoever had it later; absent in conversations of before that was kept.
+        first_claimed_at: Option<Timestamp>,
     }
     key(id);
     version version;
@@ -116,6 +126,7 @@ impl Conversation {
         let mut terms: Vec<Term> = self.authority.codes().iter().copied().map(Term::Subtree).collect();
         terms.push(Term::Participant(self.taxpayer));
         terms.extend(self.officer.map(Term::Assigned));
+        terms.extend(self.joined.map(Term::Assigned));
         terms
     }
 
@@ -131,6 +142,11 @@ impl Conversation {
             ConversationState::Active => Err(Error::Refused(Refusal::AlreadyServed)),
             ConversationState::Closed | ConversationState::Left => Err(Error::Refused(Refusal::ConversationClosed)),
         }
+    }
+
+    /// The same as it is while no officer has it, or no other one yet: nobody holds it back, takes part, or owes an answer.
+    pub(super) fn unattended(self) -> Self {
+        Self { held_until: None, joined: None, unanswered_since: None, ..self }
     }
 
     /// Now: within a conversation time never goes back, whatever the clocks of the hosts say.
@@ -200,12 +216,34 @@ pub struct ConversationView {
     pub previous: Option<ConversationId>,
     /// What whoever transferred it wanted to be known; for the officer who has it, and those who supervise it.
     pub transfer_note: Option<String>,
+    /// On hold until then, at the latest: the officer has not gone, and takes others meanwhile.
+    pub held_until: Option<Timestamp>,
+    /// Number of whoever supervises it and takes part.
+    pub joined_staff_no: Option<String>,
+    /// The conversation of the same taxpayer in which it goes on.
+    pub merged_into: Option<ConversationId>,
+    /// Since when the taxpayer waits for an answer.
+    pub unanswered_since: Option<Timestamp>,
 }
 
 /// Opens a conversation for the caller.
 pub(crate) fn open(tx: &mut dyn ReadTx, ctx: &Ctx, id: ConversationId) -> Result<Checked<Conversation>, Error> {
     let found = tx.find::<Conversation>((id,))?;
     check(ctx, found)
+}
+
+/// The conversation, locked, if the caller is the officer who has it.
+///
+/// # Errors
+/// `ConversationClosed` where nobody has it; `NotItsOfficer` for whoever takes part beside the one who has it.
+pub(super) fn had(tx: &mut dyn Tx, ctx: &Ctx, id: ConversationId) -> Result<Checked<Conversation>, Error> {
+    let found = tx.lock_row::<Conversation>((id,))?;
+    let c = check(ctx, found)?;
+    match c.state {
+        ConversationState::Active if c.officer == Some(ctx.actor().officer()?.id) => Ok(c),
+        ConversationState::Active => Err(Error::Refused(Refusal::NotItsOfficer)),
+        _ => Err(Error::Refused(Refusal::ConversationClosed)),
+    }
 }
 
 /// One conversation.
@@ -251,18 +289,20 @@ pub(crate) fn list_of_anybody(tx: &mut dyn ReadTx, ctx: &Ctx, limit: u32) -> Res
     found.iter().map(|c| view(tx, ctx, c)).collect()
 }
 
+/// An officer's number, which whoever sees what they do may see.
+pub(super) fn staff_no_of(tx: &mut dyn ReadTx, officer: OfficerId) -> Result<Option<String>, Error> {
+    let found = tx.find::<Officer>((officer,))?;
+    Ok(found.map(|o| o.trust("whoever sees a conversation sees its officers' numbers").into_inner().staff_no))
+}
+
 pub(super) fn view(tx: &mut dyn ReadTx, ctx: &Ctx, c: &Conversation) -> Result<ConversationView, Error> {
     let line = tx
         .find::<Line>((c.line,))?
         .ok_or(Error::NotFound { what: "line" })?
         .trust("whoever sees a conversation sees its line")
         .into_inner();
-    let staff_no = match c.officer {
-        Some(officer) => {
-            tx.find::<Officer>((officer,))?.map(|o| o.trust("whoever sees a conversation sees the officer's number").into_inner().staff_no)
-        }
-        None => None,
-    };
+    let staff_no = c.officer.map(|officer| staff_no_of(tx, officer)).transpose()?.flatten();
+    let joined_staff_no = c.joined.map(|officer| staff_no_of(tx, officer)).transpose()?.flatten();
     let key = subject::known_key(tx, ctx, c.id.uuid())?;
     let unread = match ctx.actor() {
         Actor::Taxpayer(_) => c.last_number - c.taxpayer_read,
@@ -276,7 +316,7 @@ pub(super) fn view(tx: &mut dyn ReadTx, ctx: &Ctx, c: &Conversation) -> Result<C
         _ => None,
     };
     let reader = match ctx.actor() {
-        Actor::Officer(me) if c.officer != Some(me.id) => Reader::Reviewer,
+        Actor::Officer(me) if c.officer != Some(me.id) && c.joined != Some(me.id) => Reader::Reviewer,
         _ => Reader::Party,
     };
     Ok(ConversationView {
@@ -304,5 +344,9 @@ pub(super) fn view(tx: &mut dyn ReadTx, ctx: &Ctx, c: &Conversation) -> Result<C
         on_behalf: c.on_behalf,
         previous: c.previous,
         transfer_note: transfer_note.map(|note| reader.shown(note)),
+        held_until: c.held_until,
+        joined_staff_no,
+        merged_into: c.merged_into,
+        unanswered_since: c.unanswered_since,
     })
 }

@@ -139,12 +139,17 @@ pub fn enter(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, cmd: Enter) -> R
         reply_provisional: None,
         topic_code: cmd.topic_code.filter(|code| line.has_topic(code)),
         home: Some(own.authority),
+        held_until: None,
+        joined: None,
+        merged_into: None,
+        unanswered_since: None,
+        first_claimed_at: None,
     };
     tx.add(&waiting.promised(reply))?;
     // The desk first: whoever follows it finds the conversation, and all that happens in it from here on.
     journal::record(tx, ctx, Topic::Taxpayer(taxpayer), EventKind::Entered, Some(id), None)?;
     journal::record(tx, ctx, Topic::Conversation(id), EventKind::Entered, Some(id), None)?;
-    journal::record(tx, ctx, Topic::Line(line.id), EventKind::LineMoved, None, None)?;
+    journal::record(tx, ctx, Topic::Line(line.id), EventKind::LineEntered, None, None)?;
     Ok(Entered { conversation: id, line: line.id, ticket, reply_due: reply.map(|reply| reply.due) })
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::reply::Reply;
-use super::{ReadyLines, RoutedTopic, Routing};
+use super::{ReadyLines, Reminders, RoutedTopic, Routing};
 use crate::access::{AuthorityPath, Scope, Term, check};
 use crate::calendar::{Calendars, Hours, InForce, Span, Term as Period};
 use crate::clock::Timestamp;
@@ -94,6 +94,8 @@ record! {
         closing_message: Option<String>,
         /// How it is shared out; absent where whoever asks gets the first in line.
         routing: Option<Routing>,
+        /// How it reminds; absent where it declares nothing.
+        reminders: Option<Reminders>,
     }
     key(id);
     version version;
@@ -114,7 +116,8 @@ impl Line {
 
     /// A line that nobody has entered yet.
     pub(super) fn new(id: LineId, authority: AuthorityPath, opened_at: Timestamp, settings: LineSettings) -> Self {
-        let LineSettings { name, kind, open, hours, waiting_max, overflow, promise_s, reply_minutes, closing_message, routing } = settings;
+        let LineSettings { name, kind, open, hours, waiting_max, overflow, promise_s, reply_minutes, closing_message, routing, reminders } =
+            settings;
         Self {
             id,
             authority,
@@ -132,19 +135,22 @@ impl Line {
             reply_minutes,
             closing_message,
             routing,
+            reminders,
         }
     }
 
     /// The same line, working otherwise.
     pub(super) fn with(self, settings: LineSettings) -> Self {
-        let LineSettings { name, kind, open, hours, waiting_max, overflow, promise_s, reply_minutes, closing_message, routing } = settings;
-        Self { name, kind, open, hours, waiting_max, overflow, promise_s, reply_minutes, closing_message, routing, ..self }
+        let LineSettings { name, kind, open, hours, waiting_max, overflow, promise_s, reply_minutes, closing_message, routing, reminders } =
+            settings;
+        Self { name, kind, open, hours, waiting_max, overflow, promise_s, reply_minutes, closing_message, routing, reminders, ..self }
     }
 
     /// How it works.
     pub(super) fn settings(&self) -> LineSettings {
-        let Self { name, kind, open, hours, waiting_max, overflow, promise_s, reply_minutes, closing_message, routing, .. } = self.clone();
-        LineSettings { name, kind, open, hours, waiting_max, overflow, promise_s, reply_minutes, closing_message, routing }
+        let Self { name, kind, open, hours, waiting_max, overflow, promise_s, reply_minutes, closing_message, routing, reminders, .. } =
+            self.clone();
+        LineSettings { name, kind, open, hours, waiting_max, overflow, promise_s, reply_minutes, closing_message, routing, reminders }
     }
 
     /// Whether somebody serves it at an instant, by the calendar.
@@ -210,6 +216,9 @@ pub struct LineSettings {
     /// How it is shared out among those who serve it; absent where whoever asks gets the first in line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub routing: Option<Routing>,
+    /// What sounds and pops up for whom, and when somebody is told of a taxpayer without an answer; absent for what the program comes with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reminders: Option<Reminders>,
 }
 
 fn yes() -> bool {
@@ -238,6 +247,7 @@ impl LineSettings {
             reply_minutes: reply_minutes(),
             closing_message: None,
             routing: None,
+            reminders: None,
         }
     }
 
@@ -270,6 +280,7 @@ impl LineSettings {
         let message = self.closing_message.as_deref();
         self.closing_message = message.map(|text| error::text("closing_message", text, limits::CLOSING_MESSAGE_CHARS_MAX)).transpose()?;
         self.routing = self.routing.map(Routing::checked).transpose()?;
+        self.reminders = self.reminders.map(Reminders::checked).transpose()?;
         Ok(self)
     }
 }

@@ -3,14 +3,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::conversation::open;
-use super::{Conversation, Quoted, gate};
+use super::conversation::{open, staff_no_of};
+use super::{Conversation, ConversationState, Quoted, gate, hold, reminder};
 use crate::access::{Actor, ActorKind, ActorRef, Checked, check};
 use crate::clock::Timestamp;
 use crate::crypto::{Place, SubjectKey};
 use crate::ctx::Ctx;
 use crate::error::{self, Error, Refusal};
-use crate::id::{ConversationId, TaxpayerId};
+use crate::id::{ConversationId, OfficerId, TaxpayerId};
 use crate::identity::subject::{self, sealed_text};
 use crate::identity::{PersonalDatum, mask_personal_data, personal_data};
 use crate::journal::{self, EventKind, Topic};
@@ -131,18 +131,29 @@ pub fn send(tx: &mut dyn Tx, ctx: &Ctx, cmd: SendMessage) -> Result<Sent, Error>
         quotes,
         recalled_at: None,
     })?;
-    // Whoever writes has read what was written before.
-    let (mut taxpayer_read, mut officer_read) = (conversation.taxpayer_read, conversation.officer_read);
-    match ctx.actor() {
-        Actor::Taxpayer(_) => taxpayer_read = number,
-        _ => officer_read = number,
-    }
-    tx.replace(
-        &*conversation,
-        Conversation { last_number: number, active_at: sent_at, taxpayer_read, officer_read, ..(*conversation).clone() },
-    )?;
+    let written = after_message(tx, ctx, &conversation, number, sent_at)?;
+    tx.replace(&*conversation, written)?;
     journal::record(tx, ctx, Topic::Conversation(id), EventKind::MessageSent, Some(id), Some(number))?;
     Ok(Sent { conversation: id, number, sent_at })
+}
+
+/// The conversation after a message of the caller's: whoever writes has read what was written before, and who owes an answer now.
+fn after_message(tx: &mut dyn Tx, ctx: &Ctx, c: &Conversation, number: i64, sent_at: Timestamp) -> Result<Conversation, Error> {
+    let written = Conversation { last_number: number, active_at: sent_at, ..c.clone() };
+    Ok(match ctx.actor() {
+        Actor::Taxpayer(_) => {
+            let written = if c.held_until.is_some() { hold::goes_on(tx, ctx, &written)? } else { written };
+            if c.state == ConversationState::Active && written.unanswered_since.is_none() {
+                reminder::watch(tx, c, sent_at)?;
+                Conversation { taxpayer_read: number, unanswered_since: Some(sent_at), ..written }
+            } else {
+                Conversation { taxpayer_read: number, ..written }
+            }
+        }
+        // Whoever takes part beside the officer answers for them, and has not read for them.
+        Actor::Officer(me) if c.joined == Some(me.id) => Conversation { unanswered_since: None, ..written },
+        _ => Conversation { officer_read: number, unanswered_since: None, ..written },
+    })
 }
 
 /// Officers are warned before they send a number of somebody: it may be somebody else's, and once sent it is read. A taxpayer is
@@ -163,6 +174,8 @@ pub struct MessageView {
     pub number: i64,
     /// `taxpayer` or `officer`.
     pub sender: ActorKind,
+    /// Number of the officer who wrote it.
+    pub staff_no: Option<String>,
     /// Whether the caller wrote it.
     pub mine: bool,
     /// The client's id for it.
@@ -227,10 +240,18 @@ pub(super) fn text_of(key: Option<&SubjectKey>, reader: Reader, message: &Messag
     sealed_text(key, place(&row_of(message.conversation, message.number)), &message.body).map(|text| reader.shown(text))
 }
 
-fn view(ctx: &Ctx, key: Option<&SubjectKey>, reader: Reader, message: Message, quoted: Option<Quoted>) -> Result<MessageView, Error> {
+fn view(
+    ctx: &Ctx,
+    key: Option<&SubjectKey>,
+    reader: Reader,
+    message: Message,
+    quoted: Option<Quoted>,
+    staff_no: Option<String>,
+) -> Result<MessageView, Error> {
     Ok(MessageView {
         number: message.number,
         sender: message.sender.kind,
+        staff_no,
         mine: message.sender == ctx.actor().as_ref(),
         text: text_of(key, reader, &message)?,
         client_id: message.client_id,
@@ -257,13 +278,26 @@ pub(super) fn page(
     let key = subject::known_key(tx, ctx, conversation.id.uuid())?;
     let found: Vec<Message> = tx.under(conversation, stretch(None, ()).after((after,)).limit(limit))?;
     let mut quotes = super::quote::Quotes::of(&found);
+    let mut numbers: Vec<(OfficerId, Option<String>)> = Vec::new();
     found
         .into_iter()
         .map(|m| {
             let quoted = m.quotes.map(|number| quotes.show(tx, ctx, conversation, (key.as_deref(), reader), number)).transpose()?.flatten();
-            view(ctx, key.as_deref(), reader, m, quoted)
+            let staff_no = if m.sender.kind == ActorKind::Officer { number_of(tx, &mut numbers, m.sender)? } else { None };
+            view(ctx, key.as_deref(), reader, m, quoted, staff_no)
         })
         .collect()
+}
+
+/// The number of an officer who wrote, looked up once for a page.
+fn number_of(tx: &mut dyn ReadTx, known: &mut Vec<(OfficerId, Option<String>)>, sender: ActorRef) -> Result<Option<String>, Error> {
+    let officer = OfficerId::from_uuid(sender.id);
+    if let Some((_, number)) = known.iter().find(|(id, _)| *id == officer) {
+        return Ok(number.clone());
+    }
+    let number = staff_no_of(tx, officer)?;
+    known.push((officer, number.clone()));
+    Ok(number)
 }
 
 /// One message of a conversation that was opened.

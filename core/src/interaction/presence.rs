@@ -39,7 +39,7 @@ pub(crate) struct Present {
 /// What hosts whisper to each other.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Whisper {
+pub(crate) enum Hint {
     Present(Present),
     Typing(Typing),
 }

@@ -159,7 +159,7 @@ pub(crate) fn rate(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, cmd: Rate)
     let c = check(ctx, found)?;
     let ended_at = match (c.state, c.ended_at) {
         (ConversationState::Closed | ConversationState::Left, Some(ended_at)) if was_served(&c) => ended_at,
-        (ConversationState::Left, _) => return Err(Error::Refused(Refusal::NotServed)),
+        (ConversationState::Left | ConversationState::Closed, _) => return Err(Error::Refused(Refusal::NotServed)),
         _ => return Err(Error::Refused(Refusal::NotOverYet)),
     };
     if tx.find::<Rating>((c.id,))?.is_some() {
@@ -179,9 +179,10 @@ pub(crate) fn rate(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, cmd: Rate)
     Ok(Rated { conversation: c.id, followed_up: cmd.grade.is_low() })
 }
 
-/// Whether somebody was served before it ended: one that was left after it went back to a line was.
+/// Whether somebody was served before it ended: one that was left after it went back to a line was; one that goes on in another is rated
+/// there.
 fn was_served(c: &Conversation) -> bool {
-    c.state == ConversationState::Closed || !c.served().is_empty()
+    c.merged_into.is_none() && (c.state == ConversationState::Closed || !c.served().is_empty())
 }
 
 /// The codes as they are kept: known ones that go with the grade, each once, in the order of the set.

@@ -35,6 +35,9 @@ pub fn mark_read(tx: &mut dyn Tx, ctx: &Ctx, rows: &[MarkRead]) -> Result<u64, E
         let found = tx.lock_row::<Conversation>((row.conversation,))?;
         let c = check(ctx, found)?;
         let number = row.number.min(c.last_number);
+        if matches!(ctx.actor(), Actor::Officer(me) if c.officer != Some(me.id)) {
+            continue; // whoever takes part beside the officer does not read for them
+        }
         let taxpayer = matches!(ctx.actor(), Actor::Taxpayer(_));
         let before = if taxpayer { c.taxpayer_read } else { c.officer_read };
         if number <= before && !(planted(Bug::ReadMarkMovesBack) && number < before) {

@@ -20,7 +20,7 @@ pub struct ReadyLines {
     lines: HashMap<LineId, BTreeMap<Order, ConversationId>>,
     /// Where each waiting conversation stands, to find it again when its row has moved on.
     places: HashMap<ConversationId, (LineId, Order)>,
-    /// Who has each conversation that goes on.
+    /// Who has each conversation that goes on, but on hold.
     held: HashMap<ConversationId, OfficerId>,
     /// How many each officer has.
     loads: HashMap<OfficerId, u32>,
@@ -45,7 +45,7 @@ impl ReadyLines {
         Some(u32::try_from(ahead).unwrap_or(u32::MAX))
     }
 
-    /// How many conversations an officer has.
+    /// How many conversations an officer holds that count for their capacity.
     pub fn held(&self, officer: OfficerId) -> u32 {
         self.loads.get(&officer).copied().unwrap_or(0)
     }
@@ -76,7 +76,7 @@ impl ReadyLines {
             self.lines.entry(c.line).or_default().insert(order, c.id);
             self.places.insert(c.id, (c.line, order));
         }
-        if let (ConversationState::Active, Some(officer)) = (c.state, c.officer) {
+        if let (ConversationState::Active, Some(officer), None) = (c.state, c.officer, c.held_until) {
             self.held.insert(c.id, officer);
             *self.loads.entry(officer).or_default() += 1;
         }
@@ -94,12 +94,13 @@ impl Projection for ReadyLines {
 
     fn watches(&self) -> &'static [Watch] {
         const COLUMNS: &[Column] = Conversation::TABLE.columns;
-        const PLACE: [usize; 5] = [
+        const PLACE: [usize; 6] = [
             position(COLUMNS, "line"),
             position(COLUMNS, "state"),
             position(COLUMNS, "rank"),
             position(COLUMNS, "ticket"),
             position(COLUMNS, "officer"),
+            position(COLUMNS, "held_until"),
         ];
         const WATCHED: [Watch; 1] = [Watch { table: Conversation::TABLE, columns: &PLACE }];
         &WATCHED
@@ -136,6 +137,8 @@ impl Projection for ReadyLines {
                 | EventKind::Returned
                 | EventKind::Transferred
                 | EventKind::Claimed
+                | EventKind::Held
+                | EventKind::Resumed
                 | EventKind::Closed
         ) {
             return Ok(());

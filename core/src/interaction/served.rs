@@ -35,10 +35,22 @@ impl Conversation {
         let mut all = self.served();
         all.retain(|id| *id != officer);
         all.push(officer);
-        let beyond = all.len().saturating_sub(limits::SERVED_BY_MAX);
-        all.drain(..beyond);
-        Some(ServedBy(all))
+        Some(within_limit(all))
     }
+
+    /// The same, and an officer who takes part beside the one who has it.
+    pub(super) fn served_beside(&self, officer: OfficerId) -> Option<ServedBy> {
+        let mut all = self.served();
+        all.retain(|id| *id != officer);
+        all.insert(all.len().saturating_sub(1), officer);
+        Some(within_limit(all))
+    }
+}
+
+fn within_limit(mut all: Vec<OfficerId>) -> ServedBy {
+    let beyond = all.len().saturating_sub(limits::SERVED_BY_MAX);
+    all.drain(..beyond);
+    ServedBy(all)
 }
 
 #[cfg(test)]

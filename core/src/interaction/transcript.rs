@@ -7,7 +7,10 @@ use serde::Serialize;
 use super::conversation::{self, open};
 use super::estimate::{Serving, estimate};
 use super::message::Reader;
-use super::{Conversation, ConversationState, ConversationView, Estimate, Line, MessageView, NoEstimate, Presence, ReadyLines, message};
+use super::{
+    Conversation, ConversationState, ConversationView, Estimate, Line, MessageView, NoEstimate, Presence, ReadyLines, WhisperView, message,
+    whisper,
+};
 use crate::access::{Checked, Engine, check};
 use crate::calendar::Calendars;
 use crate::clock::Timestamp;
@@ -131,6 +134,8 @@ pub struct Transcript {
     pub messages: Vec<MessageView>,
     /// What happened, in order of commit.
     pub events: Vec<TranscriptEvent>,
+    /// Remarks of officers beside it, in order; not for the two who talk.
+    pub whispers: Vec<WhisperView>,
 }
 
 /// Asks for everything that happened in a conversation of one's area.
@@ -149,6 +154,7 @@ pub(crate) fn opened_numbers(tx: &mut dyn ReadTx, ctx: &Ctx, id: ConversationId)
     conversation::transfer_note(tx, ctx, &c)?;
     conversation::topic(tx, ctx, &c)?;
     super::rating::opened_rating(tx, ctx, &c)?;
+    whisper::all(tx, ctx, &c, Reader::Reviewer)?;
     Ok(every_message(tx, ctx, &c, Reader::Reviewer)?.iter().map(|m| m.number).collect())
 }
 
@@ -177,5 +183,9 @@ pub(crate) fn transcript(tx: &mut dyn ReadTx, ctx: &Ctx, reader: Reader, id: Con
         cursor = last.cursor();
         events.extend(page.iter().map(|e| TranscriptEvent { at: e.at, kind: e.kind, actor: e.actor.to_string(), number: e.number }));
     }
-    Ok(Transcript { conversation: conversation::view(tx, ctx, &c)?, messages, events })
+    let whispers = match reader {
+        Reader::Party | Reader::Copier => Vec::new(),
+        Reader::Reviewer | Reader::Writer(_) => whisper::all(tx, ctx, &c, reader)?,
+    };
+    Ok(Transcript { conversation: conversation::view(tx, ctx, &c)?, messages, events, whispers })
 }

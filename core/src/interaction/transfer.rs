@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::attendance::is_there;
 use super::claim::holds;
+use super::conversation::had;
 use super::message::warned;
 use super::prioritise::FIRST;
-use super::{Conversation, ConversationState, Line, LineKind, gate};
-use crate::access::{Checked, Engine, Officer, Permission, check, holds_at};
+use super::{Conversation, ConversationState, Line, LineKind, gate, join, reminder};
+use crate::access::{Engine, Officer, Permission, check, holds_at};
 use crate::agenda::{self, TimerKind};
 use crate::calendar::Calendars;
 use crate::ctx::Ctx;
@@ -107,7 +108,7 @@ fn to_officer(tx: &mut dyn Tx, ctx: &Ctx, id: ConversationId, officer: OfficerId
         return Err(unknown());
     }
     let row = tx.lock_row::<Officer>((officer,))?.ok_or_else(unknown)?.trust("told of only if they serve the conversation's authority");
-    let c = active(tx, ctx, id)?;
+    let c = had(tx, ctx, id)?;
     if !holds_at(tx, ctx, officer, Permission::ServeTaxpayers, &c.authority)? {
         return Err(unknown());
     }
@@ -127,9 +128,11 @@ fn to_officer(tx: &mut dyn Tx, ctx: &Ctx, id: ConversationId, officer: OfficerId
             claimed_at: Some(at),
             active_at: at,
             transfer_note,
-            ..(*c).clone()
+            unanswered_since: Some(at),
+            ..(*c).clone().unattended()
         },
     )?;
+    reminder::watch(tx, &c, at)?;
     agenda::set_once(tx, TimerKind::ConversationIdle, id.uuid(), ctx.now().plus(limits::CONVERSATION_IDLE))?;
     // The desk first: whoever follows it finds the conversation, and all that happens in it from here on.
     journal::record(tx, ctx, Topic::Officer(officer), EventKind::Transferred, Some(id), None)?;
@@ -144,7 +147,7 @@ fn to_line(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, id: ConversationId
     if !line.open {
         return Err(Error::Refused(Refusal::LineClosed(line.closing_message)));
     }
-    let c = active(tx, ctx, id)?;
+    let c = had(tx, ctx, id)?;
     if line.id != c.line {
         super::enter::not_in(tx, c.taxpayer, line.id)?;
     }
@@ -168,24 +171,18 @@ fn to_line(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, id: ConversationId
         topic_code: c.topic_code.clone().filter(|code| line.has_topic(code)),
         transfer_note,
         active_at: at,
-        ..(*c).clone()
+        ..(*c).clone().unattended()
     };
     // A promise that stands is kept, by the hours of the line it was given in; one that was not kept is no promise.
     let stands = c.reply_due.is_some_and(|due| due > at);
     tx.replace(&*c, if stands { waiting.promised_for_good() } else { waiting.promised(message_due) })?;
     told(tx, ctx, &c, me)?;
-    journal::record(tx, ctx, Topic::Line(line.id), EventKind::LineMoved, None, None)?;
+    journal::record(tx, ctx, Topic::Line(line.id), EventKind::LineEntered, None, None)?;
     Ok(Transferred { conversation: id, line: line.id, officer: None })
 }
 
-/// The conversation, locked, if the caller holds it.
-fn active(tx: &mut dyn Tx, ctx: &Ctx, id: ConversationId) -> Result<Checked<Conversation>, Error> {
-    let found = tx.lock_row::<Conversation>((id,))?;
-    let c = check(ctx, found)?;
-    if c.state == ConversationState::Active { Ok(c) } else { Err(Error::Refused(Refusal::ConversationClosed)) }
-}
-
 fn told(tx: &mut dyn Tx, ctx: &Ctx, c: &Conversation, me: OfficerId) -> Result<(), Error> {
+    join::told(tx, ctx, c)?;
     for topic in [Topic::Conversation(c.id), Topic::Taxpayer(c.taxpayer), Topic::Officer(me)] {
         journal::record(tx, ctx, topic, EventKind::Transferred, Some(c.id), None)?;
     }

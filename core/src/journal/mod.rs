@@ -32,6 +32,24 @@ words! {
         Returned = "conversation.returned",
         /// The conversation was transferred to another officer or line.
         Transferred = "conversation.transferred",
+        /// The officer put the conversation on hold.
+        Held = "conversation.held",
+        /// The conversation goes on after it was on hold.
+        Resumed = "conversation.resumed",
+        /// Whoever supervises it takes part.
+        Joined = "conversation.joined",
+        /// Whoever supervised it takes part no more.
+        SteppedOut = "conversation.stepped_out",
+        /// A colleague wrote a remark beside the conversation, for officers; `number` is its place.
+        Whispered = "conversation.whispered",
+        /// A colleague asks the officer about a conversation; `number` is the place of the remark.
+        Mentioned = "conversation.mentioned",
+        /// Another conversation of the taxpayer, which the event names, ended: it goes on in this one.
+        Merged = "conversation.merged",
+        /// The taxpayer waits for an answer of the officer for too long.
+        Unanswered = "conversation.unanswered",
+        /// The taxpayer still does: those who supervise the line are told.
+        Escalated = "conversation.escalated",
         /// A message was written; `number` is its place.
         MessageSent = "message.sent",
         /// A message was recalled by its sender; `number` is its place.
@@ -46,7 +64,9 @@ words! {
         AppealAnswered = "appeal.answered",
         /// The taxpayer rated the conversation.
         Rated = "conversation.rated",
-        /// Who waits in a line has changed.
+        /// Somebody entered the line, or waits in it again: they were transferred to it, or their officer is gone.
+        LineEntered = "line.entered",
+        /// Who waits in a line has changed otherwise.
         LineMoved = "line.moved",
     }
 }

@@ -70,6 +70,7 @@ pub const MIGRATIONS: &[Migration] = &[
     shared!(17, "strange_login", "0017_strange_login.sql"),
     shared!(18, "reply_promise", "0018_reply_promise.sql"),
     shared!(19, "assignment", "0019_assignment.sql"),
+    shared!(20, "hold", "0020_hold.sql"),
 ];
 
 /// The newest schema version this program knows.

@@ -130,7 +130,7 @@ fn both_sides_see_everything_in_order() {
         // Both are there before anything exists: what comes to be reaches them all the same.
         let (mut at_home, mut at_desk) = (Client::open(&host, &taxpayer, None), Client::open(&host, &officer, None));
         let id = enter(&host, &taxpayer);
-        assert_eq!(at_desk.event_of("line.moved")["topic"], json!(format!("line/{}", host.world.line)));
+        assert_eq!(at_desk.event_of("line.entered")["topic"], json!(format!("line/{}", host.world.line)));
         assert_eq!(at_home.event_of("conversation.entered")["conversation"], json!(id));
         claim(&host, &officer);
         assert_eq!(at_home.event_of("conversation.claimed")["conversation"], json!(id));
@@ -217,7 +217,7 @@ fn two_hosts_on_one_postgresql_deliver_to_each_others_clients() {
     // The officer's presence on the second host counts on the first.
     two.call("PUT", "/api/v1/me/presence", Some(&officer), None, None);
     let id = enter(&one, &taxpayer);
-    at_desk.event_of("line.moved");
+    at_desk.event_of("line.entered");
     let began = Instant::now();
     let officers = loop {
         let position = one.get(&format!("/api/v1/conversations/{id}/position"), &taxpayer).body;

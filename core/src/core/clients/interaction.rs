@@ -9,11 +9,12 @@ use crate::ctx::Ctx;
 use crate::error::Error;
 use crate::id::{ConversationId, LineId};
 use crate::interaction::{
-    self, AssignmentView, CallbackRequested, CannedReplyPut, CannedReplyView, Claim, Claimed, Close, CloseIdle, Closed, ConversationPage,
-    ConversationView, DeleteCannedReply, DeleteOwnCannedReply, Enter, Entered, ExportReviewed, ExportTranscript, ExportedTranscript,
-    FindCannedReplies, Found, Leave, Left, LineOpened, LineView, ManagedLine, MarkRead, MessageView, OpenLine, Position, Prioritise,
-    Prioritised, ProposeLine, PutCannedReply, PutOwnCannedReply, Reader, Recall, Recalled, RequestCallback, ReturnHeld, Review, Search,
-    SendMessage, Sent, SignedEntry, SourceChannel, Sources, Transcript, Transfer, Transferred, Typing, WaitingView, Whisper,
+    self, AskColleague, AssignmentView, CallbackRequested, CannedReplyPut, CannedReplyView, Claim, Claimed, Close, CloseIdle, Closed,
+    ConversationPage, ConversationView, DeleteCannedReply, DeleteOwnCannedReply, Enter, Entered, ExportReviewed, ExportTranscript,
+    ExportedTranscript, FindCannedReplies, Found, Held, Hint, Hold, HoldOver, Join, Joined, Leave, Left, LineOpened, LineView, ManagedLine,
+    MarkRead, Merge, Merged, MessageView, OpenLine, ParallelView, Position, Prioritise, Prioritised, ProposeLine, PutCannedReply,
+    PutOwnCannedReply, Reader, Recall, Recalled, RemindUnanswered, RequestCallback, Resume, ReturnHeld, Review, Search, SendMessage, Sent,
+    SignedEntry, SourceChannel, Sources, StepOut, Transcript, Transfer, Transferred, Typing, WaitingView, WhisperView, Whispered,
 };
 use crate::limits;
 use crate::operation;
@@ -52,6 +53,42 @@ impl Command for Leave {
 }
 impl Command for ReturnHeld {}
 impl Command for Transfer {} // once it happened the caller has it no more, and a repeat is answered all the same
+impl Command for Hold {
+    fn target(&self) -> Target {
+        Target::Conversation(self.conversation)
+    }
+}
+impl Command for Resume {
+    fn target(&self) -> Target {
+        Target::Conversation(self.conversation)
+    }
+}
+impl Command for HoldOver {}
+impl Command for RemindUnanswered {}
+impl Command for Join {
+    fn target(&self) -> Target {
+        Target::Conversation(self.conversation)
+    }
+    fn reason(&self) -> Option<String> {
+        Some(self.reason.trim().to_owned())
+    }
+}
+impl Command for StepOut {} // once it happened the caller has no part in it, and a repeat is answered all the same
+impl Command for interaction::Whisper {
+    fn target(&self) -> Target {
+        Target::Conversation(self.conversation)
+    }
+}
+impl Command for AskColleague {
+    fn target(&self) -> Target {
+        Target::Conversation(self.conversation)
+    }
+}
+impl Command for Merge {
+    fn target(&self) -> Target {
+        Target::Conversation(self.conversation)
+    }
+}
 impl Command for SendMessage {
     fn target(&self) -> Target {
         Target::Conversation(self.conversation)
@@ -192,12 +229,12 @@ impl Interaction<'_> {
 
     /// Says that the caller is typing.
     pub fn typing(&self, conversation: ConversationId) -> Result<(), Error> {
-        let whisper = self.0.ephemeral(&operation::TYPING, move |tx, ctx| {
+        let hint = self.0.ephemeral(&operation::TYPING, move |tx, ctx| {
             crate::interaction::open_conversation(tx, ctx, conversation)?;
             let until = ctx.now().plus(limits::TYPING_SHOWN);
-            Ok(Whisper::Typing(Typing { conversation, who: ctx.actor().as_ref().kind, until }))
+            Ok(Hint::Typing(Typing { conversation, who: ctx.actor().as_ref().kind, until }))
         })?;
-        self.whisper(&whisper);
+        self.hint(&hint);
         Ok(())
     }
 
@@ -210,7 +247,7 @@ impl Interaction<'_> {
             let posts = officer.posts.iter().filter(|p| p.permissions.contains(&access::Permission::ServeTaxpayers));
             let serves = posts.filter_map(|p| p.authority.own()).collect();
             let until = interaction::lease_end(self.0.core.now());
-            self.whisper(&Whisper::Present(interaction::Present { officer: officer.id, serves, capacity: officer.capacity, until }));
+            self.hint(&Hint::Present(interaction::Present { officer: officer.id, serves, capacity: officer.capacity, until }));
         }
         renewed
     }
@@ -221,13 +258,58 @@ impl Interaction<'_> {
         self.0.command(&operation::TRANSFER, cmd, move |tx, ctx, cmd| interaction::transfer(tx, ctx, &calendars, cmd))
     }
 
-    fn whisper(&self, whisper: &Whisper) {
+    fn hint(&self, hint: &Hint) {
         // Cannot fail: plain data. A whisper too long for the wire is dropped there.
-        if let Ok(note) = serde_json::to_string(whisper)
+        if let Ok(note) = serde_json::to_string(hint)
             && note.len() <= limits::WHISPER_BYTES_MAX
         {
             self.0.core.0.store.whisper(&note);
         }
+    }
+
+    /// Puts a conversation on hold.
+    pub fn hold(&self, cmd: Hold) -> Ticket<Held> {
+        self.0.command(&operation::HOLD, cmd, interaction::hold)
+    }
+
+    /// Lets a conversation that is on hold go on.
+    pub fn resume(&self, cmd: Resume) -> Ticket<Held> {
+        self.0.command(&operation::RESUME, cmd, interaction::resume)
+    }
+
+    /// Takes part in a conversation of the caller's area beside its officer.
+    pub fn join(&self, cmd: Join) -> Ticket<Joined> {
+        self.0.command(&operation::JOIN, cmd, interaction::join)
+    }
+
+    /// Takes part in a conversation no more.
+    pub fn step_out(&self, cmd: StepOut) -> Ticket<Joined> {
+        self.0.command(&operation::STEP_OUT, cmd, interaction::step_out)
+    }
+
+    /// Tells the officer of a conversation something that its taxpayer does not see.
+    pub fn whisper(&self, cmd: interaction::Whisper) -> Ticket<Whispered> {
+        self.0.command(&operation::WHISPER, cmd, interaction::whisper)
+    }
+
+    /// Asks a colleague about a conversation.
+    pub fn ask_colleague(&self, cmd: AskColleague) -> Ticket<Whispered> {
+        self.0.command(&operation::ASK_COLLEAGUE, cmd, interaction::ask_colleague)
+    }
+
+    /// Remarks of officers beside a conversation.
+    pub fn whispers(&self, conversation: ConversationId) -> Result<Vec<WhisperView>, Error> {
+        self.0.query(&operation::WHISPERS, move |tx, ctx| interaction::whispers(tx, ctx, conversation))
+    }
+
+    /// Lets another conversation of the same taxpayer go on in one that the caller has.
+    pub fn merge(&self, cmd: Merge) -> Ticket<Merged> {
+        self.0.command(&operation::MERGE, cmd, interaction::merge)
+    }
+
+    /// Other conversations of the same taxpayer that are not over.
+    pub fn parallel(&self, conversation: ConversationId) -> Result<Vec<ParallelView>, Error> {
+        self.0.query(&operation::PARALLEL, move |tx, ctx| interaction::parallel(tx, ctx, conversation))
     }
 
     /// Closes a conversation with an outcome.

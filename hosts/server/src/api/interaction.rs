@@ -7,10 +7,11 @@ use zhengna_core::approval::Opened;
 use zhengna_core::clock::Timestamp;
 use zhengna_core::id::{ConversationId, LineId};
 use zhengna_core::interaction::{
-    AssignmentView, CallbackRequested, Claim, Claimed, Close, Closed, ConversationPage, ConversationView, Enter, Entered, ExportFormat,
-    ExportReviewed, ExportTranscript, ExportedTranscript, Found, Leave, Left, LineView, ManagedLine, MarkRead, MessageView, Outcome,
-    Position, Prioritise, Prioritised, ProposeLine, Recall, Recalled, RequestCallback, Review, Search, SendMessage, Sent, SignedEntry,
-    SourceChannel, Sources, Transcript, Transfer, TransferTo, Transferred, WaitingView,
+    AskColleague, AssignmentView, CallbackRequested, Claim, Claimed, Close, Closed, ConversationPage, ConversationView, Enter, Entered,
+    ExportFormat, ExportReviewed, ExportTranscript, ExportedTranscript, Found, Held, Hold, Join, Joined, Leave, Left, LineView,
+    ManagedLine, MarkRead, Merge, Merged, MessageView, Outcome, ParallelView, Position, Prioritise, Prioritised, ProposeLine, Recall,
+    Recalled, RequestCallback, Resume, Review, Search, SendMessage, Sent, SignedEntry, SourceChannel, Sources, StepOut, Transcript,
+    Transfer, TransferTo, Transferred, WaitingView, Whisper, WhisperView, Whispered,
 };
 use zhengna_core::operation;
 
@@ -65,6 +66,20 @@ pub(super) fn routes(routes: &mut Routes) {
     routes.add(post("/api/v1/conversations/{conversation}/typing", &operation::TYPING).status(StatusCode::NO_CONTENT), typing);
     let transferred = post("/api/v1/conversations/{conversation}/transfer", &operation::TRANSFER).keyed();
     routes.add(transferred.body::<Handover>().answer::<Transferred>(), transfer);
+    let held = post("/api/v1/conversations/{conversation}/hold", &operation::HOLD).keyed();
+    routes.add(held.body::<OnHold>().answer::<Held>(), hold);
+    routes.add(post("/api/v1/conversations/{conversation}/resume", &operation::RESUME).keyed().body::<Nothing>().answer::<Held>(), resume);
+    routes.add(post("/api/v1/conversations/{conversation}/join", &operation::JOIN).keyed().body::<Reason>().answer::<Joined>(), join);
+    let out = post("/api/v1/conversations/{conversation}/step-out", &operation::STEP_OUT).keyed();
+    routes.add(out.body::<Nothing>().answer::<Joined>(), step_out);
+    let whispered = post("/api/v1/conversations/{conversation}/whispers", &operation::WHISPER).keyed().status(StatusCode::CREATED);
+    routes.add(whispered.body::<Remark>().answer::<Whispered>(), whisper);
+    let asked = post("/api/v1/conversations/{conversation}/questions", &operation::ASK_COLLEAGUE).keyed().status(StatusCode::CREATED);
+    routes.add(asked.body::<Question>().answer::<Whispered>(), ask_colleague);
+    routes.add(get("/api/v1/conversations/{conversation}/whispers", &operation::WHISPERS).answer::<Whispers>(), whispers);
+    let merged = post("/api/v1/conversations/{conversation}/merge", &operation::MERGE).keyed();
+    routes.add(merged.body::<Other>().answer::<Merged>(), merge);
+    routes.add(get("/api/v1/conversations/{conversation}/parallel", &operation::PARALLEL).answer::<Parallel>(), parallel);
     routes.add(post("/api/v1/conversations/{conversation}/close", &operation::CLOSE).keyed().body::<Ending>().answer::<Closed>(), close);
     routes.add(post("/api/v1/conversations/{conversation}/transcript", &operation::TRANSCRIPT).answer::<Transcript>(), transcript);
     let exported = post("/api/v1/conversations/{conversation}/export", &operation::EXPORT_TRANSCRIPT);
@@ -185,6 +200,60 @@ struct Ending {
     outcome: Outcome,
     /// A note for colleagues, at most 500 characters.
     note: Option<String>,
+}
+
+/// For how long a conversation is on hold.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct OnHold {
+    /// At most so many minutes, 1 to 60.
+    minutes: i64,
+}
+
+/// What a colleague is told beside a conversation.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Remark {
+    /// Plain text, 1 to 500 characters; the taxpayer does not see it.
+    text: String,
+    /// Whether the caller was warned that numbers of people stand in it (`interaction.personal_data`), and whispers it all the same.
+    #[serde(default)]
+    confirmed: bool,
+}
+
+/// What a colleague is asked beside a conversation.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Question {
+    /// Number of whoever is asked.
+    staff_no: String,
+    /// Plain text, 1 to 500 characters; the taxpayer does not see it.
+    text: String,
+    /// Whether the caller was warned that numbers of people stand in it (`interaction.personal_data`), and asks all the same.
+    #[serde(default)]
+    confirmed: bool,
+}
+
+/// Remarks beside a conversation.
+#[derive(Serialize, JsonSchema)]
+struct Whispers {
+    /// In order.
+    items: Vec<WhisperView>,
+}
+
+/// Which conversation goes on in this one.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Other {
+    /// It ends.
+    other: ConversationId,
+}
+
+/// Other conversations of the same taxpayer.
+#[derive(Serialize, JsonSchema)]
+struct Parallel {
+    /// Those that wait, then those that somebody has.
+    items: Vec<ParallelView>,
 }
 
 /// Why somebody looks.
@@ -367,6 +436,63 @@ async fn mark_read(call: Call, Path(conversation): Path<ConversationId>, Json(ma
 
 async fn typing(call: Call, Path(id): Path<ConversationId>) -> Result<NoContent, Problem> {
     call.glance(move |s| s.interaction().typing(id)).await.map(|()| NoContent)
+}
+
+async fn hold(call: Keyed, Path(conversation): Path<ConversationId>, Json(body): Json<OnHold>) -> Result<Json<Held>, Problem> {
+    let held = call.session()?.interaction().hold(Hold { conversation, minutes: body.minutes });
+    Ok(Json(held.await?))
+}
+
+async fn resume(call: Keyed, Path(conversation): Path<ConversationId>, Json(Nothing {}): Json<Nothing>) -> Result<Json<Held>, Problem> {
+    let resumed = call.session()?.interaction().resume(Resume { conversation });
+    Ok(Json(resumed.await?))
+}
+
+async fn join(
+    call: Keyed,
+    Path(conversation): Path<ConversationId>,
+    Json(Reason { reason }): Json<Reason>,
+) -> Result<Json<Joined>, Problem> {
+    let joined = call.session()?.interaction().join(Join { conversation, reason });
+    Ok(Json(joined.await?))
+}
+
+async fn step_out(call: Keyed, Path(conversation): Path<ConversationId>, Json(Nothing {}): Json<Nothing>) -> Result<Json<Joined>, Problem> {
+    let out = call.session()?.interaction().step_out(StepOut { conversation });
+    Ok(Json(out.await?))
+}
+
+async fn whisper(
+    call: Keyed,
+    Path(conversation): Path<ConversationId>,
+    Json(Remark { text, confirmed }): Json<Remark>,
+) -> Result<Created<Whispered>, Problem> {
+    let whispered = call.session()?.interaction().whisper(Whisper { conversation, text, confirmed });
+    Ok(Created(whispered.await?))
+}
+
+async fn ask_colleague(
+    call: Keyed,
+    Path(conversation): Path<ConversationId>,
+    Json(Question { staff_no, text, confirmed }): Json<Question>,
+) -> Result<Created<Whispered>, Problem> {
+    let asked = call.session()?.interaction().ask_colleague(AskColleague { conversation, staff_no, text, confirmed });
+    Ok(Created(asked.await?))
+}
+
+async fn whispers(call: Call, Path(id): Path<ConversationId>) -> Result<Json<Whispers>, Problem> {
+    let items = call.read(move |s| s.interaction().whispers(id)).await?;
+    Ok(Json(Whispers { items }))
+}
+
+async fn merge(call: Keyed, Path(conversation): Path<ConversationId>, Json(Other { other }): Json<Other>) -> Result<Json<Merged>, Problem> {
+    let merged = call.session()?.interaction().merge(Merge { conversation, other });
+    Ok(Json(merged.await?))
+}
+
+async fn parallel(call: Call, Path(id): Path<ConversationId>) -> Result<Json<Parallel>, Problem> {
+    let items = call.read(move |s| s.interaction().parallel(id)).await?;
+    Ok(Json(Parallel { items }))
 }
 
 async fn close(call: Keyed, Path(conversation): Path<ConversationId>, Json(ending): Json<Ending>) -> Result<Json<Closed>, Problem> {

@@ -206,7 +206,7 @@ async function readMine() {
 
 let linesAsked = 0;
 function event(e) {
-  if (e.kind === 'line.moved') {
+  if (e.kind === 'line.moved' || e.kind === 'line.entered') {
     clearTimeout(linesAsked);
     linesAsked = setTimeout(() => readLines().catch(quietly), 150);
   }

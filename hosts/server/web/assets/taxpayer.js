@@ -134,7 +134,7 @@ function event(e) {
   const thread = e.conversation && threads.get(e.conversation);
   if (thread?.apply(e)) state(thread).catch(quietly);
   else if (!thread && e.kind === 'conversation.entered') call('GET', `/conversations/${e.conversation}`).then(threadOf).then(() => view?.hello?.()).catch(quietly); // entered in another window
-  if (e.kind === 'line.moved') view?.moved?.(e.topic.slice('line/'.length));
+  if (e.kind === 'line.moved' || e.kind === 'line.entered') view?.moved?.(e.topic.slice('line/'.length));
 }
 
 function typing({ conversation, who }) {

@@ -444,7 +444,7 @@ impl Model {
         }
         self.event(who, now, About::Taxpayer(taxpayer), "conversation.entered", Some(label), None);
         self.event(who, now, About::Conversation(label), "conversation.entered", Some(label), None);
-        self.event(who, now, About::Line(line), "line.moved", None, None);
+        self.event(who, now, About::Line(line), "line.entered", None, None);
         self.record("interaction.enter", who, Subject::Conversation(label), now);
         Told::Entered { ticket }
     }
@@ -548,7 +548,7 @@ impl Model {
         for about in [About::Conversation(label), About::Taxpayer(taxpayer), About::Officer(officer)] {
             self.event(who, now, about, "conversation.transferred", Some(label), None);
         }
-        self.event(who, now, About::Line(line), "line.moved", None, None);
+        self.event(who, now, About::Line(line), "line.entered", None, None);
         self.record("interaction.transfer", who, Subject::Transferred(label, line), now);
         Told::Done(label)
     }
@@ -571,7 +571,7 @@ impl Model {
                 for about in [About::Conversation(label), About::Taxpayer(taxpayer), About::Officer(officer)] {
                     self.event(Who::System, now, about, "conversation.returned", Some(label), None);
                 }
-                self.event(Who::System, now, About::Line(line), "line.moved", None, None);
+                self.event(Who::System, now, About::Line(line), "line.entered", None, None);
                 back += 1;
             }
             self.record("interaction.return_held", Who::System, Subject::Officer(officer), now);

@@ -1,0 +1,125 @@
+//! Merging a person's parallel conversations (合并会话): who waits in two lines, or talks in two, is answered in one. The other one ends and
+//! says where it goes on; what was written in it stays where it is, and whoever has the one it goes on in reads it there.
+
+use serde::{Deserialize, Serialize};
+
+use super::close::end;
+use super::conversation::{had, staff_no_of};
+use super::{Conversation, ConversationState, Line, Outcome};
+use crate::access::{Engine, Permission, check};
+use crate::clock::Timestamp;
+use crate::ctx::Ctx;
+use crate::error::{Error, Problem, Refusal};
+use crate::id::{ConversationId, OfficerId};
+use crate::journal::{self, EventKind, Topic};
+use crate::store::{ReadTx, Reads, Tx, Writes, stretch};
+
+/// Merges another conversation of the same taxpayer into one that the caller has.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Merge {
+    /// The one that goes on.
+    pub conversation: ConversationId,
+    /// The one that ends: it waits in a line that the caller serves, or is the caller's too.
+    pub other: ConversationId,
+}
+
+/// The two are one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Merged {
+    /// The one that goes on.
+    pub conversation: ConversationId,
+    /// The one that ended.
+    pub other: ConversationId,
+}
+
+impl crate::core::Answer for Merged {
+    fn subject(&self) -> String {
+        format!("conversation/{} from conversation/{}", self.conversation, self.other)
+    }
+}
+
+/// Merges two conversations.
+///
+/// # Errors
+/// `Invalid` for another that is not the same taxpayer's, not open, or waits in a line that the caller does not serve; `HadByAnother`;
+/// `NotItsOfficer`, `ConversationClosed` for the one that goes on.
+pub fn merge(tx: &mut dyn Tx, ctx: &Ctx, cmd: Merge) -> Result<Merged, Error> {
+    let me = ctx.actor().officer()?;
+    let unknown = || Error::invalid("other", Problem::Unknown("conversation"));
+    if cmd.other == cmd.conversation {
+        return Err(unknown());
+    }
+    // In the order of ids, in which locks of one kind are taken.
+    let (first, second) = (cmd.conversation.min(cmd.other), cmd.conversation.max(cmd.other));
+    let found = tx.find::<Conversation>((cmd.conversation,))?;
+    check(ctx, found)?;
+    for id in [first, second] {
+        tx.lock_row::<Conversation>((id,))?;
+    }
+    let kept = had(tx, ctx, cmd.conversation)?;
+    let other = tx.find::<Conversation>((cmd.other,))?.ok_or_else(unknown)?;
+    let other = other.trust("told of only if it is of the same taxpayer, whose conversation the caller has").into_inner();
+    if other.taxpayer != kept.taxpayer || other.is_over() {
+        return Err(unknown());
+    }
+    match other.officer {
+        Some(officer) if officer != me.id => return Err(Error::Refused(Refusal::HadByAnother)),
+        None if !me.may_at(Permission::ServeTaxpayers, &other.authority) => return Err(unknown()),
+        _ => {}
+    }
+    let waited = other.state == ConversationState::Waiting;
+    // Theirs by now: whoever answers reads what was written there.
+    let taken = Conversation { officer: Some(me.id), served_by: other.served_also_by(me.id), merged_into: Some(kept.id), ..other.clone() };
+    end(tx, ctx, &other, taken, Outcome::Merged, None)?;
+    if waited {
+        journal::record(tx, ctx, Topic::Line(other.line), EventKind::LineMoved, None, None)?;
+    }
+    journal::record(tx, ctx, Topic::Conversation(kept.id), EventKind::Merged, Some(other.id), None)?;
+    Ok(Merged { conversation: kept.id, other: other.id })
+}
+
+/// Another conversation of the same taxpayer, which is not over.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ParallelView {
+    /// Which.
+    pub conversation: ConversationId,
+    /// Name of its line.
+    pub line_name: String,
+    /// State.
+    pub state: ConversationState,
+    /// Number of the officer who has it.
+    pub staff_no: Option<String>,
+    /// When its line was entered.
+    pub entered_at: Timestamp,
+    /// Whether the caller may merge it into theirs.
+    pub mergeable: bool,
+}
+
+/// Other conversations of the taxpayer of one that the caller takes part in, which are not over.
+pub fn parallel(tx: &mut dyn ReadTx, ctx: &Ctx, id: ConversationId) -> Result<Vec<ParallelView>, Error> {
+    let found = tx.find::<Conversation>((id,))?;
+    let c = check(ctx, found)?;
+    let me = ctx.actor().officer()?;
+    let why = Engine::work("other conversations of a taxpayer whose conversation the caller takes part in: that they are there, no more");
+    let mut views = Vec::new();
+    for state in [ConversationState::Waiting, ConversationState::Active] {
+        let open: Vec<Conversation> = tx.scan(why, stretch(Some(Conversation::BY_TAXPAYER), (c.taxpayer, state)))?;
+        for other in open.into_iter().filter(|other| other.id != id) {
+            let line = tx.find::<Line>((other.line,))?.ok_or(Error::NotFound { what: "line" })?;
+            views.push(ParallelView {
+                conversation: other.id,
+                line_name: line.trust("the line in which a taxpayer of the caller's waits too").into_inner().name,
+                state,
+                staff_no: other.officer.map(|officer: OfficerId| staff_no_of(tx, officer)).transpose()?.flatten(),
+                entered_at: other.entered_at,
+                mergeable: c.officer == Some(me.id)
+                    && other.officer.map_or_else(|| me.may_at(Permission::ServeTaxpayers, &other.authority), |officer| officer == me.id),
+            });
+        }
+    }
+    Ok(views)
+}
