@@ -31,6 +31,7 @@ fn routing(specialists: &[(OfficerId, &[&str])]) -> Routing {
         topics: vec![topic("tax", None), topic("vat", Some("tax")), topic("invoice", Some("tax")), refund],
         specialists: specialists.iter().map(specialist).collect(),
         policy: Policy::default(),
+        push: false,
     }
 }
 

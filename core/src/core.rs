@@ -376,6 +376,31 @@ impl Core {
         failed.filter(|_| back == 0).map_or(Ok(back), Err)
     }
 
+    /// Offers what waits in lines that offer, and passes on what was let pass. Returns how many offers were made. Call it about once a second
+    /// on every host.
+    ///
+    /// # Errors
+    /// Where a line could not be looked at; the others are offered all the same.
+    pub fn offer_waiting(&self) -> Result<u64, Error> {
+        let system = self.as_system();
+        let presence = self.0.presence.clone();
+        let call = self.call(&operation::OFFER_WAITING, &system.actor, &system.request, None);
+        let due = self.0.store.query("interaction.to_offer", move |tx| interaction::to_offer(tx, &call.ctx(), &presence))?;
+        let (mut made, mut failed) = (0, None);
+        for line in due {
+            let presence = self.0.presence.clone();
+            let rule = move |tx: &mut dyn Tx, ctx: &Ctx, cmd| interaction::offer_waiting(tx, ctx, &presence, cmd);
+            match system.command(&operation::OFFER_WAITING, interaction::OfferWaiting { line }, rule).wait() {
+                Ok(done) => made += done.offered.len() as u64,
+                Err(e) => {
+                    tracing::warn!(%line, error = %e, "what waits in a line was not offered; it is tried again");
+                    failed = Some(e);
+                }
+            }
+        }
+        failed.map_or(Ok(made), Err)
+    }
+
     /// Chains audit records that are not chained yet. Call it about once a second on every host.
     pub fn seal_audit(&self) -> Result<Sealed, Error> {
         self.as_system().engine(&operation::SEAL_AUDIT, SealAudit {}, crate::audit::seal).wait()

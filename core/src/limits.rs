@@ -330,6 +330,17 @@ pub const ROUTED_LOOKED_AT: usize = 200;
 /// As many are read for that, where some of them wait for other specialists.
 pub const ROUTED_READ_MAX: usize = 2000;
 
+/// Offers that one look at a line makes.
+pub const OFFERS_AT_ONCE: usize = 20;
+/// Officers who are there and are looked at for a line that offers.
+pub const OFFERED_OFFICERS_MAX: usize = 1_000;
+/// Who let a conversation pass and is remembered.
+pub const PASSES_KEPT_MAX: usize = 20;
+/// An officer's load is what they had within this.
+pub const LOAD_WINDOW: Duration = Duration::from_secs(4 * 3600);
+/// The newest of their conversations from which it is counted.
+pub const LOAD_SAMPLE: u32 = 50;
+
 // What if
 
 /// Arrivals of a day that is played.

@@ -305,6 +305,16 @@ operations! {
         "在线" "Renew an officer's presence.";
     TRANSFER = "interaction.transfer" Command [Officer] needs ServeTaxpayers reach [Assigned] Guarded repeats true per_minute 60
         "转接" "Hand a conversation to a colleague, a line or another authority, with a note.";
+    OFFER_WAITING = "interaction.offer_waiting" Command [System] reach [] Guarded repeats false per_minute 6000
+        "自动派单" "Offer what waits in a line to officers who are there, and pass on what was let pass.";
+    OFFERS = "interaction.offers" Query [Officer] needs ServeTaxpayers reach [Subtree] Serializable repeats false per_minute 240
+        "待接派单" "Conversations that are offered to the caller now.";
+    ACCEPT_OFFER = "interaction.accept_offer" Command [Officer] needs ServeTaxpayers reach [Subtree] Guarded repeats true per_minute 120
+        "接受派单" "Take a conversation that is offered to the caller.";
+    DECLINE_OFFER = "interaction.decline_offer" Command [Officer] needs ServeTaxpayers reach [Subtree] Guarded repeats true per_minute 120
+        "谢绝派单" "Let an offer pass; somebody else is asked.";
+    PROMISES = "interaction.promises" Query [Officer] needs SuperviseInteraction reach [Subtree] Serializable repeats false per_minute 60
+        "承诺兑现" "How long people waited in the lines of one's area, and how often promises were kept.";
     HOLD = "interaction.hold" Command [Officer] needs ServeTaxpayers reach [Assigned] Guarded repeats true per_minute 60
         "挂起会话" "Put a conversation on hold for some minutes, and take others meanwhile.";
     RESUME = "interaction.resume" Command [Officer] needs ServeTaxpayers reach [Assigned] Guarded repeats true per_minute 60

@@ -102,6 +102,9 @@ pub enum Refusal {
     /// Another officer has the other conversation.
     #[error("another officer has the other conversation: ask them to transfer it")]
     HadByAnother,
+    /// The conversation is not offered to the caller, or not any more.
+    #[error("the conversation is not offered to the caller any more")]
+    OfferOver,
     /// The conversation has as many messages as one may have.
     #[error("the conversation is full")]
     ConversationFull,
@@ -281,6 +284,7 @@ impl Refusal {
             Self::JoinedAlready => ("interaction.joined_already", 409, "该会话由您接待，或已有其他督导人员加入".into()),
             Self::NotJoined => ("interaction.not_joined", 409, "您未加入该会话".into()),
             Self::HadByAnother => ("interaction.had_by_another", 409, "另一会话正由其他工作人员接待，请联系其转接给您后再合并".into()),
+            Self::OfferOver => ("interaction.offer_over", 409, "该派单已超时或已由他人接待".into()),
             Self::ConversationFull => ("interaction.full", 409, "本次会话消息已满，请结束后重新排队".into()),
             Self::NotTheSender => ("interaction.not_the_sender", 409, "只能撤回自己发送的消息".into()),
             Self::RecallTooLate => {

@@ -43,7 +43,7 @@ pub(super) fn next_for(tx: &mut dyn Tx, ctx: &Ctx, line: &Line, officer: &Office
         let record = decided(ctx, line, vec![waiting], candidate(officer, holding, &[], ctx))?;
         return Ok((first, record));
     };
-    let rows = looked_at(tx, line, routing, officer.id)?;
+    let rows = looked_at(tx, line, routing, officer.id, ctx.now())?;
     if rows.is_empty() {
         return Err(nobody);
     }
@@ -51,7 +51,9 @@ pub(super) fn next_for(tx: &mut dyn Tx, ctx: &Ctx, line: &Line, officer: &Office
     for row in &rows {
         // Whoever was transferred here stands behind those who were there, though they came to the bureau earlier.
         let before = waiting.last().filter(|w| w.rank == row.rank).map_or(row.entered_at, |w| w.arrived);
-        waiting.push(routed(tx, routing, row, row.entered_at.max(before), officer.id)?);
+        let found = routed(tx, routing, row, row.entered_at.max(before))?;
+        // Of another who had it nobody knows here whether they are there.
+        waiting.push(Waiting { last: found.last.filter(|last| *last == officer.id), ..found });
     }
     let record = decided(ctx, line, waiting, candidate(officer, holding, routing.known_to(officer.id), ctx))?;
     let first = locked(tx, ConversationId::from_uuid(record.decision.work.uuid()))?;
@@ -60,7 +62,7 @@ pub(super) fn next_for(tx: &mut dyn Tx, ctx: &Ctx, line: &Line, officer: &Office
 
 /// The first of a line: of those who wait for specialists only, where the officer is none of theirs, a few, whom the reason names. They may
 /// stand there for long, and hide nobody behind them.
-fn looked_at(tx: &mut dyn ReadTx, line: &Line, routing: &Routing, officer: OfficerId) -> Result<Vec<Conversation>, Error> {
+fn looked_at(tx: &mut dyn ReadTx, line: &Line, routing: &Routing, officer: OfficerId, now: Timestamp) -> Result<Vec<Conversation>, Error> {
     let why = Engine::work("those who wait in a line that the caller opened");
     let known = routing.known_to(officer);
     let is_for_others =
@@ -70,7 +72,9 @@ fn looked_at(tx: &mut dyn ReadTx, line: &Line, routing: &Routing, officer: Offic
         read += 1;
         let others = is_for_others(&row);
         for_others += usize::from(others);
-        if !others || for_others <= limits::ASSIGNMENT_NAMED_MAX {
+        // What is offered to somebody else is theirs to answer first.
+        let offered = row.offer(now).is_some_and(|to| to != officer);
+        if !offered && (!others || for_others <= limits::ASSIGNMENT_NAMED_MAX) {
             rows.push(row);
         }
         rows.len() < limits::ROUTED_LOOKED_AT && read < limits::ROUTED_READ_MAX
@@ -129,9 +133,8 @@ fn waiting_of(c: &Conversation, arrived: Timestamp) -> Waiting {
     }
 }
 
-/// By its topic, by where its taxpayer belongs, and by whether the officer had the conversation that it goes on from. Of another who had it
-/// nobody knows here whether they are there.
-fn routed(tx: &mut dyn ReadTx, routing: &Routing, c: &Conversation, arrived: Timestamp, officer: OfficerId) -> Result<Waiting, Error> {
+/// By its topic, by where its taxpayer belongs, by who had the conversation that it goes on from, and by who let it pass.
+pub(super) fn routed(tx: &mut dyn ReadTx, routing: &Routing, c: &Conversation, arrived: Timestamp) -> Result<Waiting, Error> {
     let last = match c.previous {
         None => None,
         Some(previous) => tx
@@ -143,7 +146,8 @@ fn routed(tx: &mut dyn ReadTx, routing: &Routing, c: &Conversation, arrived: Tim
         topics: topic.map(|code| routing.path(code)).unwrap_or_default(),
         authorities: c.home.iter().flat_map(|home| home.codes().iter().rev().copied()).collect(),
         required: topic.filter(|code| routing.specialists_only(code)).map(str::to_owned).into_iter().collect(),
-        last: last.filter(|last| *last == officer),
+        last,
+        passed: c.passes.as_ref().map(|passes| passes.0.clone()).unwrap_or_default(),
         ..waiting_of(c, arrived)
     })
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::assigned::{keep, next_for};
 use super::attendance::attend;
-use super::{Conversation, ConversationState, Line, reminder};
+use super::{Conversation, ConversationState, Line, offer, reminder};
 use crate::access::{Engine, Officer, check};
 use crate::agenda::{self, TimerKind};
 use crate::ctx::Ctx;
@@ -46,18 +46,33 @@ impl crate::core::Answer for Claimed {
 /// # Errors
 /// `AtCapacity`; `NobodyWaiting`; `NobodyForYou` where others may take those who wait.
 pub fn claim(tx: &mut dyn Tx, ctx: &Ctx, cmd: Claim) -> Result<Claimed, Error> {
-    let me = ctx.actor().officer()?.id;
     // The officer's lock before the line's: the order every claim takes them in.
+    let (officer, holding) = can_take(tx, ctx)?;
+    let found = if planted(Bug::DoubleClaim) { tx.find::<Line>((cmd.line,))? } else { tx.lock_row::<Line>((cmd.line,))? };
+    let line = check(ctx, found)?;
+    let (first, record) = next_for(tx, ctx, &line, &officer, holding)?;
+    let taken = take(tx, ctx, &first)?;
+    keep(tx, &taken, record)?;
+    Ok(Claimed { conversation: first.id, ticket: first.ticket })
+}
+
+/// The caller's record, locked, and how many they hold.
+///
+/// # Errors
+/// `AtCapacity`.
+pub(super) fn can_take(tx: &mut dyn Tx, ctx: &Ctx) -> Result<(Officer, i64), Error> {
+    let me = ctx.actor().officer()?.id;
     let officer = tx.lock_row::<Officer>((me,))?.ok_or(Error::SignInRequired)?.trust("the caller's own record").into_inner();
     let holding = holds(tx, me)?;
     if holding >= officer.capacity + i64::from(planted(Bug::CapacityOffByOne)) {
         return Err(Error::Refused(Refusal::AtCapacity(holding)));
     }
-    let found = if planted(Bug::DoubleClaim) { tx.find::<Line>((cmd.line,))? } else { tx.lock_row::<Line>((cmd.line,))? };
-    let line = check(ctx, found)?;
-    let (first, record) = next_for(tx, ctx, &line, &officer, holding)?;
-    let now = ctx.now();
-    let at = first.now(ctx);
+    Ok((officer, holding))
+}
+
+/// Gives a conversation that waits, and is locked, to the caller.
+pub(super) fn take(tx: &mut dyn Tx, ctx: &Ctx, first: &Conversation) -> Result<Conversation, Error> {
+    let (me, now, at) = (ctx.actor().officer()?.id, ctx.now(), first.now(ctx));
     let taken = Conversation {
         state: ConversationState::Active,
         officer: Some(me),
@@ -66,22 +81,25 @@ pub fn claim(tx: &mut dyn Tx, ctx: &Ctx, cmd: Claim) -> Result<Claimed, Error> {
         first_claimed_at: first.first_claimed_at.or(Some(at)),
         active_at: at,
         unanswered_since: Some(at),
-        ..first.clone()
+        ..first.clone().not_offered()
     };
-    let taken = tx.replace(&first, taken)?;
-    keep(tx, &taken, record)?;
+    let taken = tx.replace(first, taken)?;
     reminder::watch(tx, &taken, at)?;
     agenda::set_once(tx, TimerKind::ConversationIdle, first.id.uuid(), now.plus(limits::CONVERSATION_IDLE))?;
     attend(tx, ctx, me)?; // whoever takes somebody is there
     // The desk first: whoever follows it finds the conversation, and all that happens in it from here on.
     journal::record(tx, ctx, Topic::Officer(me), EventKind::Claimed, Some(first.id), None)?;
     journal::record(tx, ctx, Topic::Conversation(first.id), EventKind::Claimed, Some(first.id), None)?;
-    journal::record(tx, ctx, Topic::Line(line.id), EventKind::LineMoved, None, None)?;
-    Ok(Claimed { conversation: first.id, ticket: first.ticket })
+    journal::record(tx, ctx, Topic::Line(first.line), EventKind::LineMoved, None, None)?;
+    // It was offered to somebody, who need not answer any more.
+    if first.offered_to.is_some_and(|officer| officer != me) {
+        offer::withdrawn(tx, ctx, first)?;
+    }
+    Ok(taken)
 }
 
 /// What an officer has: their row is locked.
-fn desk(tx: &mut dyn ReadTx, officer: OfficerId) -> Result<Vec<Conversation>, Error> {
+pub(super) fn desk(tx: &mut dyn ReadTx, officer: OfficerId) -> Result<Vec<Conversation>, Error> {
     let had = stretch(Some(Conversation::BY_OFFICER), (officer, ConversationState::Active)).limit(limits::OFFICER_DESK_MAX);
     Ok(tx.scan(Engine::work("how many conversations an officer holds"), had)?)
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::conversation::had;
-use super::{Conversation, ConversationState, join};
+use super::{Conversation, ConversationState, join, offer};
 use crate::access::check;
 use crate::agenda::{self, TimerKind};
 use crate::ctx::Ctx;
@@ -81,6 +81,7 @@ pub(super) fn end(
     note: Option<String>,
 ) -> Result<Closed, Error> {
     join::told(tx, ctx, &c)?;
+    offer::withdrawn(tx, ctx, before)?;
     let key = subject::key_of(tx, ctx, c.id.uuid())?;
     let closing_note = note.map(|n| subject::seal(ctx, &key, Conversation::place("closing_note", &c.id), &n));
     let ended_at = Some(c.now(ctx));

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::message::Reader;
-use super::{Line, Outcome, ServedBy, SourceChannel};
+use super::{Line, Outcome, Passes, ServedBy, SourceChannel};
 use crate::access::{Actor, AuthorityPath, Checked, Officer, Permission, Term, check};
 use crate::clock::Timestamp;
 use crate::crypto::{Place, SubjectKey};
@@ -108,6 +108,12 @@ record! {
         unanswered_since: Option<Timestamp>,
         /// When an officer took it first, whoever had it later; absent in conversations of before that was kept.
         first_claimed_at: Option<Timestamp>,
+        /// To whom it is offered.
+        offered_to: Option<OfficerId>,
+        /// Until when.
+        offered_until: Option<Timestamp>,
+        /// Who let an offer of it pass.
+        passes: Option<Passes>,
     }
     key(id);
     version version;
@@ -146,7 +152,7 @@ impl Conversation {
 
     /// The same as it is while no officer has it, or no other one yet: nobody holds it back, takes part, or owes an answer.
     pub(super) fn unattended(self) -> Self {
-        Self { held_until: None, joined: None, unanswered_since: None, ..self }
+        Self { held_until: None, joined: None, unanswered_since: None, ..self.not_offered() }
     }
 
     /// Now: within a conversation time never goes back, whatever the clocks of the hosts say.

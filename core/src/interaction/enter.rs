@@ -144,6 +144,9 @@ pub fn enter(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, cmd: Enter) -> R
         merged_into: None,
         unanswered_since: None,
         first_claimed_at: None,
+        offered_to: None,
+        offered_until: None,
+        passes: None,
     };
     tx.add(&waiting.promised(reply))?;
     // The desk first: whoever follows it finds the conversation, and all that happens in it from here on.

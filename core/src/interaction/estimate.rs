@@ -5,7 +5,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::{Conversation, ConversationState};
+use crate::access::Engine;
+use crate::error::Error;
+use crate::id::LineId;
 use crate::limits;
+use crate::store::{ReadTx, Reads, stretch};
 
 /// An estimate of a wait.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +40,13 @@ words! {
         /// So many wait that a number would mislead: nine waits of ten may be longer than [`limits::ESTIMATE_MAX`].
         Overloaded = "overloaded",
     }
+}
+
+/// How long the conversations of a line that ended last went on.
+pub(super) fn handled_lately(tx: &mut dyn ReadTx, line: LineId) -> Result<Vec<Duration>, Error> {
+    let why = Engine::work("how long the conversations of one line lasted");
+    let range = stretch(Some(Conversation::BY_END), (line, ConversationState::Closed)).newest_first().limit(limits::ESTIMATE_SAMPLE);
+    Ok(tx.scan::<Conversation>(why, range)?.iter().filter_map(|done| Some(done.ended_at?.since(done.claimed_at?))).collect())
 }
 
 /// Those who serve a line now.

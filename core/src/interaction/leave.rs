@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Conversation, ConversationState};
+use super::{Conversation, ConversationState, offer};
 use crate::access::check;
 use crate::ctx::Ctx;
 use crate::error::Error;
@@ -39,7 +39,9 @@ pub fn leave(tx: &mut dyn Tx, ctx: &Ctx, cmd: Leave) -> Result<Left, Error> {
     let conversation = check(ctx, found)?;
     conversation.must_wait()?;
     let ended_at = Some(conversation.now(ctx));
-    tx.replace(&*conversation, Conversation { state: ConversationState::Left, ended_at, ..(*conversation).clone() })?;
+    offer::withdrawn(tx, ctx, &conversation)?;
+    let left = Conversation { state: ConversationState::Left, ended_at, ..(*conversation).clone().not_offered() };
+    tx.replace(&*conversation, left)?;
     journal::record(tx, ctx, Topic::Conversation(conversation.id), EventKind::Left, Some(conversation.id), None)?;
     journal::record(tx, ctx, Topic::Taxpayer(conversation.taxpayer), EventKind::Left, Some(conversation.id), None)?;
     journal::record(tx, ctx, Topic::Line(conversation.line), EventKind::LineMoved, None, None)?;

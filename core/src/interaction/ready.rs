@@ -24,6 +24,8 @@ pub struct ReadyLines {
     held: HashMap<ConversationId, OfficerId>,
     /// How many each officer has.
     loads: HashMap<OfficerId, u32>,
+    /// To whom each waiting conversation is offered.
+    offered: HashMap<ConversationId, OfficerId>,
 }
 
 impl ReadyLines {
@@ -45,12 +47,25 @@ impl ReadyLines {
         Some(u32::try_from(ahead).unwrap_or(u32::MAX))
     }
 
+    /// Lines in which somebody waits.
+    pub(super) fn busy(&self) -> Vec<LineId> {
+        let mut busy: Vec<LineId> = self.lines.keys().copied().collect();
+        busy.sort_unstable();
+        busy
+    }
+
+    /// What is offered to an officer, or was until a moment ago.
+    pub(super) fn offers(&self, officer: OfficerId) -> Vec<ConversationId> {
+        self.offered.iter().filter(|(_, to)| **to == officer).map(|(id, _)| *id).collect()
+    }
+
     /// How many conversations an officer holds that count for their capacity.
     pub fn held(&self, officer: OfficerId) -> u32 {
         self.loads.get(&officer).copied().unwrap_or(0)
     }
 
     fn remove(&mut self, id: ConversationId) {
+        self.offered.remove(&id);
         if let Some(officer) = self.held.remove(&id)
             && let Some(load) = self.loads.get_mut(&officer)
         {
@@ -75,6 +90,7 @@ impl ReadyLines {
             let order = (c.rank, c.ticket);
             self.lines.entry(c.line).or_default().insert(order, c.id);
             self.places.insert(c.id, (c.line, order));
+            self.offered.extend(c.offered_to.map(|to| (c.id, to)));
         }
         if let (ConversationState::Active, Some(officer), None) = (c.state, c.officer, c.held_until) {
             self.held.insert(c.id, officer);
@@ -94,13 +110,14 @@ impl Projection for ReadyLines {
 
     fn watches(&self) -> &'static [Watch] {
         const COLUMNS: &[Column] = Conversation::TABLE.columns;
-        const PLACE: [usize; 6] = [
+        const PLACE: [usize; 7] = [
             position(COLUMNS, "line"),
             position(COLUMNS, "state"),
             position(COLUMNS, "rank"),
             position(COLUMNS, "ticket"),
             position(COLUMNS, "officer"),
             position(COLUMNS, "held_until"),
+            position(COLUMNS, "offered_to"),
         ];
         const WATCHED: [Watch; 1] = [Watch { table: Conversation::TABLE, columns: &PLACE }];
         &WATCHED
@@ -139,6 +156,8 @@ impl Projection for ReadyLines {
                 | EventKind::Claimed
                 | EventKind::Held
                 | EventKind::Resumed
+                | EventKind::Offered
+                | EventKind::OfferPassed
                 | EventKind::Closed
         ) {
             return Ok(());
@@ -156,6 +175,7 @@ impl Projection for ReadyLines {
         let mut found = differing(&rebuilt.places, &self.places, "waits at");
         found.extend(differing(&rebuilt.held, &self.held, "is held by"));
         found.extend(differing(&rebuilt.loads, &self.loads, "holds"));
+        found.extend(differing(&rebuilt.offered, &self.offered, "is offered to"));
         found
     }
 }

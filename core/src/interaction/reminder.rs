@@ -26,6 +26,8 @@ words! {
         Unanswered = "unanswered",
         /// They still do: told to those who supervise.
         Escalated = "escalated",
+        /// A conversation is offered to the officer.
+        Offered = "offered",
         /// An officer took the conversation.
         Claimed = "claimed",
         /// The conversation was transferred.
@@ -97,7 +99,7 @@ impl Default for Reminders {
     /// What a line has that declares nothing; the seconds are an assumption.
     fn default() -> Self {
         use ReminderFor::{Officer, Supervisor, Taxpayer};
-        use ReminderKind::{Claimed, Entered, Escalated, FirstMessage, Mentioned, Message, Resumed, Transferred, Unanswered};
+        use ReminderKind::{Claimed, Entered, Escalated, FirstMessage, Mentioned, Message, Offered, Resumed, Transferred, Unanswered};
         let rule = |on, to, sound, popup| ReminderRule { on, to, sound, popup };
         Self {
             rules: vec![
@@ -105,6 +107,7 @@ impl Default for Reminders {
                 rule(FirstMessage, Officer, Sound::Once, true),
                 rule(Message, Officer, Sound::Once, false),
                 rule(Unanswered, Officer, Sound::UntilSeen, true),
+                rule(Offered, Officer, Sound::UntilSeen, true),
                 rule(Transferred, Officer, Sound::Once, true),
                 rule(Resumed, Officer, Sound::Once, true),
                 rule(Mentioned, Officer, Sound::Once, true),
@@ -171,6 +174,7 @@ pub(crate) fn reminds(event: &Event, topic: Topic, to: ReminderFor) -> Option<Re
         (EventKind::LineEntered, ReminderFor::Officer) => Some(ReminderKind::Entered),
         (EventKind::MessageSent, _) if event.number == Some(1) => Some(ReminderKind::FirstMessage),
         (EventKind::MessageSent, _) => Some(ReminderKind::Message),
+        (EventKind::Offered, ReminderFor::Officer) if on_desk => Some(ReminderKind::Offered),
         (EventKind::Unanswered, ReminderFor::Officer) if on_desk => Some(ReminderKind::Unanswered),
         (EventKind::Claimed, ReminderFor::Taxpayer) if in_place => Some(ReminderKind::Claimed),
         (EventKind::Transferred, ReminderFor::Taxpayer) if in_place => Some(ReminderKind::Transferred),

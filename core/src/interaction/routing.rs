@@ -53,6 +53,9 @@ pub struct Routing {
     /// officers' own authorities, a first step that looks no authority up finds nobody for it.
     #[serde(default)]
     pub policy: Policy,
+    /// Whether what waits is offered to those who are there, unasked. They may ask for the next one all the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub push: bool,
 }
 
 stored_as_json!(Routing);

@@ -1,11 +1,9 @@
 //! Reading back: where one stands in line, who waits, and everything that happened in a conversation.
 
-use std::time::Duration;
-
 use serde::Serialize;
 
 use super::conversation::{self, open};
-use super::estimate::{Serving, estimate};
+use super::estimate::{Serving, estimate, handled_lately};
 use super::message::Reader;
 use super::{
     Conversation, ConversationState, ConversationView, Estimate, Line, MessageView, NoEstimate, Presence, ReadyLines, WhisperView, message,
@@ -48,10 +46,7 @@ pub fn position(tx: &mut dyn ReadTx, ctx: &Ctx, presence: &Presence, calendars: 
         Some(ahead) => ahead,
         None => count_ahead(tx, &c)?, // the projection follows another host and is a moment behind
     };
-    let why = Engine::work("how long the conversations of one line lasted");
-    let range = stretch(Some(Conversation::BY_END), (c.line, ConversationState::Closed)).newest_first().limit(limits::ESTIMATE_SAMPLE);
-    let handled: Vec<Duration> =
-        tx.scan::<Conversation>(why, range)?.iter().filter_map(|done| Some(done.ended_at?.since(done.claimed_at?))).collect();
+    let handled = handled_lately(tx, c.line)?;
     let there = serving(tx, &presence.serving(&c.authority, ctx.now()));
     let (estimate, no_estimate) = match estimate(ahead, there, &handled) {
         Ok(estimate) => (Some(estimate), None),

@@ -32,6 +32,10 @@ words! {
         Returned = "conversation.returned",
         /// The conversation was transferred to another officer or line.
         Transferred = "conversation.transferred",
+        /// The conversation is offered to the officer.
+        Offered = "conversation.offered",
+        /// It is offered to the officer no more.
+        OfferPassed = "conversation.offer_passed",
         /// The officer put the conversation on hold.
         Held = "conversation.held",
         /// The conversation goes on after it was on hold.

@@ -187,6 +187,12 @@ impl Rounds {
             }
             Ok(())
         });
+        if !last {
+            step("offer what waits in lines", &mut || {
+                core.offer_waiting()?;
+                Ok(())
+            });
+        }
         if rounds.is_multiple_of(RIGHTS_EVERY) {
             step("compare the checkpoint file with the database", &mut || {
                 let agrees = checkpoints.agrees_with(core)?;

@@ -9,12 +9,13 @@ use crate::ctx::Ctx;
 use crate::error::Error;
 use crate::id::{ConversationId, LineId};
 use crate::interaction::{
-    self, AskColleague, AssignmentView, CallbackRequested, CannedReplyPut, CannedReplyView, Claim, Claimed, Close, CloseIdle, Closed,
-    ConversationPage, ConversationView, DeleteCannedReply, DeleteOwnCannedReply, Enter, Entered, ExportReviewed, ExportTranscript,
-    ExportedTranscript, FindCannedReplies, Found, Held, Hint, Hold, HoldOver, Join, Joined, Leave, Left, LineOpened, LineView, ManagedLine,
-    MarkRead, Merge, Merged, MessageView, OpenLine, ParallelView, Position, Prioritise, Prioritised, ProposeLine, PutCannedReply,
-    PutOwnCannedReply, Reader, Recall, Recalled, RemindUnanswered, RequestCallback, Resume, ReturnHeld, Review, Search, SendMessage, Sent,
-    SignedEntry, SourceChannel, Sources, StepOut, Transcript, Transfer, Transferred, Typing, WaitingView, WhisperView, Whispered,
+    self, AcceptOffer, AskColleague, AssignmentView, CallbackRequested, CannedReplyPut, CannedReplyView, Claim, Claimed, Close, CloseIdle,
+    Closed, ConversationPage, ConversationView, DeclineOffer, Declined, DeleteCannedReply, DeleteOwnCannedReply, Enter, Entered,
+    ExportReviewed, ExportTranscript, ExportedTranscript, FindCannedReplies, Found, Held, Hint, Hold, HoldOver, Join, Joined, Leave, Left,
+    LineOpened, LineView, ManagedLine, MarkRead, Merge, Merged, MessageView, OfferView, OfferWaiting, OpenLine, ParallelView, Position,
+    Prioritise, Prioritised, Promises, ProposeLine, PutCannedReply, PutOwnCannedReply, Reader, Recall, Recalled, RemindUnanswered,
+    RequestCallback, Resume, ReturnHeld, Review, Search, SendMessage, Sent, SignedEntry, SourceChannel, Sources, StepOut, Transcript,
+    Transfer, Transferred, Typing, WaitingView, WhisperView, Whispered,
 };
 use crate::limits;
 use crate::operation;
@@ -53,6 +54,17 @@ impl Command for Leave {
 }
 impl Command for ReturnHeld {}
 impl Command for Transfer {} // once it happened the caller has it no more, and a repeat is answered all the same
+impl Command for OfferWaiting {}
+impl Command for AcceptOffer {
+    fn target(&self) -> Target {
+        Target::Conversation(self.conversation)
+    }
+}
+impl Command for DeclineOffer {
+    fn target(&self) -> Target {
+        Target::Conversation(self.conversation)
+    }
+}
 impl Command for Hold {
     fn target(&self) -> Target {
         Target::Conversation(self.conversation)
@@ -265,6 +277,26 @@ impl Interaction<'_> {
         {
             self.0.core.0.store.whisper(&note);
         }
+    }
+
+    /// Conversations that are offered to the caller now.
+    pub fn offers(&self) -> Result<Vec<OfferView>, Error> {
+        self.0.query(&operation::OFFERS, interaction::offers)
+    }
+
+    /// Takes a conversation that is offered to the caller.
+    pub fn accept_offer(&self, cmd: AcceptOffer) -> Ticket<Claimed> {
+        self.0.command(&operation::ACCEPT_OFFER, cmd, interaction::accept_offer)
+    }
+
+    /// Lets an offer pass.
+    pub fn decline_offer(&self, cmd: DeclineOffer) -> Ticket<Declined> {
+        self.0.command(&operation::DECLINE_OFFER, cmd, interaction::decline_offer)
+    }
+
+    /// How the lines of the caller's area kept what they promise.
+    pub fn promises(&self, from: Timestamp, until: Timestamp) -> Result<Promises, Error> {
+        self.0.query(&operation::PROMISES, move |tx, ctx| interaction::promises(tx, ctx, from, until))
     }
 
     /// Puts a conversation on hold.

@@ -7,11 +7,12 @@ use zhengna_core::approval::Opened;
 use zhengna_core::clock::Timestamp;
 use zhengna_core::id::{ConversationId, LineId};
 use zhengna_core::interaction::{
-    AskColleague, AssignmentView, CallbackRequested, Claim, Claimed, Close, Closed, ConversationPage, ConversationView, Enter, Entered,
-    ExportFormat, ExportReviewed, ExportTranscript, ExportedTranscript, Found, Held, Hold, Join, Joined, Leave, Left, LineView,
-    ManagedLine, MarkRead, Merge, Merged, MessageView, Outcome, ParallelView, Position, Prioritise, Prioritised, ProposeLine, Recall,
-    Recalled, RequestCallback, Resume, Review, Search, SendMessage, Sent, SignedEntry, SourceChannel, Sources, StepOut, Transcript,
-    Transfer, TransferTo, Transferred, WaitingView, Whisper, WhisperView, Whispered,
+    AcceptOffer, AskColleague, AssignmentView, CallbackRequested, Claim, Claimed, Close, Closed, ConversationPage, ConversationView,
+    DeclineOffer, Declined, Enter, Entered, ExportFormat, ExportReviewed, ExportTranscript, ExportedTranscript, Found, Held, Hold, Join,
+    Joined, Leave, Left, LineView, ManagedLine, MarkRead, Merge, Merged, MessageView, OfferView, Outcome, ParallelView, Position,
+    Prioritise, Prioritised, Promises, ProposeLine, Recall, Recalled, RequestCallback, Resume, Review, Search, SendMessage, Sent,
+    SignedEntry, SourceChannel, Sources, StepOut, Transcript, Transfer, TransferTo, Transferred, WaitingView, Whisper, WhisperView,
+    Whispered,
 };
 use zhengna_core::operation;
 
@@ -66,6 +67,12 @@ pub(super) fn routes(routes: &mut Routes) {
     routes.add(post("/api/v1/conversations/{conversation}/typing", &operation::TYPING).status(StatusCode::NO_CONTENT), typing);
     let transferred = post("/api/v1/conversations/{conversation}/transfer", &operation::TRANSFER).keyed();
     routes.add(transferred.body::<Handover>().answer::<Transferred>(), transfer);
+    routes.add(get("/api/v1/me/offers", &operation::OFFERS).answer::<Offers>(), offers);
+    let accepted = post("/api/v1/conversations/{conversation}/accept", &operation::ACCEPT_OFFER).keyed();
+    routes.add(accepted.body::<Nothing>().answer::<Claimed>(), accept_offer);
+    let declined = post("/api/v1/conversations/{conversation}/decline", &operation::DECLINE_OFFER).keyed();
+    routes.add(declined.body::<Nothing>().answer::<Declined>(), decline_offer);
+    routes.add(get("/api/v1/line-promises", &operation::PROMISES).query(PERIOD).answer::<Promises>(), promises);
     let held = post("/api/v1/conversations/{conversation}/hold", &operation::HOLD).keyed();
     routes.add(held.body::<OnHold>().answer::<Held>(), hold);
     routes.add(post("/api/v1/conversations/{conversation}/resume", &operation::RESUME).keyed().body::<Nothing>().answer::<Held>(), resume);
@@ -200,6 +207,13 @@ struct Ending {
     outcome: Outcome,
     /// A note for colleagues, at most 500 characters.
     note: Option<String>,
+}
+
+/// Conversations that are offered to the caller.
+#[derive(Serialize, JsonSchema)]
+struct Offers {
+    /// The one that ends first, first.
+    items: Vec<OfferView>,
 }
 
 /// For how long a conversation is on hold.
@@ -436,6 +450,33 @@ async fn mark_read(call: Call, Path(conversation): Path<ConversationId>, Json(ma
 
 async fn typing(call: Call, Path(id): Path<ConversationId>) -> Result<NoContent, Problem> {
     call.glance(move |s| s.interaction().typing(id)).await.map(|()| NoContent)
+}
+
+async fn offers(call: Call) -> Result<Json<Offers>, Problem> {
+    let items = call.read(|s| s.interaction().offers()).await?;
+    Ok(Json(Offers { items }))
+}
+
+async fn accept_offer(
+    call: Keyed,
+    Path(conversation): Path<ConversationId>,
+    Json(Nothing {}): Json<Nothing>,
+) -> Result<Json<Claimed>, Problem> {
+    let accepted = call.session()?.interaction().accept_offer(AcceptOffer { conversation });
+    Ok(Json(accepted.await?))
+}
+
+async fn decline_offer(
+    call: Keyed,
+    Path(conversation): Path<ConversationId>,
+    Json(Nothing {}): Json<Nothing>,
+) -> Result<Json<Declined>, Problem> {
+    let declined = call.session()?.interaction().decline_offer(DeclineOffer { conversation });
+    Ok(Json(declined.await?))
+}
+
+async fn promises(call: Call, Query(query): Query<Period>) -> Result<Json<Promises>, Problem> {
+    call.read(move |s| s.interaction().promises(query.from, query.until)).await.map(Json)
 }
 
 async fn hold(call: Keyed, Path(conversation): Path<ConversationId>, Json(body): Json<OnHold>) -> Result<Json<Held>, Problem> {

@@ -1,0 +1,318 @@
+//! Offers (自动派单): a line that is shared out may give out what waits in it unasked. Each offer goes to one officer who is there, for some
+//! seconds; whoever lets it pass is not asked again for a while, and it goes on to the next. Nothing leaves its place in line by being
+//! offered.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::assigned::{keep, routed};
+use super::claim::{can_take, desk, take};
+use super::conversation::view;
+use super::estimate::handled_lately;
+use super::{Conversation, ConversationState, ConversationView, Line, Presence, ReadyLines, Routing};
+use crate::access::{AuthorityPath, Engine, Officer, check};
+use crate::assignment::{self, Attendance, Candidate, Inputs, Pass, Question, Record, Waiting};
+use crate::clock::Timestamp;
+use crate::ctx::Ctx;
+use crate::error::{Error, Refusal};
+use crate::id::{ConversationId, LineId, OfficerId};
+use crate::journal::{self, EventKind, Topic};
+use crate::limits;
+use crate::store::{ReadTx, Reads, Tx, Writes, stretch};
+
+/// Who let an offer of a conversation pass, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Passes(pub(super) Vec<Pass>);
+
+stored_as_json!(Passes);
+
+impl Conversation {
+    /// To whom it is offered now.
+    pub(super) fn offer(&self, now: Timestamp) -> Option<OfficerId> {
+        self.offered_to.filter(|_| self.offered_until.is_some_and(|until| now < until))
+    }
+
+    /// The same, offered to nobody.
+    pub(super) fn not_offered(self) -> Self {
+        Self { offered_to: None, offered_until: None, ..self }
+    }
+}
+
+/// Offers what waits in a line, and passes on what was let pass.
+#[derive(Clone, Debug, Serialize)]
+pub struct OfferWaiting {
+    /// Which line.
+    pub line: LineId,
+}
+
+/// What was offered, and what was let pass.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offered {
+    /// Of which line.
+    pub line: LineId,
+    /// What is offered to whom.
+    pub offered: Vec<(ConversationId, OfficerId)>,
+    /// What nobody accepted in time.
+    pub passed: Vec<ConversationId>,
+}
+
+impl crate::core::Answer for Offered {
+    fn subject(&self) -> String {
+        format!("line/{}", self.line)
+    }
+}
+
+/// What is to be done in a line now.
+struct Plan {
+    passed: Vec<Conversation>,
+    offers: Vec<Record>,
+}
+
+/// Lines in which something is to be offered, or was let pass.
+pub(crate) fn to_offer(tx: &mut dyn ReadTx, ctx: &Ctx, presence: &Presence) -> Result<Vec<LineId>, Error> {
+    let busy: Vec<LineId> = tx.project(ReadyLines::busy).unwrap_or_default();
+    let mut due = Vec::new();
+    for id in busy {
+        let Some(line) = tx.find::<Line>((id,))? else { continue };
+        let line = line.trust("the host shares lines out").into_inner();
+        let plan = plan(tx, ctx, presence, &line)?;
+        if plan.is_some_and(|plan| !plan.passed.is_empty() || !plan.offers.is_empty()) {
+            due.push(id);
+        }
+    }
+    Ok(due)
+}
+
+/// Offers what waits in a line to those who are there.
+pub(crate) fn offer_waiting(tx: &mut dyn Tx, ctx: &Ctx, presence: &Presence, cmd: OfferWaiting) -> Result<Offered, Error> {
+    let mut done = Offered { line: cmd.line, offered: Vec::new(), passed: Vec::new() };
+    let line = tx.lock_row::<Line>((cmd.line,))?.ok_or(Error::NotFound { what: "line" })?.trust("the host shares lines out").into_inner();
+    let Some(Plan { passed, offers }) = plan(tx, ctx, presence, &line)? else { return Ok(done) };
+    for c in passed {
+        // Locked and looked at again: it may have been accepted a moment ago.
+        let Some(c) = still(tx, c.id, |now| now.offered_to == c.offered_to && now.offered_until == c.offered_until)? else { continue };
+        pass_on(tx, ctx, &c, c.offered_until.unwrap_or(ctx.now()))?;
+        done.passed.push(c.id);
+    }
+    for record in offers {
+        let id = ConversationId::from_uuid(record.decision.work.uuid());
+        let (officer, until) = (record.decision.officer, record.decision.offer_until);
+        let Some(c) = still(tx, id, |now| now.offer(ctx.now()).is_none())? else { continue };
+        let offered = tx.replace(&c, Conversation { offered_to: Some(officer), offered_until: Some(until), ..c.clone() })?;
+        keep(tx, &offered, record)?;
+        journal::record(tx, ctx, Topic::Officer(officer), EventKind::Offered, Some(id), None)?;
+        done.offered.push((id, officer));
+    }
+    Ok(done)
+}
+
+/// One that waits, locked, if it still is as it was seen.
+fn still(tx: &mut dyn Tx, id: ConversationId, as_seen: impl Fn(&Conversation) -> bool) -> Result<Option<Conversation>, Error> {
+    let Some(found) = tx.lock_row::<Conversation>((id,))? else { return Ok(None) };
+    let c = found.trust("the host shares lines out").into_inner();
+    Ok((c.state == ConversationState::Waiting && as_seen(&c)).then_some(c))
+}
+
+/// `None` where the line offers nothing.
+fn plan(tx: &mut dyn ReadTx, ctx: &Ctx, presence: &Presence, line: &Line) -> Result<Option<Plan>, Error> {
+    let now = ctx.now();
+    let Some(routing) = line.routing.as_ref().filter(|routing| routing.push) else { return Ok(None) };
+    let range = stretch(Some(Conversation::BY_WAIT), (line.id, ConversationState::Waiting)).limit(limits::ROUTED_LOOKED_AT as u32);
+    let rows: Vec<Conversation> = tx.scan(Engine::work("the host shares lines out"), range)?;
+    let passed: Vec<Conversation> = rows.iter().filter(|c| c.offered_to.is_some() && c.offer(now).is_none()).cloned().collect();
+    let there = presence.serving(&line.authority, now);
+    let minutes = expected_minutes(tx, line.id)?;
+    let mut waiting: Vec<Waiting> = Vec::new();
+    for c in rows.iter().filter(|c| c.offer(now).is_none()) {
+        let before = waiting.last().filter(|w| w.rank == c.rank).map_or(c.entered_at, |w| w.arrived);
+        let mut w = routed(tx, routing, c, c.entered_at.max(before))?;
+        if let (Some(officer), Some(until)) = (c.offered_to, c.offered_until) {
+            w.passed.push(Pass { officer, at: until }); // written down with the rest of this plan
+        }
+        waiting.push(Waiting { minutes, ..w });
+    }
+    let mut offers = Vec::new();
+    if !waiting.is_empty() && !there.is_empty() {
+        let officers = candidates(tx, now, routing, &there, &rows)?;
+        let policies = std::iter::once((line.id, routing.policy.clone())).collect();
+        let mut inputs = Inputs { now, question: Question::Push, policies, waiting, officers, others: 0 };
+        while offers.len() < limits::OFFERS_AT_ONCE {
+            let Some(record) = assignment::recorded(&inputs) else { break };
+            inputs.waiting.retain(|w| w.id != record.decision.work);
+            for officer in inputs.officers.iter_mut().filter(|o| o.id == record.decision.officer) {
+                officer.held += 1;
+                officer.load_min = officer.load_min.saturating_add(minutes);
+            }
+            offers.push(record);
+        }
+    }
+    Ok(Some(Plan { passed, offers }))
+}
+
+/// How many minutes a conversation of a line takes, by those that ended lately.
+fn expected_minutes(tx: &mut dyn ReadTx, line: LineId) -> Result<u32, Error> {
+    let handled = handled_lately(tx, line)?;
+    let mean = match handled.len() {
+        0 => limits::ESTIMATE_DEFAULT,
+        n => handled.iter().sum::<Duration>() / n as u32, // a sample of a few
+    };
+    Ok(u32::try_from(mean.as_secs().div_ceil(60)).unwrap_or(u32::MAX))
+}
+
+/// Those who are there, with what they have and what they had lately.
+fn candidates(
+    tx: &mut dyn ReadTx,
+    now: Timestamp,
+    routing: &Routing,
+    there: &[(OfficerId, u32)],
+    rows: &[Conversation],
+) -> Result<Vec<Candidate>, Error> {
+    let mut all = Vec::new();
+    for &(id, capacity) in there.iter().take(limits::OFFERED_OFFICERS_MAX) {
+        let Some(officer) = tx.find::<Officer>((id,))? else { continue };
+        let authority: AuthorityPath = officer.trust("the host shares lines out").authority.clone();
+        let offered = rows.iter().filter(|c| c.offer(now) == Some(id)).count();
+        let open = desk(tx, id)?;
+        let holds = open.iter().filter(|c| c.held_until.is_none()).count();
+        let (lately, idle_since) = lately(tx, id, now)?;
+        let going_on = open.iter().filter_map(|c| c.claimed_at).map(|at| now.since(at)).sum::<Duration>();
+        all.push(Candidate {
+            id,
+            capacity,
+            held: u32::try_from(holds + offered).unwrap_or(u32::MAX),
+            load_min: u32::try_from((lately + going_on).as_secs() / 60).unwrap_or(u32::MAX),
+            idle_since,
+            skills: routing.known_to(id).to_vec(),
+            authorities: authority.codes().iter().rev().copied().collect(),
+            attendance: Attendance::Present,
+            until: None,
+            accepts_push: true,
+        });
+    }
+    // One who begins later than the others begins with the least load of those who are at it, or everything comes to them first.
+    let least = all.iter().filter(|c| c.load_min > 0).map(|c| c.load_min).min().unwrap_or(0);
+    all.iter_mut().for_each(|c| c.load_min = c.load_min.max(least));
+    Ok(all)
+}
+
+/// How long an officer talked within [`limits::LOAD_WINDOW`], of what has ended, and when the last of it did.
+fn lately(tx: &mut dyn ReadTx, officer: OfficerId, now: Timestamp) -> Result<(Duration, Timestamp), Error> {
+    let range = stretch(Some(Conversation::BY_OFFICER), (officer, ConversationState::Closed)).newest_first().limit(limits::LOAD_SAMPLE);
+    let closed: Vec<Conversation> = tx.scan(Engine::work("how much an officer had lately"), range)?;
+    let ended = closed.iter().filter_map(|c| Some((c.claimed_at?, c.ended_at?)));
+    let recent: Vec<_> = ended.filter(|(_, ended)| now.since(*ended) < limits::LOAD_WINDOW).collect();
+    let talked = recent.iter().map(|(claimed, ended)| ended.since(*claimed)).sum();
+    Ok((talked, recent.iter().map(|(_, ended)| *ended).max().unwrap_or_default()))
+}
+
+/// Takes an offer back from whoever let it pass.
+fn pass_on(tx: &mut dyn Tx, ctx: &Ctx, c: &Conversation, at: Timestamp) -> Result<(), Error> {
+    let Some(officer) = c.offered_to else { return Ok(()) };
+    let mut passes = c.passes.clone().unwrap_or_default();
+    passes.0.push(Pass { officer, at });
+    let beyond = passes.0.len().saturating_sub(limits::PASSES_KEPT_MAX);
+    passes.0.drain(..beyond);
+    tx.replace(c, Conversation { passes: Some(passes), ..c.clone().not_offered() })?;
+    journal::record(tx, ctx, Topic::Officer(officer), EventKind::OfferPassed, Some(c.id), None)?;
+    Ok(())
+}
+
+/// Tells whoever a conversation is offered to that it is not any more: it left its line otherwise.
+pub(super) fn withdrawn(tx: &mut dyn Tx, ctx: &Ctx, c: &Conversation) -> Result<(), Error> {
+    if let Some(officer) = c.offered_to {
+        journal::record(tx, ctx, Topic::Officer(officer), EventKind::OfferPassed, Some(c.id), None)?;
+    }
+    Ok(())
+}
+
+/// Accepts a conversation that is offered to the caller.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct AcceptOffer {
+    /// Which.
+    pub conversation: ConversationId,
+}
+
+/// Lets an offer pass.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct DeclineOffer {
+    /// Of which conversation.
+    pub conversation: ConversationId,
+}
+
+/// Somebody else is asked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Declined {
+    /// About which conversation.
+    pub conversation: ConversationId,
+}
+
+impl crate::core::Answer for Declined {
+    fn subject(&self) -> String {
+        format!("conversation/{}", self.conversation)
+    }
+}
+
+/// Takes a conversation that is offered to the caller.
+///
+/// # Errors
+/// `OfferOver` where it is not, or not any more; `AtCapacity`.
+pub fn accept_offer(tx: &mut dyn Tx, ctx: &Ctx, cmd: AcceptOffer) -> Result<super::Claimed, Error> {
+    can_take(tx, ctx)?;
+    let c = offered(tx, ctx, cmd.conversation)?;
+    let taken = take(tx, ctx, &c)?;
+    Ok(super::Claimed { conversation: taken.id, ticket: taken.ticket })
+}
+
+/// Lets an offer pass; somebody else is asked at once.
+///
+/// # Errors
+/// `OfferOver` where it is not offered to the caller, or not any more.
+pub fn decline_offer(tx: &mut dyn Tx, ctx: &Ctx, cmd: DeclineOffer) -> Result<Declined, Error> {
+    let c = offered(tx, ctx, cmd.conversation)?;
+    pass_on(tx, ctx, &c, ctx.now())?;
+    Ok(Declined { conversation: c.id })
+}
+
+/// A conversation that is offered to the caller, locked.
+fn offered(tx: &mut dyn Tx, ctx: &Ctx, id: ConversationId) -> Result<Conversation, Error> {
+    let me = ctx.actor().officer()?.id;
+    let found = tx.lock_row::<Conversation>((id,))?;
+    let c = check(ctx, found)?.into_inner();
+    if c.state != ConversationState::Waiting || c.offer(ctx.now()) != Some(me) {
+        return Err(Error::Refused(Refusal::OfferOver));
+    }
+    Ok(c)
+}
+
+/// A conversation that is offered to the caller.
+#[derive(Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct OfferView {
+    /// The conversation.
+    pub conversation: ConversationView,
+    /// Until when it may be accepted.
+    pub until: Timestamp,
+}
+
+/// Conversations that are offered to the caller now.
+pub fn offers(tx: &mut dyn ReadTx, ctx: &Ctx) -> Result<Vec<OfferView>, Error> {
+    let me = ctx.actor().officer()?.id;
+    let ids: Vec<ConversationId> = tx.project(|ready: &ReadyLines| ready.offers(me)).unwrap_or_default();
+    let mut views = Vec::new();
+    for id in ids {
+        let found = tx.find::<Conversation>((id,))?;
+        let Ok(c) = check(ctx, found) else { continue };
+        if let (Some(until), true) = (c.offered_until, c.offer(ctx.now()) == Some(me)) {
+            views.push(OfferView { conversation: view(tx, ctx, &c)?, until });
+        }
+    }
+    views.sort_unstable_by_key(|offer| offer.until);
+    Ok(views)
+}

@@ -1,0 +1,127 @@
+//! How promises were kept (承诺兑现情况): how long people waited in each line, how many gave up, and how often somebody answered within what
+//! the line promises, fast line or other.
+
+use serde::Serialize;
+
+use super::{Conversation, ConversationState, Line};
+use crate::access::Scope;
+use crate::clock::Timestamp;
+use crate::ctx::Ctx;
+use crate::error::{Error, Problem};
+use crate::id::LineId;
+use crate::limits;
+use crate::store::{ReadTx, Reads};
+
+/// What became of those who entered a line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct LinePromise {
+    /// The line, where they were served or wait now.
+    pub line: LineId,
+    /// Its name.
+    pub name: String,
+    /// Within so many seconds somebody answers, as it promises now.
+    pub promise_s: Option<i64>,
+    /// How many entered to talk at once.
+    pub entered: u64,
+    /// Of these: left before anybody took them.
+    pub left: u64,
+    /// Of these: somebody took them.
+    pub served: u64,
+    /// Of those served: within the promise; absent where nothing is promised.
+    pub kept: Option<u64>,
+    /// Seconds that half of those served waited at most.
+    pub p50_s: Option<u64>,
+    /// Seconds that nine of ten of those served waited at most.
+    pub p90_s: Option<u64>,
+    /// How many left a message and are called back.
+    pub messages: u64,
+    /// Of these: taken by their deadline, or not due yet.
+    pub messages_in_time: u64,
+}
+
+/// How promises of one's area were kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Promises {
+    /// Entered from then on.
+    pub from: Timestamp,
+    /// Entered before then.
+    pub until: Timestamp,
+    /// Each line that somebody entered, in the order of names.
+    pub lines: Vec<LinePromise>,
+}
+
+/// Of one line, while it is counted.
+#[derive(Default)]
+struct Count {
+    entered: u64,
+    left: u64,
+    waits_s: Vec<u64>,
+    messages: u64,
+    messages_in_time: u64,
+}
+
+/// Counts how the lines of one's area kept what they promise.
+///
+/// # Errors
+/// `Invalid` for a period that does not begin before it ends, or has more than [`limits::CONVERSATIONS_COUNTED_MAX`] conversations: ask for
+/// a shorter one.
+pub fn promises(tx: &mut dyn ReadTx, ctx: &Ctx, from: Timestamp, until: Timestamp) -> Result<Promises, Error> {
+    if from >= until {
+        return Err(Error::invalid("until", Problem::Malformed("must be behind from".into())));
+    }
+    let (mut counts, mut earlier) = (std::collections::BTreeMap::<LineId, Count>::new(), false);
+    let first = Some((until, uuid::Uuid::nil()));
+    let stopped = tx.walk(&Scope::of(ctx), first, limits::CONVERSATIONS_COUNTED_MAX + 1, |_, c: Conversation| {
+        earlier = c.entered_at < from;
+        if !earlier {
+            counts.entry(c.line).or_default().add(&c, ctx.now());
+        }
+        Ok(!earlier)
+    })?;
+    if stopped.is_some() && !earlier {
+        return Err(Error::invalid("from", Problem::TooMany { max: limits::CONVERSATIONS_COUNTED_MAX as usize }));
+    }
+    let mut lines = Vec::with_capacity(counts.len());
+    for (id, count) in counts {
+        let line = tx.find::<Line>((id,))?.ok_or(Error::NotFound { what: "line" })?;
+        lines.push(count.told(&line.trust("whoever counts conversations of their area sees their lines").into_inner()));
+    }
+    lines.sort_by(|a, b| (&a.name, a.line).cmp(&(&b.name, b.line)));
+    Ok(Promises { from, until, lines })
+}
+
+impl Count {
+    fn add(&mut self, c: &Conversation, now: Timestamp) {
+        if let Some(due) = c.reply_due {
+            self.messages += 1;
+            self.messages_in_time += u64::from(c.first_claimed_at.unwrap_or(now) <= due);
+            return;
+        }
+        self.entered += 1;
+        self.left += u64::from(c.state == ConversationState::Left && c.first_claimed_at.is_none());
+        self.waits_s.extend(c.first_claimed_at.map(|at| at.since(c.entered_at).as_secs()));
+    }
+
+    fn told(mut self, line: &Line) -> LinePromise {
+        self.waits_s.sort_unstable();
+        let share = |of_ten: usize| {
+            let place = (self.waits_s.len() * of_ten).div_ceil(10).checked_sub(1)?;
+            self.waits_s.get(place).copied()
+        };
+        LinePromise {
+            line: line.id,
+            name: line.name.clone(),
+            promise_s: line.promise_s,
+            entered: self.entered,
+            left: self.left,
+            served: self.waits_s.len() as u64,
+            kept: line.promise_s.map(|s| self.waits_s.iter().filter(|wait| **wait <= s.unsigned_abs()).count() as u64),
+            p50_s: share(5),
+            p90_s: share(9),
+            messages: self.messages,
+            messages_in_time: self.messages_in_time,
+        }
+    }
+}

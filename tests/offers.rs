@@ -1,0 +1,222 @@
+//! Lines that offer what waits in them, and how they keep what they promise.
+
+use std::time::Duration;
+
+use zhengna_core::access::Permission;
+use zhengna_core::assignment::{Choice, Policy};
+use zhengna_core::error::Refusal;
+use zhengna_core::id::{ConversationId, LineId, OfficerId};
+use zhengna_core::interaction::{
+    AcceptOffer, Claim, Close, DeclineOffer, Enter, Leave, LineKind, LinePromise, LineSettings, OpenLine, Outcome, RoutedTopic, Routing,
+    Specialist,
+};
+use zhengna_core::{Error, Session, limits};
+use zhengna_tests::world::{ENGINES, NANGUAN, World, code, refused, settle};
+
+fn open(world: &World, settings: LineSettings) -> LineId {
+    let cmd = OpenLine { authority: code(NANGUAN), settings, external_id: None };
+    world.core.as_system().interaction().open_line(cmd).wait().unwrap().line
+}
+
+fn pushing(world: &World) -> LineId {
+    let topic = RoutedTopic { code: "vat".into(), name: "增值税".into(), parent: None, specialists_only: false };
+    let specialists = vec![Specialist { officer: world.officers[2], topics: vec!["vat".into()] }];
+    let routing = Routing { topics: vec![topic], specialists, policy: Policy::default(), push: true };
+    open(world, LineSettings { routing: Some(routing), ..LineSettings::new("派单") })
+}
+
+fn enter(world: &World, n: usize, line: LineId, topic: Option<&str>) -> ConversationId {
+    let cmd = Enter { topic_code: topic.map(str::to_owned), ..Enter::new(line, "问") };
+    world.taxpayer(n).interaction().enter(cmd).wait().unwrap().conversation
+}
+
+fn present(world: &World, officers: &[usize]) {
+    for n in officers {
+        world.officer(*n).interaction().be_present().wait().unwrap();
+    }
+}
+
+/// Offers once what is known of everybody has come here.
+fn offer(world: &World, made: u64) {
+    assert_eq!(settle(&world.core, |core| core.offer_waiting().unwrap(), |n| *n == made), made);
+}
+
+fn offered(world: &World, officer: usize) -> Vec<ConversationId> {
+    let ask = |_: &_| world.officer(officer).interaction().offers().unwrap();
+    settle(&world.core, ask, |offers| !offers.is_empty()).iter().map(|offer| offer.conversation.id).collect()
+}
+
+fn accept(session: &Session, conversation: ConversationId) -> Result<(), Error> {
+    session.interaction().accept_offer(AcceptOffer { conversation }).wait().map(drop)
+}
+
+#[test]
+fn what_waits_is_offered_to_one_after_another_and_nobody_loses_their_place() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let line = pushing(&world);
+        let id = enter(&world, 0, line, None);
+        assert_eq!(world.core.offer_waiting().unwrap(), 0, "{engine:?}: nobody is there");
+        present(&world, &[0, 1]);
+        offer(&world, 1);
+        assert_eq!(world.core.offer_waiting().unwrap(), 0, "{engine:?}: it is offered to one at a time");
+        let (first, second) = if offered_now(&world, 0) == [id] { (0, 1) } else { (1, 0) };
+        assert_eq!(offered(&world, first), [id], "{engine:?}");
+        assert_eq!(offered_now(&world, second), [], "{engine:?}");
+        assert_eq!(refused(accept(&world.officer(second), id)), Refusal::OfferOver, "{engine:?}: it is not theirs");
+        assert_eq!(world.taxpayer(0).interaction().position(id).unwrap().ahead, Some(0), "{engine:?}: it stands where it stood");
+        assert_eq!(
+            refused(world.officer(second).interaction().claim(Claim { line }).wait()),
+            Refusal::NobodyWaiting,
+            "{engine:?}: nor is it to be had while somebody is asked"
+        );
+
+        // It runs out: the other one is asked, and the first is not asked again.
+        world.clock.advance(Duration::from_secs(u64::from(limits::OFFER_S)));
+        present(&world, &[0, 1]);
+        assert_eq!(refused(accept(&world.officer(first), id)), Refusal::OfferOver, "{engine:?}");
+        offer(&world, 1);
+        assert_eq!(offered(&world, second), [id], "{engine:?}");
+        let session = world.officer(second).with_key("a").unwrap();
+        accept(&session, id).unwrap();
+        accept(&session, id).unwrap();
+        assert_eq!(world.taxpayer(0).interaction().conversation(id).unwrap().staff_no, Some(format!("22010{second:03}")), "{engine:?}");
+        let boss = world.session_of(world.supervisor);
+        let told = boss.interaction().assignments(id).unwrap();
+        assert!(told.len() == 2 && told.iter().all(|a| a.replays), "{engine:?}: both offers are there with their reasons");
+        assert_eq!(told[1].record.inputs.waiting[0].passed.len(), 1, "{engine:?}: the second knows of the first");
+        assert_eq!(world.recount(), Vec::<String>::new(), "{engine:?}");
+    }
+}
+
+fn offered_now(world: &World, officer: usize) -> Vec<ConversationId> {
+    // Where many hosts serve, what is kept in memory follows the rows a moment later: some offer is there by now.
+    let some = |_: &_| (0..3).map(|n| world.officer(n).interaction().offers().unwrap().len()).sum::<usize>();
+    settle(&world.core, some, |n| *n > 0);
+    world.officer(officer).interaction().offers().unwrap().iter().map(|offer| offer.conversation.id).collect()
+}
+
+#[test]
+fn offers_go_to_whoever_knows_the_topic_and_has_least_to_do() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let line = pushing(&world);
+        present(&world, &[0, 1, 2]);
+        // Officer 0 has talked for half an hour, officer 1 not at all.
+        let long = world.entered(5).conversation;
+        world.officer(0).interaction().claim(Claim { line: world.line }).wait().unwrap();
+        for _ in 0..30 {
+            world.clock.advance(Duration::from_secs(60));
+            present(&world, &[0, 1, 2]);
+        }
+        world.officer(0).interaction().close(Close { conversation: long, outcome: Outcome::Resolved, note: None }).wait().unwrap();
+        let about_vat = enter(&world, 0, line, Some("vat"));
+        offer(&world, 1);
+        assert_eq!(offered(&world, 2), [about_vat], "{engine:?}: who knows the topic");
+        world.officer(2).interaction().decline_offer(DeclineOffer { conversation: about_vat }).wait().unwrap();
+        assert_eq!(world.core.offer_waiting().unwrap(), 0, "{engine:?}: nobody else yet, and not the one who declined");
+        world.clock.advance(Duration::from_secs(u64::from(limits::RELAX_AFTER_S[2])));
+        present(&world, &[0, 1, 2]);
+        offer(&world, 1);
+        let told = world.session_of(world.supervisor).interaction().assignments(about_vat).unwrap();
+        let choice = told.last().unwrap().record.decision.reason.choice;
+        assert!(matches!(choice, Choice::LeastLoad | Choice::LongestIdle), "{engine:?}: {choice:?}");
+        assert_eq!(offered(&world, 1), [about_vat], "{engine:?}: whoever had less to do");
+        // Its taxpayer leaves: whoever was asked is asked no more.
+        world.taxpayer(0).interaction().leave(Leave { conversation: about_vat }).wait().unwrap();
+        assert_eq!(refused(accept(&world.officer(1), about_vat)), Refusal::OfferOver, "{engine:?}");
+        assert_eq!(world.recount(), Vec::<String>::new(), "{engine:?}");
+    }
+}
+
+#[test]
+fn nobody_is_offered_more_than_they_may_have() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let line = pushing(&world);
+        let ids: Vec<ConversationId> = (0..5).map(|n| enter(&world, n, line, None)).collect();
+        present(&world, &[0]);
+        offer(&world, 3);
+        let theirs = settle(&world.core, |_| offered_now(&world, 0), |offers| offers.len() == 3);
+        assert!(ids[..3].iter().all(|id| theirs.contains(id)), "{engine:?}: the first three, for capacity is 3");
+        for id in &ids[..3] {
+            accept(&world.officer(0), *id).unwrap();
+        }
+        assert_eq!(world.core.offer_waiting().unwrap(), 0, "{engine:?}");
+        // One of two windows took somebody from elsewhere meanwhile: the offer stays an offer.
+        world.officer(0).interaction().close(Close { conversation: ids[0], outcome: Outcome::Resolved, note: None }).wait().unwrap();
+        offer(&world, 1);
+        world.entered(5);
+        world.officer(0).interaction().claim(Claim { line: world.line }).wait().unwrap();
+        assert_eq!(refused(accept(&world.officer(0), ids[3])), Refusal::AtCapacity(3), "{engine:?}");
+    }
+}
+
+#[test]
+fn whoever_had_the_matter_before_is_asked_first() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let line = pushing(&world);
+        for before in [0, 1] {
+            present(&world, &[before]);
+            let id = enter(&world, before, line, None);
+            world.officer(before).interaction().claim(Claim { line }).wait().unwrap();
+            world.officer(before).interaction().close(Close { conversation: id, outcome: Outcome::Unresolved, note: None }).wait().unwrap();
+            present(&world, &[0, 1, 2]);
+            let cmd = Enter { previous: Some(id), ..Enter::new(line, "还是上次的事") };
+            let again = world.taxpayer(before).interaction().enter(cmd).wait().unwrap().conversation;
+            offer(&world, 1);
+            let told = world.session_of(world.supervisor).interaction().assignments(again).unwrap();
+            assert_eq!(told[0].record.decision.officer, world.officers[before], "{engine:?}");
+            assert_eq!(told[0].record.decision.reason.choice, Choice::Last, "{engine:?}");
+            accept(&world.officer(before), again).unwrap();
+        }
+    }
+}
+
+#[test]
+fn how_a_line_keeps_its_promise_is_counted() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let fast = LineSettings { kind: LineKind::FastLine, promise_s: Some(60), ..LineSettings::new("快速专线") };
+        let line = open(&world, fast);
+        let begun = world.core.now();
+        let claim = || world.officer(0).interaction().claim(Claim { line }).wait().unwrap().conversation;
+        let id = enter(&world, 0, line, None);
+        world.clock.advance(Duration::from_secs(60));
+        claim();
+        for n in 1..4 {
+            enter(&world, n, line, None);
+        }
+        world.clock.advance(Duration::from_secs(61));
+        let late = claim();
+        // Handing it on and taking it again does not make the wait longer or shorter.
+        world.clock.advance(limits::PRESENCE_LEASE + limits::OFFICER_GRACE);
+        world.core.return_held().unwrap();
+        world.officer(1).interaction().claim(Claim { line }).wait().unwrap();
+        let left = world.officer(1).interaction().waiting(line, 10).unwrap().first.last().unwrap().id;
+        let gone = (1..4).find_map(|n| world.taxpayer(n).interaction().leave(Leave { conversation: left }).wait().ok());
+        assert!(gone.is_some(), "{engine:?}");
+        let boss = world.session_of(world.supervisor);
+        let until = world.core.now().plus(Duration::from_secs(1));
+        let told = boss.interaction().promises(begun, until).unwrap().lines;
+        let expected = LinePromise {
+            line,
+            name: "快速专线".into(),
+            promise_s: Some(60),
+            entered: 4,
+            left: 1,
+            served: 2,
+            kept: Some(1),
+            p50_s: Some(60),
+            p90_s: Some(61),
+            messages: 0,
+            messages_in_time: 0,
+        };
+        assert_eq!(told, [expected], "{engine:?}: {id} in time, {late} not");
+        assert!(matches!(world.officer(0).interaction().promises(begun, until), Err(Error::Denied { .. })), "{engine:?}");
+        let elsewhere: OfficerId = world.appoint("22010810", zhengna_tests::world::JILIN_CITY, &[Permission::SuperviseInteraction]);
+        assert_eq!(world.session_of(elsewhere).interaction().promises(begun, until).unwrap().lines, [], "{engine:?}: of one's area");
+        assert!(boss.interaction().promises(until, begun).is_err(), "{engine:?}");
+    }
+}
