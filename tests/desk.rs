@@ -167,6 +167,7 @@ fn a_supervisor_takes_part_and_it_stays_its_officers() {
         world.officer(0).interaction().close(Close { conversation: id, outcome: Outcome::Resolved, note: None }).wait().unwrap();
         assert_eq!(world.taxpayer(0).interaction().conversation(id).unwrap().joined_staff_no, None, "{engine:?}");
         assert_eq!(refused(join(&boss)), Refusal::ConversationClosed, "{engine:?}");
+        world.seal();
         let record = world.session_of(world.auditor).audit().read(0, 200).wait().unwrap();
         let joins: Vec<_> = record.iter().filter(|r| r.operation == "interaction.join").collect();
         assert!(joins.len() == 3 && joins.iter().all(|r| r.reason.as_deref() == Some("协助")), "{engine:?}: with the reason");

@@ -256,8 +256,8 @@ pub const OFFICER_CAPACITY_MAX: i64 = 50;
 pub const JOINED_SCANNED_MAX: u32 = 50;
 /// Conversations an officer may have on hold beside those.
 pub const ON_HOLD_MAX: i64 = 5;
-/// Conversations an officer has at most: what is on hold comes back to them however many they hold.
-pub const OFFICER_DESK_MAX: u32 = (OFFICER_CAPACITY_MAX + ON_HOLD_MAX) as u32 * 2;
+/// Conversations an officer has at most, whatever comes back from hold: nobody is taken who would be one more than they may hold.
+pub const OFFICER_DESK_MAX: u32 = (OFFICER_CAPACITY_MAX + ON_HOLD_MAX) as u32;
 /// Seconds without an answer after which an officer is reminded, in a line that declares nothing: an assumption.
 pub const UNANSWERED_S: i64 = 60;
 /// Seconds after that at which those who supervise are told, in a line that declares nothing: an assumption.

@@ -72,7 +72,7 @@ pub(super) fn topics(tx: &mut dyn ReadTx, ctx: &Ctx, since: Option<Cursor>) -> R
         Actor::Officer(officer) => {
             let range = stretch(Some(Conversation::BY_OFFICER), (officer.id, ConversationState::Active))
                 .newest_first()
-                .limit(limits::OFFICER_CAPACITY_MAX as u32);
+                .limit(limits::OFFICER_DESK_MAX);
             topics.extend(tx.scan::<Conversation>(why, range)?.iter().map(|c| Topic::Conversation(c.id)));
             let served: Vec<Line> = tx.list(&Scope::by(ctx, &operation::WAITING), Page { after: None, limit: limits::LINES_SHOWN_MAX })?;
             topics.extend(served.iter().map(|l| Topic::Line(l.id)));

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::message::Reader;
 use super::{Line, Outcome, Passes, ServedBy, SourceChannel};
-use crate::access::{Actor, AuthorityPath, Checked, Officer, Permission, Term, check};
+use crate::access::{Actor, AuthorityPath, Checked, Officer, Permission, Term, Unchecked, check};
 use crate::clock::Timestamp;
 use crate::crypto::{Place, SubjectKey};
 use crate::ctx::Ctx;
@@ -244,7 +244,12 @@ pub(crate) fn open(tx: &mut dyn ReadTx, ctx: &Ctx, id: ConversationId) -> Result
 /// `ConversationClosed` where nobody has it; `NotItsOfficer` for whoever takes part beside the one who has it.
 pub(super) fn had(tx: &mut dyn Tx, ctx: &Ctx, id: ConversationId) -> Result<Checked<Conversation>, Error> {
     let found = tx.lock_row::<Conversation>((id,))?;
-    let c = check(ctx, found)?;
+    had_by_caller(ctx, found)
+}
+
+/// The same of a row that is locked already.
+pub(super) fn had_by_caller(ctx: &Ctx, locked: Option<Unchecked<Conversation>>) -> Result<Checked<Conversation>, Error> {
+    let c = check(ctx, locked)?;
     match c.state {
         ConversationState::Active if c.officer == Some(ctx.actor().officer()?.id) => Ok(c),
         ConversationState::Active => Err(Error::Refused(Refusal::NotItsOfficer)),

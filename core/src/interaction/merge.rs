@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::close::end;
-use super::conversation::{had, staff_no_of};
+use super::conversation::{had_by_caller, staff_no_of};
 use super::{Conversation, ConversationState, Line, Outcome};
 use crate::access::{Engine, Permission, check};
 use crate::clock::Timestamp;
@@ -52,15 +52,18 @@ pub fn merge(tx: &mut dyn Tx, ctx: &Ctx, cmd: Merge) -> Result<Merged, Error> {
     if cmd.other == cmd.conversation {
         return Err(unknown());
     }
-    // In the order of ids, in which locks of one kind are taken.
-    let (first, second) = (cmd.conversation.min(cmd.other), cmd.conversation.max(cmd.other));
     let found = tx.find::<Conversation>((cmd.conversation,))?;
     check(ctx, found)?;
-    for id in [first, second] {
-        tx.lock_row::<Conversation>((id,))?;
-    }
-    let kept = had(tx, ctx, cmd.conversation)?;
-    let other = tx.find::<Conversation>((cmd.other,))?.ok_or_else(unknown)?;
+    // In the order of ids, in which locks of one kind are taken.
+    let (kept, other) = if cmd.conversation < cmd.other {
+        let kept = tx.lock_row::<Conversation>((cmd.conversation,))?;
+        (kept, tx.lock_row::<Conversation>((cmd.other,))?)
+    } else {
+        let other = tx.lock_row::<Conversation>((cmd.other,))?;
+        (tx.lock_row::<Conversation>((cmd.conversation,))?, other)
+    };
+    let kept = had_by_caller(ctx, kept)?;
+    let other = other.ok_or_else(unknown)?;
     let other = other.trust("told of only if it is of the same taxpayer, whose conversation the caller has").into_inner();
     if other.taxpayer != kept.taxpayer || other.is_over() {
         return Err(unknown());

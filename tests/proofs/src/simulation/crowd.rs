@@ -430,8 +430,26 @@ impl Crowd {
         }
         let text = self.dice.below(500) as u32;
         self.keyed(Deed::Send { who, conversation, text })?;
+        if let Who::Officer(_) = who {
+            self.beside(who, conversation)?;
+        }
         let wait = if self.dice.chance(8) { 31 * MINUTE } else { self.dice.between(10 * SECOND, 90 * SECOND) };
         self.after(wait, Intent::Turn { conversation, officer, left: left - 1 });
+        Ok(())
+    }
+
+    /// What an officer does beside answering: puts somebody on hold, lets them go on, merges two of theirs.
+    fn beside(&mut self, who: Who, conversation: u32) -> Result<(), String> {
+        if self.dice.chance(80) {
+            let minutes = 1 + self.dice.below(15) as u8;
+            self.keyed(Deed::Hold { who, conversation, minutes })?;
+            if self.dice.chance(300) {
+                self.keyed(Deed::Resume { who, conversation })?;
+            }
+        }
+        if let Some(other) = self.player.model.beside(conversation).filter(|_| self.dice.chance(200)) {
+            self.keyed(Deed::Merge { who, conversation, other })?;
+        }
         Ok(())
     }
 
@@ -535,6 +553,8 @@ impl Crowd {
             12 => Deed::Close { who, conversation, outcome: 0 },
             13 => Deed::Leave { who, conversation },
             14 => Deed::Prioritise { who, conversation },
+            15 if self.dice.chance(300) => Deed::Hold { who, conversation, minutes: 2 },
+            15 if self.dice.chance(300) => Deed::Merge { who, conversation, other: conversation.saturating_sub(1) },
             15 => Deed::Claim { who, line },
             _ => return self.collide(),
         };
@@ -638,6 +658,9 @@ fn retried(deed: &Deed) -> bool {
         | Deed::Read { .. }
         | Deed::Close { .. }
         | Deed::Transfer { .. }
+        | Deed::Hold { .. }
+        | Deed::Resume { .. }
+        | Deed::Merge { .. }
         | Deed::Prioritise { .. } => true,
         _ => false,
     }

@@ -3,6 +3,7 @@
 
 pub(crate) mod doors;
 pub(crate) mod factors;
+mod holding;
 mod imports;
 pub(crate) mod people;
 mod reading;
@@ -27,6 +28,9 @@ const SESSION_AGE: i64 = 12 * 60 * MINUTE;
 const LEASE: i64 = MINUTE;
 const PRESENCE: i64 = 45 * SECOND;
 const GRACE: i64 = 60 * SECOND;
+const UNANSWERED: i64 = 60 * SECOND;
+const ESCALATE: i64 = 120 * SECOND;
+const ON_HOLD: usize = 5;
 const FORGET_EVERY: i64 = 60 * MINUTE;
 /// Rows of one lease of deliveries.
 pub(crate) const LEASE_ROWS: usize = 32;
@@ -59,6 +63,8 @@ pub(crate) enum Subject {
     Message(u32, i64),
     /// To a line.
     Transferred(u32, u8),
+    /// Into one, from another.
+    Merged(u32, u32),
     Session,
     SocketTicket,
     Trail,
@@ -110,6 +116,16 @@ pub(crate) struct Conversation {
     messages: Vec<Message>,
     taxpayer_read: i64,
     officer_read: i64,
+    pub(crate) held_until: Option<i64>,
+    unanswered_since: Option<i64>,
+}
+
+/// What rings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Bell {
+    Idle,
+    Hold,
+    Unanswered,
 }
 
 /// Something that falls due; after a fault it may be known only between two instants.
@@ -155,7 +171,7 @@ pub(crate) struct Model {
     by_officer: BTreeMap<u8, BTreeSet<(i64, [u8; 16], u32)>>,
     within: BTreeSet<(i64, [u8; 16], u32)>,
     remembered: BTreeMap<(Who, &'static str, u32), (Deed, Told)>,
-    timers: BTreeMap<u32, Due>,
+    timers: BTreeMap<(Bell, u32), Due>,
     forget: Option<Due>,
     deliveries: BTreeMap<u32, Delivery>,
     present: BTreeMap<u8, i64>,
@@ -182,6 +198,9 @@ fn operation(deed: &Deed) -> &'static str {
         Deed::Close { .. } => "interaction.close",
         Deed::Prioritise { .. } => "interaction.prioritise",
         Deed::Transfer { .. } => "interaction.transfer",
+        Deed::Hold { .. } => "interaction.hold",
+        Deed::Resume { .. } => "interaction.resume",
+        Deed::Merge { .. } => "interaction.merge",
         Deed::Transcript { .. } => "interaction.transcript",
         Deed::Review { .. } => "interaction.review",
         Deed::SignIn { .. } => "access.sign_in",
@@ -257,6 +276,9 @@ impl Model {
                 | Deed::Read { .. }
                 | Deed::Close { .. }
                 | Deed::Transfer { .. }
+                | Deed::Hold { .. }
+                | Deed::Resume { .. }
+                | Deed::Merge { .. }
                 | Deed::Look { .. }
                 | Deed::Messages { .. }
                 | Deed::Position { .. }
@@ -318,6 +340,9 @@ impl Model {
             | Deed::Close { who, conversation, .. }
             | Deed::Prioritise { who, conversation }
             | Deed::Transfer { who, conversation, .. }
+            | Deed::Hold { who, conversation, .. }
+            | Deed::Resume { who, conversation }
+            | Deed::Merge { who, conversation, .. }
             | Deed::Look { who, conversation }
             | Deed::Messages { who, conversation, .. }
             | Deed::Position { who, conversation }
@@ -434,6 +459,8 @@ impl Model {
                 messages: Vec::new(),
                 taxpayer_read: 0,
                 officer_read: 0,
+                held_until: None,
+                unanswered_since: None,
             },
         );
         self.waiting[usize::from(line)].insert((0, ticket), label);
@@ -451,7 +478,7 @@ impl Model {
 
     fn claim(&mut self, who: Who, now: i64, line: u8) -> Told {
         let Who::Officer(me) = who else { return NOT_FOUND };
-        let holding = self.held.get(&me).map_or(0, BTreeSet::len);
+        let holding = self.holds(me);
         if holding >= CAPACITY {
             return Told::Refused("interaction.at_capacity", holding as i64);
         }
@@ -465,10 +492,12 @@ impl Model {
         // Time never goes back within a conversation.
         let at = now.max(c.active_at);
         (c.state, c.officer, c.claimed_at, c.active_at) = (State::Active, Some(me), Some(at), at);
+        c.unanswered_since = Some(at);
         let (place, ticket) = ((c.entered_at, c.id, label), c.ticket);
         self.held.entry(me).or_default().insert(label);
         self.by_officer.entry(me).or_default().insert(place);
-        self.timers.entry(label).or_insert(Due { low: now + IDLE, high: now + IDLE });
+        self.set_by(Bell::Unanswered, label, at + UNANSWERED);
+        self.timers.entry((Bell::Idle, label)).or_insert(Due { low: now + IDLE, high: now + IDLE });
         self.attend(me, now);
         self.event(who, now, About::Officer(me), "conversation.claimed", Some(label), None);
         self.event(who, now, About::Conversation(label), "conversation.claimed", Some(label), None);
@@ -500,6 +529,9 @@ impl Model {
             Deed::Leave { .. } => self.leave(who, now, label),
             Deed::Prioritise { .. } => self.prioritise(who, now, label),
             Deed::Transfer { line, .. } => self.transfer(who, now, label, line),
+            Deed::Hold { minutes, .. } => self.hold(who, now, label, minutes),
+            Deed::Resume { .. } => self.resume(who, now, label),
+            Deed::Merge { other, .. } => self.merge(who, now, label, other),
             _ => NOT_FOUND,
         }
     }
@@ -517,7 +549,7 @@ impl Model {
     fn off_desk(&mut self, label: u32) -> Option<u8> {
         let c = self.conversations.get_mut(&label)?;
         let (officer, place) = (c.officer.take()?, (c.entered_at, c.id, label));
-        (c.state, c.claimed_at) = (State::Waiting, None);
+        (c.state, c.claimed_at, c.held_until, c.unanswered_since) = (State::Waiting, None, None, None);
         self.held.entry(officer).or_default().remove(&label);
         self.by_officer.entry(officer).or_default().remove(&place);
         Some(officer)
@@ -585,12 +617,22 @@ impl Model {
             return OVER;
         }
         let at = now.max(c.active_at);
+        let (active, held) = (c.state == State::Active, c.held_until.is_some());
         c.messages.push(Message { who, key, text, at });
         let number = c.messages.len() as i64;
         c.active_at = at;
         match who {
             Who::Taxpayer(_) => c.taxpayer_read = number,
-            _ => c.officer_read = number,
+            _ => (c.officer_read, c.unanswered_since) = (number, None),
+        }
+        let begins = active && !held && c.unanswered_since.is_none();
+        match who {
+            Who::Taxpayer(_) if held => self.goes_on(who, now, label),
+            Who::Taxpayer(_) if begins => {
+                c.unanswered_since = Some(at);
+                self.set_by(Bell::Unanswered, label, at + UNANSWERED);
+            }
+            _ => {}
         }
         self.event(who, now, About::Conversation(label), "message.sent", Some(label), Some(number));
         self.record("interaction.send", who, Subject::Message(label, number), now);
@@ -658,6 +700,7 @@ impl Model {
         let Some(c) = self.conversations.get_mut(&label) else { return };
         let at = now.max(c.active_at);
         (c.state, c.ended_at, c.outcome) = (State::Closed, Some(at), Some(outcome));
+        (c.held_until, c.unanswered_since) = (None, None);
         let (taxpayer, officer, line, id) = (c.taxpayer, c.officer, c.line, c.id);
         self.closed[usize::from(line)].insert((at, id, label));
         self.close_for(taxpayer, label);
@@ -689,8 +732,15 @@ impl Model {
         self.waiting.iter().flat_map(|line| line.values().copied()).collect()
     }
 
+    /// How many an officer has that count for their capacity.
     pub(crate) fn holds(&self, officer: u8) -> usize {
-        self.held.get(&officer).map_or(0, BTreeSet::len)
+        self.held.get(&officer).into_iter().flatten().filter(|label| self.conversations[label].held_until.is_none()).count()
+    }
+
+    /// What else of somebody's is open.
+    pub(crate) fn beside(&self, label: u32) -> Option<u32> {
+        let taxpayer = self.conversations.get(&label)?.taxpayer;
+        self.open.get(&taxpayer)?.iter().copied().find(|other| *other != label)
     }
 
     pub(crate) fn last_number(&self, label: u32) -> i64 {
@@ -710,7 +760,7 @@ impl Model {
     pub(crate) fn unfinished(&self) -> Vec<String> {
         let mut left: Vec<String> = self.all_waiting().into_iter().map(|l| format!("#{l} waits")).collect();
         left.extend(self.held.values().flatten().map(|l| format!("#{l} is with an officer")));
-        left.extend(self.timers.keys().map(|l| format!("the timer of #{l} is set")));
+        left.extend(self.timers.keys().map(|(bell, l)| format!("the timer {bell:?} of #{l} is set")));
         left.extend(self.deliveries.keys().map(|l| format!("#{l} is not delivered")));
         left
     }

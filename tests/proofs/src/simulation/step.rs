@@ -135,6 +135,21 @@ pub(crate) enum Deed {
         who: Who,
         conversation: u32,
     },
+    Hold {
+        who: Who,
+        conversation: u32,
+        minutes: u8,
+    },
+    Resume {
+        who: Who,
+        conversation: u32,
+    },
+    /// Another conversation goes on in this one.
+    Merge {
+        who: Who,
+        conversation: u32,
+        other: u32,
+    },
     /// To a line.
     Transfer {
         who: Who,

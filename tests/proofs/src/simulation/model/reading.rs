@@ -25,6 +25,7 @@ impl Model {
             ticket: c.ticket,
             times: [Some(c.entered_at), c.claimed_at, c.ended_at],
             outcome: c.outcome,
+            owed: [c.held_until, c.unanswered_since],
             numbers: [last, c.taxpayer_read, c.officer_read, unread],
         }
     }
@@ -52,10 +53,10 @@ impl Model {
         let ahead = self.waiting[line].range(..(c.rank, c.ticket)).count() as u32;
         let there: Vec<u8> =
             self.present.iter().filter(|(n, until)| now < **until && self.county(**n) == LINES[line]).map(|(n, _)| *n).collect();
-        let free_of = |n: &u8| CAPACITY.saturating_sub(self.held.get(n).map_or(0, BTreeSet::len));
+        let free_of = |n: &u8| CAPACITY.saturating_sub(self.holds(*n));
         let (places, free) = ((there.len() * CAPACITY) as u32, there.iter().map(free_of).sum::<usize>() as u32);
         let done = self.closed[line].iter().rev().take(20).map(|(_, _, l)| &self.conversations[l]);
-        let lasted: Vec<f64> = done.map(|c| seconds(c.ended_at.unwrap_or(0) - c.claimed_at.unwrap_or(0))).collect();
+        let lasted: Vec<f64> = done.filter_map(|c| Some(seconds(c.ended_at? - c.claimed_at?))).collect();
         let told = told_wait((ahead + 1).saturating_sub(free), places, &lasted);
         let wait = Wait { ahead, told: told.map(|(p50, p90)| (p50, p90, [there.len() as u32, places, free, lasted.len() as u32])) };
         Told::Place { state: c.state, wait: Some(wait) }
@@ -106,7 +107,8 @@ impl Model {
         let more = page.len() >= max;
         let shown = page.into_iter().filter(|i| {
             let e = &self.journal[*i];
-            matches!(e.about, About::Conversation(_)) || !matches!(e.kind, "conversation.closed" | "conversation.left")
+            let ends = matches!(e.kind, "conversation.closed" | "conversation.left");
+            (matches!(e.about, About::Conversation(_)) || !ends) && e.kind != "conversation.escalated" // for those who supervise
         });
         let shown = shown.map(|i| (i, self.said(&self.journal[i]))).collect();
         (topics, Told::Events { shown, more }, place)

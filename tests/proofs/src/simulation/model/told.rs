@@ -28,6 +28,10 @@ pub(crate) enum Told {
     },
     Moved(u64),
     Done(u32),
+    /// On hold until then, or no more.
+    Held(u32, Option<i64>),
+    /// Into one, from another.
+    Merged(u32, u32),
     Closed {
         conversation: u32,
         outcome: Option<&'static str>,
@@ -83,6 +87,8 @@ pub(crate) struct View {
     pub(crate) ticket: i64,
     pub(crate) times: [Option<i64>; 3],
     pub(crate) outcome: Option<&'static str>,
+    /// On hold until, without an answer since.
+    pub(crate) owed: [Option<i64>; 2],
     /// Last number, what the taxpayer read, what the officer read, what the caller did not.
     pub(crate) numbers: [i64; 4],
 }

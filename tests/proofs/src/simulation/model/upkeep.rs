@@ -2,24 +2,61 @@
 
 use std::collections::BTreeSet;
 
-use super::{Delivery, Due, FORGET_EVERY, IDLE, LEASE, LEASE_ROWS, MINUTE, Model, SECOND, State, Subject};
+use super::{
+    About, Bell, Delivery, Due, ESCALATE, FORGET_EVERY, IDLE, LEASE, LEASE_ROWS, MINUTE, Model, SECOND, State, Subject, UNANSWERED,
+};
 use crate::simulation::step::Who;
 
 impl Model {
     /// Conversations whose timer must ring now, and those whose timer may.
-    pub(crate) fn due(&self, now: i64) -> (BTreeSet<u32>, BTreeSet<u32>) {
+    pub(crate) fn due(&self, now: i64) -> (BTreeSet<(Bell, u32)>, BTreeSet<(Bell, u32)>) {
         let by = |end: fn(&Due) -> i64| self.timers.iter().filter(move |(_, due)| end(due) <= now).map(|(l, _)| *l).collect();
         (by(|due| due.high), by(|due| due.low))
     }
 
     /// The timer of a conversation rang.
-    pub(crate) fn ring(&mut self, now: i64, label: u32) {
-        self.timers.remove(&label);
+    pub(crate) fn ring(&mut self, now: i64, bell: Bell, label: u32) {
+        self.timers.remove(&(bell, label));
+        match bell {
+            Bell::Idle => self.idle(now, label),
+            Bell::Hold => self.hold_over(now, label),
+            Bell::Unanswered => self.unanswered(now, label),
+        }
+    }
+
+    fn hold_over(&mut self, now: i64, label: u32) {
+        match self.conversations[&label].held_until {
+            Some(until) if now < until => self.set_by(Bell::Hold, label, until),
+            Some(_) => self.goes_on(Who::System, now, label),
+            None => {}
+        }
+        self.record("interaction.hold_over", Who::System, Subject::Conversation(label), now);
+    }
+
+    /// The officer is reminded, and later those who supervise are told.
+    fn unanswered(&mut self, now: i64, label: u32) {
         let c = &self.conversations[&label];
-        let idle_at = c.active_at + IDLE;
+        let (line, known) = (c.line, c.unanswered_since.zip(c.officer).filter(|_| c.state == State::Active));
+        if let Some((since, officer)) = known {
+            let (remind, escalate) = (since + UNANSWERED, since + UNANSWERED + ESCALATE);
+            if now < remind {
+                self.set_by(Bell::Unanswered, label, remind);
+            } else if now < escalate {
+                self.event(Who::System, now, About::Officer(officer), "conversation.unanswered", Some(label), None);
+                self.set_by(Bell::Unanswered, label, escalate);
+            } else {
+                self.event(Who::System, now, About::Line(line), "conversation.escalated", Some(label), None);
+            }
+        }
+        self.record("interaction.remind_unanswered", Who::System, Subject::Conversation(label), now);
+    }
+
+    fn idle(&mut self, now: i64, label: u32) {
+        let c = &self.conversations[&label];
+        let idle_at = c.held_until.map_or(c.active_at, |held| held.max(c.active_at)) + IDLE;
         if c.state == State::Active {
             if now < idle_at {
-                self.timers.insert(label, Due { low: idle_at, high: idle_at });
+                self.timers.insert((Bell::Idle, label), Due { low: idle_at, high: idle_at });
             } else {
                 self.end(Who::System, now, label, "idle");
             }

@@ -190,6 +190,9 @@ impl Player {
             Subject::Transferred(label, line) => {
                 format!("conversation/{} to line/{}", self.known(label)?, self.stage.lines[usize::from(line)])
             }
+            Subject::Merged(kept, other) => {
+                format!("conversation/{} from conversation/{}", self.known(kept)?, self.known(other)?)
+            }
             Subject::Session => "session".into(),
             Subject::SocketTicket => "socket_ticket".into(),
             Subject::Trail => "audit".into(),
@@ -334,7 +337,7 @@ impl Player {
                 *holding.entry(staff_no).or_default() += 1;
             }
         }
-        match holding.iter().find(|(_, n)| **n > CAPACITY) {
+        match holding.iter().find(|(_, n)| **n > CAPACITY + limits::ON_HOLD_MAX as usize) {
             Some((officer, n)) => Err(format!("officer {officer} holds {n} conversations")),
             None => Ok(()),
         }

@@ -17,8 +17,8 @@ use zhengna_core::audit::Checkpoint;
 use zhengna_core::error::Refusal;
 use zhengna_core::id::{ConversationId, DeliveryId, TaxpayerId};
 use zhengna_core::interaction::{
-    Claim, Close, ConversationState, ConversationView, Enter, Leave, MarkRead, MessageView, NoEstimate, Outcome, Prioritise, Review,
-    SendMessage, SourceChannel, Transfer, TransferTo,
+    Claim, Close, ConversationState, ConversationView, Enter, Hold, Leave, MarkRead, Merge, MessageView, NoEstimate, Outcome, Prioritise,
+    Resume, Review, SendMessage, SourceChannel, Transfer, TransferTo,
 };
 use zhengna_core::journal::Cursor;
 use zhengna_core::store::fault::Report;
@@ -55,6 +55,9 @@ pub(crate) struct Counts {
     pub(crate) returned: u64,
     /// Conversations that were handed to a line.
     pub(crate) transferred: u64,
+    /// Conversations that were put on hold, and those that went on in another.
+    pub(crate) held: u64,
+    pub(crate) merged: u64,
     pub(crate) struck: u64,
     pub(crate) unknown: u64,
     pub(crate) unknown_done: u64,
@@ -93,6 +96,8 @@ impl Counts {
         self.came += other.came;
         self.returned += other.returned;
         self.transferred += other.transferred;
+        self.held += other.held;
+        self.merged += other.merged;
         self.people = std::array::from_fn(|n| self.people[n] + other.people[n]);
         self.imported = std::array::from_fn(|n| self.imported[n] + other.imported[n]);
         self.factors = std::array::from_fn(|n| self.factors[n] + other.factors[n]);
@@ -239,6 +244,8 @@ impl Player {
             | Deed::Close { conversation, .. }
             | Deed::Prioritise { conversation, .. }
             | Deed::Transfer { conversation, .. }
+            | Deed::Hold { conversation, .. }
+            | Deed::Resume { conversation, .. }
             | Deed::Look { conversation, .. }
             | Deed::Messages { conversation, .. }
             | Deed::Position { conversation, .. }
@@ -247,6 +254,7 @@ impl Player {
             | Deed::People { affair: Affair::Card { conversation } | Affair::RevealOnCard { conversation, .. }, .. } => {
                 self.id(conversation).is_some()
             }
+            Deed::Merge { conversation, other, .. } => self.id(conversation).is_some() && self.id(other).is_some(),
             Deed::Use { who, .. } | Deed::IssueTicket { who } | Deed::SignOut { who } => self.sessions.contains_key(&who),
             Deed::Redeem => self.ticket.is_some(),
             Deed::Factor { factor: Factor::Answer { .. }, .. } => self.telephone.challenge.is_some(),
@@ -362,6 +370,8 @@ impl Player {
         self.acquainted(&step.deed)?;
         match told {
             Told::Done(_) if matches!(step.deed, Deed::Transfer { .. }) => self.counts.transferred += 1,
+            Told::Held(_, Some(_)) => self.counts.held += 1,
+            Told::Merged(..) => self.counts.merged += 1,
             Told::List(_) => self.counts.people[0] += 1,
             Told::Released(_) => self.counts.people[1] += 1,
             Told::Card(_) => self.counts.people[2] += 1,
@@ -395,7 +405,10 @@ impl Player {
                 | Deed::Read { conversation, .. }
                 | Deed::Close { conversation, .. }
                 | Deed::Prioritise { conversation, .. }
-                | Deed::Transfer { conversation, .. },
+                | Deed::Transfer { conversation, .. }
+                | Deed::Hold { conversation, .. }
+                | Deed::Resume { conversation, .. }
+                | Deed::Merge { conversation, .. },
                 ..,
             ) => conversation,
             _ => return Ok(()),
@@ -413,7 +426,7 @@ impl Player {
         let Deed::Claim { who, .. } = step.deed else { return Ok(()) };
         let (desk, page) = (self.stage.session(who, None), Page { after: None, limit: limits::PAGE_ROWS_MAX });
         let mine = patiently(|| desk.interaction().mine(page)).map_err(|e| e.to_string())?;
-        let held = mine.iter().filter(|v| v.state == ConversationState::Active).count();
+        let held = mine.iter().filter(|v| v.state == ConversationState::Active && v.held_until.is_none()).count();
         if held > CAPACITY { Err(format!("{who:?} holds {held} conversations")) } else { Ok(()) }
     }
 
@@ -502,6 +515,9 @@ impl Player {
                 | Deed::Close { .. }
                 | Deed::Prioritise { .. }
                 | Deed::Transfer { .. }
+                | Deed::Hold { .. }
+                | Deed::Resume { .. }
+                | Deed::Merge { .. }
                 | Deed::Transcript { .. }
                 | Deed::Review { .. }
         );
@@ -554,6 +570,20 @@ impl Player {
                 let done = session(self, who).interaction().transfer(cmd).wait()?;
                 Ok(Told::Done(self.label(done.conversation)))
             }
+            Deed::Hold { who, conversation, minutes } => {
+                let cmd = Hold { conversation: on(self, conversation), minutes: minutes.into() };
+                let held = session(self, who).interaction().hold(cmd).wait()?;
+                Ok(Told::Held(self.label(held.conversation), micros(held.held_until)))
+            }
+            Deed::Resume { who, conversation } => {
+                let held = session(self, who).interaction().resume(Resume { conversation: on(self, conversation) }).wait()?;
+                Ok(Told::Held(self.label(held.conversation), micros(held.held_until)))
+            }
+            Deed::Merge { who, conversation, other } => {
+                let cmd = Merge { conversation: on(self, conversation), other: on(self, other) };
+                let merged = session(self, who).interaction().merge(cmd).wait()?;
+                Ok(Told::Merged(self.label(merged.conversation), self.label(merged.other)))
+            }
             Deed::Look { who, conversation } => {
                 let view = session(self, who).interaction().conversation(on(self, conversation))?;
                 Ok(Told::View(Box::new(self.view(&view))))
@@ -599,7 +629,7 @@ impl Player {
     fn refused(&self, e: &Error) -> Told {
         let about = match e {
             Error::Refused(Refusal::AlreadyInLine(id)) => i64::from(self.label(*id)),
-            Error::Refused(Refusal::AtCapacity(n)) => *n,
+            Error::Refused(Refusal::AtCapacity(n) | Refusal::OnHoldMax(n)) => *n,
             Error::Refused(Refusal::ImportInUse(line)) => *line,
             _ => 0,
         };
@@ -618,6 +648,7 @@ impl Player {
             ticket: v.ticket,
             times: [Some(v.entered_at.micros()), micros(v.claimed_at), micros(v.ended_at)],
             outcome: outcome_word(v.outcome),
+            owed: [micros(v.held_until), micros(v.unanswered_since)],
             numbers: [v.last_number, v.taxpayer_read, v.officer_read, v.unread],
         }
     }

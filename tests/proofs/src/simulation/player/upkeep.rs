@@ -12,7 +12,7 @@ use zhengna_core::store::StoreError;
 use zhengna_core::{Error, Timestamp, operation};
 use zhengna_tests::world::Engine;
 
-use super::super::model::{LEASE_ROWS, Told};
+use super::super::model::{Bell, LEASE_ROWS, Told};
 use super::super::stage::{patiently, slow};
 use super::super::step::{Deed, Step, Who};
 use super::{Came, Checked, Player, outcome_word};
@@ -83,10 +83,16 @@ impl Player {
                 if self.trail_read == self.model.records.len() {
                     let id = entry.subject.strip_prefix("conversation/").and_then(ConversationId::parse);
                     let label = id.map_or(u32::MAX, |id| self.label(id));
-                    if entry.operation != operation::CLOSE_IDLE.name || !may.contains(&label) || !rung.insert(label) {
+                    let bell = match entry.operation.as_str() {
+                        name if name == operation::HOLD_OVER.name => Bell::Hold,
+                        name if name == operation::REMIND_UNANSWERED.name => Bell::Unanswered,
+                        _ => Bell::Idle,
+                    };
+                    let idle = bell != Bell::Idle || entry.operation == operation::CLOSE_IDLE.name;
+                    if !idle || !may.contains(&(bell, label)) || !rung.insert((bell, label)) {
                         return Err(format!("a timer rang that is not due: {entry:?}"));
                     }
-                    self.model.ring(now, label);
+                    self.model.ring(now, bell, label);
                 }
                 self.check_record(entry)?;
             }
@@ -98,7 +104,7 @@ impl Player {
         let unsure = struck || ran.is_none();
         let late = must.difference(&rung).next().copied();
         if let (false, Some(late), Engine::Memory) = (unsure, late, self.stage.setting.engine) {
-            return Err(format!("the timer of #{late} is due and did not ring"));
+            return Err(format!("the timer {late:?} is due and did not ring"));
         }
         let unsure = unsure || late.is_some(); // a machine too slow for a timer; it is due again when its lease ends
         let others = ran.unwrap_or(0).checked_sub(rung.len() as u32);
