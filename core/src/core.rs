@@ -460,6 +460,14 @@ impl Core {
         self.0.store.query("journal.after", move |tx| Ok(crate::journal::after(tx, cursor, max)?))
     }
 
+    /// Where everybody who waits in a line stands, first in line first, for a host that tells them: each is for the taxpayer of its
+    /// conversation, and for nobody else.
+    pub fn positions(&self, line: crate::id::LineId) -> Result<Vec<interaction::Position>, Error> {
+        let (presence, calendars) = (self.0.presence.clone(), self.0.calendars.clone());
+        let call = self.call(&operation::POSITION, &Actor::System, &"".into(), None);
+        self.0.store.query("interaction.positions", move |tx| interaction::positions(tx, &call.ctx(), &presence, &calendars, line))
+    }
+
     /// The place behind everything committed so far.
     pub fn journal_end(&self) -> Result<Cursor, Error> {
         self.0.store.query("journal.end", |tx| Ok(crate::journal::end(tx)?))

@@ -47,6 +47,11 @@ impl ReadyLines {
         Some(u32::try_from(ahead).unwrap_or(u32::MAX))
     }
 
+    /// Everybody who waits in a line, first in line first.
+    pub(super) fn all(&self, line: LineId) -> Vec<ConversationId> {
+        self.lines.get(&line).map_or_else(Vec::new, |waiting| waiting.values().copied().collect())
+    }
+
     /// Lines in which somebody waits.
     pub(super) fn busy(&self) -> Vec<LineId> {
         let mut busy: Vec<LineId> = self.lines.keys().copied().collect();

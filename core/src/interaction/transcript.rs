@@ -1,86 +1,18 @@
-//! Reading back: where one stands in line, who waits, and everything that happened in a conversation.
+//! Reading back: who waits, and everything that happened in a conversation.
 
 use serde::Serialize;
 
 use super::conversation::{self, open};
-use super::estimate::{Serving, estimate, handled_lately};
 use super::message::Reader;
-use super::{
-    Conversation, ConversationState, ConversationView, Estimate, Line, MessageView, NoEstimate, Presence, ReadyLines, WhisperView, message,
-    whisper,
-};
-use crate::access::{Checked, Engine, check};
-use crate::calendar::Calendars;
+use super::{Conversation, ConversationState, ConversationView, Line, MessageView, ReadyLines, WhisperView, message, whisper};
+use crate::access::{Checked, check};
 use crate::clock::Timestamp;
 use crate::ctx::Ctx;
 use crate::error::Error;
-use crate::id::{ConversationId, LineId, OfficerId};
+use crate::id::{ConversationId, LineId};
 use crate::journal::{self, Cursor, Topic};
 use crate::limits;
 use crate::store::{ReadTx, Reads, stretch};
-
-/// Where somebody stands in line.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Position {
-    /// The conversation.
-    pub conversation: ConversationId,
-    /// Its state: only a waiting one has a place.
-    pub state: ConversationState,
-    /// How many are served before; none once it is no longer waiting.
-    pub ahead: Option<u32>,
-    /// The wait, estimated.
-    pub estimate: Option<Estimate>,
-    /// Why it is not, where it waits and there is none.
-    pub no_estimate: Option<NoEstimate>,
-}
-
-/// Where a conversation stands in its line, and an estimate of the wait.
-pub fn position(tx: &mut dyn ReadTx, ctx: &Ctx, presence: &Presence, calendars: &Calendars, id: ConversationId) -> Result<Position, Error> {
-    let c = open(tx, ctx, id)?;
-    if c.state != ConversationState::Waiting {
-        return Ok(Position { conversation: id, state: c.state, ahead: None, estimate: None, no_estimate: None });
-    }
-    let known = tx.project(|ready: &ReadyLines| ready.ahead(id)).flatten();
-    let ahead = match known {
-        Some(ahead) => ahead,
-        None => count_ahead(tx, &c)?, // the projection follows another host and is a moment behind
-    };
-    let handled = handled_lately(tx, c.line)?;
-    let there = serving(tx, &presence.serving(&c.authority, ctx.now()));
-    let (estimate, no_estimate) = match estimate(ahead, there, &handled) {
-        Ok(estimate) => (Some(estimate), None),
-        // Outside of its hours nobody is expected.
-        Err(NoEstimate::NobodyThere) if !is_served(tx, ctx, calendars, c.line)? => (None, Some(NoEstimate::NotServed)),
-        Err(why) => (None, Some(why)),
-    };
-    Ok(Position { conversation: id, state: c.state, ahead: Some(ahead), estimate, no_estimate })
-}
-
-fn is_served(tx: &mut dyn ReadTx, ctx: &Ctx, calendars: &Calendars, line: LineId) -> Result<bool, Error> {
-    let line = tx.find::<Line>((line,))?.ok_or(Error::NotFound { what: "line" })?.trust("whoever waits in a line sees it");
-    line.is_served(&*calendars.in_force(tx)?, ctx.now())
-}
-
-fn serving(tx: &dyn ReadTx, serving: &[(OfficerId, u32)]) -> Serving {
-    let free = tx.project(|ready: &ReadyLines| serving.iter().map(|(id, places)| places.saturating_sub(ready.held(*id))).sum());
-    Serving {
-        officers: u32::try_from(serving.len()).unwrap_or(u32::MAX),
-        places: serving.iter().map(|(_, places)| places).sum(),
-        free: free.unwrap_or(0),
-    }
-}
-
-fn count_ahead(tx: &mut dyn ReadTx, c: &Conversation) -> Result<u32, Error> {
-    let why = Engine::work("counting who stands before the caller");
-    let mut ahead = 0;
-    tx.scan_while(why, stretch(Some(Conversation::BY_WAIT), (c.line, ConversationState::Waiting)), |other: Conversation| {
-        let before = (other.rank, other.ticket) < (c.rank, c.ticket);
-        ahead += u32::from(before);
-        before
-    })?;
-    Ok(ahead)
-}
 
 /// Who waits in a line.
 #[derive(Clone, Debug, Serialize)]

@@ -19,8 +19,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use zhengna_core::access::{Actor, ActorKind, Authenticated};
 use zhengna_core::core::LiveEvent;
-use zhengna_core::id::ConversationId;
-use zhengna_core::interaction::Typing;
+use zhengna_core::id::{ConversationId, LineId};
+use zhengna_core::interaction::{Position, Typing};
 use zhengna_core::journal::{Cursor, Event, EventKind, Topic};
 use zhengna_core::planted::{Bug, planted};
 use zhengna_core::store::StoreError;
@@ -41,6 +41,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 const RECHECK_EVERY: Duration = Duration::from_millis(2500);
 /// Sessions that are due are looked at together, this often.
 const RECHECK_TICK: Duration = Duration::from_millis(200);
+/// Whoever waits is told where they stand this often, where that has changed.
+const PLACES_EVERY: Duration = Duration::from_secs(1);
+/// Once in so many times all lines are looked at: who is on duty changes the wait, and is no event.
+const ALL_PLACES_EVERY: u32 = 15;
 /// A quiet socket is pinged this often, so that gateways keep it and dead peers are found.
 const PING_EVERY: Duration = Duration::from_secs(20);
 
@@ -89,6 +93,11 @@ enum Said<'a> {
         /// Who.
         who: ActorKind,
     },
+    /// Where the caller stands in line: as the answer of `GET /conversations/{conversation}/position`.
+    Position {
+        /// Where.
+        position: &'a Position,
+    },
     /// Still there.
     Ping,
 }
@@ -130,6 +139,8 @@ impl Told {
 enum Note {
     Event(Arc<Told>),
     Typing(Arc<Typing>),
+    /// Where whoever waits stands now.
+    Position(Utf8Bytes),
     /// There may be events that the hub did not hand over: read on from the last one.
     Behind,
 }
@@ -166,6 +177,8 @@ pub struct Hub(Arc<Inner>);
 
 struct Inner {
     feeds: Mutex<Feeds>,
+    /// Lines in which places may have changed since everybody was told.
+    moved: Mutex<HashSet<LineId>>,
     next: AtomicU64,
 }
 
@@ -184,6 +197,8 @@ struct Followed {
     caller: Authenticated,
     /// Where it stands in `by_topic`: whoever leaves is not looked for under everybody's topics.
     topics: Vec<Topic>,
+    /// Where they were told last that they stand.
+    stands: Option<Position>,
 }
 
 impl Feeds {
@@ -244,6 +259,25 @@ impl Feeds {
         ids.into_iter().for_each(|id| self.hand(id, Note::Behind));
     }
 
+    /// Lines that a taxpayer waits in, by what is followed here.
+    fn lines(&self) -> Vec<LineId> {
+        self.by_topic.keys().filter_map(|topic| if let Topic::Line(id) = topic { Some(*id) } else { None }).collect()
+    }
+
+    /// Tells whoever waits where they stand, on each of their devices, unless they know.
+    fn place(&mut self, position: &Position) {
+        let ids: Vec<u64> = self.by_topic.get(&Topic::Conversation(position.conversation)).into_iter().flatten().copied().collect();
+        let mut text = None;
+        for id in ids {
+            let Some(feed) = self.by_id.get_mut(&id) else { continue };
+            if matches!(feed.caller.actor, Actor::Taxpayer(_)) && feed.stands.as_ref() != Some(position) {
+                feed.stands = Some(position.clone());
+                let text = text.get_or_insert_with(|| Said::Position { position }.text()).clone();
+                self.hand(id, Note::Position(text));
+            }
+        }
+    }
+
     fn typing(&mut self, who: &Typing) {
         let note = Arc::new(who.clone());
         let ids: Vec<u64> = self.by_topic.get(&Topic::Conversation(who.conversation)).into_iter().flatten().copied().collect();
@@ -278,19 +312,24 @@ impl Feeds {
 impl Hub {
     /// Starts the reader of the journal and the watch over sessions.
     pub fn start(core: Core, lifecycle: Lifecycle) -> Self {
-        let hub = Self(Arc::new(Inner { feeds: Mutex::default(), next: AtomicU64::new(0) }));
+        let hub = Self(Arc::new(Inner { feeds: Mutex::default(), moved: Mutex::default(), next: AtomicU64::new(0) }));
         let typing = hub.clone();
         core.on_typing(move |who| typing.lock().typing(who));
         let hint = Arc::new(Notify::new());
         let wake = hint.clone();
         core.store().signal().listen(move || wake.notify_one());
         tokio::spawn(read_journal(hub.clone(), core.clone(), lifecycle.clone(), hint));
+        tokio::spawn(tell_places(hub.clone(), core.clone(), lifecycle.clone()));
         tokio::spawn(watch_sessions(hub.clone(), core, lifecycle));
         hub
     }
 
     fn lock(&self) -> MutexGuard<'_, Feeds> {
         self.0.feeds.lock().unwrap_or_else(PoisonError::into_inner) // nothing panics while holding it
+    }
+
+    fn moved(&self) -> MutexGuard<'_, HashSet<LineId>> {
+        self.0.moved.lock().unwrap_or_else(PoisonError::into_inner) // nothing panics while holding it
     }
 
     /// Feeds that have a place here.
@@ -303,7 +342,7 @@ impl Hub {
         let (sender, receiver) = mpsc::channel(WAITING_NOTES_MAX);
         let end = Arc::new(End::default());
         let mut feeds = self.lock();
-        feeds.by_id.insert(id, Followed { sender, end: end.clone(), caller, topics: Vec::new() });
+        feeds.by_id.insert(id, Followed { sender, end: end.clone(), caller, topics: Vec::new(), stands: None });
         feeds.rechecks.push_back((Instant::now() + RECHECK_EVERY, id));
         drop(feeds);
         (Registration(Place { hub: self.clone(), id }), receiver, end)
@@ -336,6 +375,11 @@ impl Hub {
         Ok((tidings, events.len()))
     }
 
+    fn place(&self, positions: &[Position]) {
+        let mut feeds = self.lock();
+        positions.iter().for_each(|position| feeds.place(position));
+    }
+
     fn hand_out(&self, tidings: &[(u64, Arc<Told>)]) {
         let mut feeds = self.lock();
         tidings.iter().for_each(|(id, told)| feeds.hand(*id, Note::Event(told.clone())));
@@ -343,6 +387,8 @@ impl Hub {
 
     /// Tells the followers of these events what each may see of them.
     async fn dispatch(&self, core: &Core, events: Vec<Event>) -> Result<(), Error> {
+        let moved = events.iter().filter_map(|event| if let Some(Topic::Line(id)) = event.topic() { Some(id) } else { None });
+        self.moved().extend(moved);
         let (events, mut at): (Arc<[Event]>, usize) = (events.into(), 0);
         while at < events.len() {
             let (hub, core, all) = (self.clone(), core.clone(), events.clone());
@@ -428,6 +474,32 @@ async fn read_on(hub: &Hub, core: &Core, cursor: Option<Cursor>) -> Result<(Curs
     let (end, more) = (events.last().map_or(from, Event::cursor), events.len() as u32 == limits::EVENTS_PAGE_MAX);
     hub.dispatch(core, events).await?;
     Ok((end, more))
+}
+
+/// Tells whoever waits where they stand: all of a line at once, instead of each of them asking whenever somebody moves.
+async fn tell_places(hub: Hub, core: Core, lifecycle: Lifecycle) {
+    for round in 1_u32.. {
+        tokio::select! {
+            () = lifecycle.stopping() => return,
+            () = tokio::time::sleep(PLACES_EVERY) => {}
+        }
+        let mut lines = std::mem::take(&mut *hub.moved());
+        if round.is_multiple_of(ALL_PLACES_EVERY) {
+            lines.extend(hub.lock().lines());
+        }
+        for line in lines {
+            let reader = core.clone();
+            match blocking(move || reader.positions(line)).await {
+                Ok(positions) => {
+                    for some in positions.chunks(HANDED_AT_ONCE) {
+                        hub.place(some);
+                        tokio::task::yield_now().await;
+                    }
+                }
+                Err(e) => tracing::warn!(%line, error = %e, "nobody in a line could be told where they stand"),
+            }
+        }
+    }
 }
 
 async fn watch_sessions(hub: Hub, core: Core, lifecycle: Lifecycle) {
@@ -618,6 +690,7 @@ impl Feed {
             }
             Note::Event(_) => {}
             Note::Typing(who) => self.typing(&who),
+            Note::Position(text) => self.ready.push_back(Frame::Text(text, None)),
             Note::Behind => self.stage = Stage::Behind,
         }
     }

@@ -73,6 +73,18 @@ impl Client {
         }
     }
 
+    /// The next time that they are told where they stand.
+    fn position(&mut self) -> Value {
+        let began = Instant::now();
+        loop {
+            assert!(began.elapsed() < BOUND, "nobody told them where they stand");
+            let frame = self.next();
+            if frame["type"] == "position" {
+                return frame["position"].clone();
+            }
+        }
+    }
+
     /// The next event of a kind.
     fn event_of(&mut self, kind: &str) -> Value {
         let began = Instant::now();
@@ -122,6 +134,38 @@ fn say(host: &Host, token: &str, conversation: &str, text: &str) {
     assert_eq!(sent.status, 201, "{sent:?}");
 }
 
+/// Nobody asks again and again: whoever waits is told where they stand, and told anew when somebody before them is taken.
+#[test]
+fn whoever_waits_is_told_where_they_stand() {
+    for engine in [Engine::Memory, Engine::Sqlite, Engine::Postgres] {
+        let host = Host::start(engine);
+        let (first, second, officer) = (host.taxpayer(0), host.taxpayer(1), host.officer(0));
+        host.call("PUT", "/api/v1/me/presence", Some(&officer), None, None);
+        let mut at_home = Client::open(&host, &second, None);
+        enter(&host, &first);
+        let id = enter(&host, &second);
+        let place = at_home.position();
+        assert_eq!((&place["conversation"], &place["ahead"], &place["state"]), (&json!(id), &json!(1), &json!("waiting")), "{engine:?}");
+        assert_eq!(place["estimate"]["officers"], 1, "{engine:?}: with what it is estimated from");
+        let asked = host.get(&format!("/api/v1/conversations/{id}/position"), &second).body;
+        assert_eq!(place, asked, "{engine:?}: as whoever asks is told");
+        let mut at_desk = Client::open(&host, &officer, None);
+        claim(&host, &officer);
+        assert_eq!(at_home.position()["ahead"], 0, "{engine:?}");
+        // Officers are told no places, and of one who was taken nobody is.
+        claim(&host, &officer);
+        at_home.event_of("conversation.claimed");
+        say(&host, &second, &id, "在");
+        loop {
+            let frame = at_desk.next();
+            assert_ne!(frame["type"], "position", "{engine:?}: {frame}");
+            if frame["event"]["kind"] == "message.sent" {
+                break;
+            }
+        }
+    }
+}
+
 #[test]
 fn both_sides_see_everything_in_order() {
     for engine in [Engine::Memory, Engine::Sqlite, Engine::Postgres] {
@@ -138,6 +182,8 @@ fn both_sides_see_everything_in_order() {
         say(&host, &taxpayer, &id, "您好");
         let heard = at_desk.event_of("message.sent");
         assert_eq!((&heard["message"]["text"], &heard["mine"], &heard["number"]), (&json!("您好"), &json!(false), &json!(1)), "{engine:?}");
+        let reminder = json!({ "of": "first_message", "sound": "once", "popup": true });
+        assert_eq!(heard["reminder"], reminder, "{engine:?}: what a client does about it, as the line declares");
         assert_eq!(at_home.event_of("message.sent")["mine"], true);
         // Typing leaves no trace but reaches the other one.
         host.post(&format!("/api/v1/conversations/{id}/typing"), &officer, &json!({}));

@@ -372,6 +372,8 @@ export class Live {
       this.on.event?.(frame.event);
     } else if (frame.type === 'typing') {
       this.on.typing?.(frame);
+    } else if (frame.type === 'position') {
+      this.on.position?.(frame.position);
     }
   }
 

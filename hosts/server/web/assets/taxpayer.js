@@ -60,7 +60,7 @@ async function enterPage() {
   }
   const open = items.map(threadOf).filter((t) => t.open);
   live?.stop();
-  live = new Live({ hello, event, typing, state: linkState });
+  live = new Live({ hello, event, typing, position: (p) => view?.placed?.(p), state: linkState });
   live.start();
   outbox.resume();
   const last = open.find((t) => t.id === kept.get('conversation')) ?? open[0];
@@ -263,19 +263,16 @@ function show(thread) {
   const result = el('section', { class: 'ended', 'aria-label': '会话结果', hidden: true });
   main.replaceChildren(el('div', { class: 'talk' }, el('div', { class: 'talk-head' }, back, el('div', {}, heading, under)), waiting, chat.root, result));
 
-  const position = async () => {
-    const p = await call('GET', `/conversations/${thread.id}/position`);
+  const placed = (p) => {
+    if (p.conversation !== thread.id) return;
     if (view?.thread !== thread) return;
     if (p.state !== thread.info.state) return state(thread);
     if (p.state !== 'waiting' || p.ahead === null) return;
     setText(ahead, p.ahead ? `前面还有 ${p.ahead} 人` : '前面没有人了，下一位就是您');
     setText(estimate, waitingWords(p));
   };
-  let asked = 0;
-  const soon = () => { // many moves in one moment are one question
-    clearTimeout(asked);
-    asked = setTimeout(() => thread.info.state === 'waiting' && position().catch(quietly), 200);
-  };
+  // Asked once; from then on the host tells it each second in which it changed.
+  const ask = () => thread.info.state === 'waiting' && call('GET', `/conversations/${thread.id}/position`).then(placed).catch(quietly);
   const draw = () => {
     const { info } = thread;
     waiting.hidden = info.state !== 'waiting';
@@ -289,19 +286,17 @@ function show(thread) {
     }
     chat.update();
   };
-  const timer = setInterval(soon, 15_000); // who is on duty changes without an event
   become({
     thread,
     update: (t) => {
       if (t === thread) draw();
     },
-    moved: (line) => line === thread.info.line && soon(),
-    hello: soon,
-    stop: () => clearInterval(timer),
+    placed,
+    hello: ask,
   });
   chat.show(thread);
   draw();
-  soon();
+  ask();
   thread.load().then(draw).catch((problem) => problem.status !== 401 && notice(problem.message));
   main.focus();
   scrollTo(0, 0);

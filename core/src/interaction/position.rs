@@ -1,0 +1,110 @@
+//! Where somebody stands in line (排队位次), with an estimate of the wait: asked by one, or told to everybody who waits.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::conversation::open;
+use super::estimate::{Serving, estimate, handled_lately};
+use super::{Conversation, ConversationState, Estimate, Line, NoEstimate, Presence, ReadyLines};
+use crate::access::Engine;
+use crate::calendar::Calendars;
+use crate::ctx::Ctx;
+use crate::error::Error;
+use crate::id::{ConversationId, LineId, OfficerId};
+use crate::store::{ReadTx, Reads, stretch};
+
+/// Where somebody stands in line.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Position {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// Its state: only a waiting one has a place.
+    pub state: ConversationState,
+    /// How many are served before; none once it is no longer waiting.
+    pub ahead: Option<u32>,
+    /// The wait, estimated.
+    pub estimate: Option<Estimate>,
+    /// Why it is not, where it waits and there is none.
+    pub no_estimate: Option<NoEstimate>,
+}
+
+/// Where a conversation stands in its line, and an estimate of the wait.
+pub fn position(tx: &mut dyn ReadTx, ctx: &Ctx, presence: &Presence, calendars: &Calendars, id: ConversationId) -> Result<Position, Error> {
+    let c = open(tx, ctx, id)?;
+    if c.state != ConversationState::Waiting {
+        return Ok(Position { conversation: id, state: c.state, ahead: None, estimate: None, no_estimate: None });
+    }
+    let known = tx.project(|ready: &ReadyLines| ready.ahead(id)).flatten();
+    let ahead = match known {
+        Some(ahead) => ahead,
+        None => count_ahead(tx, &c)?, // the projection follows another host and is a moment behind
+    };
+    let found = tx.find::<Line>((c.line,))?.ok_or(Error::NotFound { what: "line" })?;
+    let line = found.trust("whoever waits in a line sees it").into_inner();
+    let wait = Wait::of(tx, ctx, presence, calendars, &line)?;
+    Ok(wait.told(id, ahead))
+}
+
+/// What the wait in a line is estimated from, the same for everybody in it.
+struct Wait {
+    there: Serving,
+    handled: Vec<Duration>,
+    served: bool,
+}
+
+impl Wait {
+    fn of(tx: &mut dyn ReadTx, ctx: &Ctx, presence: &Presence, calendars: &Calendars, line: &Line) -> Result<Self, Error> {
+        Ok(Self {
+            there: serving(tx, &presence.serving(&line.authority, ctx.now())),
+            handled: handled_lately(tx, line.id)?,
+            served: line.is_served(&*calendars.in_force(tx)?, ctx.now())?,
+        })
+    }
+
+    /// What somebody is told with so many before them.
+    fn told(&self, conversation: ConversationId, ahead: u32) -> Position {
+        let (estimate, no_estimate) = match estimate(ahead, self.there, &self.handled) {
+            Ok(estimate) => (Some(estimate), None),
+            // Outside of its hours nobody is expected.
+            Err(NoEstimate::NobodyThere) if !self.served => (None, Some(NoEstimate::NotServed)),
+            Err(why) => (None, Some(why)),
+        };
+        Position { conversation, state: ConversationState::Waiting, ahead: Some(ahead), estimate, no_estimate }
+    }
+}
+
+/// Where everybody who waits in a line stands, first in line first: each is for the taxpayer of its conversation.
+pub(crate) fn positions(
+    tx: &mut dyn ReadTx,
+    ctx: &Ctx,
+    presence: &Presence,
+    calendars: &Calendars,
+    line: LineId,
+) -> Result<Vec<Position>, Error> {
+    let waiting: Vec<ConversationId> = tx.project(|ready: &ReadyLines| ready.all(line)).unwrap_or_default();
+    let Some(found) = tx.find::<Line>((line,))?.filter(|_| !waiting.is_empty()) else { return Ok(Vec::new()) };
+    let wait = Wait::of(tx, ctx, presence, calendars, &found.trust("the host tells everybody in a line where they stand"))?;
+    Ok((0..).zip(waiting).map(|(ahead, conversation)| wait.told(conversation, ahead)).collect())
+}
+
+fn serving(tx: &dyn ReadTx, serving: &[(OfficerId, u32)]) -> Serving {
+    let free = tx.project(|ready: &ReadyLines| serving.iter().map(|(id, places)| places.saturating_sub(ready.held(*id))).sum());
+    Serving {
+        officers: u32::try_from(serving.len()).unwrap_or(u32::MAX),
+        places: serving.iter().map(|(_, places)| places).sum(),
+        free: free.unwrap_or(0),
+    }
+}
+
+fn count_ahead(tx: &mut dyn ReadTx, c: &Conversation) -> Result<u32, Error> {
+    let why = Engine::work("counting who stands before the caller");
+    let mut ahead = 0;
+    tx.scan_while(why, stretch(Some(Conversation::BY_WAIT), (c.line, ConversationState::Waiting)), |other: Conversation| {
+        let before = (other.rank, other.ticket) < (c.rank, c.ticket);
+        ahead += u32::from(before);
+        before
+    })?;
+    Ok(ahead)
+}
