@@ -96,6 +96,8 @@ fn whoever_is_let_first_is_served_first_and_the_others_keep_their_order() {
             }
         };
         assert_eq!((0..5).map(ahead).collect::<Vec<_>>(), [Some(2), Some(3), Some(4), Some(0), Some(1)], "{engine:?}");
+        let first = world.taxpayer(2).interaction().position(entered[2]).unwrap().first;
+        assert_eq!(first, Some(2), "{engine:?}: whoever is behind sees why they are");
         let order = [3, 4, 0, 1, 2];
         for (i, n) in order.into_iter().enumerate() {
             let claimed = world.officer(i / 3).interaction().claim(Claim { line: world.line }).wait().unwrap();

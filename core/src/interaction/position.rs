@@ -24,6 +24,9 @@ pub struct Position {
     pub state: ConversationState,
     /// How many are served before; none once it is no longer waiting.
     pub ahead: Option<u32>,
+    /// How many of these go before those in ordinary order: somebody let them, with a reason that is kept, or they were served before. Nobody
+    /// else ever comes to stand before somebody.
+    pub first: Option<u32>,
     /// The wait, estimated.
     pub estimate: Option<Estimate>,
     /// Why it is not, where it waits and there is none.
@@ -34,17 +37,17 @@ pub struct Position {
 pub fn position(tx: &mut dyn ReadTx, ctx: &Ctx, presence: &Presence, calendars: &Calendars, id: ConversationId) -> Result<Position, Error> {
     let c = open(tx, ctx, id)?;
     if c.state != ConversationState::Waiting {
-        return Ok(Position { conversation: id, state: c.state, ahead: None, estimate: None, no_estimate: None });
+        return Ok(Position { conversation: id, state: c.state, ahead: None, first: None, estimate: None, no_estimate: None });
     }
     let known = tx.project(|ready: &ReadyLines| ready.ahead(id)).flatten();
-    let ahead = match known {
-        Some(ahead) => ahead,
+    let (ahead, first) = match known {
+        Some(known) => known,
         None => count_ahead(tx, &c)?, // the projection follows another host and is a moment behind
     };
     let found = tx.find::<Line>((c.line,))?.ok_or(Error::NotFound { what: "line" })?;
     let line = found.trust("whoever waits in a line sees it").into_inner();
     let wait = Wait::of(tx, ctx, presence, calendars, &line)?;
-    Ok(wait.told(id, ahead))
+    Ok(wait.told(id, ahead, first))
 }
 
 /// What the wait in a line is estimated from, the same for everybody in it.
@@ -64,14 +67,14 @@ impl Wait {
     }
 
     /// What somebody is told with so many before them.
-    fn told(&self, conversation: ConversationId, ahead: u32) -> Position {
+    fn told(&self, conversation: ConversationId, ahead: u32, first: u32) -> Position {
         let (estimate, no_estimate) = match estimate(ahead, self.there, &self.handled) {
             Ok(estimate) => (Some(estimate), None),
             // Outside of its hours nobody is expected.
             Err(NoEstimate::NobodyThere) if !self.served => (None, Some(NoEstimate::NotServed)),
             Err(why) => (None, Some(why)),
         };
-        Position { conversation, state: ConversationState::Waiting, ahead: Some(ahead), estimate, no_estimate }
+        Position { conversation, state: ConversationState::Waiting, ahead: Some(ahead), first: Some(first), estimate, no_estimate }
     }
 }
 
@@ -83,10 +86,16 @@ pub(crate) fn positions(
     calendars: &Calendars,
     line: LineId,
 ) -> Result<Vec<Position>, Error> {
-    let waiting: Vec<ConversationId> = tx.project(|ready: &ReadyLines| ready.all(line)).unwrap_or_default();
+    let waiting: Vec<(ConversationId, bool)> = tx.project(|ready: &ReadyLines| ready.all(line)).unwrap_or_default();
     let Some(found) = tx.find::<Line>((line,))?.filter(|_| !waiting.is_empty()) else { return Ok(Vec::new()) };
     let wait = Wait::of(tx, ctx, presence, calendars, &found.trust("the host tells everybody in a line where they stand"))?;
-    Ok((0..).zip(waiting).map(|(ahead, conversation)| wait.told(conversation, ahead)).collect())
+    let mut first = 0;
+    let told = (0..).zip(waiting).map(|(ahead, (conversation, goes_first))| {
+        let told = wait.told(conversation, ahead, first);
+        first += u32::from(goes_first);
+        told
+    });
+    Ok(told.collect())
 }
 
 fn serving(tx: &dyn ReadTx, serving: &[(OfficerId, u32)]) -> Serving {
@@ -98,13 +107,14 @@ fn serving(tx: &dyn ReadTx, serving: &[(OfficerId, u32)]) -> Serving {
     }
 }
 
-fn count_ahead(tx: &mut dyn ReadTx, c: &Conversation) -> Result<u32, Error> {
+fn count_ahead(tx: &mut dyn ReadTx, c: &Conversation) -> Result<(u32, u32), Error> {
     let why = Engine::work("counting who stands before the caller");
-    let mut ahead = 0;
+    let (mut ahead, mut first) = (0, 0);
     tx.scan_while(why, stretch(Some(Conversation::BY_WAIT), (c.line, ConversationState::Waiting)), |other: Conversation| {
         let before = (other.rank, other.ticket) < (c.rank, c.ticket);
         ahead += u32::from(before);
+        first += u32::from(before && other.rank < 0);
         before
     })?;
-    Ok(ahead)
+    Ok((ahead, first))
 }

@@ -40,16 +40,20 @@ impl ReadyLines {
         if planted(Bug::LineOrderReversed) { waiting.values().next_back().copied() } else { waiting.values().next().copied() }
     }
 
-    /// How many stand before a waiting conversation.
-    pub fn ahead(&self, id: ConversationId) -> Option<u32> {
+    /// How many stand before a waiting conversation, and how many of them go before those in ordinary order.
+    pub fn ahead(&self, id: ConversationId) -> Option<(u32, u32)> {
         let (line, order) = self.places.get(&id)?;
-        let ahead = self.lines.get(line)?.range(..order).count();
-        Some(u32::try_from(ahead).unwrap_or(u32::MAX))
+        let (mut ahead, mut first) = (0, 0);
+        for (rank, _) in self.lines.get(line)?.range(..order).map(|(order, _)| order) {
+            ahead += 1;
+            first += u32::from(*rank < 0);
+        }
+        Some((ahead, first))
     }
 
-    /// Everybody who waits in a line, first in line first.
-    pub(super) fn all(&self, line: LineId) -> Vec<ConversationId> {
-        self.lines.get(&line).map_or_else(Vec::new, |waiting| waiting.values().copied().collect())
+    /// Everybody who waits in a line, first in line first, and whether they go before those in ordinary order.
+    pub(super) fn all(&self, line: LineId) -> Vec<(ConversationId, bool)> {
+        self.lines.get(&line).map_or_else(Vec::new, |waiting| waiting.iter().map(|((rank, _), id)| (*id, *rank < 0)).collect())
     }
 
     /// Lines in which somebody waits.

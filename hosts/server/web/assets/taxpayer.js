@@ -268,7 +268,7 @@ function show(thread) {
     if (view?.thread !== thread) return;
     if (p.state !== thread.info.state) return state(thread);
     if (p.state !== 'waiting' || p.ahead === null) return;
-    setText(ahead, p.ahead ? `前面还有 ${p.ahead} 人` : '前面没有人了，下一位就是您');
+    setText(ahead, p.ahead ? `前面还有 ${p.ahead} 人${p.first && p.first < p.ahead ? `，其中 ${p.first} 人优先办理` : ''}` : '前面没有人了，下一位就是您');
     setText(estimate, waitingWords(p));
   };
   // Asked once; from then on the host tells it each second in which it changed.
