@@ -116,7 +116,7 @@ fn a_conversation_in_which_nobody_writes_is_closed() {
         world.clock.advance(limits::CONVERSATION_IDLE / 2);
         world.taxpayer(0).interaction().send(SendMessage::new(entered.conversation, "在吗")).wait().unwrap();
         world.clock.advance(limits::CONVERSATION_IDLE / 2);
-        assert_eq!(world.core.run_due(10).unwrap(), 1, "{engine:?}: looked, and set anew");
+        assert_eq!(world.core.run_due(10).unwrap(), 2, "{engine:?}: looked, and set anew; told of a taxpayer without an answer");
         let state = || world.taxpayer(0).interaction().conversation(entered.conversation).unwrap();
         assert_eq!(state().state, ConversationState::Active);
         world.clock.advance(limits::CONVERSATION_IDLE);
