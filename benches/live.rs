@@ -46,6 +46,16 @@ fn main() {
         }
         table.print();
     }
+    let mut table = Table::new(
+        "Telling everybody who waits where they stand, once a second",
+        &["all: p50 ms", "all: last ms", "CPU ms", "% of a core"],
+    );
+    for &size in sizes.iter().filter(|size| **size > 1 && plan.wants(&size.to_string())) {
+        for _ in 0..plan.rounds {
+            table.add(&format!("{size} who wait"), &ours.places(program, size, events));
+        }
+    }
+    table.print();
 }
 
 /// What a contestant did: an event to all, several times, then a message to one.
@@ -126,6 +136,7 @@ struct Ours {
     conversation: String,
     listeners: Vec<String>,
     officer: String,
+    supervisor: String,
     actors: Vec<String>,
 }
 
@@ -149,16 +160,59 @@ impl Ours {
         let claimed = world.officer(0).interaction().claim(Claim { line: world.line }).wait().expect("claims");
         while world.core.seal_audit().expect("seals").more {}
         let (line, conversation) = (world.line.to_string(), claimed.conversation.to_string());
-        let mut people = vec![officer(world.officers[0])];
+        let mut people = vec![officer(world.supervisor), officer(world.officers[0])];
         people.extend(world.taxpayers.iter().map(|id| taxpayer(*id)));
         drop(world);
         let mut tokens = installation.sessions(&people);
-        let actors = tokens.split_off(most + 2);
+        let actors = tokens.split_off(most + 3);
         // Taxpayer 0 writes; the others listen.
-        let listeners = tokens.split_off(2);
+        let listeners = tokens.split_off(3);
         let writer = tokens.pop().expect("taxpayer 0");
         let officer = tokens.pop().expect("the officer");
-        Self { installation, line, conversation, listeners, officer, actors: [vec![writer], actors].concat() }
+        let supervisor = tokens.pop().expect("the supervisor");
+        Self { installation, line, conversation, listeners, officer, supervisor, actors: [vec![writer], actors].concat() }
+    }
+
+    /// The first in line is taken again and again: each time everybody behind them is told.
+    fn places(&self, program: &Path, size: usize, moves: usize) -> [f64; 4] {
+        let server = self.installation.serve(program, Some(0));
+        let mut http = Http::connect(server.port);
+        let hellos: Vec<Hello> = self.listeners[self.listeners.len() - size..].iter().map(|t| Hello::Zhengna(t.clone())).collect();
+        let sockets = Sockets::connect(server.port, hellos, "\"type\":\"position\"");
+        let stamp = Instant::now();
+        let key = |n: usize| format!("p{:x}-{n}-{}", std::process::id(), stamp.elapsed().as_nanos());
+        // The first time everybody is told, whether it changed or not.
+        let prioritised = |http: &mut Http, n: usize| {
+            let token = self.actors[1 + n % ACTORS].clone();
+            let path = format!("/api/v1/lines/{}/conversations", self.line);
+            let answer = http.post(&path, &token, &key(n), r#"{"topic":"专项附加扣除"}"#);
+            let answer: serde_json::Value = serde_json::from_str(&answer).expect("JSON");
+            let id = answer["conversation"].as_str().expect("an id").to_owned();
+            let path = format!("/api/v1/conversations/{id}/prioritise");
+            drop(http.post(&path, &self.supervisor, &key(1000 + n), r#"{"reason":"行动不便"}"#));
+            (id, token)
+        };
+        let mut inside = prioritised(&mut http, 0);
+        sockets.wait(size, Instant::now());
+        let (mut half, mut last, mut cpu) = (Vec::new(), Vec::new(), 0.0);
+        for n in 1..=moves {
+            let (used, began) = (server.cpu_seconds(), Instant::now());
+            if n % 2 == 1 {
+                drop(http.post(&format!("/api/v1/conversations/{}/leave", inside.0), &inside.1, &key(n), "{}"));
+            } else {
+                inside = prioritised(&mut http, n);
+            }
+            let times = sockets.wait(size, began);
+            cpu += server.cpu_seconds() - used;
+            half.push(times.share(0.5));
+            last.push(times.share(1.0));
+        }
+        if moves.is_multiple_of(2) {
+            drop(http.post(&format!("/api/v1/conversations/{}/leave", inside.0), &inside.1, &key(moves + 1), "{}"));
+        }
+        server.stop();
+        let each = cpu * 1e3 / moves as f64;
+        [median(half), median(last), each, each / 10.0]
     }
 
     fn run(&self, program: &Path, size: usize, events: usize) -> [f64; 8] {

@@ -49,6 +49,12 @@ words! {
         FollowMissed = "follow_missed",
         /// What an officer held who is gone goes back to the end of its line.
         ReturnedBehind = "returned_behind",
+        /// What was put on hold stays so when its time is over.
+        HoldForgotten = "hold_forgotten",
+        /// A timer that is to ring earlier than it was set to keeps its time.
+        ReminderLate = "reminder_late",
+        /// What is offered to somebody is offered to the next as well.
+        OfferedTwice = "offered_twice",
         /// Whoever came last is served first.
         LineOrderReversed = "line_order_reversed",
         /// The scope of an idempotency key leaves out actor and operation.

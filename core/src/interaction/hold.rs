@@ -17,6 +17,7 @@ use crate::error::{Error, Problem, Refusal};
 use crate::id::{ConversationId, TimerId};
 use crate::journal::{self, EventKind, Topic};
 use crate::limits;
+use crate::planted::{Bug, planted};
 use crate::store::{Tx, Writes};
 
 /// Puts a conversation that the caller has on hold.
@@ -115,12 +116,12 @@ pub(crate) fn hold_over(tx: &mut dyn Tx, ctx: &Ctx, cmd: HoldOver) -> Result<Hel
     agenda::take(tx, cmd.timer, cmd.token)?;
     match c.held_until {
         Some(until) if ctx.now() < until => agenda::set_by(tx, TimerKind::HoldOver, id.uuid(), until)?,
-        Some(_) => {
+        Some(_) if !planted(Bug::HoldForgotten) => {
             let goes_on = goes_on(tx, ctx, &c)?;
             tx.replace(&*c, goes_on)?;
             return Ok(Held { conversation: id, held_until: None });
         }
-        None => {}
+        _ => {}
     }
     Ok(Held { conversation: id, held_until: c.held_until })
 }

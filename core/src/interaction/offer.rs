@@ -19,6 +19,7 @@ use crate::error::{Error, Refusal};
 use crate::id::{ConversationId, LineId, OfficerId};
 use crate::journal::{self, EventKind, Topic};
 use crate::limits;
+use crate::planted::{Bug, planted};
 use crate::store::{ReadTx, Reads, Tx, Writes, stretch};
 
 /// Who let an offer of a conversation pass, oldest first.
@@ -99,7 +100,7 @@ pub(crate) fn offer_waiting(tx: &mut dyn Tx, ctx: &Ctx, presence: &Presence, cmd
     for record in offers {
         let id = ConversationId::from_uuid(record.decision.work.uuid());
         let (officer, until) = (record.decision.officer, record.decision.offer_until);
-        let Some(c) = still(tx, id, |now| now.offer(ctx.now()).is_none())? else { continue };
+        let Some(c) = still(tx, id, |now| now.offer(ctx.now()).is_none() || planted(Bug::OfferedTwice))? else { continue };
         let offered = tx.replace(&c, Conversation { offered_to: Some(officer), offered_until: Some(until), ..c.clone() })?;
         keep(tx, &offered, record)?;
         journal::record(tx, ctx, Topic::Officer(officer), EventKind::Offered, Some(id), None)?;
@@ -125,7 +126,7 @@ fn plan(tx: &mut dyn ReadTx, ctx: &Ctx, presence: &Presence, line: &Line) -> Res
     let there = presence.serving(&line.authority, now);
     let minutes = expected_minutes(tx, line.id)?;
     let mut waiting: Vec<Waiting> = Vec::new();
-    for c in rows.iter().filter(|c| c.offer(now).is_none()) {
+    for c in rows.iter().filter(|c| c.offer(now).is_none() || planted(Bug::OfferedTwice)) {
         let before = waiting.last().filter(|w| w.rank == c.rank).map_or(c.entered_at, |w| w.arrived);
         let mut w = routed(tx, routing, c, c.entered_at.max(before))?;
         if let (Some(officer), Some(until)) = (c.offered_to, c.offered_until) {

@@ -22,12 +22,17 @@ fn proof_of(bug: Bug) -> &'static str {
         Bug::IdempotencyForgotten | Bug::WriteNotDetached | Bug::SlotLeaked => "await-points",
         Bug::JournalPastHorizon | Bug::UnknownCommitRetried | Bug::UnknownToldFailed | Bug::FollowMissed => "postgres",
         Bug::LiveUnchecked | Bug::LiveRepeated | Bug::LiveSkipped => "live",
-        Bug::VersionUnchecked | Bug::SerializableDowngraded | Bug::OwnApprovalCounts | Bug::VoteTooFew | Bug::GrantedWithoutSeparation => {
-            "isolation"
-        }
+        Bug::VersionUnchecked
+        | Bug::SerializableDowngraded
+        | Bug::OwnApprovalCounts
+        | Bug::VoteTooFew
+        | Bug::GrantedWithoutSeparation
+        | Bug::OfferedTwice => "isolation",
         Bug::DoubleClaim | Bug::LineOvertaken | Bug::CapacityOffByOne => "claims",
         Bug::LineOrderReversed
         | Bug::ReturnedBehind
+        | Bug::HoldForgotten
+        | Bug::ReminderLate
         | Bug::IdempotencyByKeyOnly
         | Bug::KeyBodyIgnored
         | Bug::ReadMarkMovesBack
@@ -108,7 +113,10 @@ fn words_of(bug: Bug) -> &'static [&'static str] {
         Bug::LineOvertaken => &["was passed over by"],
         Bug::CapacityOffByOne => &["places where"],
         Bug::ChainGap => &["records are sealed, there should be"],
-        Bug::TimerNotRearmed => &["is due and did not ring"],
+        Bug::TimerNotRearmed | Bug::ReminderLate => &["is due and did not ring"],
+        // Nothing tells that it goes on, and it stands as it stood.
+        Bug::HoldForgotten => &["should be", "the journal lacks"],
+        Bug::OfferedTwice => &[" made, "],
         Bug::DeliveryForgotten => &["deliveries are due"],
         Bug::SocketTicketReusable => &["a socket ticket opened"],
         Bug::TakeBackForgets => &["should be", "was taken back and is still"],
