@@ -9,9 +9,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use support::{Host, config};
 use zhengna_core::access::{ActorKind, Permission};
+use zhengna_core::assignment::Policy;
+use zhengna_core::interaction::{LineSettings, OpenLine, Routing};
 use zhengna_core::{Timestamp, limits};
 use zhengna_tests::calendar::other_holidays;
-use zhengna_tests::world::{CHANGCHUN, ENGINES, Engine, KUANCHENG, NANGUAN, PROVINCE, World};
+use zhengna_tests::world::{CHANGCHUN, ENGINES, Engine, KUANCHENG, NANGUAN, PROVINCE, World, code, settle};
 
 /// Drives every documented operation once, in an order that makes sense, and holds each answer against its schema.
 #[test]
@@ -164,6 +166,8 @@ fn every_documented_operation_is_served_as_documented() {
             .expect("the reveal is on record");
         assert_eq!(reveal["reason"], "核对身份");
         assert!(!trail.to_string().contains("测试0"), "the trail carries no names");
+        drive_desk(&host, &mut drive, &officer, &boss);
+        drive_offers(&host, &mut drive, &officer, &boss);
         drive.ok("calendar.year", "GET", "/api/v1/calendar/2026", &taxpayer, None);
         drive.ok("calendar.filing_periods", "GET", "/api/v1/calendar/2026/filing-periods", &taxpayer, None);
         drive.ok("calendar.legal_numbers", "GET", "/api/v1/legal-numbers", &taxpayer, None);
@@ -221,6 +225,79 @@ fn drive_appeals(host: &Host, drive: &mut Drive, taxpayer: &str, conversation: &
     assert_eq!((again.status, &again.body["code"]), (409, &json!("appeal.closed")));
     let mine = drive.ok("appeal.mine", "GET", "/api/v1/me/appeals", taxpayer, None);
     assert_eq!((&mine["items"][0]["state"], &mine["items"][0]["answer"]), (&json!("closed"), &json!("已核实，向您致歉")));
+}
+
+/// A conversation is put on hold, somebody joins it, officers whisper beside it, and another one of the same person goes on in it.
+fn drive_desk(host: &Host, drive: &mut Drive, officer: &str, boss: &str) {
+    let (taxpayer, line) = (host.taxpayer(2), host.world.line);
+    let enter = |line| host.post(&format!("/api/v1/lines/{line}/conversations"), &taxpayer, &json!({ "topic": "问" })).body;
+    let id = enter(line)["conversation"].as_str().unwrap().to_owned();
+    host.post(&format!("/api/v1/lines/{line}/claims"), officer, &json!({}));
+    let at = |tail: &str| format!("/api/v1/conversations/{id}{tail}");
+    let held = drive.ok("interaction.hold", "POST", &at("/hold"), officer, Some(json!({ "minutes": 5 })));
+    assert_eq!(host.get(&at(""), &taxpayer).body["held_until"], held["held_until"], "its taxpayer sees it");
+    let resumed = drive.ok("interaction.resume", "POST", &at("/resume"), officer, Some(json!({})));
+    assert_eq!(resumed, json!({ "conversation": id, "held_until": null }));
+    let both = [Permission::SuperviseInteraction, Permission::ServeTaxpayers];
+    let chief = host.sign_in(ActorKind::Officer, host.world.appoint("22019012", NANGUAN, &both).uuid());
+    let reason = || json!({ "reason": "协助解答" });
+    assert_eq!(host.post(&at("/join"), boss, &reason()).body["code"], "access.denied", "supervises, and does not serve");
+    assert_eq!(drive.ok("interaction.join", "POST", &at("/join"), &chief, Some(reason()))["joined"], true);
+    assert_eq!(host.get(&at(""), &taxpayer).body["joined_staff_no"], "22019012");
+    let hold = host.post(&at("/hold"), &chief, &json!({ "minutes": 5 }));
+    assert_eq!((hold.status, &hold.body["code"]), (409, &json!("interaction.not_its_officer")));
+    drive.ok("interaction.step_out", "POST", &at("/step-out"), &chief, Some(json!({})));
+    let told = drive.ok("interaction.whisper", "POST", &at("/whispers"), boss, Some(json!({ "text": "先核对身份" })));
+    assert_eq!(told["number"], 1);
+    let question = json!({ "staff_no": "22010001", "text": "这种情况怎么报？" });
+    drive.ok("interaction.ask_colleague", "POST", &at("/questions"), officer, Some(question));
+    let heard = drive.ok("interaction.whispers", "GET", &at("/whispers"), officer, None);
+    assert_eq!((&heard["items"][0]["staff_no"], &heard["items"][1]["asked"]), (&json!("22010902"), &json!("22010001")));
+    let another = OpenLine::new("发票咨询", code(NANGUAN));
+    let another = host.world.core.as_system().interaction().open_line(another).wait().unwrap().line;
+    let other = enter(another)["conversation"].clone();
+    let parallel = drive.ok("interaction.parallel", "GET", &at("/parallel"), officer, None);
+    assert_eq!((&parallel["items"][0]["conversation"], &parallel["items"][0]["mergeable"]), (&other, &json!(true)));
+    drive.ok("interaction.merge", "POST", &at("/merge"), officer, Some(json!({ "other": other })));
+    let seen = host.get(&format!("/api/v1/conversations/{}", other.as_str().unwrap()), &taxpayer).body;
+    assert_eq!((&seen["outcome"], &seen["merged_into"]), (&json!("merged"), &json!(id)));
+    host.post(&at("/close"), officer, &json!({ "outcome": "resolved", "note": null }));
+}
+
+/// What waits in a line is offered to two who are there; one lets it pass, the other takes it.
+fn drive_offers(host: &Host, drive: &mut Drive, officer: &str, boss: &str) {
+    let routing = Routing { topics: Vec::new(), specialists: Vec::new(), policy: Policy::default(), push: true };
+    let settings = LineSettings { routing: Some(routing), promise_s: Some(60), ..LineSettings::new("派单") };
+    let open = OpenLine { authority: code(NANGUAN), settings, external_id: None };
+    let line = host.world.core.as_system().interaction().open_line(open).wait().unwrap().line;
+    let officers = [officer.to_owned(), host.officer(1)];
+    let entered = host.post(&format!("/api/v1/lines/{line}/conversations"), &host.taxpayer(3), &json!({ "topic": "问" })).body;
+    // Where many hosts serve, this one hears a moment later who is there and what is offered.
+    let offered_to = |drive: &mut Drive| {
+        for officer in &officers {
+            drive.ok("interaction.be_present", "PUT", "/api/v1/me/presence", officer, None);
+        }
+        assert_eq!(settle(&host.world.core, |core| core.offer_waiting().unwrap(), |made| *made > 0), 1);
+        let mut offers = || -> Option<usize> {
+            let offers = |officer: &String| drive.ok("interaction.offers", "GET", "/api/v1/me/offers", officer, None);
+            let there: Vec<Value> = officers.iter().map(offers).collect();
+            there.iter().position(|offers| offers["items"][0]["conversation"]["id"] == entered["conversation"])
+        };
+        (0..100).find_map(|_| offers()).expect("it is offered to one of them")
+    };
+    let at = |tail: &str| format!("/api/v1/conversations/{}/{tail}", entered["conversation"].as_str().unwrap());
+    let first = offered_to(drive);
+    let second = 1 - first;
+    let not_theirs = host.post(&at("accept"), &officers[second], &json!({}));
+    assert_eq!((not_theirs.status, &not_theirs.body["code"]), (409, &json!("interaction.offer_over")));
+    drive.ok("interaction.decline_offer", "POST", &at("decline"), &officers[first], Some(json!({})));
+    assert_eq!(offered_to(drive), second, "not whoever let it pass");
+    let taken = drive.ok("interaction.accept_offer", "POST", &at("accept"), &officers[second], Some(json!({})));
+    assert_eq!(taken["conversation"], entered["conversation"]);
+    let period = "from=2020-01-01T00:00:00%2B08:00&until=2099-01-01T00:00:00%2B08:00";
+    let kept = drive.ok("interaction.promises", "GET", &format!("/api/v1/line-promises?{period}"), boss, None);
+    let own = kept["lines"].as_array().unwrap().iter().find(|l| l["line"] == json!(line)).expect("somebody entered it");
+    assert_eq!((&own["entered"], &own["served"], &own["kept"]), (&json!(1), &json!(1), &json!(1)));
 }
 
 /// A notice as nobody has published it.
@@ -624,7 +701,7 @@ fn t04_bad_input_is_refused_with_a_code_and_a_field_and_nothing_is_written() {
         "left_at" | "ends_at" | "starts_at" => json!("2027-01-01T00:00:00+08:00"),
         "taxpayers" => json!([person]),
         "fields" => json!(["phone"]),
-        "post" | "taker" | "reply" => json!("019a0000-0000-7000-8000-00000000ffff"),
+        "post" | "taker" | "reply" | "other" => json!("019a0000-0000-7000-8000-00000000ffff"),
         "channel" => json!("web"),
         "authority" => json!(NANGUAN),
         "settings" => json!({ "name": "好", "kind": "general", "hours": "always" }),
@@ -813,7 +890,11 @@ fn t08_t11_t12_whoever_may_not_learns_nothing() {
         "reveal" if path.ends_with("/card/reveal") => json!({ "taxpayer": host.world.taxpayers[0], "field": "name", "reason": "好" }),
         "reveal" => json!({ "field": "name", "reason": "好" }),
         "release" => json!({ "role": "tax_handler", "person": host.world.taxpayers[0], "reason": "好" }),
-        "review" | "prioritise" => json!({ "reason": "好" }),
+        "review" | "prioritise" | "join" => json!({ "reason": "好" }),
+        "hold" => json!({ "minutes": 5 }),
+        "whispers" => json!({ "text": "好" }),
+        "questions" => json!({ "staff_no": "22010001", "text": "好" }),
+        "merge" => json!({ "other": "019a0000-0000-7000-8000-00000000fffe" }),
         "audit-reads" => json!({ "after": 0, "limit": 1 }),
         "line-proposals" => {
             let settings = json!({ "name": "好", "kind": "general", "hours": "always" });
@@ -856,7 +937,7 @@ fn t08_t11_t12_whoever_may_not_learns_nothing() {
             .replace("{provider}", "portal");
         let path = match id.as_str() {
             "interaction.sign_entry" => path + "?channel=kiosk",
-            "interaction.sources" => path + "?from=2026-01-01T00:00:00Z&until=2027-01-01T00:00:00Z",
+            "interaction.sources" | "interaction.promises" => path + "?from=2026-01-01T00:00:00Z&until=2027-01-01T00:00:00Z",
             _ => path,
         };
         let with = |ids: [&str; 3]| {
