@@ -198,7 +198,7 @@ const NEVER_ADMITTED: [(&str, &str); 3] = [
 const NEVER_DONE: [&str; 3] = ["access.change_password", "access.confirm_factor", "access.remove_factor"];
 
 /// Routes that are answered alike in whatever state their object is.
-const IN_ANY_STATE: [(&str, &str); 15] = [
+const IN_ANY_STATE: [(&str, &str); 17] = [
     ("appeal.read", "what was answered is read as what was not"),
     ("identity.card", "who was served is seen as long as the conversation is"),
     ("identity.reveal_on_card", "the same"),
@@ -210,6 +210,8 @@ const IN_ANY_STATE: [(&str, &str); 15] = [
     ("interaction.typing", "it tells whoever is there, and nobody is"),
     ("interaction.review", "what is over is what is reviewed"),
     ("interaction.assignments", "the same"),
+    ("interaction.whispers", "what was said beside it stays with whoever had it"),
+    ("interaction.parallel", "what else the taxpayer has is not over, whatever became of this one"),
     ("interaction.waiting", "an empty line is shown as empty"),
     ("interaction.export_transcript", "a conversation is taken away by whoever may read it, whenever"),
     ("interaction.export_reviewed", "the same"),

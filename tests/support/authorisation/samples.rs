@@ -77,6 +77,7 @@ impl<'a> Scene<'a> {
             | "access.linked_identities"
             | "approval.delegations"
             | "interaction.lines"
+            | "interaction.offers"
             | "access.posts"
             | "access.separations"
             | "interaction.be_present"
@@ -230,6 +231,8 @@ impl<'a> Scene<'a> {
             "interaction.messages"
             | "interaction.conversation"
             | "interaction.assignments"
+            | "interaction.whispers"
+            | "interaction.parallel"
             | "interaction.position"
             | "interaction.typing"
             | "interaction.transcript"
@@ -360,7 +363,30 @@ impl<'a> Scene<'a> {
                     .spent()
                 })
                 .collect(),
-            "interaction.sources" => just(|| Object::new().query("?from=2026-01-01T00:00:00%2B08:00&until=2027-01-01T00:00:00%2B08:00")),
+            "interaction.hold" => self.talks(active, json!({ "minutes": 5 }), false),
+            "interaction.resume" => self.talks(active, json!({}), false),
+            "interaction.join" => self.joined(),
+            "interaction.step_out" => self.stepped_out(),
+            "interaction.whisper" => self.talks(active, json!({ "text": "先核对身份" }), false),
+            // The supervisor above every authority here.
+            "interaction.ask_colleague" => self.talks(active, json!({ "staff_no": "22010902", "text": "怎么报" }), false),
+            "interaction.merge" => self.merged(),
+            "interaction.accept_offer" | "interaction.decline_offer" => {
+                let over = |_: Talk| Some((409, "interaction.offer_over"));
+                let mut cases = self.talks(over, json!({}), false);
+                let make = move || {
+                    let (desk, id, terms) = self.offered();
+                    Object::new().at("conversation", id).body(json!({})).under(terms).rule(move |caller| {
+                        let over = Refusal { why: Why::State, status: 409, code: "interaction.offer_over" };
+                        (caller.officer() != Some(desk)).then_some(over)
+                    })
+                };
+                cases.push(Case::new(format!("offered@{NANGUAN}"), make).spent());
+                cases
+            }
+            "interaction.sources" | "interaction.promises" => {
+                just(|| Object::new().query("?from=2026-01-01T00:00:00%2B08:00&until=2027-01-01T00:00:00%2B08:00"))
+            }
             "interaction.request_callback" => self.talks(in_line, json!({}), false),
             "interaction.transfer" => self.handed_over(),
             "interaction.line" | "interaction.sign_entry" => {

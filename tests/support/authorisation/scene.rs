@@ -12,7 +12,8 @@ use zhengna_core::control::{AlertState, ReviewAlert, Verdict};
 use zhengna_core::id::{AlertId, AppealId, CannedReplyId, ConversationId, LineId, OfficerId, PostId, TaxpayerId};
 use zhengna_core::identity::{Disclose, PersonalField, RequestDisclosure};
 use zhengna_core::interaction::{
-    AnswerFollowUp, Claim, Close, Enter, Grade, Leave, OpenLine, Outcome, PutCannedReply, PutOwnCannedReply, Rate,
+    AnswerFollowUp, Claim, Close, Enter, Grade, Join, Leave, LineSettings, OpenLine, Outcome, PutCannedReply, PutOwnCannedReply, Rate,
+    RoutedTopic, Routing, Specialist,
 };
 use zhengna_core::store::Page;
 
@@ -21,7 +22,7 @@ use super::people::{Person, SessionState, Staff, chain};
 use super::{Refusal, Why, refuse};
 use crate::approval::{approve, decree, propose};
 use crate::calendar::notice;
-use crate::world::{CHANGCHUN, JILIN_CITY, NANGUAN, PROVINCE, World, code, person};
+use crate::world::{CHANGCHUN, JILIN_CITY, NANGUAN, PROVINCE, World, code, person, settle};
 
 /// Approvals by their state, and how each is made.
 pub(super) type Put<'a> = Vec<(&'static str, Box<dyn Fn() -> Matters + 'a>)>;
@@ -267,6 +268,139 @@ impl<'a> Scene<'a> {
         let body = json!({ "to": { "line": NOBODY }, "note": "请续办" });
         cases.push(Case::new("missing", move || Object::new().at("conversation", NOBODY).body(body.clone()).missing()));
         cases
+    }
+
+    /// Supervises and serves taxpayers, above 南关区.
+    fn chief(&self) -> OfficerId {
+        self.people.iter().find(|p| p.post == "all_business").and_then(Person::officer).expect("somebody may do all")
+    }
+
+    /// Conversations in each state, to be joined by whoever supervises where they serve taxpayers too.
+    pub(super) fn joined(&self) -> Vec<Case<'_>> {
+        let body = || json!({ "reason": "协助解答" });
+        let join = move |object: Object, at: &'static str, state: Option<(u16, &'static str)>| {
+            object.body(body()).rule(move |caller| match state {
+                _ if !caller.may_at(Permission::ServeTaxpayers, at) => refuse(Why::Post, 403, "access.denied"),
+                Some((status, code)) => refuse(Why::State, status, code),
+                None => None,
+            })
+        };
+        let mut cases = Vec::new();
+        for at in [NANGUAN, CHANGCHUN] {
+            for (talk, name) in TALKS {
+                let make = move || {
+                    let (_, id, terms) = self.talk(talk, at);
+                    let goes_on = matches!(talk, Talk::Active | Talk::ActiveElsewhere);
+                    join(Object::new().at("conversation", id).under(terms), at, (!goes_on).then_some((409, "interaction.closed")))
+                };
+                cases.push(Case::new(format!("{name}@{at}"), make).spent());
+            }
+        }
+        let taken = move || {
+            let (_, id, terms) = self.talk(Talk::Active, NANGUAN);
+            // Another who may do as much, who is none of the callers.
+            let first = self.staff.officer(NANGUAN);
+            self.staff.grant(first, &[Permission::SuperviseInteraction, Permission::ServeTaxpayers], NANGUAN, None);
+            let cmd = Join { conversation: id, reason: "协助解答".into() };
+            self.world.session_of(first).interaction().join(cmd).wait().expect("joins");
+            join(Object::new().at("conversation", id).under(terms), NANGUAN, Some((409, "interaction.joined_already")))
+        };
+        cases.push(Case::new(format!("joined@{NANGUAN}"), taken).spent());
+        cases.push(Case::new("missing", move || Object::new().at("conversation", NOBODY).body(body()).missing()));
+        cases
+    }
+
+    /// Conversations in which somebody takes part, or does not, or which they have themselves.
+    pub(super) fn stepped_out(&self) -> Vec<Case<'_>> {
+        let mut cases = Vec::new();
+        for at in [NANGUAN, CHANGCHUN] {
+            let part = move || {
+                let (_, id, terms) = self.talk(Talk::Active, at);
+                let chief = self.chief();
+                let cmd = Join { conversation: id, reason: "协助解答".into() };
+                self.world.session_of(chief).interaction().join(cmd).wait().expect("joins");
+                Object::new().at("conversation", id).body(json!({})).under(Terms { assigned: Some(chief), ..terms })
+            };
+            cases.push(Case::new(format!("taking_part@{at}"), part).spent());
+            for (over, name) in [(false, "having_it"), (true, "had_it")] {
+                let own = move || {
+                    let (id, terms) = self.talk_with(self.chief(), at, over);
+                    Object::new().at("conversation", id).body(json!({})).under(terms).state(Some((409, "interaction.not_joined")))
+                };
+                cases.push(Case::new(format!("{name}@{at}"), own));
+            }
+        }
+        cases.push(Case::new("missing", || Object::new().at("conversation", NOBODY).body(json!({})).missing()));
+        cases
+    }
+
+    /// A conversation that an officer has, or had.
+    fn talk_with(&self, desk: OfficerId, at: &'static str, over: bool) -> (ConversationId, Terms) {
+        let (line, id, terms) = self.talk(Talk::Waiting, at);
+        let session = self.world.session_of(desk);
+        session.interaction().claim(Claim { line }).wait().expect("takes the first");
+        if over {
+            let cmd = Close { conversation: id, outcome: Outcome::Resolved, note: None };
+            session.interaction().close(cmd).wait().expect("closes");
+        } else {
+            self.open.borrow_mut().push((id, Some(desk)));
+        }
+        (id, Terms { assigned: Some(desk), ..terms })
+    }
+
+    /// Conversations in each state, into each of which another one of the same taxpayer is to be merged: one that waits, one that is
+    /// over, one that is another officer's, one that never was.
+    pub(super) fn merged(&self) -> Vec<Case<'_>> {
+        let over = |talk: Talk| (!matches!(talk, Talk::Active | Talk::ActiveElsewhere)).then_some((409, "interaction.closed"));
+        let mut cases = Vec::new();
+        for at in [NANGUAN, CHANGCHUN] {
+            let others = [
+                (Some(Talk::Waiting), "", None),
+                (Some(Talk::Left), "/other_over", Some((422, "invalid"))),
+                (Some(Talk::ActiveElsewhere), "/others", Some((409, "interaction.had_by_another"))),
+                (None, "/other_missing", Some((422, "invalid"))),
+            ];
+            for (talk, name) in TALKS {
+                for (other, which, refused) in others {
+                    let goes_on = over(talk).is_none();
+                    // What is had by the same officer merges.
+                    if other.is_some_and(|other| other != Talk::Waiting) && talk != Talk::Active || other.is_none() && !goes_on {
+                        continue;
+                    }
+                    let make = move || {
+                        let (_, id, terms) = self.talk(talk, at);
+                        let other = other.map_or_else(|| NOBODY.to_owned(), |other| self.talk(other, at).1.to_string());
+                        let object = Object::new().at("conversation", id).body(json!({ "other": other })).under(terms);
+                        object.state(over(talk).or(refused))
+                    };
+                    cases.push(Case::new(format!("{name}{which}@{at}"), make).spent());
+                }
+            }
+        }
+        let other = json!({ "other": NOBODY.replace("ffff", "fffe") });
+        cases.push(Case::new("missing", move || Object::new().at("conversation", NOBODY).body(other.clone()).missing()));
+        cases
+    }
+
+    /// A conversation that is offered to the officer who serves taxpayers at 南关区, who alone knows what it is about.
+    pub(super) fn offered(&self) -> (OfficerId, ConversationId, Terms) {
+        let desk = self.holder(Permission::ServeTaxpayers, "own");
+        let topics = vec![RoutedTopic { code: "vat".into(), name: "增值税".into(), parent: None, specialists_only: true }];
+        let specialists = vec![Specialist { officer: desk, topics: vec!["vat".into()] }];
+        let routing = Routing { topics, specialists, push: true, ..Routing::default() };
+        let settings = LineSettings { routing: Some(routing), ..LineSettings::new(format!("派单{}", self.staff.serial())) };
+        let core = &self.world.core;
+        let open = OpenLine { authority: code(NANGUAN), settings, external_id: None };
+        let line = core.as_system().interaction().open_line(open).wait().expect("a line").line;
+        let enter = Enter { topic_code: Some("vat".into()), ..Enter::new(line, "增值税申报") };
+        let id = self.world.taxpayer(0).interaction().enter(enter).wait().expect("enters").conversation;
+        self.open.borrow_mut().push((id, None));
+        self.world.session_of(desk).interaction().be_present().wait().expect("is there");
+        // Where many hosts serve, this one hears a moment later who waits and who is there.
+        let made = settle(core, |core| core.offer_waiting().expect("looks at the line"), |made| *made > 0);
+        assert_eq!(made, 1, "to whoever knows it, and nobody else");
+        let terms = Terms { authority: Some(NANGUAN), participants: vec![self.world.taxpayers[0]], ..Terms::default() };
+        (desk, id, terms)
     }
 
     pub(super) fn taxpayers<'s>(&'s self, body: Value) -> Vec<Case<'s>> {

@@ -131,6 +131,7 @@ fn real(scene: &Scene<'_>, at: &'static str) -> Real {
         ("post", scene.staff.post(post).to_string()),
         ("line", line),
         ("conversation", conversation.clone()),
+        ("other", scene.things(at).1),
         ("previous", conversation),
         ("taxpayer", taxpayer.clone()),
         ("person", taxpayer),
@@ -196,14 +197,26 @@ fn body(scene: &Scene<'_>, field: &Field, home: &Real) -> Result<Value, String> 
         "interaction.put_own_canned_reply" => json!({ "reply": home["reply"], "topic": "个税", "text": "请稍等" }),
         "interaction.mark_read" | "interaction.recall" => json!({ "number": 1 }),
         "interaction.close" => json!({ "outcome": "resolved", "note": null }),
-        "interaction.claim" | "interaction.leave" | "interaction.request_callback" => json!({}),
+        "interaction.claim"
+        | "interaction.leave"
+        | "interaction.request_callback"
+        | "interaction.resume"
+        | "interaction.step_out"
+        | "interaction.accept_offer"
+        | "interaction.decline_offer" => json!({}),
+        "interaction.hold" => json!({ "minutes": 5 }),
+        "interaction.whisper" => json!({ "text": "先核对身份" }),
+        "interaction.ask_colleague" => json!({ "staff_no": "22010902", "text": "怎么报" }),
+        "interaction.merge" => json!({ "other": home["other"] }),
         "interaction.propose_line" => {
             let routing = json!({ "topics": [], "specialists": [{ "officer": home["officer"], "topics": [] }] });
             let settings = json!({ "name": "改名", "kind": "general", "hours": "always", "routing": routing });
             json!({ "line": home["line"], "settings": settings, "reason": "工作需要" })
         }
         "interaction.transfer" => json!({ "to": { "officer": home["officer"] }, "note": "请续办" }),
-        "interaction.review" | "interaction.prioritise" | "access.end_grant" | "approval.withdraw" => json!({ "reason": "工作需要" }),
+        "interaction.review" | "interaction.join" | "interaction.prioritise" | "access.end_grant" | "approval.withdraw" => {
+            json!({ "reason": "工作需要" })
+        }
         _ if field.route.method == "GET" || field.route.method == "DELETE" => Value::Null,
         "access.reset_factor" | "identity.disclose" | "identity.card" | "interaction.typing" | "interaction.transcript" => Value::Null,
         other => return Err(format!("the sweep has no body for {other}: add it to sweep.rs")),
