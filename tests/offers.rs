@@ -7,8 +7,8 @@ use zhengna_core::assignment::{Choice, Policy};
 use zhengna_core::error::Refusal;
 use zhengna_core::id::{ConversationId, LineId, OfficerId};
 use zhengna_core::interaction::{
-    AcceptOffer, Claim, Close, DeclineOffer, Enter, Leave, LineKind, LinePromise, LineSettings, OpenLine, Outcome, RoutedTopic, Routing,
-    Specialist,
+    AcceptOffer, Availability, Claim, Close, DeclineOffer, Enter, Leave, LineKind, LinePromise, LineSettings, OpenLine, Outcome,
+    RoutedTopic, Routing, Specialist,
 };
 use zhengna_core::{Error, Session, limits};
 use zhengna_tests::world::{ENGINES, NANGUAN, World, code, refused, settle};
@@ -149,6 +149,32 @@ fn nobody_is_offered_more_than_they_may_have() {
         world.entered(5);
         world.officer(0).interaction().claim(Claim { line: world.line }).wait().unwrap();
         assert_eq!(refused(accept(&world.officer(0), ids[3])), Refusal::AtCapacity(3), "{engine:?}");
+    }
+}
+
+#[test]
+fn nobody_is_offered_anything_in_a_break_or_at_the_end_of_their_shift() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let line = pushing(&world);
+        let id = enter(&world, 0, line, None);
+        let ends = world.core.now().plus(Duration::from_secs(20));
+        let available = |n: usize, takes_offers, shift_ends| {
+            world.officer(n).interaction().be_available(Availability { takes_offers, shift_ends }).wait().unwrap();
+        };
+        available(0, false, None);
+        assert_eq!(world.core.offer_waiting().unwrap(), 0, "{engine:?}: in a break");
+        assert_eq!(
+            world.taxpayer(0).interaction().position(id).unwrap().estimate.unwrap().officers,
+            1,
+            "{engine:?}: who is there all the same"
+        );
+        available(1, true, Some(ends));
+        world.clock.advance(Duration::from_secs(20));
+        assert_eq!(world.core.offer_waiting().unwrap(), 0, "{engine:?}: the shift is over");
+        available(0, true, None);
+        offer(&world, 1);
+        assert_eq!(offered(&world, 0), [id], "{engine:?}: back from the break");
     }
 }
 

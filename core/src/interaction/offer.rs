@@ -2,6 +2,7 @@
 //! seconds; whoever lets it pass is not asked again for a while, and it goes on to the next. Nothing leaves its place in line by being
 //! offered.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,7 @@ use super::assigned::{keep, routed};
 use super::claim::{can_take, desk, take};
 use super::conversation::view;
 use super::estimate::handled_lately;
+use super::presence::There;
 use super::{Conversation, ConversationState, ConversationView, Line, Presence, ReadyLines, Routing};
 use crate::access::{AuthorityPath, Engine, Officer, check};
 use crate::assignment::{self, Attendance, Candidate, Inputs, Pass, Question, Record, Waiting};
@@ -91,17 +93,25 @@ pub(crate) fn offer_waiting(tx: &mut dyn Tx, ctx: &Ctx, presence: &Presence, cmd
     let mut done = Offered { line: cmd.line, offered: Vec::new(), passed: Vec::new() };
     let line = tx.lock_row::<Line>((cmd.line,))?.ok_or(Error::NotFound { what: "line" })?.trust("the host shares lines out").into_inner();
     let Some(Plan { passed, offers }) = plan(tx, ctx, presence, &line)? else { return Ok(done) };
-    for c in passed {
-        // Locked and looked at again: it may have been accepted a moment ago.
-        let Some(c) = still(tx, c.id, |now| now.offered_to == c.offered_to && now.offered_until == c.offered_until)? else { continue };
-        pass_on(tx, ctx, &c, c.offered_until.unwrap_or(ctx.now()))?;
-        done.passed.push(c.id);
+    // Locked in the order of ids, which is not that of waiting, and looked at again: one may have been accepted a moment ago.
+    let work = offers.iter().map(|record| ConversationId::from_uuid(record.decision.work.uuid()));
+    let mut waiting = BTreeMap::new();
+    for id in passed.iter().map(|c| c.id).chain(work).collect::<BTreeSet<_>>() {
+        waiting.extend(still_waits(tx, id)?.map(|c| (id, c)));
+    }
+    for seen in passed {
+        let Some(c) = waiting.get_mut(&seen.id) else { continue };
+        if (c.offered_to, c.offered_until) == (seen.offered_to, seen.offered_until) {
+            *c = pass_on(tx, ctx, c, c.offered_until.unwrap_or(ctx.now()))?;
+            done.passed.push(c.id);
+        }
     }
     for record in offers {
         let id = ConversationId::from_uuid(record.decision.work.uuid());
         let (officer, until) = (record.decision.officer, record.decision.offer_until);
-        let Some(c) = still(tx, id, |now| now.offer(ctx.now()).is_none() || planted(Bug::OfferedTwice))? else { continue };
-        let offered = tx.replace(&c, Conversation { offered_to: Some(officer), offered_until: Some(until), ..c.clone() })?;
+        let free = |c: &&Conversation| c.offer(ctx.now()).is_none() || planted(Bug::OfferedTwice);
+        let Some(c) = waiting.get(&id).filter(free) else { continue };
+        let offered = tx.replace(c, Conversation { offered_to: Some(officer), offered_until: Some(until), ..c.clone() })?;
         keep(tx, &offered, record)?;
         journal::record(tx, ctx, Topic::Officer(officer), EventKind::Offered, Some(id), None)?;
         done.offered.push((id, officer));
@@ -109,11 +119,11 @@ pub(crate) fn offer_waiting(tx: &mut dyn Tx, ctx: &Ctx, presence: &Presence, cmd
     Ok(done)
 }
 
-/// One that waits, locked, if it still is as it was seen.
-fn still(tx: &mut dyn Tx, id: ConversationId, as_seen: impl Fn(&Conversation) -> bool) -> Result<Option<Conversation>, Error> {
+/// One that waits, locked, if it still does.
+fn still_waits(tx: &mut dyn Tx, id: ConversationId) -> Result<Option<Conversation>, Error> {
     let Some(found) = tx.lock_row::<Conversation>((id,))? else { return Ok(None) };
     let c = found.trust("the host shares lines out").into_inner();
-    Ok((c.state == ConversationState::Waiting && as_seen(&c)).then_some(c))
+    Ok((c.state == ConversationState::Waiting).then_some(c))
 }
 
 /// `None` where the line offers nothing.
@@ -167,11 +177,11 @@ fn candidates(
     tx: &mut dyn ReadTx,
     now: Timestamp,
     routing: &Routing,
-    there: &[(OfficerId, u32)],
+    there: &[There],
     rows: &[Conversation],
 ) -> Result<Vec<Candidate>, Error> {
     let mut all = Vec::new();
-    for &(id, capacity) in there.iter().take(limits::OFFERED_OFFICERS_MAX) {
+    for &There { officer: id, capacity, availability } in there.iter().take(limits::OFFERED_OFFICERS_MAX) {
         let Some(officer) = tx.find::<Officer>((id,))? else { continue };
         let authority: AuthorityPath = officer.trust("the host shares lines out").authority.clone();
         let offered = rows.iter().filter(|c| c.offer(now) == Some(id)).count();
@@ -188,8 +198,8 @@ fn candidates(
             skills: routing.known_to(id).to_vec(),
             authorities: authority.codes().iter().rev().copied().collect(),
             attendance: Attendance::Present,
-            until: None,
-            accepts_push: true,
+            until: availability.shift_ends,
+            accepts_push: availability.takes_offers,
         });
     }
     // One who begins later than the others begins with the least load of those who are at it, or everything comes to them first.
@@ -208,16 +218,16 @@ fn lately(tx: &mut dyn ReadTx, officer: OfficerId, now: Timestamp) -> Result<(Du
     Ok((talked, recent.iter().map(|(_, ended)| *ended).max().unwrap_or_default()))
 }
 
-/// Takes an offer back from whoever let it pass.
-fn pass_on(tx: &mut dyn Tx, ctx: &Ctx, c: &Conversation, at: Timestamp) -> Result<(), Error> {
-    let Some(officer) = c.offered_to else { return Ok(()) };
+/// Takes an offer back from whoever let it pass; what it became.
+fn pass_on(tx: &mut dyn Tx, ctx: &Ctx, c: &Conversation, at: Timestamp) -> Result<Conversation, Error> {
+    let Some(officer) = c.offered_to else { return Ok(c.clone()) };
     let mut passes = c.passes.clone().unwrap_or_default();
     passes.0.push(Pass { officer, at });
     let beyond = passes.0.len().saturating_sub(limits::PASSES_KEPT_MAX);
     passes.0.drain(..beyond);
-    tx.replace(c, Conversation { passes: Some(passes), ..c.clone().not_offered() })?;
+    let passed = tx.replace(c, Conversation { passes: Some(passes), ..c.clone().not_offered() })?;
     journal::record(tx, ctx, Topic::Officer(officer), EventKind::OfferPassed, Some(c.id), None)?;
-    Ok(())
+    Ok(passed)
 }
 
 /// Tells whoever a conversation is offered to that it is not any more: it left its line otherwise.

@@ -6,12 +6,13 @@ use serde::Serialize;
 
 use super::conversation::open;
 use super::estimate::{Serving, estimate, handled_lately};
+use super::presence::There;
 use super::{Conversation, ConversationState, Estimate, Line, NoEstimate, Presence, ReadyLines};
 use crate::access::Engine;
 use crate::calendar::Calendars;
 use crate::ctx::Ctx;
 use crate::error::Error;
-use crate::id::{ConversationId, LineId, OfficerId};
+use crate::id::{ConversationId, LineId};
 use crate::store::{ReadTx, Reads, stretch};
 
 /// Where somebody stands in line.
@@ -98,11 +99,11 @@ pub(crate) fn positions(
     Ok(told.collect())
 }
 
-fn serving(tx: &dyn ReadTx, serving: &[(OfficerId, u32)]) -> Serving {
-    let free = tx.project(|ready: &ReadyLines| serving.iter().map(|(id, places)| places.saturating_sub(ready.held(*id))).sum());
+fn serving(tx: &dyn ReadTx, serving: &[There]) -> Serving {
+    let free = tx.project(|ready: &ReadyLines| serving.iter().map(|o| o.capacity.saturating_sub(ready.held(o.officer))).sum());
     Serving {
         officers: u32::try_from(serving.len()).unwrap_or(u32::MAX),
-        places: serving.iter().map(|(_, places)| places).sum(),
+        places: serving.iter().map(|o| o.capacity).sum(),
         free: free.unwrap_or(0),
     }
 }

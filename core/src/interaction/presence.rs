@@ -25,6 +25,21 @@ pub struct Typing {
     pub until: Timestamp,
 }
 
+/// What an officer who is there takes (接单状态): for as long as they say so each time that they renew their presence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Availability {
+    /// Whether they are offered what waits, unasked; they may ask for it all the same.
+    pub takes_offers: bool,
+    /// From then on they are offered nothing: the end of their shift, less what they leave for finishing.
+    pub shift_ends: Option<Timestamp>,
+}
+
+impl Default for Availability {
+    fn default() -> Self {
+        Self { takes_offers: true, shift_ends: None }
+    }
+}
+
 /// An officer is there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Present {
@@ -33,7 +48,19 @@ pub(crate) struct Present {
     pub(crate) serves: Vec<AuthorityCode>,
     /// How many conversations they may have at once.
     pub(crate) capacity: u32,
+    /// What they take. A host of before this was said takes everything.
+    #[serde(default)]
+    pub(crate) availability: Availability,
     pub(crate) until: Timestamp,
+}
+
+/// An officer who is there and serves a line.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct There {
+    pub(super) officer: OfficerId,
+    /// How many conversations they may have at once.
+    pub(super) capacity: u32,
+    pub(super) availability: Availability,
 }
 
 /// What hosts whisper to each other.
@@ -53,12 +80,12 @@ impl Presence {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(present.officer, present); // nothing panics while holding it
     }
 
-    /// Who is there and serves a line of `authority`, with how many conversations they may have at once. Forgets those whose lease is over.
-    pub(super) fn serving(&self, authority: &AuthorityPath, now: Timestamp) -> Vec<(OfficerId, u32)> {
+    /// Who is there and serves a line of `authority`. Forgets those whose lease is over.
+    pub(super) fn serving(&self, authority: &AuthorityPath, now: Timestamp) -> Vec<There> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|_, p| now < p.until);
         let serving = all.values().filter(|p| p.serves.iter().any(|code| authority.codes().contains(code)));
-        serving.map(|p| (p.officer, p.capacity)).collect()
+        serving.map(|p| There { officer: p.officer, capacity: p.capacity, availability: p.availability }).collect()
     }
 }
 

@@ -9,13 +9,13 @@ use crate::ctx::Ctx;
 use crate::error::Error;
 use crate::id::{ConversationId, LineId};
 use crate::interaction::{
-    self, AcceptOffer, AskColleague, AssignmentView, CallbackRequested, CannedReplyPut, CannedReplyView, Claim, Claimed, Close, CloseIdle,
-    Closed, ConversationPage, ConversationView, DeclineOffer, Declined, DeleteCannedReply, DeleteOwnCannedReply, Enter, Entered,
-    ExportReviewed, ExportTranscript, ExportedTranscript, FindCannedReplies, Found, Held, Hint, Hold, HoldOver, Join, Joined, Leave, Left,
-    LineOpened, LineView, ManagedLine, MarkRead, Merge, Merged, MessageView, OfferView, OfferWaiting, OpenLine, ParallelView, Position,
-    Prioritise, Prioritised, Promises, ProposeLine, PutCannedReply, PutOwnCannedReply, Reader, Recall, Recalled, RemindUnanswered,
-    RequestCallback, Resume, ReturnHeld, Review, Search, SendMessage, Sent, SignedEntry, SourceChannel, Sources, StepOut, Transcript,
-    Transfer, Transferred, Typing, WaitingView, WhisperView, Whispered,
+    self, AcceptOffer, AskColleague, AssignmentView, Availability, CallbackRequested, CannedReplyPut, CannedReplyView, Claim, Claimed,
+    Close, CloseIdle, Closed, ConversationPage, ConversationView, DeclineOffer, Declined, DeleteCannedReply, DeleteOwnCannedReply, Enter,
+    Entered, ExportReviewed, ExportTranscript, ExportedTranscript, FindCannedReplies, Found, Held, Hint, Hold, HoldOver, Join, Joined,
+    Leave, Left, LineOpened, LineView, ManagedLine, MarkRead, Merge, Merged, MessageView, OfferView, OfferWaiting, OpenLine, ParallelView,
+    Position, Prioritise, Prioritised, Promises, ProposeLine, PutCannedReply, PutOwnCannedReply, Reader, Recall, Recalled,
+    RemindUnanswered, RequestCallback, Resume, ReturnHeld, Review, Search, SendMessage, Sent, SignedEntry, SourceChannel, Sources, StepOut,
+    Transcript, Transfer, Transferred, Typing, WaitingView, WhisperView, Whispered,
 };
 use crate::limits;
 use crate::operation;
@@ -252,6 +252,11 @@ impl Interaction<'_> {
 
     /// Renews the caller's presence; it ends [`limits::PRESENCE_LEASE`] later.
     pub fn be_present(&self) -> Ticket<u64> {
+        self.be_available(Availability::default())
+    }
+
+    /// The same, and what the caller takes until then.
+    pub fn be_available(&self, availability: Availability) -> Ticket<u64> {
         let renewed = self.0.ingest(&operation::BE_PRESENT, vec![()], interaction::be_present);
         if access::admit(&operation::BE_PRESENT, &self.0.actor).is_ok()
             && let Ok(officer) = self.0.actor.officer()
@@ -259,7 +264,13 @@ impl Interaction<'_> {
             let posts = officer.posts.iter().filter(|p| p.permissions.contains(&access::Permission::ServeTaxpayers));
             let serves = posts.filter_map(|p| p.authority.own()).collect();
             let until = interaction::lease_end(self.0.core.now());
-            self.hint(&Hint::Present(interaction::Present { officer: officer.id, serves, capacity: officer.capacity, until }));
+            self.hint(&Hint::Present(interaction::Present {
+                officer: officer.id,
+                serves,
+                capacity: officer.capacity,
+                availability,
+                until,
+            }));
         }
         renewed
     }

@@ -7,10 +7,10 @@ use zhengna_core::approval::Opened;
 use zhengna_core::clock::Timestamp;
 use zhengna_core::id::{ConversationId, LineId};
 use zhengna_core::interaction::{
-    AcceptOffer, AskColleague, AssignmentView, CallbackRequested, Claim, Claimed, Close, Closed, ConversationPage, ConversationView,
-    DeclineOffer, Declined, Enter, Entered, ExportFormat, ExportReviewed, ExportTranscript, ExportedTranscript, Found, Held, Hold, Join,
-    Joined, Leave, Left, LineView, ManagedLine, MarkRead, Merge, Merged, MessageView, OfferView, Outcome, ParallelView, Position,
-    Prioritise, Prioritised, Promises, ProposeLine, Recall, Recalled, RequestCallback, Resume, Review, Search, SendMessage, Sent,
+    AcceptOffer, AskColleague, AssignmentView, Availability, CallbackRequested, Claim, Claimed, Close, Closed, ConversationPage,
+    ConversationView, DeclineOffer, Declined, Enter, Entered, ExportFormat, ExportReviewed, ExportTranscript, ExportedTranscript, Found,
+    Held, Hold, Join, Joined, Leave, Left, LineView, ManagedLine, MarkRead, Merge, Merged, MessageView, OfferView, Outcome, ParallelView,
+    Position, Prioritise, Prioritised, Promises, ProposeLine, Recall, Recalled, RequestCallback, Resume, Review, Search, SendMessage, Sent,
     SignedEntry, SourceChannel, Sources, StepOut, Transcript, Transfer, TransferTo, Transferred, WaitingView, Whisper, WhisperView,
     Whispered,
 };
@@ -25,6 +25,10 @@ use crate::problem::Problem;
 const FILTERED: &[Param] = &[LIMIT, CURSOR, CHANNEL];
 const CHANNEL: Param = Param { name: "channel", about: "Only those who came by this channel.", number: false };
 const ENTRY: &[Param] = &[Param { name: "channel", about: "Where whoever follows the link comes from.", number: false }];
+const AVAILABLE: &[Param] = &[
+    Param { name: "offers", about: "false: nothing is offered to the caller unasked. Said each time.", number: false },
+    Param { name: "until", about: "The end of the caller's shift: nothing is offered from then on.", number: false },
+];
 const PERIOD: &[Param] = &[
     Param { name: "from", about: "Entered from then on, as 2026-11-23T00:00:00+08:00.", number: false },
     Param { name: "until", about: "Entered before then.", number: false },
@@ -45,7 +49,7 @@ pub(super) fn routes(routes: &mut Routes) {
     routes.add(entered.body::<EnterLine>().answer::<Entered>(), enter);
     let claimed = post("/api/v1/lines/{line}/claims", &operation::CLAIM).keyed().status(StatusCode::CREATED);
     routes.add(claimed.body::<Nothing>().answer::<Claimed>(), claim);
-    routes.add(put("/api/v1/me/presence", &operation::BE_PRESENT).status(StatusCode::NO_CONTENT), be_present);
+    routes.add(put("/api/v1/me/presence", &operation::BE_PRESENT).query(AVAILABLE).status(StatusCode::NO_CONTENT), be_present);
     routes.add(get("/api/v1/me/conversations", &operation::MY_CONVERSATIONS).query(PAGED).answer::<Conversations>(), mine);
     routes.add(get("/api/v1/conversations", &operation::CONVERSATIONS).query(FILTERED).answer::<Conversations>(), conversations);
     routes.add(get("/api/v1/conversation-sources", &operation::SOURCES).query(PERIOD).answer::<Sources>(), sources);
@@ -318,6 +322,13 @@ struct Filtered {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct Available {
+    offers: Option<bool>,
+    until: Option<Timestamp>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Period {
     from: Timestamp,
     until: Timestamp,
@@ -391,8 +402,9 @@ async fn claim(call: Keyed, Path(line): Path<LineId>, Json(Nothing {}): Json<Not
     Ok(Created(claimed.await?))
 }
 
-async fn be_present(call: Call) -> Result<NoContent, Problem> {
-    let renewed = call.session().interaction().be_present();
+async fn be_present(call: Call, Query(query): Query<Available>) -> Result<NoContent, Problem> {
+    let availability = Availability { takes_offers: query.offers.unwrap_or(true), shift_ends: query.until };
+    let renewed = call.session().interaction().be_available(availability);
     renewed.await?;
     Ok(NoContent)
 }
