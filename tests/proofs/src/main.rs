@@ -7,6 +7,7 @@ mod authorisation;
 mod await_points;
 mod claims;
 mod fuzz;
+mod host;
 mod isolation;
 mod kill;
 mod live;
