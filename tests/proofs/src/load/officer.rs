@@ -57,11 +57,14 @@ impl Officer {
         loop {
             let next = self.due.peek().map_or_else(Instant::now, |Reverse((at, _))| *at);
             let done = tokio::select! {
-                biased; // at the end the sockets go too
                 () = stage.ends() => return self.go_home(),
                 heard = self.role.heard.recv() => match heard {
                     Some(tiding) => self.hear(tiding).await,
-                    None => return Err(format!("officer {} has no socket", self.role.n)),
+                    // The socket has ended and says why, or it is over.
+                    None => {
+                        stage.ends().await;
+                        return self.go_home();
+                    }
                 },
                 () = sleep_until(next.into()) => match self.due.pop() {
                     Some(Reverse((_, deed))) => self.act(deed).await,
