@@ -47,13 +47,15 @@ impl crate::core::Answer for Claimed {
 /// `AtCapacity`; `NobodyWaiting`; `NobodyForYou` where others may take those who wait.
 pub fn claim(tx: &mut dyn Tx, ctx: &Ctx, cmd: Claim) -> Result<Claimed, Error> {
     let me = ctx.actor().officer()?.id;
-    // The officer's lock before the line's: the order every claim takes them in.
+    // The line's lock before the officer's. On PostgreSQL a transaction has its place in the journal from its first lock on: one that
+    // waited for the line with the officer's lock in hand would stand before those who entered meanwhile, whom it may take, and they
+    // would never be told.
+    let found = if planted(Bug::DoubleClaim) { tx.find::<Line>((cmd.line,))? } else { tx.lock_row::<Line>((cmd.line,))? };
     let officer = tx.lock_row::<Officer>((me,))?.ok_or(Error::SignInRequired)?.trust("the caller's own record").into_inner();
     let holding = holds(tx, me)?;
     if holding >= officer.capacity + i64::from(planted(Bug::CapacityOffByOne)) {
         return Err(Error::Refused(Refusal::AtCapacity(holding)));
     }
-    let found = if planted(Bug::DoubleClaim) { tx.find::<Line>((cmd.line,))? } else { tx.lock_row::<Line>((cmd.line,))? };
     let line = check(ctx, found)?;
     let (first, record) = next_for(tx, ctx, &line, &officer, holding)?;
     let now = ctx.now();
