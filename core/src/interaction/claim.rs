@@ -47,6 +47,9 @@ impl crate::core::Answer for Claimed {
 /// `AtCapacity`; `NobodyWaiting`; `NobodyForYou` where others may take those who wait.
 pub fn claim(tx: &mut dyn Tx, ctx: &Ctx, cmd: Claim) -> Result<Claimed, Error> {
     let me = ctx.actor().officer()?.id;
+    if planted(Bug::ClaimedTooSoon) {
+        journal::record(tx, ctx, Topic::Line(cmd.line), EventKind::LineMoved, None, None)?;
+    }
     // The line's lock before the officer's. On PostgreSQL a transaction has its place in the journal from its first lock on: one that
     // waited for the line with the officer's lock in hand would stand before those who entered meanwhile, whom it may take, and they
     // would never be told.

@@ -26,6 +26,7 @@ fn proof_of(bug: Bug) -> &'static str {
             "isolation"
         }
         Bug::DoubleClaim | Bug::LineOvertaken | Bug::CapacityOffByOne => "claims",
+        Bug::ClaimedTooSoon => "load",
         Bug::LineOrderReversed
         | Bug::ReturnedBehind
         | Bug::IdempotencyByKeyOnly
@@ -106,6 +107,7 @@ fn words_of(bug: Bug) -> &'static [&'static str] {
         Bug::VersionUnchecked | Bug::SerializableDowngraded => &[" happened under "],
         Bug::DoubleClaim => &["was served"],
         Bug::LineOvertaken => &["was passed over by"],
+        Bug::ClaimedTooSoon => &["lost: conversation.claimed"],
         Bug::CapacityOffByOne => &["places where"],
         Bug::ChainGap => &["records are sealed, there should be"],
         Bug::TimerNotRearmed => &["is due and did not ring"],

@@ -47,16 +47,16 @@ impl Bureau {
             let post = AddPost { name: "大厅坐席".into(), permissions: Permissions(vec![Permission::ServeTaxpayers]) };
             let post = system.access().add_post(post).wait()?.post;
             let officer = |n: usize| {
-                let authority = halls[n / PER_HALL].code.clone();
+                let authority = halls[n / PER_HALL].code;
                 let (staff_no, name) = (format!("22030{n:03}"), format!("大厅坐席{n}"));
-                let new = AddOfficer { staff_no, name, authority: authority.clone(), capacity: CAPACITY as i64 };
+                let new = AddOfficer { staff_no, name, authority, capacity: CAPACITY as i64 };
                 let officer = system.access().add_officer(new).wait()?.officer;
                 system.access().grant_post(GrantPost { officer, post, authority, ends_at: None }).wait()?;
                 Ok(ActorRef { kind: ActorKind::Officer, id: officer.uuid() })
             };
             let officers = (0..officers).map(officer).collect::<Result<Vec<_>, Error>>()?;
             let line = |hall: &NewAuthority| {
-                let open = OpenLine::new(hall.name.clone(), hall.code.clone());
+                let open = OpenLine::new(hall.name.clone(), hall.code);
                 Ok(system.interaction().open_line(open).wait()?.line.to_string())
             };
             let lines = halls.iter().map(line).collect::<Result<_, Error>>()?;

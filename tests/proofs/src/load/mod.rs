@@ -238,8 +238,8 @@ async fn settle(stage: &Stage) -> Result<(), String> {
 fn lines(stage: &Stage, [taxpayers, officers]: &[Vec<Feed>; 2]) -> Result<(), String> {
     let topic = |line: usize| format!("line/{}", stage.lines[line]);
     let mut entered: HashMap<usize, BTreeSet<String>> = HashMap::new();
-    for talk in stage.ledger.talks().values() {
-        talk.taxpayer.map(|n| entered.entry(n).or_default().insert(topic(talk.line)));
+    for (n, line) in stage.ledger.talks().values().filter_map(|talk| talk.taxpayer.map(|n| (n, talk.line))) {
+        entered.entry(n).or_default().insert(topic(line));
     }
     let none = BTreeSet::new();
     for (n, feed) in taxpayers.iter().enumerate() {
@@ -260,8 +260,9 @@ fn lines(stage: &Stage, [taxpayers, officers]: &[Vec<Feed>; 2]) -> Result<(), St
 async fn compare_by_http(stage: &Arc<Stage>) -> Result<(), String> {
     let mut theirs: HashMap<(bool, usize), Vec<ConversationId>> = HashMap::new();
     for (id, talk) in stage.ledger.talks().iter() {
-        talk.taxpayer.map(|n| theirs.entry((false, n)).or_default().push(*id));
-        talk.officer.map(|n| theirs.entry((true, n)).or_default().push(*id));
+        for both in [talk.taxpayer.map(|n| (false, n)), talk.officer.map(|n| (true, n))].into_iter().flatten() {
+            theirs.entry(both).or_default().push(*id);
+        }
     }
     let mut readers = JoinSet::new();
     for ((officer, n), mut talks) in theirs {

@@ -20,6 +20,9 @@ use crate::simulation::Dice;
 /// Close codes with which a host asks to come again: it stops, failed, or the reader was too slow.
 const COME_AGAIN: [u16; 3] = [1001, 1011, 4008];
 
+/// Longer than any run.
+const NEVER: Duration = Duration::from_secs(86_400);
+
 /// How a life of a socket ended.
 enum Ended {
     Cut,
@@ -86,12 +89,11 @@ impl Socket {
         Ok(socket)
     }
 
-    /// When this life is cut: within twenty pauses, so that a conversation sees it once or twice.
+    /// When this life is cut: within eight pauses, so that a conversation sees it once or twice.
     fn cut_at(&mut self) -> Instant {
-        let most = if self.bad { self.stage.pause * 8 } else { Duration::from_secs(86_400) };
-        let most = most.as_micros() as u64;
-        let after = if self.bad { self.dice.below(most) } else { most };
-        Instant::now() + Duration::from_micros(after)
+        let within = (self.stage.pause * 8).as_micros() as u64;
+        let after = if self.bad { Duration::from_micros(self.dice.below(within)) } else { NEVER };
+        Instant::now() + after
     }
 
     async fn live(&mut self, mut socket: WebSocketStream<TcpStream>) -> Result<Ended, String> {

@@ -178,6 +178,7 @@ impl Wire {
     /// A ticket that opens one live socket.
     pub(super) async fn ticket(&mut self) -> Result<String, String> {
         let Written { answer, .. } = self.ask(&Request::plain("POST", "/api/v1/socket-tickets".into(), None)).await?;
+        self.kept = None; // not needed for long, and a host has not places enough for two connections of everybody
         answer.body["ticket"].as_str().map(str::to_owned).ok_or_else(|| format!("no ticket: {answer:?}"))
     }
 
