@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use zhengna_core::error::Refusal;
 use zhengna_core::interaction::{Claim, Enter, Prioritise};
+use zhengna_core::journal::EventKind;
 use zhengna_core::{Core, Error};
-use zhengna_tests::world::{ENGINES, Engine, Keep, World, core_over};
+use zhengna_tests::world::{ENGINES, Engine, Keep, World, core_over, settle};
 
 const OFFICERS: usize = 8;
 const TAXPAYERS: usize = 20;
@@ -108,4 +109,32 @@ fn whoever_is_let_first_is_served_first_and_the_others_keep_their_order() {
         let late = supervisor.interaction().prioritise(Prioritise { conversation: entered[0], reason: "晚了".into() }).wait();
         assert_eq!(late.unwrap_err(), Error::Refused(Refusal::AlreadyServed));
     }
+}
+
+/// On PostgreSQL a transaction has its place in the journal from its first lock on. A claim that waits for its line while somebody
+/// enters takes them, and must stand behind them: else their socket, which learns of the conversation by the entry, is never told.
+#[test]
+fn whoever_is_claimed_by_one_who_waited_stands_in_the_journal_as_entered_before() {
+    let world = World::new(Engine::Postgres);
+    let Keep::Database(database) = &world.keep else { panic!("a database") };
+    let connect = || postgres::Client::connect(database.url(), postgres::NoTls).unwrap();
+    let (mut outside, mut observer) = (connect(), connect());
+    let mut until_waiting = |wanted: i64| {
+        let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let began = std::time::Instant::now();
+        while observer.query_one(sql, &[]).unwrap().get::<_, i64>(0) != wanted {
+            assert!(began.elapsed().as_secs() < 10, "{wanted} never waited");
+        }
+    };
+    let before = world.core.journal_end().unwrap();
+    outside.batch_execute("BEGIN; SELECT FROM line FOR UPDATE").unwrap();
+    let entered = world.taxpayer(0).interaction().enter(world.enter());
+    until_waiting(1);
+    let claimed = world.officer(0).interaction().claim(Claim { line: world.line });
+    until_waiting(2);
+    outside.batch_execute("ROLLBACK").unwrap();
+    assert_eq!(entered.wait().unwrap().conversation, claimed.wait().unwrap().conversation);
+    let events = settle(&world.core, |core| core.journal_after(before, 100).unwrap(), |events| events.len() == 6);
+    let kinds: Vec<EventKind> = events.iter().map(|e| e.kind).filter(|kind| *kind != EventKind::LineMoved).collect();
+    assert_eq!(kinds, [EventKind::Entered, EventKind::Entered, EventKind::Claimed, EventKind::Claimed]);
 }

@@ -35,6 +35,8 @@ words! {
         SerializableDowngraded = "serializable_downgraded",
         /// A claim does not lock the line, nor look whether the first in it still waits.
         DoubleClaim = "double_claim",
+        /// A claim writes before it has waited for its line: it stands in the journal before those who entered meanwhile.
+        ClaimedTooSoon = "claimed_too_soon",
         /// A claim passes over the first in line when there is a second.
         LineOvertaken = "line_overtaken",
         /// An officer may hold one conversation more than their capacity.

@@ -41,7 +41,7 @@ record! {
     }
     key(id);
     version version;
-    lock 10;
+    lock 35;
     scoped added_at by terms;
     unique BY_STAFF_NO(staff_no);
     unique BY_EXTERNAL_ID(external_id);

@@ -46,9 +46,14 @@ impl crate::core::Answer for Claimed {
 /// # Errors
 /// `AtCapacity`; `NobodyWaiting`; `NobodyForYou` where others may take those who wait.
 pub fn claim(tx: &mut dyn Tx, ctx: &Ctx, cmd: Claim) -> Result<Claimed, Error> {
-    // The officer's lock before the line's: the order every claim takes them in.
-    let (officer, holding) = can_take(tx, ctx)?;
+    if planted(Bug::ClaimedTooSoon) {
+        journal::record(tx, ctx, Topic::Line(cmd.line), EventKind::LineMoved, None, None)?;
+    }
+    // The line's lock before the officer's. On PostgreSQL a transaction has its place in the journal from its first lock on: one that
+    // waited for the line with the officer's lock in hand would stand before those who entered meanwhile, whom it may take, and they
+    // would never be told.
     let found = if planted(Bug::DoubleClaim) { tx.find::<Line>((cmd.line,))? } else { tx.lock_row::<Line>((cmd.line,))? };
+    let (officer, holding) = can_take(tx, ctx)?;
     let line = check(ctx, found)?;
     let (first, record) = next_for(tx, ctx, &line, &officer, holding)?;
     let taken = take(tx, ctx, &first)?;

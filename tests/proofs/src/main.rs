@@ -7,9 +7,11 @@ mod authorisation;
 mod await_points;
 mod claims;
 mod fuzz;
+mod host;
 mod isolation;
 mod kill;
 mod live;
+mod load;
 mod plan;
 mod postgres;
 mod power_loss;
@@ -64,6 +66,11 @@ const PROOFS: &[Proof] = &[
     Proof { name: "postgres", about: "two hosts while server, backends, connections and network fail", run: postgres::run },
     Proof { name: "live", about: "feeds dropped at polls and opened again show everybody what is theirs, once, in order", run: live::run },
     Proof {
+        name: "load",
+        about: "everybody at a hundred times the busiest hour, on real hosts, sockets cut: nothing lost, doubled, out of order",
+        run: load::run,
+    },
+    Proof {
         name: "authorisation",
         about: "every route, by callers of every kind, session, post and place, on objects in every state",
         run: authorisation::run,
@@ -95,6 +102,9 @@ enum Action {
         /// A few seconds each: for work on a proof, and for planted bugs.
         #[arg(long)]
         quick: bool,
+        /// Minutes of load on each engine, for the proof `load` (not with --quick).
+        #[arg(long, default_value_t = plan::MINUTES, conflicts_with = "quick")]
+        minutes: u64,
         /// Switches a planted bug on first (needs the feature `planted`).
         #[arg(long)]
         plant: Option<String>,
@@ -117,11 +127,12 @@ fn main() -> ExitCode {
             PROOFS.iter().for_each(|p| println!("{:16} {}", p.name, p.about));
             Ok(())
         }
-        Action::Run { names, seed, quick, plant } => plant.map_or(Ok(()), |bug| plan::plant(&bug)).and_then(|()| {
-            let plan = Plan { seed: seed.unwrap_or_else(plan::fresh_seed), scale: if quick { Scale::Quick } else { Scale::Bounded } };
+        Action::Run { names, seed, quick, minutes, plant } => plant.map_or(Ok(()), |bug| plan::plant(&bug)).and_then(|()| {
+            let scale = if quick { Scale::Quick } else { Scale::Bounded };
+            let plan = Plan { scale, minutes, ..Plan::bounded(seed) };
             chosen(&names)?.into_iter().try_for_each(|proof| run(proof, &plan))
         }),
-        Action::Teeth { seed } => run(&TEETH, &Plan { seed: seed.unwrap_or_else(plan::fresh_seed), scale: Scale::Bounded }),
+        Action::Teeth { seed } => run(&TEETH, &Plan::bounded(seed)),
         Action::Soak { names } => soak(&names),
         Action::Report => report::write(),
     };
@@ -159,7 +170,7 @@ fn run(proof: &Proof, plan: &Plan) -> Result<(), String> {
 fn soak(names: &[String]) -> Result<(), String> {
     let proofs = chosen(names)?;
     loop {
-        let plan = Plan { seed: plan::fresh_seed(), scale: Scale::Bounded };
+        let plan = Plan::bounded(None);
         proofs.iter().try_for_each(|proof| run(proof, &plan))?;
     }
 }

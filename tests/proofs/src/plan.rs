@@ -20,9 +20,19 @@ pub(crate) struct Plan {
     pub(crate) seed: u64,
     /// How much.
     pub(crate) scale: Scale,
+    /// Minutes of load on each engine, for the proof `load`.
+    pub(crate) minutes: u64,
 }
 
+/// Minutes of load that `make proof` has time for.
+pub(crate) const MINUTES: u64 = 1;
+
 impl Plan {
+    /// A bounded run, with a seed or with one nobody chose.
+    pub(crate) fn bounded(seed: Option<u64>) -> Self {
+        Self { seed: seed.unwrap_or_else(fresh_seed), scale: Scale::Bounded, minutes: MINUTES }
+    }
+
     /// One amount or the other.
     pub(crate) fn choose<T>(&self, quick: T, bounded: T) -> T {
         match self.scale {

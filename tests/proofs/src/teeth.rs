@@ -29,6 +29,7 @@ fn proof_of(bug: Bug) -> &'static str {
         | Bug::GrantedWithoutSeparation
         | Bug::OfferedTwice => "isolation",
         Bug::DoubleClaim | Bug::LineOvertaken | Bug::CapacityOffByOne => "claims",
+        Bug::ClaimedTooSoon => "load",
         Bug::LineOrderReversed
         | Bug::ReturnedBehind
         | Bug::HoldForgotten
@@ -111,6 +112,7 @@ fn words_of(bug: Bug) -> &'static [&'static str] {
         Bug::VersionUnchecked | Bug::SerializableDowngraded => &[" happened under "],
         Bug::DoubleClaim => &["was served"],
         Bug::LineOvertaken => &["was passed over by"],
+        Bug::ClaimedTooSoon => &["lost: conversation.claimed"],
         Bug::CapacityOffByOne => &["places where"],
         Bug::ChainGap => &["records are sealed, there should be"],
         Bug::TimerNotRearmed | Bug::ReminderLate => &["is due and did not ring"],

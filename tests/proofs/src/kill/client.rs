@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use zhengna_core::Clock as _;
 use zhengna_server::system::SystemClock;
 
-use super::http::{Answer, Http, Lost};
+use crate::host::http::{Answer, Http, Lost};
 
 /// Messages a taxpayer writes before an officer takes the conversation.
 const BEFORE_CLAIM: usize = 4;

@@ -3,12 +3,11 @@
 use zhengna_core::access::{ActorKind, ActorRef};
 use zhengna_core::interaction::OpenLine;
 use zhengna_core::{Error, ManualClock};
-use zhengna_server::config::{Effective, Flags};
-use zhengna_server::{keyring, open};
 use zhengna_tests::world::{self, Keep, World};
 
 use super::client::Client;
-use super::host::{Files, Host};
+use crate::host::http::Http;
+use crate::host::{Files, Host};
 
 const PASSWORD: &str = "Tax-Payer-2026";
 
@@ -25,9 +24,7 @@ pub(super) struct Place {
 
 /// Furnishes the database: `clients` places, the first `served` of them with an officer.
 pub(super) fn furnish(files: &Files, clients: usize, served: usize) -> Result<Vec<Place>, String> {
-    let config = Effective::from_parts(&Flags::default(), files.variables()).map_err(|e| e.to_string())?.config;
-    keyring::create(&config.key_file).map_err(|e| e.to_string())?;
-    let core = open::open(&config, open::Mode::Create).map_err(|e| e.to_string())?.core;
+    let core = files.create()?;
     let made = || -> Result<Vec<Place>, Error> {
         // The world's own clock moves nothing here: this core has the machine's.
         let clock = std::sync::Arc::new(ManualClock::at(core.now()));
@@ -48,7 +45,7 @@ pub(super) fn furnish(files: &Files, clients: usize, served: usize) -> Result<Ve
 
 /// Signs everybody in, once: sessions outlive every kill.
 pub(super) fn sign_in(host: &Host, places: Vec<Place>) -> Result<Vec<Client>, String> {
-    let http = super::http::Http::new(&host.base);
+    let http = Http::new(&host.base);
     let token = |kind, n| {
         let typed = serde_json::json!({ "login": login(kind, n), "password": PASSWORD });
         let answer = http.post("/api/v1/sessions", "", "-", &typed).map_err(|e| e.0)?;

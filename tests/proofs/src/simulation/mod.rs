@@ -21,8 +21,7 @@ use crate::plan::{Figures, Outcome, Plan, Scale};
 use crowd::{Broken, PER_DAY, Played, Plot, play};
 use player::Counts;
 use stage::Setting;
-pub(crate) use step::Dice;
-use step::mixed;
+pub(crate) use step::{Dice, mixed};
 
 const PER_YEAR: u64 = 365 * PER_DAY as u64;
 /// Threads that play worlds in memory and on SQLite; the machine that `make proof` is measured on has two cores. One

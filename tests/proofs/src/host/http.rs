@@ -8,37 +8,37 @@ use serde_json::Value;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A connection, kept open from call to call.
-pub(super) struct Http {
+pub(crate) struct Http {
     agent: ureq::Agent,
     base: String,
 }
 
 /// A whole answer.
 #[derive(Clone, Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) body: Value,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: Value,
 }
 
 /// No whole answer came: whether the request had an effect is unknown.
 #[derive(Debug)]
-pub(super) struct Lost(pub(super) String);
+pub(crate) struct Lost(pub(crate) String);
 
 impl Http {
     /// To the host at `base`.
-    pub(super) fn new(base: &str) -> Self {
+    pub(crate) fn new(base: &str) -> Self {
         let agent = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build().into();
         Self { agent, base: base.to_owned() }
     }
 
     /// Reads.
-    pub(super) fn get(&self, path: &str, token: &str) -> Result<Answer, Lost> {
+    pub(crate) fn get(&self, path: &str, token: &str) -> Result<Answer, Lost> {
         let request = self.agent.get(format!("{}{path}", self.base));
         read(request.header("authorization", format!("Bearer {token}")).call())
     }
 
     /// Writes; with a key where the operation asks for one.
-    pub(super) fn post(&self, path: &str, token: &str, key: &str, body: &Value) -> Result<Answer, Lost> {
+    pub(crate) fn post(&self, path: &str, token: &str, key: &str, body: &Value) -> Result<Answer, Lost> {
         let request = self.agent.post(format!("{}{path}", self.base)).header("idempotency-key", key);
         read(request.header("authorization", format!("Bearer {token}")).send_json(body))
     }

@@ -1,4 +1,6 @@
-//! The real host: its process, its files, how it is killed and how long it takes to serve again.
+//! The real host for proofs from outside: its process, its files, how it is killed and how long it takes to serve again.
+
+pub(crate) mod http;
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader};
@@ -11,18 +13,27 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::http::Http;
+use zhengna_core::Core;
+use zhengna_server::config::{Effective, Flags};
+use zhengna_server::{keyring, open};
+
+use http::Http;
+
 /// Where the host keeps things: on the disk the build is on, because what is promised is about disks.
-pub(super) struct Files {
+pub(crate) struct Files {
     program: PathBuf,
     dir: TempDir,
     bug: Option<&'static str>,
+    /// Where that is not the SQLite file among them.
+    database: Option<String>,
+    /// What else is configured.
+    settings: Vec<(&'static str, String)>,
 }
 
 impl Files {
-    /// An empty directory, and the program beside this one (`ZHENGNA_HOST` names another), with a planted bug or
+    /// An empty directory for a proof, and the program beside this one (`ZHENGNA_HOST` names another), with a planted bug or
     /// without.
-    pub(super) fn new(bug: Option<&'static str>) -> Result<Self, String> {
+    pub(crate) fn new(proof: &str, bug: Option<&'static str>) -> Result<Self, String> {
         let own = std::env::current_exe().map_err(|e| e.to_string())?;
         let beside = own.parent().unwrap_or(Path::new(".")).to_owned();
         let program = std::env::var_os("ZHENGNA_HOST").map_or_else(|| beside.join("zhengna"), PathBuf::from);
@@ -32,8 +43,26 @@ impl Files {
                 program.display()
             ));
         }
-        let dir = tempfile::Builder::new().prefix("proof-kill-").tempdir_in(&beside).map_err(|e| e.to_string())?;
-        Ok(Self { program, dir, bug })
+        let dir = tempfile::Builder::new().prefix(&format!("proof-{proof}-")).tempdir_in(&beside).map_err(|e| e.to_string())?;
+        Ok(Self { program, dir, bug, database: None, settings: Vec::new() })
+    }
+
+    /// With a database elsewhere.
+    pub(crate) fn over(self, database: &str) -> Self {
+        Self { database: Some(database.to_owned()), ..self }
+    }
+
+    /// With one more thing configured.
+    pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.settings.push((name, value.to_owned()));
+        self
+    }
+
+    /// Makes keys and database; the core over it, in this process, until a host is started.
+    pub(crate) fn create(&self) -> Result<Core, String> {
+        let config = Effective::from_parts(&Flags::default(), self.variables()).map_err(|e| e.to_string())?.config;
+        keyring::create(&config.key_file).map_err(|e| e.to_string())?;
+        Ok(open::open(&config, open::Mode::Create).map_err(|e| e.to_string())?.core)
     }
 
     fn at(&self, name: &str) -> PathBuf {
@@ -41,21 +70,17 @@ impl Files {
     }
 
     /// What is configured, as environment variables.
-    pub(super) fn variables(&self) -> Vec<(String, String)> {
+    fn variables(&self) -> Vec<(String, String)> {
         let path = |name| self.at(name).display().to_string();
-        [
-            ("DATABASE", format!("sqlite:{}", path("zhengna.db"))),
+        let fixed = [
+            ("DATABASE", self.database.clone().unwrap_or_else(|| format!("sqlite:{}", path("zhengna.db")))),
             ("KEY_FILE", path("zhengna.key")),
             ("CHECKPOINT_FILE", path("zhengna.checkpoint")),
             ("LISTEN", "127.0.0.1:0".into()),
             ("LOG", "text".into()),
             ("LOG_FILTER", "warn".into()),
-            // A client here is as fast as the host lets it. The rates of single operations stay: hence many people.
-            ("LIMITS_REQUESTS_PER_SECOND_PER_PERSON", "1000000".into()),
-            ("LIMITS_REQUEST_BURST_PER_PERSON", "1000000".into()),
-        ]
-        .map(|(name, value)| (format!("ZHENGNA_{name}"), value))
-        .into()
+        ];
+        fixed.into_iter().chain(self.settings.iter().cloned()).map(|(name, value)| (format!("ZHENGNA_{name}"), value)).collect()
     }
 
     fn command(&self, args: &[&str]) -> Result<Command, String> {
@@ -69,13 +94,24 @@ impl Files {
         Ok(command)
     }
 
+    /// Ends this process where a bug was to be planted in the host and it has none: not a finding, for a host without the
+    /// bug in it would pass for one in which it was caught.
+    pub(crate) fn demand_bug(&self) {
+        if let Some(bug) = self.bug
+            && !self.log().contains(&format!("planted: {bug}"))
+        {
+            eprintln!("the host has no planted bugs in it: build zhengna-server with --features planted");
+            std::process::exit(2);
+        }
+    }
+
     /// What the host logged.
-    pub(super) fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.at("log")).unwrap_or_default()
     }
 
     /// `zhengna audit verify`: how many records there are, all of them whole.
-    pub(super) fn verify(&self, sealed: bool) -> Result<u64, String> {
+    pub(crate) fn verify(&self, sealed: bool) -> Result<u64, String> {
         let run = self.command(&["audit", "verify", "--json"])?.output().map_err(|e| e.to_string())?;
         let verdict: Value = serde_json::from_slice(&run.stdout).map_err(|e| format!("audit verify: {e}: {}", self.log()))?;
         if !run.status.success() || !verdict["finding"].is_null() || sealed && verdict["unsealed"] != 0 {
@@ -85,13 +121,13 @@ impl Files {
     }
 
     /// `zhengna recount`: projections are what the rows say.
-    pub(super) fn recount(&self) -> Result<(), String> {
+    pub(crate) fn recount(&self) -> Result<(), String> {
         let run = self.command(&["recount"])?.output().map_err(|e| e.to_string())?;
         if run.status.success() { Ok(()) } else { Err(format!("recount: {}", String::from_utf8_lossy(&run.stdout))) }
     }
 
     /// Starts a host that is killed after `after`, most likely before it serves.
-    pub(super) fn still_birth(&self, after: Duration) -> Result<(), String> {
+    pub(crate) fn still_birth(&self, after: Duration) -> Result<(), String> {
         let mut child = self.command(&["serve"])?.stdout(Stdio::null()).spawn().map_err(|e| e.to_string())?;
         std::thread::sleep(after);
         child.kill().and_then(|()| child.wait()).map(drop).map_err(|e| e.to_string())
@@ -99,18 +135,18 @@ impl Files {
 }
 
 /// One life of the host.
-pub(super) struct Host {
+pub(crate) struct Host {
     child: Mutex<Child>,
     killed: AtomicBool,
     /// `http://..`.
-    pub(super) base: String,
+    pub(crate) base: String,
     /// From the start of the process to the first good `/readyz`.
-    pub(super) to_serving: Duration,
+    pub(crate) to_serving: Duration,
 }
 
 impl Host {
     /// Starts one and waits until it serves.
-    pub(super) fn start(files: &Files) -> Result<Self, String> {
+    pub(crate) fn start(files: &Files) -> Result<Self, String> {
         let begun = Instant::now();
         let mut child = files.command(&["serve"])?.stdout(Stdio::piped()).spawn().map_err(|e| e.to_string())?;
         let mut line = String::new();
@@ -137,19 +173,19 @@ impl Host {
     }
 
     /// SIGKILL, now. Whoever comes second does nothing.
-    pub(super) fn kill(&self) {
+    pub(crate) fn kill(&self) {
         if !self.killed.swap(true, Ordering::SeqCst) {
             let _gone = self.child().kill();
         }
     }
 
     /// Whether it was killed.
-    pub(super) fn is_killed(&self) -> bool {
+    pub(crate) fn is_killed(&self) -> bool {
         self.killed.load(Ordering::SeqCst)
     }
 
     /// SIGSTOP or SIGCONT: the machine takes the processor away for a while, as a busy hypervisor does.
-    pub(super) fn signal(&self, name: &str) -> Result<(), String> {
+    pub(crate) fn signal(&self, name: &str) -> Result<(), String> {
         let pid = self.child().id().to_string();
         // Every shell has `kill` built in; not every machine has the program.
         let sent = Command::new("/bin/sh").args(["-c", "kill -s \"$0\" \"$1\"", name, &pid]).status();
@@ -157,7 +193,7 @@ impl Host {
     }
 
     /// Waits for its end; says whether it ended well.
-    pub(super) fn wait(&self) -> Result<bool, String> {
+    pub(crate) fn wait(&self) -> Result<bool, String> {
         self.child().wait().map(|status| status.success()).map_err(|e| e.to_string())
     }
 }
