@@ -1,6 +1,6 @@
 //! Who plays in the fault loop, and what they need before they can.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use zhengna_core::access::{
     AccessChange, Actor, ActorRef, AddOfficer, AddPost, Authenticated, Credentials, FactorCode, GrantPost, Permission, Permissions,
     SetPost, TakeEmergencyPost,
@@ -13,12 +13,14 @@ use zhengna_core::crypto::{secret_of_uri, sm3, totp_code, totp_step};
 use zhengna_core::error::Refusal;
 use zhengna_core::id::{ConversationId, LineId, OfficerId, PostId, TaxpayerId};
 use zhengna_core::identity::{BeginImport, ImportRow, Listed, ListedRelation, NewTaxpayer, PersonalField, RequestDisclosure, Role};
-use zhengna_core::interaction::{AnswerFollowUp, Claim, Close, FollowUpState, FollowUpsAsked, Grade, OpenLine, Outcome, Rate};
+use zhengna_core::interaction::{
+    AnswerFollowUp, Claim, Close, Enter, FollowUpState, FollowUpsAsked, Grade, Join, Leave, LineSettings, OpenLine, Outcome, Rate, Routing,
+};
 use zhengna_core::store::Page;
 use zhengna_core::{Error, Session, limits};
 use zhengna_tests::approval::{approve, decree, propose};
 use zhengna_tests::faults::Stage;
-use zhengna_tests::world::{CHANGCHUN, Engine, KUANCHENG, NANGUAN, PROVINCE, code, company, listed, person, relation, start};
+use zhengna_tests::world::{CHANGCHUN, Engine, KUANCHENG, NANGUAN, PROVINCE, code, company, listed, person, relation, settle, start};
 
 /// The stage with who plays on it.
 pub(crate) struct Cast {
@@ -36,6 +38,10 @@ pub(crate) struct Cast {
     by_maker: OnceCell<()>,
     /// An officer's second factor.
     factor: OnceCell<(Session, Vec<u8>)>,
+    /// Supervises, and serves taxpayers.
+    chief: OnceCell<OfficerId>,
+    /// What was put into a line that offers, last.
+    offered: RefCell<Option<(Session, ConversationId)>>,
 }
 
 pub(crate) const LOGIN: &str = "22010000";
@@ -72,6 +78,8 @@ impl Cast {
             emergency: OnceCell::new(),
             by_maker: OnceCell::new(),
             factor: OnceCell::new(),
+            chief: OnceCell::new(),
+            offered: RefCell::default(),
         }
     }
 
@@ -205,6 +213,67 @@ impl Cast {
     /// A line of its own.
     pub(crate) fn line(&self, n: u64) -> LineId {
         self.system().interaction().open_line(OpenLine::new(format!("另一队列{n}"), code(NANGUAN))).wait().unwrap().line
+    }
+
+    /// Nothing is due, and nothing will be that was there before.
+    pub(crate) fn nothing_due(&self) {
+        self.idle_officer();
+        self.stage.world.clock.advance(limits::CONVERSATION_IDLE);
+        self.run_all();
+    }
+
+    /// Runs whatever is due.
+    pub(crate) fn run_all(&self) {
+        while self.stage.world.core.run_due(10).unwrap() > 0 {}
+    }
+
+    /// Somebody has waited for an answer for so long that those who supervise know of it; nothing else is due.
+    pub(crate) fn escalated(&self) {
+        for seconds in [limits::UNANSWERED_S, limits::ESCALATE_S] {
+            self.stage.world.clock.advance(std::time::Duration::from_secs(seconds.unsigned_abs()));
+            self.run_all();
+        }
+    }
+
+    /// A conversation that somebody who takes part in it may leave.
+    pub(crate) fn joined(&self, n: u64) -> (Session, ConversationId) {
+        let (_, conversation) = self.active(n);
+        let cmd = Join { conversation, reason: "协助解答".into() };
+        self.chief().interaction().join(cmd).wait().unwrap();
+        (self.chief(), conversation)
+    }
+
+    pub(crate) fn chief(&self) -> Session {
+        let both = [Permission::SuperviseInteraction, Permission::ServeTaxpayers];
+        let appoint = || self.stage.world.appoint("40000002", NANGUAN, &both);
+        self.stage.world.session_of(*self.chief.get_or_init(appoint))
+    }
+
+    /// One who waits in a line that offers, of its own; nobody else waits in such a line, and the officer is there.
+    pub(crate) fn to_be_offered(&self, n: u64) -> ConversationId {
+        if let Some((taxpayer, conversation)) = self.offered.take() {
+            drop(taxpayer.interaction().leave(Leave { conversation }).wait()); // where it was not taken
+        }
+        let settings =
+            LineSettings { routing: Some(Routing { push: true, ..Routing::default() }), ..LineSettings::new(format!("派单{n}")) };
+        let open = OpenLine { authority: code(NANGUAN), settings, external_id: None };
+        let line = self.system().interaction().open_line(open).wait().unwrap().line;
+        let (_, taxpayer) = self.newcomer(n);
+        let conversation = taxpayer.interaction().enter(Enter::new(line, "问")).wait().unwrap().conversation;
+        self.idle_officer().interaction().be_present().wait().unwrap();
+        // Where many hosts serve, what is kept in memory follows a moment later: who waits, and who is there.
+        assert_eq!(self.stage.world.recount(), Vec::<String>::new());
+        let known = |_: &_| taxpayer.interaction().position(conversation).unwrap().estimate.is_some();
+        assert!(settle(&self.stage.world.core, known, |known| *known), "nobody is there");
+        *self.offered.borrow_mut() = Some((taxpayer, conversation));
+        conversation
+    }
+
+    /// A conversation that is offered to the officer.
+    pub(crate) fn offered(&self, n: u64) -> ConversationId {
+        let conversation = self.to_be_offered(n);
+        assert_eq!(self.stage.world.core.offer_waiting(), Ok(1));
+        conversation
     }
 
     /// A conversation that was served and is over.

@@ -16,9 +16,10 @@ use zhengna_core::identity::{
     PersonalField, RealNameLevel, RealNameState, ReleaseRelation, RevealOnCard, RevealTaxpayer, Role, Roster,
 };
 use zhengna_core::interaction::{
-    AnswerFollowUp, Claim, Close, DeleteCannedReply, DeleteOwnCannedReply, Enter, ExportFormat, ExportReviewed, ExportTranscript, Leave,
-    LineSettings, MarkRead, OpenLine, Outcome, Prioritise, ProposeLine, PutCannedReply, PutOwnCannedReply, Recall, RequestCallback, Review,
-    Revisit, RevisitFollowUp, SendMessage, Transfer, TransferTo,
+    AcceptOffer, AnswerFollowUp, AskColleague, Claim, Close, DeclineOffer, DeleteCannedReply, DeleteOwnCannedReply, Enter, ExportFormat,
+    ExportReviewed, ExportTranscript, Hold, Join, Leave, LineSettings, MarkRead, Merge, OpenLine, Outcome, Prioritise, ProposeLine,
+    PutCannedReply, PutOwnCannedReply, Recall, RequestCallback, Resume, Review, Revisit, RevisitFollowUp, SendMessage, StepOut, Transfer,
+    TransferTo, Whisper,
 };
 use zhengna_core::operation::{self, Operation};
 use zhengna_core::store::{Page, StoreError};
@@ -338,6 +339,79 @@ pub(crate) const DRIVEN: &[Driven] = &[
         let officer = cast.keyed(cast.stage.world.officer(0), n);
         Box::new(move || done(officer.interaction().close(close.clone()).wait()))
     } },
+    Driven { operation: &operation::HOLD, again: Again::Harmless, prepare: |cast, n| {
+        let (_, conversation) = cast.active(n);
+        let officer = cast.keyed(cast.stage.world.officer(0), n);
+        Box::new(move || done(officer.interaction().hold(Hold { conversation, minutes: 5 }).wait()))
+    } },
+    Driven { operation: &operation::RESUME, again: Again::Harmless, prepare: |cast, n| {
+        let (_, conversation) = cast.active(n);
+        cast.stage.world.officer(0).interaction().hold(Hold { conversation, minutes: 5 }).wait().unwrap();
+        let officer = cast.keyed(cast.stage.world.officer(0), n);
+        Box::new(move || done(officer.interaction().resume(Resume { conversation }).wait()))
+    } },
+    Driven { operation: &operation::HOLD_OVER, again: Again::Steps, prepare: |cast, n| {
+        cast.nothing_due();
+        let (_, conversation) = cast.active(n);
+        cast.stage.world.officer(0).interaction().hold(Hold { conversation, minutes: 5 }).wait().unwrap();
+        cast.escalated(); // nobody is: it is on hold
+        cast.stage.world.clock.advance(std::time::Duration::from_secs(2 * 60));
+        run_off(cast)
+    } },
+    Driven { operation: &operation::REMIND_UNANSWERED, again: Again::Steps, prepare: |cast, n| {
+        cast.nothing_due();
+        cast.active(n);
+        // Those who supervise are told at once, however long it takes until somebody looks.
+        cast.stage.world.clock.advance(std::time::Duration::from_secs((limits::UNANSWERED_S + limits::ESCALATE_S).unsigned_abs()));
+        run_off(cast)
+    } },
+    Driven { operation: &operation::JOIN, again: Again::Harmless, prepare: |cast, n| {
+        let (_, conversation) = cast.active(n);
+        let chief = cast.keyed(cast.chief(), n);
+        Box::new(move || done(chief.interaction().join(Join { conversation, reason: "协助解答".into() }).wait()))
+    } },
+    Driven { operation: &operation::STEP_OUT, again: Again::Harmless, prepare: |cast, n| {
+        let (chief, conversation) = cast.joined(n);
+        let chief = cast.keyed(chief, n);
+        Box::new(move || done(chief.interaction().step_out(StepOut { conversation }).wait()))
+    } },
+    Driven { operation: &operation::WHISPER, again: Again::Harmless, prepare: |cast, n| {
+        let (_, conversation) = cast.active(n);
+        let supervisor = cast.keyed(cast.supervisor(), n);
+        let cmd = Whisper { conversation, text: "先核对身份".into(), confirmed: false };
+        Box::new(move || done(supervisor.interaction().whisper(cmd.clone()).wait()))
+    } },
+    Driven { operation: &operation::ASK_COLLEAGUE, again: Again::Harmless, prepare: |cast, n| {
+        let (_, conversation) = cast.active(n);
+        let officer = cast.keyed(cast.stage.world.officer(0), n);
+        let cmd = AskColleague { conversation, staff_no: "22010902".into(), text: "这种情况怎么报？".into(), confirmed: false };
+        Box::new(move || done(officer.interaction().ask_colleague(cmd.clone()).wait()))
+    } },
+    Driven { operation: &operation::MERGE, again: Again::Harmless, prepare: |cast, n| {
+        let (taxpayer, conversation) = cast.active(n);
+        let other = taxpayer.interaction().enter(Enter::new(cast.line(n), "发票")).wait().unwrap().conversation;
+        let officer = cast.keyed(cast.stage.world.officer(0), n);
+        Box::new(move || done(officer.interaction().merge(Merge { conversation, other }).wait()))
+    } },
+    Driven { operation: &operation::OFFER_WAITING, again: Again::Harmless, prepare: |cast, n| {
+        cast.to_be_offered(n);
+        Box::new(move || done(cast.stage.world.core.offer_waiting()))
+    } },
+    Driven { operation: &operation::OFFER_WAITING, again: Again::Harmless, prepare: |cast, n| {
+        cast.offered(n); // and let pass: nobody else is there
+        cast.stage.world.clock.advance(std::time::Duration::from_secs(u64::from(limits::OFFER_S)));
+        Box::new(move || done(cast.stage.world.core.offer_waiting()))
+    } },
+    Driven { operation: &operation::ACCEPT_OFFER, again: Again::Harmless, prepare: |cast, n| {
+        let conversation = cast.offered(n);
+        let officer = cast.keyed(cast.stage.world.officer(0), n);
+        Box::new(move || done(officer.interaction().accept_offer(AcceptOffer { conversation }).wait()))
+    } },
+    Driven { operation: &operation::DECLINE_OFFER, again: Again::Harmless, prepare: |cast, n| {
+        let conversation = cast.offered(n);
+        let officer = cast.keyed(cast.stage.world.officer(0), n);
+        Box::new(move || done(officer.interaction().decline_offer(DeclineOffer { conversation }).wait()))
+    } },
     Driven { operation: &operation::CLOSE_IDLE, again: Again::Steps, prepare: idle },
     Driven { operation: &operation::RUN_DUE, again: Again::Steps, prepare: idle },
     Driven { operation: &operation::TRANSCRIPT, again: Again::Another, prepare: |cast, n| {
@@ -554,6 +628,7 @@ fn run_off(cast: &Cast) -> Deed<'_> {
 /// Nobody writes for half an hour, and the timer falls due; once more at the end of each lease.
 fn idle(cast: &Cast, n: u64) -> Deed<'_> {
     cast.active(n);
+    cast.escalated();
     cast.stage.world.clock.advance(limits::CONVERSATION_IDLE);
     run_off(cast)
 }
