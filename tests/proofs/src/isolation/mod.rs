@@ -3,12 +3,15 @@
 
 mod appeals;
 mod approvals;
+mod beside;
 mod calendar;
 mod comfort;
 mod control;
 mod desks;
+mod held;
 mod histories;
 mod hosts;
+mod offers;
 mod sign_ins;
 mod upkeep;
 
@@ -27,9 +30,10 @@ type History = (&'static [&'static Operation], fn(&mut Hosts) -> Result<(), Stri
 pub(crate) fn run(plan: &Plan) -> Outcome {
     let mut figures = Figures::default();
     probes(plan, &mut figures)?;
-    let histories: Vec<History> =
-        [histories::ALL, calendar::ALL, approvals::ALL, desks::ALL, sign_ins::ALL, upkeep::ALL, control::ALL, appeals::ALL, comfort::ALL]
-            .concat();
+    let conversations = [histories::ALL, held::ALL, beside::ALL, offers::ALL].concat();
+    let decided = [calendar::ALL, approvals::ALL, desks::ALL, sign_ins::ALL].concat();
+    let others = [upkeep::ALL, control::ALL, appeals::ALL, comfort::ALL].concat();
+    let histories: Vec<History> = [conversations, decided, others].concat();
     let covered = every_write_is_covered(&histories)?;
     let mut hosts = Hosts::new(plan)?;
     let rounds = plan.choose(1, 2);
