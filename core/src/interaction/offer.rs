@@ -186,13 +186,14 @@ fn candidates(
         let authority: AuthorityPath = officer.trust("the host shares lines out").authority.clone();
         let offered = rows.iter().filter(|c| c.offer(now) == Some(id)).count();
         let open = desk(tx, id)?;
-        let holds = open.iter().filter(|c| c.held_until.is_none()).count();
-        let (lately, idle_since) = lately(tx, id, now)?;
+        let held = u32::try_from(open.iter().filter(|c| c.held_until.is_none()).count() + offered).unwrap_or(u32::MAX);
+        // Of one who can take nothing nobody asks how much they had.
+        let (lately, idle_since) = if held < capacity { lately(tx, id, now)? } else { Default::default() };
         let going_on = open.iter().filter_map(|c| c.claimed_at).map(|at| now.since(at)).sum::<Duration>();
         all.push(Candidate {
             id,
             capacity,
-            held: u32::try_from(holds + offered).unwrap_or(u32::MAX),
+            held,
             load_min: u32::try_from((lately + going_on).as_secs() / 60).unwrap_or(u32::MAX),
             idle_since,
             skills: routing.known_to(id).to_vec(),
