@@ -356,6 +356,7 @@ impl Played {
         let requests = &stage.requests;
         let repeated = format!("{}, {}, {}", read(&requests.cut), read(&requests.come_again), read(&requests.lost));
         add("writes cut once sent and sent again, told to come again, answers lost otherwise", repeated);
+        add("claims refused when sent again, and done late by what was sent first", read(&stage.done_late).to_string());
         add("one more refused to an officer with full hands", read(&stage.refused_more).to_string());
         add("audit records, all verified", records.to_string());
         let mut times = |what: &str, times: Vec<Duration>| add(what, Times::of(times).to_string());

@@ -58,6 +58,8 @@ pub(super) struct Stage {
     pub(super) ledger: Ledger,
     pub(super) requests: Arc<Counts>,
     pub(super) sockets: SocketCounts,
+    /// Claims that were cut, refused when sent again, and done after all by what was sent first.
+    pub(super) done_late: AtomicU64,
     /// How often an officer was refused one more than they may hold.
     pub(super) refused_more: AtomicU64,
     /// Longest pause before somebody writes.
@@ -82,6 +84,7 @@ impl Stage {
             ledger: Ledger::default(),
             requests: Arc::default(),
             sockets: SocketCounts::default(),
+            done_late: AtomicU64::new(0),
             refused_more: AtomicU64::new(0),
             pause,
             over: watch::Sender::new(false),
