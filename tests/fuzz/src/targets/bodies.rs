@@ -15,9 +15,9 @@ use zhengna_core::identity::{
     RequestDisclosure, RevealOnCard, RevealTaxpayer, TakeBack,
 };
 use zhengna_core::interaction::{
-    AnswerFollowUp, Claim, Close, DeleteCannedReply, DeleteOwnCannedReply, Enter, Leave, MarkRead, OpenLine, Prioritise, ProposeLine,
-    PutCannedReply, PutOwnCannedReply, Rate, Recall, RequestCallback, RevisitFollowUp, Search, SendMessage, Transfer, Typing,
-    is_as_exported,
+    AcceptOffer, AnswerFollowUp, AskColleague, Claim, Close, DeclineOffer, DeleteCannedReply, DeleteOwnCannedReply, Enter, Hold, Join,
+    Leave, MarkRead, Merge, OpenLine, Prioritise, ProposeLine, PutCannedReply, PutOwnCannedReply, Rate, Recall, Reminders, RequestCallback,
+    Resume, RevisitFollowUp, Search, SendMessage, StepOut, Transfer, Typing, Whisper, is_as_exported,
 };
 use zhengna_server::body::{JsonLimits, from_slice};
 
@@ -50,6 +50,11 @@ pub(super) const WORDS: &[&str] = &[
     "\"note\":null",
     "\"outcome\":\"resolved\"",
     "\"number\":1",
+    "\"minutes\":5",
+    "\"other\":",
+    "\"staff_no\":\"22010001\"",
+    "\"confirmed\":true",
+    "{\"on\":\"message\",\"to\":\"officer\",\"sound\":\"until_seen\",\"popup\":true}",
     "\"authority\":\"12200000000\"",
     "\"permissions\":[\"serve_taxpayers\"]",
     "2026-11-23T08:00:00+08:00",
@@ -138,6 +143,16 @@ pub(super) fn body(data: &[u8]) {
             reads_and_writes::<ProposeLine>(body);
             reads_and_writes::<RequestCallback>(body);
             reads_and_writes::<Transfer>(body);
+            reads_and_writes::<Reminders>(body);
+            reads_and_writes::<AcceptOffer>(body);
+            reads_and_writes::<DeclineOffer>(body);
+            reads_and_writes::<Hold>(body);
+            reads_and_writes::<Resume>(body);
+            reads_and_writes::<Join>(body);
+            reads_and_writes::<StepOut>(body);
+            reads_and_writes::<Whisper>(body);
+            reads_and_writes::<AskColleague>(body);
+            reads_and_writes::<Merge>(body);
         }
         12 => {
             reads_and_writes::<AddPost>(body);

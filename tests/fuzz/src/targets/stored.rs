@@ -17,8 +17,8 @@ use zhengna_core::core::PROJECTIONS;
 use zhengna_core::delivery::Settled;
 use zhengna_core::identity::{ImportBegun, PersonErased, PhoneTaken, RelationReleased};
 use zhengna_core::interaction::{
-    CallbackRequested, CannedReplyPut, Claimed, Closed, Entered, FollowedUp, Left, LineOpened, Prioritised, Rated, Recalled, Recomputed,
-    Returned, Sent, Transferred, Typing,
+    CallbackRequested, CannedReplyPut, Claimed, Closed, Declined, Entered, FollowedUp, Held, Joined, Left, LineOpened, Merged, Offered,
+    Prioritised, Rated, Recalled, Recomputed, Reminded, Returned, Sent, Transferred, Typing, Whispered,
 };
 use zhengna_core::store::memory::MemoryStore;
 use zhengna_core::store::{Kind, Store, StoreError, Value, dump as dumps, reread, tables};
@@ -197,7 +197,7 @@ pub(super) fn remembered(data: &[u8]) {
         Delegated, DelegationEnded, GrantEnded, LeaveRecorded,
         SignInOutcome, SignedIn, SignedOut, TicketIssued, ProviderOutcome, Unlinked, PhoneTaken, Bootstrapped, FactorConfirmed, FactorEnrolled, FactorReset, RelationReleased, PersonErased, ImportBegun, Checkpointed, Sealed, Settled, bool, u64,
         Raised, AlertReviewed, AppealFiled, AppealAnswered, Recalled, CannedReplyPut, Rated, FollowedUp, Recomputed, CallbackRequested, Returned,
-        Transferred
+        Transferred, Declined, Held, Joined, Merged, Offered, Reminded, Whispered
     }
 }
 
