@@ -119,6 +119,19 @@ pub(super) fn requests(route: &Documented, scene: &Scene) -> Vec<Case> {
         "interaction.sources" => ("", "?from=2026-01-01T00:00:00%2B08:00&until=2027-01-01T00:00:00%2B08:00", Some(supervisor), Value::Null),
         "interaction.request_callback" => ("waiting", "", Some(waiter), json!({})),
         "interaction.transfer" => ("active", "", Some(officer), json!({ "to": { "line": scene.line }, "note": "请续办" })),
+        "interaction.offers" => ("", "", Some(officer), Value::Null),
+        "interaction.accept_offer" | "interaction.decline_offer" => ("offered", "", Some(officer), json!({})),
+        "interaction.promises" => {
+            ("", "?from=2026-01-01T00:00:00%2B08:00&until=2027-01-01T00:00:00%2B08:00", Some(supervisor), Value::Null)
+        }
+        "interaction.hold" => ("active", "", Some(officer), json!({ "minutes": 5 })),
+        "interaction.resume" => ("held", "", Some(officer), json!({})),
+        "interaction.join" => ("active", "", Some(&scene.chief), json!({ "reason": "协助解答" })),
+        "interaction.step_out" => ("joined", "", Some(&scene.chief), json!({})),
+        "interaction.whisper" => ("active", "", Some(supervisor), json!({ "text": "先核对身份" })),
+        "interaction.ask_colleague" => ("active", "", Some(officer), json!({ "staff_no": "22019010", "text": "怎么报" })),
+        "interaction.whispers" | "interaction.parallel" => ("active", "", Some(officer), Value::Null),
+        "interaction.merge" => ("active", "", Some(officer), json!({ "other": scene.others.waiting })),
         "interaction.waiting" => ("", "?limit=10", Some(officer), Value::Null),
         "interaction.enter" => ("", "", Some(free), json!({ "topic": "子女教育" })),
         "interaction.claim" => ("", "", Some(officer), json!({})),
@@ -184,6 +197,9 @@ pub(super) fn requests(route: &Documented, scene: &Scene) -> Vec<Case> {
     };
     let conversation = match conversation {
         "active" => scene.active,
+        "joined" => scene.others.joined,
+        "held" => scene.others.held,
+        "offered" => scene.others.offered,
         "closed" => scene.over[0],
         "rated" => scene.over[1],
         "answered" => scene.over[2],

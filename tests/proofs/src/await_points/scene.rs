@@ -13,7 +13,10 @@ use zhengna_core::crypto::{secret_of_uri, totp_code, totp_step};
 use zhengna_core::error::Refusal;
 use zhengna_core::id::{AlertId, AppealId, CannedReplyId, ConversationId, DelegationId, GrantId, LineId, OfficerId, PostId, TaxpayerId};
 use zhengna_core::identity::{PersonalField, RequestDisclosure};
-use zhengna_core::interaction::{AnswerFollowUp, Claim, Close, Grade, Outcome, PutCannedReply, PutOwnCannedReply, Rate, SendMessage};
+use zhengna_core::interaction::{
+    AnswerFollowUp, Claim, Close, Enter, Grade, Hold, Join, LineSettings, OpenLine, Outcome, PutCannedReply, PutOwnCannedReply, Rate,
+    Routing, SendMessage,
+};
 use zhengna_core::store::sqlite::SqliteStore;
 use zhengna_core::store::{Isolation, Page, Priority, Spec, StoreExt};
 use zhengna_core::{Core, Error};
@@ -89,9 +92,25 @@ pub(super) struct Scene {
     pub(super) appeal: AppealId,
     /// Canned replies: of the authority, and of the officer.
     pub(super) reply: CannedReplyId,
+    /// Supervises and serves taxpayers.
+    pub(super) chief: String,
+    /// More conversations of the one who talks.
+    pub(super) others: Others,
     /// Conversations of the free taxpayer that are over: one rated by nobody, one rated low, one answered after that.
     pub(super) over: [ConversationId; 3],
     pub(super) own_reply: CannedReplyId,
+}
+
+/// Conversations of one taxpayer in lines of their own.
+pub(super) struct Others {
+    /// In which the chief takes part.
+    pub(super) joined: ConversationId,
+    /// On hold.
+    pub(super) held: ConversationId,
+    /// Offered to the officer.
+    pub(super) offered: ConversationId,
+    /// Waits.
+    pub(super) waiting: ConversationId,
 }
 
 /// The login of everybody's sign-in.
@@ -125,6 +144,28 @@ fn over(world: &World) -> Result<[ConversationId; 3], Error> {
         over.push(conversation);
     }
     Ok([over[0], over[1], over[2]])
+}
+
+/// Conversations of the first taxpayer beside the one in which they talk.
+fn others(world: &World, chief: OfficerId) -> Result<Others, Error> {
+    let (taxpayer, officer, system) = (world.taxpayer(0), world.officer(0), world.core.as_system());
+    let enter = |name: &str, push| -> Result<(LineId, ConversationId), Error> {
+        let settings = LineSettings { routing: Some(Routing { push, ..Routing::default() }), ..LineSettings::new(name) };
+        let open = OpenLine { authority: world::code(world::NANGUAN), settings, external_id: None };
+        let line = system.interaction().open_line(open).wait()?.line;
+        Ok((line, taxpayer.interaction().enter(Enter::new(line, "发票")).wait()?.conversation))
+    };
+    let (line, joined) = enter("加入", false)?;
+    officer.interaction().claim(Claim { line }).wait()?;
+    world.session_of(chief).interaction().join(Join { conversation: joined, reason: "协助".into() }).wait()?;
+    let (line, held) = enter("挂起", false)?;
+    officer.interaction().claim(Claim { line }).wait()?;
+    officer.interaction().hold(Hold { conversation: held, minutes: 5 }).wait()?;
+    let (_, offered) = enter("派单", true)?;
+    officer.interaction().be_present().wait()?;
+    assert_eq!(world.core.offer_waiting()?, 1, "the officer is there");
+    let (_, waiting) = enter("等候", false)?;
+    Ok(Others { joined, held, offered, waiting })
 }
 
 impl Scene {
@@ -187,6 +228,9 @@ impl Scene {
         let about = Respondent::Authority(world::code(world::NANGUAN));
         let appeal = world.taxpayer(0).appeals().file(FileAppeal::new(about, "无人接待")).wait()?.appeal;
         let handler = world.appoint("22019009", world::CHANGCHUN, &[Permission::HandleAppeals]);
+        let both = [Permission::SuperviseInteraction, Permission::ServeTaxpayers];
+        let chief = world.appoint("22019010", world::NANGUAN, &both);
+        let others = others(&world, chief)?;
         let token = taxpayer(0)?;
         let caller = core.authenticate(&token)?;
         let ticket = core.as_actor(caller.actor.clone()).access().issue_ticket(&caller).wait()?.ticket;
@@ -246,6 +290,8 @@ impl Scene {
             reviewer: officer(reviewer)?,
             alert,
             handler: officer(handler)?,
+            chief: officer(chief)?,
+            others,
             elsewhere,
             appeal,
             reply,
