@@ -178,7 +178,8 @@ fn a_damaged_row_is_nobody_elses_affair() {
     let events = world.core.journal_after(begin, limits::EVENTS_PAGE_MAX).unwrap();
     let seen = talks.map(|talk| {
         let event = events.iter().find(|e| e.kind == EventKind::MessageSent && e.conversation() == Some(talk)).unwrap();
-        world.core.show(event, &[0, 1].map(|n| Actor::Taxpayer(world.taxpayers[n]))).unwrap()
+        let readers = [0, 1].map(|n| Actor::Taxpayer(world.taxpayers[n])).to_vec();
+        world.core.show(vec![(event.clone(), readers)]).unwrap().remove(0)
     });
     let texts =
         seen.map(|readers| readers.into_iter().map(|seen| seen.map(|e| e.message.as_ref().map(|m| m.text.clone()))).collect::<Vec<_>>());

@@ -473,21 +473,24 @@ impl Core {
         self.0.store.query("journal.end", |tx| Ok(crate::journal::end(tx)?))
     }
 
-    /// What each of these readers may see of an event, as a host dispatches it: one snapshot, the same order.
-    /// Who see the same share it. At most [`limits::READERS_SHOWN_MAX`] readers.
+    /// What each of these readers may see of each event, as a host dispatches them: one snapshot, the same order.
+    /// Who see the same share it. At most [`limits::READERS_SHOWN_MAX`] readers in all.
     ///
     /// # Errors
     /// Storage could not be read at all.
-    pub fn show(&self, event: &Event, readers: &[Actor]) -> Result<Vec<Option<Arc<LiveEvent>>>, Error> {
-        within_readers(readers.len())?;
+    pub fn show(&self, asked: Vec<(Event, Vec<Actor>)>) -> Result<Vec<Vec<Option<Arc<LiveEvent>>>>, Error> {
+        within_readers(asked.iter().map(|(_, readers)| readers.len()).sum())?;
         let call = self.call(&operation::EVENTS, &Actor::System, &"".into(), None);
-        let admitted: Vec<bool> = readers.iter().map(|reader| access::admit(&operation::EVENTS, reader).is_ok()).collect();
-        let callers: Vec<Call> = readers.iter().map(|reader| Call { actor: reader.clone(), ..call.clone() }).collect();
-        let event = event.clone();
         self.0.store.query("journal.show", move |tx| {
-            let callers: Vec<Ctx> = callers.iter().map(Call::ctx).collect();
-            let shown = live::show(tx, &event, &callers)?;
-            Ok(shown.into_iter().zip(&admitted).map(|(seen, admitted)| seen.filter(|_| *admitted)).collect())
+            let mut shown = Vec::with_capacity(asked.len());
+            for (event, readers) in &asked {
+                let callers: Vec<Call> = readers.iter().map(|reader| Call { actor: reader.clone(), ..call.clone() }).collect();
+                let callers: Vec<Ctx> = callers.iter().map(Call::ctx).collect();
+                let seen = live::show(tx, event, &callers)?;
+                let admitted = readers.iter().map(|reader| access::admit(&operation::EVENTS, reader).is_ok());
+                shown.push(seen.into_iter().zip(admitted).map(|(seen, admitted)| seen.filter(|_| admitted)).collect());
+            }
+            Ok(shown)
         })
     }
 

@@ -309,6 +309,44 @@ impl Feeds {
     }
 }
 
+/// Events with their followers, to be looked at in one snapshot.
+#[derive(Default)]
+struct Asked {
+    events: Vec<(Event, Vec<Actor>)>,
+    ids: Vec<Vec<u64>>,
+    readers: usize,
+}
+
+impl Asked {
+    fn add(&mut self, event: &Event, followers: &[(u64, Actor)]) {
+        let (ids, readers): (Vec<u64>, Vec<Actor>) = followers.iter().cloned().unzip();
+        self.readers += readers.len();
+        self.events.push((event.clone(), readers));
+        self.ids.push(ids);
+    }
+
+    /// Writes down what each may see of them. Blocks.
+    fn tell(&mut self, core: &Core, tidings: &mut Tidings) -> Result<(), Error> {
+        let Self { events, ids, .. } = std::mem::take(self);
+        if events.is_empty() {
+            return Ok(());
+        }
+        for (ids, shown) in ids.into_iter().zip(core.show(events)?) {
+            let mut last: Option<(Arc<LiveEvent>, Arc<Told>)> = None;
+            for (id, seen) in ids.into_iter().zip(shown) {
+                let Some(seen) = seen else { continue };
+                let told = match last {
+                    Some((same, told)) if Arc::ptr_eq(&same, &seen) => told,
+                    _ => Arc::new(Told::of(&seen)),
+                };
+                tidings.push((id, told.clone()));
+                last = Some((seen, told));
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Hub {
     /// Starts the reader of the journal and the watch over sessions.
     pub fn start(core: Core, lifecycle: Lifecycle) -> Self {
@@ -351,27 +389,22 @@ impl Hub {
     /// What the followers of the first of these events may see of them, and how many events that covers: as many as
     /// are worth a turn. Blocks.
     fn tidings(&self, core: &Core, events: &[Event]) -> Result<(Tidings, usize), Error> {
-        let mut tidings = Tidings::new();
+        let (mut tidings, mut asked) = (Tidings::new(), Asked::default());
         for (covered, event) in events.iter().enumerate() {
-            if tidings.len() >= limits::READERS_SHOWN_MAX {
+            if tidings.len() + asked.readers >= limits::READERS_SHOWN_MAX {
+                asked.tell(core, &mut tidings)?;
                 return Ok((tidings, covered));
             }
             let Some(topic) = event.topic() else { continue };
             let followers = self.lock().followers(topic);
             for followers in followers.chunks(limits::READERS_SHOWN_MAX) {
-                let (ids, readers): (Vec<u64>, Vec<Actor>) = followers.iter().cloned().unzip();
-                let mut last: Option<(Arc<LiveEvent>, Arc<Told>)> = None;
-                for (id, seen) in ids.into_iter().zip(core.show(event, &readers)?) {
-                    let Some(seen) = seen else { continue };
-                    let told = match last {
-                        Some((same, told)) if Arc::ptr_eq(&same, &seen) => told,
-                        _ => Arc::new(Told::of(&seen)),
-                    };
-                    tidings.push((id, told.clone()));
-                    last = Some((seen, told));
+                if asked.readers + followers.len() > limits::READERS_SHOWN_MAX {
+                    asked.tell(core, &mut tidings)?;
                 }
+                asked.add(event, followers);
             }
         }
+        asked.tell(core, &mut tidings)?;
         Ok((tidings, events.len()))
     }
 

@@ -352,7 +352,7 @@ impl Owed {
         for event in &self.events {
             let Some(Topic::Conversation(id)) = event.topic() else { continue };
             let Some(talk) = talks.get(&id) else { return Err(format!("nobody began {id}")) };
-            let shown = world.core.show(event, &everybody).map_err(|e| e.to_string())?;
+            let shown = world.core.show(vec![(event.clone(), everybody.to_vec())]).map_err(|e| e.to_string())?.remove(0);
             for (n, seen) in shown.iter().enumerate() {
                 let theirs = n == talk.taxpayer || talk.officer.is_some_and(|officer| n == TAXPAYERS + officer);
                 if seen.is_some() && !theirs {
