@@ -121,8 +121,8 @@ fn supervised(tx: &mut dyn ReadTx, ctx: &Ctx, me: OfficerId, topics: &mut Vec<To
 
 /// What a topic is about, read once however many ask for it.
 enum Subject {
-    Conversation(Option<Unchecked<Conversation>>),
-    Line(Option<Unchecked<Line>>),
+    Conversation(Option<Box<Unchecked<Conversation>>>),
+    Line(Option<Box<Unchecked<Line>>>),
     Desk(Topic),
 }
 
@@ -130,8 +130,8 @@ impl Subject {
     /// A row that cannot be read is nobody's: what is in it is not shown, and what others follow goes on.
     fn of(tx: &mut dyn ReadTx, topic: Topic) -> Result<Self, Error> {
         Ok(match topic {
-            Topic::Conversation(id) => Self::Conversation(readable(tx.find((id,)).map_err(Error::from))?.flatten()),
-            Topic::Line(id) => Self::Line(readable(tx.find((id,)).map_err(Error::from))?.flatten()),
+            Topic::Conversation(id) => Self::Conversation(readable(tx.find((id,)).map_err(Error::from))?.flatten().map(Box::new)),
+            Topic::Line(id) => Self::Line(readable(tx.find((id,)).map_err(Error::from))?.flatten().map(Box::new)),
             desk @ (Topic::Taxpayer(_) | Topic::Officer(_)) => Self::Desk(desk),
         })
     }
@@ -139,8 +139,8 @@ impl Subject {
     /// Whether the caller may follow it. What is not there and what is not theirs look alike.
     fn is_open_to(&self, ctx: &Ctx) -> bool {
         match self {
-            Self::Conversation(found) => check(ctx, found.clone()).is_ok(),
-            Self::Line(found) => check(ctx, found.clone()).is_ok(),
+            Self::Conversation(found) => check(ctx, found.as_deref().cloned()).is_ok(),
+            Self::Line(found) => check(ctx, found.as_deref().cloned()).is_ok(),
             Self::Desk(desk) => match (desk, ctx.actor()) {
                 (Topic::Taxpayer(id), Actor::Taxpayer(me)) => id == me,
                 (Topic::Officer(id), Actor::Officer(me)) => *id == me.id,
@@ -234,8 +234,8 @@ fn line_of(tx: &mut dyn ReadTx, event: &Event, topic: Topic, subject: &Subject) 
     }
     let why = "how a line reminds is no secret of whoever is reminded";
     let conversation = match subject {
-        Subject::Line(line) => return Ok(line.clone().map(|line| line.trust(why).into_inner())),
-        Subject::Conversation(found) => found.clone(),
+        Subject::Line(line) => return Ok(line.as_deref().cloned().map(|line| line.trust(why).into_inner())),
+        Subject::Conversation(found) => found.as_deref().cloned(),
         Subject::Desk(_) => match event.conversation() {
             Some(id) => readable(tx.find::<Conversation>((id,)).map_err(Error::from))?.flatten(),
             None => None,

@@ -82,8 +82,8 @@ pub use offer::{AcceptOffer, DeclineOffer, Declined, OfferView, OfferWaiting, Of
 pub(crate) use offer::{offer_waiting, to_offer};
 pub(crate) use position::positions;
 pub use position::{Position, position};
-pub(crate) use presence::{Hint, Present, lease_end};
 pub use presence::{Availability, Presence, Typing};
+pub(crate) use presence::{Hint, Present, lease_end};
 pub use prioritise::{Prioritise, Prioritised, prioritise};
 pub use promise::{LinePromise, Promises, promises};
 pub use quote::Quoted;

@@ -130,7 +130,7 @@ fn one_of_two_goes_on_whichever_side_it_is_merged_from(hosts: &mut Hosts) -> Res
     let (taxpayer, ids, _) = parallel(hosts, true)?;
     let officer = hosts.world.officers[0];
     // Each way from both hosts.
-    let way = |n: usize| if n / 2 % 2 == 0 { ids } else { [ids[1], ids[0]] };
+    let way = |n: usize| if (n / 2).is_multiple_of(2) { ids } else { [ids[1], ids[0]] };
     let answers = hosts.race(|n, host| {
         let [conversation, other] = way(n);
         hosts.officer_on(host, officer).interaction().merge(Merge { conversation, other }).wait()

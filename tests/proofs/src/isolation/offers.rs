@@ -184,7 +184,7 @@ fn each_comes_to_one_officer(hosts: &mut Hosts) -> Result<(), String> {
             let desk = hosts.officer_on(host, offering.there[n / 2 % 2]);
             match n {
                 0 | 1 => host.offer_waiting().map(drop),
-                2 | 3 | 4 => answer(&desk, true),
+                2..=4 => answer(&desk, true),
                 // Of the first rounds, so that much is passed on.
                 5 | 6 if round < 2 => answer(&desk, false),
                 _ => desk.interaction().claim(Claim { line: offering.line }).wait().map(drop).or_else(lost),

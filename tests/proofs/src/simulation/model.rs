@@ -128,6 +128,9 @@ pub(crate) enum Bell {
     Unanswered,
 }
 
+/// What rings, of which conversation.
+pub(crate) type Ring = (Bell, u32);
+
 /// Something that falls due; after a fault it may be known only between two instants.
 #[derive(Clone, Copy, Debug)]
 struct Due {
@@ -171,7 +174,7 @@ pub(crate) struct Model {
     by_officer: BTreeMap<u8, BTreeSet<(i64, [u8; 16], u32)>>,
     within: BTreeSet<(i64, [u8; 16], u32)>,
     remembered: BTreeMap<(Who, &'static str, u32), (Deed, Told)>,
-    timers: BTreeMap<(Bell, u32), Due>,
+    timers: BTreeMap<Ring, Due>,
     forget: Option<Due>,
     deliveries: BTreeMap<u32, Delivery>,
     present: BTreeMap<u8, i64>,

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::{
-    About, Bell, Delivery, Due, ESCALATE, FORGET_EVERY, IDLE, LEASE, LEASE_ROWS, MINUTE, Model, SECOND, State, Subject, UNANSWERED,
+    About, Bell, Delivery, Due, ESCALATE, FORGET_EVERY, IDLE, LEASE, LEASE_ROWS, MINUTE, Model, Ring, SECOND, State, Subject, UNANSWERED,
 };
 use crate::simulation::step::Who;
 
 impl Model {
     /// Conversations whose timer must ring now, and those whose timer may.
-    pub(crate) fn due(&self, now: i64) -> (BTreeSet<(Bell, u32)>, BTreeSet<(Bell, u32)>) {
+    pub(crate) fn due(&self, now: i64) -> (BTreeSet<Ring>, BTreeSet<Ring>) {
         let by = |end: fn(&Due) -> i64| self.timers.iter().filter(move |(_, due)| end(due) <= now).map(|(l, _)| *l).collect();
         (by(|due| due.high), by(|due| due.low))
     }
