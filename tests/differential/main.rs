@@ -3,6 +3,7 @@
 
 mod appeal;
 mod approval;
+mod desk;
 mod people;
 mod staff;
 
@@ -16,12 +17,12 @@ use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use zhengna_core::access::{Actor, AddOfficer, AddPost, Credentials, GrantPost, Permission, Permissions};
 use zhengna_core::approval::Opened;
 use zhengna_core::delivery::SettleDelivery;
-use zhengna_core::id::{AppealId, ConversationId, OfficerId};
+use zhengna_core::id::{AppealId, ConversationId, LineId, OfficerId};
 use zhengna_core::identity::{PersonalField, RevealTaxpayer};
 use zhengna_core::interaction::{
-    AnswerFollowUp, Claim, Close, DeleteCannedReply, DeleteOwnCannedReply, Enter, ExportFormat, ExportReviewed, ExportTranscript,
-    FindCannedReplies, FollowUpsAsked, Grade, Leave, MarkRead, OpenLine, Outcome, PutCannedReply, PutOwnCannedReply, Rate, Recall, Revisit,
-    RevisitFollowUp, Search, SendMessage,
+    AnswerFollowUp, Claim, Claimed, Close, DeleteCannedReply, DeleteOwnCannedReply, Enter, Entered, ExportFormat, ExportReviewed,
+    ExportTranscript, FindCannedReplies, FollowUpsAsked, Grade, Leave, MarkRead, OpenLine, Outcome, PutCannedReply, PutOwnCannedReply,
+    Rate, Recall, Revisit, RevisitFollowUp, Search, SendMessage,
 };
 use zhengna_core::store::Page;
 use zhengna_core::{Core, Error, Session, limits};
@@ -36,6 +37,8 @@ const CASES_OF_STAFF: u32 = 6;
 const CASES_OF_VISITS: u32 = 14;
 /// Of those about appeals.
 const CASES_OF_APPEALS: u32 = 10;
+/// Of those about what officers do beside answering.
+const CASES_OF_DESKS: u32 = 14;
 /// Of those who decide.
 const CASES_OF_APPROVAL: u32 = 14;
 const LOGIN: &str = "22010000";
@@ -52,6 +55,8 @@ enum Who {
     Holder,
     Stranger,
     Supervisor,
+    /// Supervises, and serves taxpayers.
+    Joiner,
     IdleHand,
     System,
     /// An enterprise, by its number among the parties.
@@ -106,6 +111,7 @@ enum Step {
     Staff(staff::Deed),
     Approval(approval::Deed),
     Appeal(appeal::Deed),
+    Desk(desk::Deed),
 }
 
 fn who() -> impl Strategy<Value = Who> {
@@ -168,6 +174,23 @@ fn appeals() -> impl Strategy<Value = Vec<Step>> {
         2 => step(),
     ];
     collection::vec(step, STEPS)
+}
+
+/// Mostly what officers do with conversations beside answering, and conversations for it; what falls due is run often. One person has two, an officer has the
+/// first of them.
+fn desks() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        16 => desk::deed().prop_map(Step::Desk),
+        2 => ((0..2usize).prop_map(Who::Taxpayer), key()).prop_map(|(w, k)| Step::Enter(w, k)),
+        4 => ((0..2usize).prop_map(Who::Officer), key()).prop_map(|(w, k)| Step::Claim(w, k)),
+        3 => (prop_oneof![3 => Just(Who::Owner), 2 => Just(Who::Holder), 1 => Just(Who::Joiner)], which(), key(), 0..2u8)
+            .prop_map(|(w, c, k, t)| Step::Send(w, c, k, t)),
+        2 => (1..200u64).prop_map(Step::Advance),
+        2 => Just(Step::RunDue),
+        1 => step(),
+    ];
+    let first = vec![Step::Enter(Who::Taxpayer(0), 0), Step::Claim(Who::Officer(0), 0), Step::Desk(desk::Deed::Enter(Who::Taxpayer(0), 0))];
+    after(first, collection::vec(step, STEPS))
 }
 
 /// Mostly officers and what they decide; two have passwords from the start.
@@ -253,6 +276,8 @@ struct Play {
     deciders: Vec<OfficerId>,
     learned: approval::Learned,
     chief: OfficerId,
+    joiner: OfficerId,
+    second_line: LineId,
     appeals: Vec<AppealId>,
     /// Of the officers who sign in.
     desks: [staff::Desk; 2],
@@ -291,6 +316,9 @@ impl Play {
         let outsider = world.appoint("22020001", JILIN_CITY, &may);
         let deciders = approval::deciders(&world);
         let chief = world.appoint("22010991", CHANGCHUN, &[Permission::HandleAppeals]);
+        let joiner = world.appoint("22010992", NANGUAN, &[Permission::SuperviseInteraction, Permission::ServeTaxpayers]);
+        let second_line = OpenLine::new("发票", code(NANGUAN));
+        let second_line = world.core.as_system().interaction().open_line(second_line).wait().unwrap().line;
         let handling = AddPost { name: "投诉处理".into(), permissions: Permissions(vec![Permission::HandleAppeals]) };
         let access = world.core.as_system();
         let post = access.access().add_post(handling).wait().unwrap().post;
@@ -305,6 +333,8 @@ impl Play {
             deciders,
             learned: Default::default(),
             chief,
+            joiner,
+            second_line,
             appeals: Vec::new(),
             desks: Default::default(),
             taxpayers_token: None,
@@ -330,6 +360,7 @@ impl Play {
             Who::Security => world.session_of(world.security),
             Who::Decider(n) => world.session_of(self.deciders[n]),
             Who::Chief => world.session_of(self.chief),
+            Who::Joiner => world.session_of(self.joiner),
             Who::Holder => world.officer(place.and_then(|p| self.holders[p]).unwrap_or(0)),
             Who::Taxpayer(n) => world.taxpayer(n),
             Who::Officer(n) => world.officer(n),
@@ -349,6 +380,29 @@ impl Play {
         self.place(which).map_or(ConversationId::from_uuid(uuid::Uuid::from_u128(which as u128)), |p| self.conversations[p])
     }
 
+    fn learn_entered(&mut self, who: Who, answer: Result<Entered, Error>) -> String {
+        if let Ok(entered) = &answer
+            && !self.conversations.contains(&entered.conversation)
+        {
+            self.conversations.push(entered.conversation);
+            self.owners.push(match who {
+                Who::Taxpayer(_) | Who::Enterprise(_) => who,
+                _ => self.owners.last().copied().unwrap_or(Who::Taxpayer(0)), // the owner of the last one, again
+            });
+            self.holders.push(None);
+        }
+        written(answer)
+    }
+
+    fn learn_claimed(&mut self, who: Who, answer: Result<Claimed, Error>) -> String {
+        if let (Ok(claimed), Who::Officer(n)) = (&answer, who)
+            && let Some(place) = self.conversations.iter().position(|c| *c == claimed.conversation)
+        {
+            self.holders[place] = Some(n);
+        }
+        written(answer)
+    }
+
     /// Takes the step and tells everything that came of it.
     fn take(&mut self, step: &Step) -> String {
         let line = self.world.line;
@@ -356,29 +410,14 @@ impl Play {
             Step::Enter(who, key) => {
                 let cmd = Enter { ..self.world.enter() };
                 let answer = self.as_(*who, *key).interaction().enter(cmd).wait();
-                if let Ok(entered) = &answer
-                    && !self.conversations.contains(&entered.conversation)
-                {
-                    self.conversations.push(entered.conversation);
-                    self.owners.push(match who {
-                        Who::Taxpayer(_) | Who::Enterprise(_) => *who,
-                        _ => self.owners.last().copied().unwrap_or(Who::Taxpayer(0)), // the owner of the last one, again
-                    });
-                    self.holders.push(None);
-                }
-                written(answer)
+                self.learn_entered(*who, answer)
             }
             Step::Leave(who, c, key) => {
                 written(self.about(*who, *c, *key).interaction().leave(Leave { conversation: self.conversation(*c) }).wait())
             }
             Step::Claim(who, key) => {
                 let answer = self.as_(*who, *key).interaction().claim(Claim { line }).wait();
-                if let (Ok(claimed), Who::Officer(n)) = (&answer, who)
-                    && let Some(place) = self.conversations.iter().position(|c| *c == claimed.conversation)
-                {
-                    self.holders[place] = Some(*n);
-                }
-                written(answer)
+                self.learn_claimed(*who, answer)
             }
             Step::Send(who, c, key, text) => {
                 let text = ["您好", "请问怎么填？", "  "][usize::from(*text)].to_owned();
@@ -487,6 +526,7 @@ impl Play {
             Step::Staff(deed) => self.deed(deed),
             Step::Approval(deed) => self.approval(deed),
             Step::Appeal(deed) => self.appeals(deed),
+            Step::Desk(deed) => self.at_desk(deed),
             Step::Seal => {
                 self.until_all_can_be_sealed();
                 self.world.seal();
@@ -636,6 +676,11 @@ fn every_engine_says_the_same_of_appeals() {
 }
 
 #[test]
+fn every_engine_says_the_same_of_what_is_done_beside_answering() {
+    run(CASES_OF_DESKS, desks(), |steps| compare(&steps, Engine::Memory, &ENGINES[1..]));
+}
+
+#[test]
 fn the_same_seed_gives_the_same_rows_twice() {
     run(CASES / 4, steps(), |steps| compare(&steps, Engine::Memory, &[Engine::Memory]));
 }
@@ -667,6 +712,7 @@ fn outcomes(cases: u32, steps: impl Strategy<Value = Vec<Step>>) -> BTreeMap<&'s
                 Step::Staff(deed) => Play::settled(deed, &answer),
                 Step::Approval(deed) => Play::decided(deed, &answer),
                 Step::Appeal(deed) => Play::appealed(deed, &answer),
+                Step::Desk(deed) => Play::came_to(deed, &answer),
                 _ => None,
             };
             told.into_iter().for_each(saw);
@@ -703,6 +749,30 @@ fn the_steps_about_appeals_are_not_all_refused() {
         "no such appeal",
     ];
     reach(&outcomes(20 * CASES_OF_APPEALS, appeals()), &wanted);
+}
+
+#[test]
+fn the_steps_beside_answering_are_not_all_refused() {
+    let wanted = [
+        "held",
+        "held for too long",
+        "resumed",
+        "joined",
+        "supervises only, or serves only",
+        "stepped out",
+        "whispered",
+        "warned",
+        "asked",
+        "asked nobody",
+        "heard",
+        "parallel",
+        "merged",
+        "not to be merged",
+        "a colleague's",
+        "not offered",
+        "transferred",
+    ];
+    reach(&outcomes(20 * CASES_OF_DESKS, desks()), &wanted);
 }
 
 #[test]
