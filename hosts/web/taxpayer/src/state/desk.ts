@@ -78,6 +78,12 @@ export const desk = reactive({
     this.notice = words
   },
 
+  /** Of a conversation: to be seen, too, unless it is open and shows it by itself. */
+  tellOf(conversation: string, words: string) {
+    if (this.watched === conversation) this.said = words
+    else this.notice = words
+  },
+
   typing(conversation: string) {
     live.typing(conversation)
   },
@@ -97,7 +103,7 @@ async function look(thread: Thread): Promise<void> {
   const before = thread.info.state
   await thread.refresh()
   const { state } = thread.info
-  if (state !== before) desk.tell(zh.conversation.changed[state])
+  if (state !== before && !thread.info.merged_into) desk.tellOf(thread.id, zh.conversation.changed[state])
 }
 
 async function happened(event: LiveEvent): Promise<void> {
@@ -111,9 +117,7 @@ async function happened(event: LiveEvent): Promise<void> {
   }
   if (thread.apply(event)) await look(thread)
   if (event.kind !== 'message.sent' || !event.message || event.mine) return
-  const words = zh.messages.says(event.message.text)
-  if (desk.watched === thread.id) desk.said = words
-  else desk.tell(words)
+  desk.tellOf(thread.id, zh.messages.says(event.message.text))
 }
 
 const live = new Live(transport, {
