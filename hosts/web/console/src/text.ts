@@ -242,6 +242,7 @@ export const text = {
     note: '交接说明',
     released: '已解除',
     joined: '督导加入',
+    states: { captured: '已采集，未核对', verified: '已认证', failed: '未通过', lapsed: '已失效' } as Record<string, string>,
     levels: { name_and_number: '姓名和证件', name_number_and_phone: '姓名、证件和手机', face: '人脸识别', in_person: '现场核验' },
   },
   keys: {

@@ -100,26 +100,22 @@ export class Thread {
     this.note(message)
   }
 
+  /** What a message means for the list, however it came here. */
   private note(message: MessageView): void {
     if (!this.newest || message.number >= this.newest.number) this.newest = message
-    this.info.last_number = Math.max(this.info.last_number, message.number)
+    if (message.number <= this.info.last_number) return
+    this.info.last_number = message.number
+    if (message.sender === 'officer') this.info.unanswered_since = null
+    else this.info.unanswered_since ??= message.sent_at
+    if (message.mine) this.info.unread = 0
+    else if (message.sender === 'taxpayer') this.info.unread++
   }
 
   /** Takes in a message that was just sent, by whomever. */
   take(message: MessageView): void {
-    const fresh = message.number > this.info.last_number
-    if (message.sender === 'taxpayer') {
-      this.typingUntil = 0
-      if (fresh) {
-        this.info.unread++
-        this.info.unanswered_since ??= message.sent_at
-      }
-    } else if (message.mine) {
-      // Whoever writes has read what was written before.
-      this.info.officer_read = Math.max(this.info.officer_read, message.number)
-      if (fresh) this.info.unread = 0
-    }
-    if (message.sender === 'officer' && fresh) this.info.unanswered_since = null
+    if (message.sender === 'taxpayer') this.typingUntil = 0
+    // Whoever writes has read what was written before.
+    if (message.mine) this.info.officer_read = Math.max(this.info.officer_read, message.number)
     if (!this.loaded) {
       this.note(message)
       return
