@@ -61,24 +61,28 @@ export async function startHost() {
       await new Promise((resolve) => setTimeout(resolve, 100))
     }
   }
-  return { ...told, lead: { login: '220100902', password: lead.password }, stop: () => child.kill('SIGTERM') }
+  return { ...told, lead: { login: '220100902', password: lead.password }, signIn: (who) => signIn(told.address, who), stop: () => child.kill('SIGTERM') }
 }
 
+async function call(address, method, path, body, token) {
+  const headers = { 'Content-Type': 'application/json', 'Idempotency-Key': randomUUID() }
+  if (token) headers.Authorization = `Bearer ${token}`
+  const response = await fetch(`${address}/api/v1${path}`, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) })
+  const text = await response.text()
+  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`)
+  return text ? JSON.parse(text) : null
+}
+
+const signIn = (address, { login, password }) => call(address, 'POST', '/sessions', { login, password })
+
 /** Somebody who calls the API: an officer, mostly. */
-export async function person(address, { login, password }) {
-  async function call(method, path, body, token) {
-    const headers = { 'Content-Type': 'application/json', 'Idempotency-Key': randomUUID() }
-    if (token) headers.Authorization = `Bearer ${token}`
-    const response = await fetch(`${address}/api/v1${path}`, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) })
-    const text = await response.text()
-    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`)
-    return text ? JSON.parse(text) : null
-  }
-  let { token, duty } = await call('POST', '/sessions', { login, password })
-  if (duty === 'change_password') ({ token } = await call('PUT', '/me/password', { current: password, password: `Anew-${randomUUID()}` }, token))
+export async function person(address, credentials) {
+  let { token, duty } = await signIn(address, credentials)
+  const anew = { current: credentials.password, password: `Anew-${randomUUID()}` }
+  if (duty === 'change_password') ({ token } = await call(address, 'PUT', '/me/password', anew, token))
   return {
-    get: (path) => call('GET', path, undefined, token),
-    post: (path, body = {}) => call('POST', path, body, token),
-    put: (path, body) => call('PUT', path, body, token),
+    get: (path) => call(address, 'GET', path, undefined, token),
+    post: (path, body = {}) => call(address, 'POST', path, body, token),
+    put: (path, body) => call(address, 'PUT', path, body, token),
   }
 }

@@ -85,6 +85,56 @@ try {
     await look(page, '2-home')
   })
 
+  await step('is told where there is nothing yet, and that something is being read', async () => {
+    await page.getByRole('button', { name: '我的咨询' }).click()
+    await shown('您还没有咨询过')
+    await look(page, '2-conversations-empty')
+    await page.getByRole('button', { name: '我的投诉' }).click()
+    await shown('您没有提交过投诉')
+    await look(page, '2-appeals-empty')
+    await page.route('**/api/v1/lines', async (route) => {
+      await new Promise((resolve) => setTimeout(resolve, 6_000))
+      await route.continue().catch(() => {})
+    })
+    await page.goto(`${web.url}/taxpayer/#/pages/line/line?line=${lineNamed('综合咨询').id}`)
+    await shown('正在读取')
+    await look(page, '2-loading')
+    await page.unroute('**/api/v1/lines')
+    await page.goto(`${web.url}/taxpayer/#/pages/home/home`)
+  })
+
+  await step('chooses a topic where a line has topics', async () => {
+    const id = lineNamed('综合咨询').id
+    const topics = [
+      { code: 'vat', name: '增值税', parent: null, specialists_only: false },
+      { code: 'vat.invoice', name: '数电发票', parent: 'vat', specialists_only: false },
+      { code: 'pit', name: '个人所得税', parent: null, specialists_only: false },
+    ]
+    await page.route('**/api/v1/lines', async (route) => {
+      const { items } = await (await route.fetch()).json()
+      await route.fulfill({ json: { items: items.map((line) => (line.id === id ? { ...line, topics } : line)) } })
+    })
+    let body
+    await page.route('**/conversations', (route) => {
+      if (route.request().method() !== 'POST') return route.continue()
+      body = route.request().postDataJSON()
+      return route.fulfill({ status: 409, json: { code: 'interaction.line_full', status: 409, title: '当前排队人数较多，已暂停取号，请稍后再试或选择其他队列' } })
+    })
+    await page.goto(`${web.url}/taxpayer/#/pages/line/line?line=${id}`)
+    await shown('选择事项')
+    await page.getByLabel('用一句话说明').fill('怎么开数电发票')
+    await page.getByRole('button', { name: /^(取号排队|提交留言)$/ }).click()
+    await shown('请先选择事项')
+    await tap('数电发票')
+    await look(page, '3-topics')
+    await page.getByRole('button', { name: /^(取号排队|提交留言)$/ }).click()
+    await shown('已暂停取号')
+    assert.equal(body.topic_code, 'vat.invoice')
+    await page.unroute('**/api/v1/lines')
+    await page.unroute('**/conversations')
+    await page.goto(`${web.url}/taxpayer/#/pages/home/home`)
+  })
+
   await step('is refused by a zone, with the reason and the way in', async () => {
     await tap(/^大企业专区/)
     await page.getByLabel('用一句话说明').fill('大企业事项')
@@ -99,6 +149,7 @@ try {
   await step('enters a line with a hostile topic, behind somebody else', async () => {
     const before = await neighbour.post(`/lines/${lineNamed('个人所得税咨询').id}/conversations`, { topic: '前面的人' })
     await supervisor.post(`/conversations/${before.conversation}/prioritise`, { reason: '老年人' })
+    await officer.put('/me/presence')
     await tap(/^个人所得税咨询/)
     await tap('取号排队')
     await shown('请用一句话说明')
@@ -107,6 +158,7 @@ try {
     await tap('取号排队')
     await shown('前面还有 1 人')
     await shown('其中 1 人优先办理')
+    await shown('1 位工作人员在线')
     conversation = pageId()
     await page.getByLabel('输入消息').fill('先写下问题')
     await tap('发送')
@@ -306,13 +358,39 @@ try {
     assert.equal(await page.evaluate(() => localStorage.getItem('token')), null)
   })
 
+  await step('links an account that nobody is known to hold, then unlinks it', async () => {
+    const answers = [
+      { status: 401, json: { code: 'access.not_linked', status: 401, title: '首次使用请先完成实名认证', related: 'the-account' } },
+      { status: 201, json: await host.signIn(mine) },
+    ]
+    const proofs = []
+    await page.route('**/providers/*/sessions', (route) => {
+      proofs.push(route.request().postDataJSON())
+      return route.fulfill(answers[proofs.length - 1])
+    })
+    await page.goto(`${web.url}/taxpayer/?provider=official_account&code=first`)
+    await shown('首次使用，请先完成实名认证')
+    await look(page, '21-first-use')
+    await page.route('**/me/identities', (route) => route.fulfill({ json: { items: [{ provider: 'official_account', title: '微信公众号', linked_at: '2026-11-23T01:00:00Z' }] } }))
+    await page.goto(`${web.url}/taxpayer/?provider=electronic_tax_bureau&proof=second`)
+    await shown('已通过微信公众号认证')
+    assert.deepEqual(proofs, [{ proof: 'first', link: null }, { proof: 'second', link: 'the-account' }])
+    await page.goto(`${web.url}/taxpayer/#/pages/me/me`)
+    await tap('解除关联')
+    await look(page, '22-unlink')
+    await page.route('**/me/identities/*', (route) => route.fulfill({ json: { provider: 'official_account', taxpayer: 'x' } }))
+    await page.getByRole('dialog').getByRole('button', { name: '解除关联' }).click()
+    await shown('已解除关联，请重新登录')
+    await page.unroute('**/me/identities')
+  })
+
   await step('shows what went wrong, and tries again', async () => {
     await page.getByLabel('账号').fill(mine.login)
     await page.getByLabel('密码').fill(mine.password)
     await page.route('**/api/v1/lines', (route) => route.fulfill({ status: 500, contentType: 'application/problem+json', body: JSON.stringify({ code: 'internal', status: 500, title: '系统出现问题，请稍后再试', request_id: 'abc' }) }))
     await tap(/^登录$/)
     await shown('暂时打不开')
-    await look(page, '21-problem')
+    await look(page, '23-problem')
     await page.unroute('**/api/v1/lines')
     await tap('再试一次')
     await page.getByRole('button', { name: /^个人所得税咨询/ }).waitFor()

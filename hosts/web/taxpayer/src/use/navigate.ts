@@ -13,7 +13,7 @@ const PAGES = {
 
 export type PageName = keyof typeof PAGES
 
-function address(page: PageName, query: Record<string, string | null | undefined>): string {
+export function address(page: PageName, query: Record<string, string | null | undefined>): string {
   const asked = Object.entries(query).filter((pair): pair is [string, string] => Boolean(pair[1]))
   const text = asked.map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join('&')
   return PAGES[page] + (text && `?${text}`)
