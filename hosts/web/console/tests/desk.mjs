@@ -5,6 +5,7 @@ import { join } from 'node:path'
 
 import { chromium } from 'playwright-core'
 
+import { administration } from './administration.mjs'
 import { startConsole, startHost } from './host.mjs'
 import { pictures } from './pictures.mjs'
 
@@ -168,6 +169,8 @@ try {
   await page.getByText('退出', { exact: true }).click()
   await page.locator('#login').waitFor()
   assert.equal(await page.evaluate(() => sessionStorage.length), 0)
+
+  await administration({ host, site, shot, step, newPage, signIn })
 
   assert.deepEqual(wrong, [], 'no dialogs, no errors, nothing blocked by the policy')
   console.log('well')

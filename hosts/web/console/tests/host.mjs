@@ -1,5 +1,5 @@
 // A demonstration host of one's own, and the console's built files before it.
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,11 +10,31 @@ import { preview } from 'vite'
 const root = join(import.meta.dirname, '..')
 const candidates = [process.env.ZHENGNA_BIN, join(root, '../../../target/release/zhengna'), join(root, '../../../target/debug/zhengna')]
 
+/** The demonstration has none: they begin with the duties that whoever administers has. */
+function addAdministrators(binary, dir) {
+  const run = (...args) => execFileSync(binary, args, { stdio: ['ignore', 'pipe', 'ignore'] }).toString()
+  run('demo', '--dir', dir, '--no-serve', '--json')
+  const files = ['--database', `sqlite:${dir}/demo.db`, '--key-file', `${dir}/demo.key`, '--checkpoint-file', `${dir}/demo.checkpoint`]
+  const add = (login, name, post, permissions) => {
+    const added = run('user', 'add', login, '--name', name, '--authority', '12200000000', '--post', post, '--permissions', permissions, '--json', ...files)
+    return { login, password: JSON.parse(added).password }
+  }
+  return {
+    system: add('900001', '系统管理员甲', '系统管理员', 'manage_access,view_staff'),
+    security: add('900002', '安全管理员甲', '安全管理员', 'approve_access,view_staff'),
+    audit: add('900003', '审计管理员甲', '审计管理员', 'read_audit'),
+    inspector: add('900004', '督察内审甲', '督察内审', 'review_control'),
+    // Serves and supervises: may join, and agree to what another manager of lines put forward.
+    foreman: add('900005', '值班长甲', '值班长', 'serve_taxpayers,supervise_interaction,manage_lines'),
+  }
+}
+
 export async function startHost(port) {
   const binary = candidates.find((path) => path && existsSync(path))
   if (!binary) throw new Error('no zhengna: build it (cargo build --bin zhengna), or say where it is with ZHENGNA_BIN')
   const dir = mkdtempSync(join(tmpdir(), 'zhengna-console-'))
   const listen = `127.0.0.1:${port}`
+  const administrators = addAdministrators(binary, dir)
   const child = spawn(binary, ['demo', '--dir', dir, '--json'], { env: { ...process.env, ZHENGNA_LISTEN: listen }, stdio: ['ignore', 'pipe', 'ignore'] })
   let said = ''
   const started = await new Promise((resolve, reject) => {
@@ -41,6 +61,7 @@ export async function startHost(port) {
   return {
     url,
     call,
+    administrators,
     signIn: (role, i = 0) => signIns.filter((s) => s.role === role)[i],
     async token(role, i = 0) {
       const { login, password } = this.signIn(role, i)

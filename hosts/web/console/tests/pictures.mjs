@@ -36,7 +36,7 @@ export async function pictures({ page, shot, step, newPage, signIn, conversation
   await page.locator(`[data-conversation="${conversation}"]`).waitFor()
 }
 
-async function both(page, shot, name) {
+export async function both(page, shot, name) {
   await shot(page, `1440-${name}`)
   await page.setViewportSize({ width: 1024, height: 768 })
   await page.waitForTimeout(200)
@@ -44,7 +44,7 @@ async function both(page, shot, name) {
   await page.setViewportSize({ width: 1440, height: 900 })
 }
 
-async function visit(page, shot, path) {
+export async function visit(page, shot, path) {
   await page.locator(`.menu a[href$="/${path}"]`).click()
   await page.waitForTimeout(600)
   await both(page, shot, path)

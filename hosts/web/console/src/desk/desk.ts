@@ -84,7 +84,7 @@ export function onEvent(listener: (event: LiveEvent) => void): () => void {
 
 export function begin(): void {
   if (!me.is?.officer) return
-  desk.outbox = Outbox.of(me.is.officer, (id, message) => threads.get(id)?.take(message), (item) => (desk.warned = item))
+  desk.outbox = Outbox.of(me.is.officer, (id, message) => threads.get(id)?.sent(message), (item) => (desk.warned = item))
   live?.stop()
   live = new Live(transport, { state: turned, hello, event: happened, typing: (id) => threads.get(id)?.typing() })
   live.start()

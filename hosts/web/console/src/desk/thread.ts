@@ -124,6 +124,11 @@ export class Thread {
     if (this.whole < this.info.last_number) this.fill().catch(() => {}) // the next hello fills it
   }
 
+  /** The host has taken a message of one's own. Its event says more, and may have been here before. */
+  sent(message: MessageView): void {
+    if (!this.messages.some((m) => m.number === message.number)) this.take(message)
+  }
+
   /** A message that its sender recalled: its text is gone, its place stays. */
   private recall(message: MessageView): void {
     if (this.loaded) this.keep(message)
