@@ -176,7 +176,7 @@ try {
 
   await step('talks: hostile text is text, typing and receipts show', async () => {
     await officer.post(`/conversations/${conversation}/messages`, { text: `您好 ${HOSTILE}` })
-    await shown('onerror=alert(1)')
+    await shown('您好 <img')
     await officer.post(`/conversations/${conversation}/typing`)
     await shown('对方正在输入')
     await officer.put(`/conversations/${conversation}/read-mark`, { number: 2 })
@@ -358,6 +358,19 @@ try {
     assert.equal(await page.evaluate(() => localStorage.getItem('token')), null)
   })
 
+  await step('comes by a signed link, signs in, and is where the link leads', async () => {
+    const entry = await supervisor.get(`/lines/${lineNamed('个人所得税咨询').id}/entry?channel=official_account`)
+    await page.goto(`${web.url}/taxpayer?line=${entry.line}&entry=${encodeURIComponent(entry.entry)}`)
+    await page.getByLabel('账号').fill(mine.login)
+    await page.getByLabel('密码').fill(mine.password)
+    await page.getByLabel('密码').press('Enter')
+    await shown('您通过专属链接进入')
+    await page.goto(`${web.url}/taxpayer/#/pages/me/me`)
+    await tap('退出登录')
+    await page.getByRole('dialog').getByRole('button', { name: '退出登录' }).click()
+    await shown('您已退出登录')
+  })
+
   await step('links an account that nobody is known to hold, then unlinks it', async () => {
     const answers = [
       { status: 401, json: { code: 'access.not_linked', status: 401, title: '首次使用请先完成实名认证', related: 'the-account' } },
@@ -368,11 +381,19 @@ try {
       proofs.push(route.request().postDataJSON())
       return route.fulfill(answers[proofs.length - 1])
     })
-    await page.goto(`${web.url}/taxpayer/?provider=official_account&code=first`)
+    await page.goto(`${web.url}/taxpayer/?provider=official_account&code=foreign&state=somebody-else`)
+    await shown('登录后取号排队')
+    await page.evaluate(() => sessionStorage.setItem('state', 'mine'))
+    await page.goto(`${web.url}/taxpayer/?provider=official_account&code=foreign&state=somebody-else`)
+    await shown('登录后取号排队')
+    assert.deepEqual(proofs, [], 'a proof that was not gone for is not used')
+    await page.evaluate(() => sessionStorage.setItem('state', 'mine'))
+    await page.goto(`${web.url}/taxpayer/?provider=official_account&code=first&state=mine`)
     await shown('首次使用，请先完成实名认证')
     await look(page, '21-first-use')
     await page.route('**/me/identities', (route) => route.fulfill({ json: { items: [{ provider: 'official_account', title: '微信公众号', linked_at: '2026-11-23T01:00:00Z' }] } }))
-    await page.goto(`${web.url}/taxpayer/?provider=electronic_tax_bureau&proof=second`)
+    await page.evaluate(() => sessionStorage.setItem('state', 'mine'))
+    await page.goto(`${web.url}/taxpayer/?provider=electronic_tax_bureau&proof=second&state=mine`)
     await shown('已通过微信公众号认证')
     assert.deepEqual(proofs, [{ proof: 'first', link: null }, { proof: 'second', link: 'the-account' }])
     await page.goto(`${web.url}/taxpayer/#/pages/me/me`)

@@ -46,7 +46,7 @@ export const zh = {
     expired: '登录已过期，请重新登录',
     linkTitle: '首次使用，请先完成实名认证',
     linkLead: '用下面任一方式认证一次，这个微信号就与您本人关联，以后可直接登录。',
-    linkBy: { portal: '用省政务服务统一身份认证', electronic_tax_bureau: '用电子税务局登录认证' },
+    by: { official_account: '微信登录', portal: '省政务服务统一身份认证', electronic_tax_bureau: '电子税务局登录' },
     linkNowhere: '请在“吉林省电子税务局”或“吉事办”中打开“征纳互动”，按提示完成认证后返回。也可携带身份证到就近的办税服务厅办理。',
     linkEnds: '认证请在几分钟内完成；超时请重新登录。',
     anew: '重新登录',
