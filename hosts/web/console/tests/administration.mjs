@@ -6,7 +6,7 @@ import { both, visit } from './pictures.mjs'
 const FRESH = 'Zhengna-2026-console'
 
 /** Three administrators: their duties at the first sign-in, a grant by two of them, and its trace. */
-export async function administration({ host, site, shot, step, newPage, signIn }) {
+export async function administration({ host, site, shot, step, newPage, signIn, conversation, taxpayer }) {
   const { system, security, audit, inspector, foreman } = host.administrators
 
   step('an administrator changes the password, enrols a factor, and signs in with it')
@@ -94,6 +94,57 @@ export async function administration({ host, site, shot, step, newPage, signIn }
   await look.locator('.menu').getByText('内控预警').click()
   await look.waitForTimeout(500)
   await both(look, shot, 'alerts')
+
+  step('what the system hands out is offered with a countdown, and taken')
+  const neighbour = await host.token('taxpayer', 1)
+  const { items: lines } = await host.call('GET', '/lines', undefined, neighbour)
+  const pushed = lines.find((l) => l.name === '发票与登记')
+  await host.call('POST', `/lines/${pushed.id}/conversations`, { topic: '发票领用' }, neighbour)
+  await other.locator('.menu').getByText('工作台').click()
+  await other.locator('.offer').waitFor()
+  await both(other, shot, 'offer')
+  await other.keyboard.press('Alt+a')
+  await other.locator('.talk h1').waitFor()
+
+  step('a number is revealed with a reason')
+  await other.locator('.right').getByText('查看', { exact: true }).first().click()
+  await other.locator('.el-message-box input').fill('核对身份')
+  await other.locator('.el-message-box').getByText('确定').click()
+  await other.locator('.right dd strong').waitFor()
+  await shot(other, '1440-revealed')
+
+  step('a supervisor joins, and it is on the desk')
+  const plain = lines.find((l) => l.name === '个人所得税咨询')
+  const { conversation: joined } = await host.call('POST', `/lines/${plain.id}/conversations`, { topic: '个税退税' }, taxpayer)
+  await host.call('POST', `/lines/${plain.id}/claims`, {}, await host.token('officer'))
+  await other.locator('.menu').getByText('督导墙').click()
+  const row = other.locator('.el-table__row', { hasText: '个税退税' })
+  await row.getByText('加入').click()
+  await other.locator('.el-message-box input').fill('现场指导')
+  await other.locator('.el-message-box').getByText('确定').click()
+  await other.locator('.menu').getByText('工作台').click()
+  await other.locator(`[data-conversation="${joined}"]`, { hasText: '督导加入' }).click()
+  await other.locator('.composer textarea').fill('我是值班长')
+  await other.locator('.composer textarea').press('Enter')
+  await other.locator('.message.mine', { hasText: '我是值班长' }).waitFor()
+
+  step('a low rating is followed up')
+  const { items: reasons } = await host.call('GET', '/rating-reasons', undefined, taxpayer)
+  const rating = { grade: 'very_dissatisfied', reasons: [reasons.find((r) => r.low).code], comment: '<i>慢</i>' }
+  await host.call('POST', `/conversations/${conversation}/rating`, rating, taxpayer)
+  await supervisor.locator('.menu').getByText('差评处理').click()
+  await supervisor.locator('.follow-up', { hasText: '<i>慢</i>' }).waitFor()
+  await both(supervisor, shot, 'follow-up')
+  await supervisor.locator('.follow-up').getByRole('button', { name: '整改' }).click()
+  await supervisor.getByPlaceholder('如何整改').fill('已致电说明')
+  await supervisor.getByRole('dialog').getByText('确定').click()
+  await supervisor.locator('.el-radio-button', { hasText: '待回访' }).click()
+  await supervisor.locator('.follow-up', { hasText: '已致电说明' }).waitFor()
+
+  step('signing in elsewhere ends the session here, and says so')
+  await host.call('POST', '/sessions', { login: foreman.login, password: FRESH })
+  await other.locator('#login').waitFor({ timeout: 20_000 })
+  await other.getByText('登录已过期').waitFor()
   for (const p of [page, second, third, supervisor, other, look]) await p.context().close()
 }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 
 import { chromium } from 'playwright-core'
 
+import { accessible } from './accessible.mjs'
 import { administration } from './administration.mjs'
 import { startConsole, startHost } from './host.mjs'
 import { pictures } from './pictures.mjs'
@@ -46,7 +47,11 @@ async function signIn(page, role, i = 0) {
 }
 
 const step = (words) => console.log(`- ${words}`)
-const shot = (page, name) => page.screenshot({ path: join(shots, `${name}.png`) })
+async function shot(page, name) {
+  await page.waitForTimeout(350) // what fades in has
+  await page.screenshot({ path: join(shots, `${name}.png`) })
+  await accessible(page, name, wrong)
+}
 
 try {
   const taxpayer = await host.token('taxpayer')
@@ -170,7 +175,7 @@ try {
   await page.locator('#login').waitFor()
   assert.equal(await page.evaluate(() => sessionStorage.length), 0)
 
-  await administration({ host, site, shot, step, newPage, signIn })
+  await administration({ host, site, shot, step, newPage, signIn, conversation, taxpayer })
 
   assert.deepEqual(wrong, [], 'no dialogs, no errors, nothing blocked by the policy')
   console.log('well')

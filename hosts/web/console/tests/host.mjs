@@ -15,8 +15,8 @@ function addAdministrators(binary, dir) {
   const run = (...args) => execFileSync(binary, args, { stdio: ['ignore', 'pipe', 'ignore'] }).toString()
   run('demo', '--dir', dir, '--no-serve', '--json')
   const files = ['--database', `sqlite:${dir}/demo.db`, '--key-file', `${dir}/demo.key`, '--checkpoint-file', `${dir}/demo.checkpoint`]
-  const add = (login, name, post, permissions) => {
-    const added = run('user', 'add', login, '--name', name, '--authority', '12200000000', '--post', post, '--permissions', permissions, '--json', ...files)
+  const add = (login, name, post, permissions, authority = '12200000000') => {
+    const added = run('user', 'add', login, '--name', name, '--authority', authority, '--post', post, '--permissions', permissions, '--json', ...files)
     return { login, password: JSON.parse(added).password }
   }
   return {
@@ -25,7 +25,7 @@ function addAdministrators(binary, dir) {
     audit: add('900003', '审计管理员甲', '审计管理员', 'read_audit'),
     inspector: add('900004', '督察内审甲', '督察内审', 'review_control'),
     // Serves and supervises: may join, and agree to what another manager of lines put forward.
-    foreman: add('900005', '值班长甲', '值班长', 'serve_taxpayers,supervise_interaction,manage_lines'),
+    foreman: add('900005', '值班长甲', '值班长', 'serve_taxpayers,supervise_interaction,manage_lines,reveal_personal_data', '12201020000'),
   }
 }
 

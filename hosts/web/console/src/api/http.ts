@@ -54,6 +54,9 @@ export async function answer<T>(call: Promise<{ data?: T }>): Promise<NonNullabl
 type Keyed = { 'Idempotency-Key': string }
 const unsettled = new Map<string, string>()
 
+/** Keys are one person's. */
+export const forgetActs = (): void => unsettled.clear()
+
 /**
  * A write that a person asked for. Asking again for the same thing, after a failure or by a double click, keeps the
  * key: it is done once.

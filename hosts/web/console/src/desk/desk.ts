@@ -97,6 +97,7 @@ export function begin(): void {
 
 export function end(): void {
   live?.stop()
+  desk.outbox?.end()
   live = null
   clearInterval(presence)
   clearInterval(lineClock)

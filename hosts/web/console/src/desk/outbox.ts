@@ -8,6 +8,9 @@ import { kept } from '../api/session'
 
 type MessageView = components['schemas']['MessageView']
 
+/** A message without a definite answer is tried again after this, and as soon as the connection is back. */
+const AGAIN_MS = 15_000
+
 /** A message on its way. */
 export interface Unsent {
   key: string
@@ -25,6 +28,7 @@ export interface Unsent {
 export class Outbox {
   items: Unsent[]
   private readonly busy = new Set<string>()
+  private over = false
 
   constructor(
     private readonly owner: string,
@@ -51,6 +55,11 @@ export class Outbox {
   /** Takes up again what a reload, a lost session or a lost network interrupted. */
   resume(): void {
     for (const conversation of new Set(this.items.map((i) => i.conversation))) void this.send(conversation)
+  }
+
+  /** Another person signs in here next. */
+  end(): void {
+    this.over = true
   }
 
   again(key: string): void {
@@ -80,10 +89,14 @@ export class Outbox {
 
   /** One after the other within a conversation: they arrive in the order in which they were written. */
   private async send(conversation: string): Promise<void> {
-    if (this.busy.has(conversation)) return
+    if (this.over || this.busy.has(conversation)) return
     this.busy.add(conversation)
     try {
-      for (let item = this.next(conversation); item; item = this.next(conversation)) await this.sendOne(item)
+      for (let item = this.next(conversation); item; item = this.next(conversation)) {
+        if (await this.sendOne(item)) continue
+        setTimeout(() => void this.send(conversation), AGAIN_MS)
+        return
+      }
     } finally {
       this.busy.delete(conversation)
     }
@@ -93,7 +106,8 @@ export class Outbox {
     return this.items.find((i) => i.conversation === conversation && i.failed === null)
   }
 
-  private async sendOne(item: Unsent): Promise<void> {
+  /** False where there is no definite answer yet: the same again, later. */
+  private async sendOne(item: Unsent): Promise<boolean> {
     const { conversation, key, text, confirmed, quotes } = item
     try {
       const sent = await answer(
@@ -105,10 +119,12 @@ export class Outbox {
       this.onsent(conversation, { number: sent.number, sender: 'officer', mine: true, client_id: key, text, sent_at: sent.sent_at })
       this.drop(key)
     } catch (problem) {
+      if (problem instanceof Problem && (problem.passing || problem.code === 'access.sign_in_required')) return false
       item.failed = wordsFor(problem)
       item.warned = problem instanceof Problem && problem.code === 'interaction.personal_data'
       this.keep()
       if (item.warned) this.onwarned(item)
     }
+    return true
   }
 }
