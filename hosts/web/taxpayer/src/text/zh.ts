@@ -4,8 +4,8 @@ const two = (n: number) => String(n).padStart(2, '0')
 
 export const zh = {
   app: '征纳互动',
+  mark: '征纳',
   back: '返回',
-  ok: '确定',
   cancel: '取消',
   close: '关闭',
   again: '再试一次',
@@ -27,7 +27,6 @@ export const zh = {
 
   link: {
     away: '网络暂时断开，正在重新连接。您写的内容会保留，连上后自动发出。',
-    back: '网络已恢复',
   },
 
   nav: { label: '主要页面', home: '首页', conversations: '我的咨询', me: '我的信息' },
@@ -58,7 +57,6 @@ export const zh = {
     greeting: '您好，请问有什么可以帮您？',
     ongoing: '正在进行的咨询',
     unread: (n: number) => `${n} 条未读`,
-    own: '主管税务机关',
     others: '其他税务机关',
     zones: '专区与专窗',
     services: '咨询服务',
@@ -125,7 +123,6 @@ export const zh = {
 
   conversation: {
     title: '在线咨询',
-    gone: '没有找到这次咨询',
     state: { waiting: '排队中', active: '咨询中', closed: '已结束', left: '已离开队列' },
     outcome: {
       resolved: '已解决',
