@@ -11,6 +11,8 @@ type Reminder = components['schemas']['Reminder']
 const AGAIN_MS = 3_000
 /** After a long absence a hundred reminders come at once; one sound says it. */
 const QUIET_MS = 800
+/** Below the bar: a popup covers neither the menu nor what one writes. */
+const TOP_PX = 54
 
 function preference(name: string, value?: string): string | null {
   try {
@@ -52,14 +54,20 @@ export const attention = reactive({
 
   seen(about: string): void {
     unseen.delete(about)
+    shown.get(about)?.()
+    shown.delete(about)
   },
 
   still(): void {
     unseen.clear()
+    for (const close of shown.values()) close()
+    shown.clear()
   },
 })
 
 const unseen = new Set<string>()
+/** How to put away what popped up about something. */
+const shown = new Map<string, () => void>()
 let repeating: ReturnType<typeof setInterval> | undefined
 let rang = 0
 let audio: AudioContext | null = null
@@ -99,8 +107,10 @@ function play(): void {
 }
 
 function popup(title: string, words: string, tag: string, open: () => void): void {
+  shown.get(tag)?.()
   if (attended() || attention.popups !== 'granted') {
-    const shown = ElNotification({ title, message: words, type: 'info', position: 'bottom-right', duration: 6_000, onClick: () => (open(), shown.close()) })
+    const box = ElNotification({ title, message: words, type: 'info', offset: TOP_PX, duration: 6_000, onClick: () => (open(), box.close()) })
+    shown.set(tag, box.close)
     return
   }
   const note = new Notification(title, { body: words, tag })
@@ -109,4 +119,5 @@ function popup(title: string, words: string, tag: string, open: () => void): voi
     open()
     note.close()
   }
+  shown.set(tag, () => note.close())
 }

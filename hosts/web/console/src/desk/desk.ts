@@ -86,7 +86,7 @@ export function begin(): void {
   if (!me.is?.officer) return
   desk.outbox = Outbox.of(me.is.officer, (id, message) => threads.get(id)?.sent(message), (item) => (desk.warned = item))
   live?.stop()
-  live = new Live(transport, { state: turned, hello, event: happened, typing: (id) => threads.get(id)?.typing() })
+  live = new Live(transport, { state: turned, hello, event: happened, typing: (id, who) => who === 'taxpayer' && threads.get(id)?.typing() })
   live.start()
   presence = setInterval(bePresent, PRESENCE_EVERY_MS)
   lineClock = setInterval(() => desk.state === 'here' && readLines(), LINES_EVERY_MS)
@@ -192,7 +192,7 @@ function happened(event: LiveEvent): void {
     clearTimeout(linesSoon)
     linesSoon = setTimeout(readLines, LINES_AFTER_MS)
   }
-  if (kind === 'conversation.offered' || kind === 'conversation.offer_passed' || kind === 'conversation.claimed') void readOffers()
+  if (kind === 'conversation.offer_passed' || kind === 'conversation.claimed') void readOffers()
   if (kind === 'conversation.whispered' || kind === 'conversation.mentioned') desk.whispered++
   if (id) {
     const thread = threads.get(id)
@@ -200,7 +200,9 @@ function happened(event: LiveEvent): void {
     const changed = thread ? thread.apply(event) : kind === 'conversation.claimed' || kind === 'conversation.transferred' || kind === 'conversation.joined'
     if (changed) void readOne(id)
   }
-  remind(event)
+  // An offer is told with who is in it.
+  if (kind === 'conversation.offered') void readOffers().then(() => remind(event))
+  else remind(event)
   for (const listener of listeners) listener(event)
 }
 
@@ -234,8 +236,8 @@ const lost = (thread: Thread) => (problem: unknown) => {
 function remind(event: LiveEvent): void {
   const { reminder, conversation } = event
   if (!reminder) return
-  const thread = conversation ? threads.get(conversation) : undefined
-  const words = thread ? `${thread.info.taxpayer_name}：${thread.info.topic}` : (desk.lines.find((l) => event.topic.endsWith(l.id))?.name ?? '')
+  const info = conversation ? (threads.get(conversation)?.info ?? desk.offers.find((o) => o.conversation.id === conversation)?.conversation) : undefined
+  const words = info ? `${info.taxpayer_name}：${info.topic}` : (desk.lines.find((l) => event.topic.endsWith(l.id))?.name ?? '')
   attention.remind(reminder, conversation ?? event.topic, words, () => conversation && threads.has(conversation) && open(conversation))
 }
 
