@@ -84,5 +84,14 @@ export async function person(address, credentials) {
     get: (path) => call(address, 'GET', path, undefined, token),
     post: (path, body = {}) => call(address, 'POST', path, body, token),
     put: (path, body) => call(address, 'PUT', path, body, token),
+    /** Waits for a live frame that has this in it. */
+    async hears(text) {
+      const stream = await fetch(`${address}/api/v1/events`, { headers: { Authorization: `Bearer ${token}` }, signal: AbortSignal.timeout(10_000) })
+      let heard = ''
+      for await (const some of stream.body.pipeThrough(new TextDecoderStream())) {
+        heard += some
+        if (heard.includes(text)) return
+      }
+    },
   }
 }

@@ -181,6 +181,10 @@ try {
     await shown('对方正在输入')
     await officer.put(`/conversations/${conversation}/read-mark`, { number: 2 })
     await shown('已读')
+    const heard = officer.hears('"type":"typing"')
+    await page.waitForTimeout(3_100) // one such word in three seconds is enough
+    await page.getByLabel('输入消息').fill('正在写')
+    await heard
     await write(HOSTILE)
     await page.waitForFunction(() => document.body.innerText.split('onerror=alert(1)').length >= 4)
     const seen = await officer.get(`/conversations/${conversation}`)
@@ -356,6 +360,26 @@ try {
     await page.goto(`${web.url}/taxpayer/#/pages/home/home`)
     await shown('登录后取号排队')
     assert.equal(await page.evaluate(() => localStorage.getItem('token')), null)
+  })
+
+  await step('comes back to the same page when a session has ended', async () => {
+    await page.getByLabel('账号').fill(mine.login)
+    await page.getByLabel('密码').fill(mine.password)
+    await page.getByLabel('密码').press('Enter')
+    await page.getByRole('button', { name: '我的咨询' }).click()
+    await shown('查找咨询内容')
+    const token = await page.evaluate(() => localStorage.getItem('token'))
+    await fetch(`${host.address}/api/v1/sessions/current`, { method: 'DELETE', headers: { Authorization: `Bearer ${token}` } })
+    await shown('登录已过期，请重新登录')
+    await look(page, '20-expired')
+    await page.getByLabel('账号').fill(mine.login)
+    await page.getByLabel('密码').fill(mine.password)
+    await page.getByLabel('密码').press('Enter')
+    await shown('查找咨询内容')
+    await page.goto(`${web.url}/taxpayer/#/pages/me/me`)
+    await tap('退出登录')
+    await page.getByRole('dialog').getByRole('button', { name: '退出登录' }).click()
+    await shown('您已退出登录')
   })
 
   await step('comes by a signed link, signs in, and is where the link leads', async () => {
