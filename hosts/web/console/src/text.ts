@@ -164,6 +164,15 @@ export const text = {
     transcript: '会话记录',
     shortcuts: '快捷键',
   },
+  cannedReplies: {
+    title: '常用语',
+    lead: '在输入框开头键入 / 即可选用。单位发布的常用语由单位维护。',
+    none: '还没有常用语',
+    published: '单位发布',
+    topic: '主题，例如：问候',
+    text: '内容',
+    add: '添加',
+  },
   hold: {
     title: '挂起会话',
     lead: '挂起期间您可以接待其他人；到时自动恢复。',
