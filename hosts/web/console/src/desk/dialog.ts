@@ -1,0 +1,2 @@
+/** What may be asked over the desk. */
+export type DeskDialog = 'hold' | 'transfer' | 'merge' | 'ask' | 'whispers' | 'end' | 'record'

@@ -1,0 +1,21 @@
+import { text } from './text'
+
+const zone = 'Asia/Shanghai'
+const days = new Intl.DateTimeFormat('zh-CN', { timeZone: zone, year: 'numeric', month: 'long', day: 'numeric' })
+const times = new Intl.DateTimeFormat('zh-CN', { timeZone: zone, hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
+
+/** 2026年11月23日 */
+export const dayOf = (at: string | number): string => days.format(new Date(at))
+/** 09:30 */
+export const timeOf = (at: string | number): string => times.format(new Date(at))
+/** 2026年11月23日 09:30 */
+export const momentOf = (at: string | number): string => `${dayOf(at)} ${timeOf(at)}`
+
+/** How long something takes, to the unit that matters. */
+export function spanOf(seconds: number): string {
+  const s = Math.max(0, Math.floor(seconds))
+  if (s < 60) return text.span.seconds(s)
+  if (s < 3600) return text.span.minutes(Math.floor(s / 60))
+  if (s < 86_400) return text.span.hours(Math.floor(s / 3600), Math.floor((s % 3600) / 60))
+  return text.span.days(Math.floor(s / 86_400))
+}

@@ -1,0 +1,25 @@
+import { reactive } from 'vue'
+
+import { answer, api } from './api/http'
+import { me } from './api/me'
+import { desk } from './desk/desk'
+
+/** Whom and what ids mean, as far as the caller may know. */
+export const names = reactive({
+  known: new Map<string, string>(),
+
+  async read(): Promise<void> {
+    const officers = me.can('access.officers') ? (await answer(api.GET('/api/v1/officers', { params: { query: { limit: 200 } } }))).items : []
+    const posts = me.can('access.posts') ? (await answer(api.GET('/api/v1/posts'))).items : []
+    for (const o of officers) names.known.set(o.id, `${o.name} ${o.staff_no}`)
+    for (const p of posts) names.known.set(p.id, p.name)
+    for (const l of desk.lines) names.known.set(l.id, l.name)
+    if (me.is?.officer) names.known.set(me.is.officer, `${me.is.name} ${me.is.staff_no ?? ''}`)
+  },
+
+  /** The name beside the id, which is what is approved. */
+  beside: (said: string): string => said.replace(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, (id) => (names.known.has(id) ? `${names.known.get(id)}（${id}）` : id)),
+
+  /** Who did something, by what an answer calls them: `officer/…`. */
+  of: (actor: string): string => names.known.get(actor.split('/')[1] ?? '') ?? actor,
+})

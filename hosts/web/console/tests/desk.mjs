@@ -1,0 +1,203 @@
+// Drives the built console in the system's Chromium against a demonstration host, and takes pictures of every page.
+import assert from 'node:assert/strict'
+import { mkdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { chromium } from 'playwright-core'
+
+import { accessible } from './accessible.mjs'
+import { administration } from './administration.mjs'
+import { startConsole, startHost } from './host.mjs'
+import { pictures } from './pictures.mjs'
+
+const PORT = Number(process.env.PORT ?? 18091)
+const HOSTILE = '<img src=x onerror=alert(1)><script>alert(2)</script>{{7*7}}"\'`&lt;b&gt;'
+const shots = join(import.meta.dirname, '../shots')
+rmSync(shots, { recursive: true, force: true })
+mkdirSync(shots, { recursive: true })
+
+const host = await startHost(PORT)
+const site = await startConsole(host, PORT + 1)
+const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] })
+const wrong = []
+
+async function newPage(width = 1440) {
+  const context = await browser.newContext({ viewport: { width, height: 900 }, locale: 'zh-CN', timezoneId: 'Asia/Shanghai' })
+  const page = await context.newPage()
+  page.setDefaultTimeout(15_000)
+  page.on('dialog', (dialog) => {
+    wrong.push(`dialog: ${dialog.message()}`)
+    void dialog.dismiss()
+  })
+  page.on('pageerror', (error) => wrong.push(`page error: ${error.stack}`))
+  page.on('console', (message) => {
+    // A refusal by the host is part of the story; a policy that blocks something is not.
+    if (message.type() === 'error' && !/Failed to load resource|WebSocket connection/.test(message.text())) wrong.push(`console: ${message.text()}`)
+  })
+  return page
+}
+
+async function signIn(page, role, i = 0) {
+  const { login, password } = host.signIn(role, i)
+  await page.goto(site.url)
+  await page.fill('#login', login)
+  await page.fill('#password', password)
+  await page.click('button[type=submit]')
+  await page.locator('.presence.here').waitFor()
+}
+
+const step = (words) => console.log(`- ${words}`)
+async function shot(page, name) {
+  await page.waitForTimeout(350) // what fades in has
+  await page.screenshot({ path: join(shots, `${name}.png`) })
+  await accessible(page, name, wrong)
+}
+
+try {
+  const taxpayer = await host.token('taxpayer')
+  const officer = await host.token('officer')
+  const { items: lines } = await host.call('GET', '/lines', undefined, officer)
+  const line = lines.find((l) => l.authority === '12201020000')
+  // Before the browser signs in: that ends this session.
+  await host.call('POST', '/me/canned-replies', { topic: '问候', text: '您好，很高兴为您服务。' }, officer)
+  const say = (id, text) => host.call('POST', `/conversations/${id}/messages`, { text, confirmed: true }, taxpayer)
+  const heard = async (id) => (await host.call('GET', `/conversations/${id}/messages?after=0&limit=100`, undefined, taxpayer)).items
+
+  step('a wrong password is told, and a right one leads to the desk')
+  const page = await newPage()
+  await page.goto(site.url)
+  await shot(page, '1440-sign-in')
+  await page.fill('#login', host.signIn('officer').login)
+  await page.fill('#password', 'wrong')
+  await page.click('button[type=submit]')
+  await page.locator('.card [role=alert]:not(:empty)').waitFor()
+  await signIn(page, 'officer')
+  assert.deepEqual(await page.locator('.menu .item').allInnerTexts(), ['工作台', '审批', '工作日历'], 'the menu shows what one may')
+
+  step('somebody waits, and is taken with the keyboard')
+  const { conversation } = await host.call('POST', `/lines/${line.id}/conversations`, { topic: HOSTILE }, taxpayer)
+  await say(conversation, HOSTILE)
+  await page.locator(`[data-line="${line.id}"] .warn`).waitFor()
+  await shot(page, '1440-desk-waiting')
+  await page.keyboard.press('Alt+j')
+  await page.locator('.talk').waitFor()
+  assert.ok((await page.locator('.message .bubble').first().innerText()).includes(HOSTILE), 'hostile text shows as text')
+
+  step('messages go both ways, with Enter, once each, with staff numbers')
+  const box = page.locator('.composer textarea')
+  await box.fill(`您好 ${HOSTILE}`)
+  await box.press('Enter')
+  await page.locator('.message.mine .under', { hasText: '已发送' }).waitFor()
+  const answered = await heard(conversation)
+  assert.equal(answered.at(-1).text, `您好 ${HOSTILE}`)
+  assert.equal(answered.at(-1).staff_no, host.signIn('officer').login)
+  await host.call('PUT', `/conversations/${conversation}/read-mark`, { number: answered.at(-1).number }, taxpayer)
+  await page.locator('.message.mine .under', { hasText: '已读' }).waitFor()
+  await say(conversation, '我想问专项附加扣除')
+  await page.locator('.message', { hasText: '专项附加扣除' }).waitFor()
+
+  step('an answer may quote, and be recalled')
+  await page.keyboard.press('Alt+q')
+  await box.fill('请在首页点击填报')
+  await box.press('Enter')
+  await page.locator('.message.mine .quoted', { hasText: '专项附加扣除' }).waitFor()
+  await page.locator('.message.mine').last().hover()
+  await page.locator('.message.mine').last().getByText('撤回', { exact: true }).click()
+  await page.locator('.message.mine .gone').waitFor()
+
+  step('a canned reply is chosen with a slash')
+  await box.fill('/问候')
+  await page.locator('.canned .reply').waitFor()
+  await shot(page, '1440-canned')
+  await box.press('Enter')
+  assert.equal(await box.inputValue(), '您好，很高兴为您服务。')
+  await box.press('Enter')
+  await page.locator('.message.mine', { hasText: '很高兴为您服务' }).waitFor()
+
+  step('one writes canned replies of one\'s own')
+  await page.locator('.left').getByText('常用语', { exact: true }).click()
+  const own = page.getByRole('dialog', { name: '常用语' })
+  await own.getByPlaceholder('主题').fill('告别')
+  await own.getByPlaceholder('内容').fill('<b>再见</b>')
+  await own.getByText('添加').click()
+  await own.locator('.reply', { hasText: '<b>再见</b>' }).waitFor()
+  await shot(page, '1440-canned-replies')
+  await own.locator('.reply', { hasText: '<b>再见</b>' }).getByText('删除').click()
+  await own.locator('.reply', { hasText: '<b>再见</b>' }).waitFor({ state: 'detached' })
+  await page.keyboard.press('Escape')
+  await own.waitFor({ state: 'hidden' })
+
+  step('personal data is warned of, and sent if it is meant')
+  await box.fill('证件 11010519491231002X')
+  await box.press('Enter')
+  const warning = page.getByRole('dialog', { name: '消息中可能有个人信息' })
+  await warning.waitFor()
+  await shot(page, '1440-personal-data')
+  await warning.getByText('仍要发送').click()
+  await page.locator('.message.mine', { hasText: '11010519491231002X' }).waitFor()
+
+  step('a cut socket loses nothing and doubles nothing')
+  await page.context().setOffline(true)
+  await page.evaluate(() => dispatchEvent(new Event('offline')))
+  await box.fill('断网时写的')
+  await box.press('Enter')
+  await page.locator('.unsent').waitFor()
+  await say(conversation, '断网时对方说的')
+  await page.context().setOffline(false)
+  await page.locator('.message', { hasText: '断网时对方说的' }).waitFor({ timeout: 40_000 })
+  await page.locator('.message.mine', { hasText: '断网时写的' }).waitFor({ timeout: 40_000 })
+  assert.equal((await heard(conversation)).filter((m) => m.text === '断网时写的').length, 1)
+
+  step('on hold, and on again')
+  await page.keyboard.press('Alt+h')
+  await page.getByRole('dialog', { name: '挂起会话' }).getByText('确定').click()
+  await page.locator('.conversation', { hasText: '挂起' }).waitFor()
+  await shot(page, '1440-held')
+  await page.locator('.tools').getByText('恢复', { exact: true }).click()
+  await page.locator('.tools').getByText('挂起', { exact: true }).waitFor()
+
+  step('whispers, transfer, merge and asking open')
+  for (const [name, title] of [['转接', '转接会话'], ['合并', '合并会话'], ['请教', '请教同事'], ['内部提示', '内部提示'], ['会话记录', '会话记录']]) {
+    await page.locator('.tools').getByText(name, { exact: true }).click()
+    const dialog = page.getByRole('dialog', { name: title })
+    await dialog.waitFor()
+    await page.waitForTimeout(400)
+    await shot(page, `1440-dialog-${title}`)
+    await page.keyboard.press('Escape')
+    await dialog.waitFor({ state: 'hidden' })
+  }
+  await page.locator('.left').click({ position: { x: 5, y: 5 } })
+  await page.keyboard.press('?')
+  await page.getByRole('dialog', { name: '快捷键' }).waitFor()
+  await page.waitForTimeout(400)
+  await shot(page, '1440-keys')
+  await page.keyboard.press('Escape')
+
+  await pictures({ page, host, shot, step, newPage, signIn, conversation, say, line, taxpayer })
+
+  step('it is closed with an outcome')
+  await page.locator(`[data-conversation="${conversation}"]`).click()
+  await page.keyboard.press('Alt+e')
+  await page.getByRole('dialog', { name: '结束会话' }).getByText('结束会话').last().click()
+  await page.locator('.messages', { hasText: '会话已结束：已解决' }).waitFor()
+  const over = await host.call('GET', `/conversations/${conversation}`, undefined, taxpayer)
+  assert.equal(over.state, 'closed')
+
+  step('signing out leaves nothing behind')
+  await page.getByText('退出', { exact: true }).click()
+  await page.locator('#login').waitFor()
+  assert.equal(await page.evaluate(() => sessionStorage.length), 0)
+
+  await administration({ host, site, shot, step, newPage, signIn, conversation, taxpayer })
+
+  assert.deepEqual(wrong, [], 'no dialogs, no errors, nothing blocked by the policy')
+  console.log('well')
+} catch (error) {
+  for (const context of browser.contexts()) for (const [i, p] of context.pages().entries()) await shot(p, `failed-${i}`)
+  console.error(error, wrong)
+  process.exitCode = 1
+} finally {
+  await browser.close()
+  site.stop()
+  host.stop()
+}

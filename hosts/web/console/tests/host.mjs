@@ -1,0 +1,83 @@
+// A demonstration host of one's own, and the console's built files before it.
+import { execFileSync, spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { preview } from 'vite'
+
+const root = join(import.meta.dirname, '..')
+const candidates = [process.env.ZHENGNA_BIN, join(root, '../../../target/release/zhengna'), join(root, '../../../target/debug/zhengna')]
+
+/** The demonstration has none: they begin with the duties that whoever administers has. */
+function addAdministrators(binary, dir) {
+  const run = (...args) => execFileSync(binary, args, { stdio: ['ignore', 'pipe', 'ignore'] }).toString()
+  run('demo', '--dir', dir, '--no-serve', '--json')
+  const files = ['--database', `sqlite:${dir}/demo.db`, '--key-file', `${dir}/demo.key`, '--checkpoint-file', `${dir}/demo.checkpoint`]
+  const add = (login, name, post, permissions, authority = '12200000000') => {
+    const added = run('user', 'add', login, '--name', name, '--authority', authority, '--post', post, '--permissions', permissions, '--json', ...files)
+    return { login, password: JSON.parse(added).password }
+  }
+  return {
+    system: add('900001', '系统管理员甲', '系统管理员', 'manage_access,view_staff'),
+    security: add('900002', '安全管理员甲', '安全管理员', 'approve_access,view_staff'),
+    audit: add('900003', '审计管理员甲', '审计管理员', 'read_audit'),
+    inspector: add('900004', '督察内审甲', '督察内审', 'review_control'),
+    // Serves and supervises: may join, and agree to what another manager of lines put forward.
+    foreman: add('900005', '值班长甲', '值班长', 'serve_taxpayers,supervise_interaction,manage_lines,reveal_personal_data', '12201020000'),
+  }
+}
+
+export async function startHost(port) {
+  const binary = candidates.find((path) => path && existsSync(path))
+  if (!binary) throw new Error('no zhengna: build it (cargo build --bin zhengna), or say where it is with ZHENGNA_BIN')
+  const dir = mkdtempSync(join(tmpdir(), 'zhengna-console-'))
+  const listen = `127.0.0.1:${port}`
+  const administrators = addAdministrators(binary, dir)
+  const child = spawn(binary, ['demo', '--dir', dir, '--json'], { env: { ...process.env, ZHENGNA_LISTEN: listen }, stdio: ['ignore', 'pipe', 'ignore'] })
+  let said = ''
+  const started = await new Promise((resolve, reject) => {
+    child.on('exit', (code) => reject(new Error(`the host ended with ${code}`)))
+    child.stdout.on('data', (data) => {
+      said += data
+      try {
+        resolve(JSON.parse(said))
+      } catch {
+        // More is to come.
+      }
+    })
+  })
+  const url = `http://${listen}`
+  const signIns = started.sign_ins
+  async function call(method, path, body, token) {
+    const headers = { 'Content-Type': 'application/json', 'Idempotency-Key': randomUUID(), ...(token && { Authorization: `Bearer ${token}` }) }
+    const response = await fetch(`${url}/api/v1${path}`, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) })
+    const text = await response.text()
+    const answer = text ? JSON.parse(text) : null
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`)
+    return answer
+  }
+  return {
+    url,
+    call,
+    administrators,
+    signIn: (role, i = 0) => signIns.filter((s) => s.role === role)[i],
+    async token(role, i = 0) {
+      const { login, password } = this.signIn(role, i)
+      return (await call('POST', '/sessions', { login, password })).token
+    },
+    stop() {
+      child.removeAllListeners('exit')
+      child.kill('SIGTERM')
+      rmSync(dir, { recursive: true, force: true })
+    },
+  }
+}
+
+/** The built console under /console/, with the host's policy, and the API behind it. */
+export async function startConsole(host, port) {
+  process.env.ZHENGNA_HOST = host.url
+  const server = await preview({ root, logLevel: 'error', preview: { port, host: '127.0.0.1', strictPort: true } })
+  return { url: `http://127.0.0.1:${port}/console/`, stop: () => server.httpServer.close() }
+}

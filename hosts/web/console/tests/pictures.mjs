@@ -1,0 +1,75 @@
+/** What a supervisor does on the wall, and pictures of every page at both widths. */
+export async function pictures({ page, shot, step, newPage, signIn, conversation, host, line }) {
+  await page.waitForTimeout(400)
+  await both(page, shot, 'desk')
+  for (const path of ['approvals', 'calendar']) await visit(page, shot, path)
+  await page.locator('.menu').getByText('工作台').click()
+
+  step('forty conversations, long names and all, fit the list')
+  await forty(page, shot)
+
+  step('the wall shows lines, promises and conversations; a supervisor whispers and reviews')
+  const wall = await newPage()
+  await signIn(wall, 'supervisor')
+  await wall.locator('.el-table__row', { hasText: line.name }).first().waitFor()
+  await wall.locator('canvas').waitFor()
+  await both(wall, shot, 'wall')
+  const row = wall.locator('.el-table__row', { hasText: host.signIn('officer').login }).first()
+  await row.getByText('派单原因').click()
+  await wall.locator('.el-drawer').waitFor()
+  await wall.waitForTimeout(400)
+  await shot(wall, '1440-why')
+  await wall.keyboard.press('Escape')
+  await row.getByText('提示', { exact: true }).click()
+  await wall.getByPlaceholder('最多 500 字').fill('请核对身份后再答复')
+  await wall.getByRole('dialog', { name: '提示接待人' }).getByText('确定').click()
+  await page.locator('.el-notification', { hasText: '内部提示' }).waitFor()
+  await row.getByText('检查', { exact: true }).click()
+  await wall.getByRole('dialog').getByPlaceholder('原因').fill('抽查服务质量')
+  await wall.getByRole('dialog').getByText('检查', { exact: true }).click()
+  await wall.locator('.record .beside', { hasText: '请核对身份' }).waitFor()
+  await wall.waitForTimeout(400)
+  await shot(wall, '1440-review')
+  await wall.keyboard.press('Escape')
+  for (const path of ['follow-ups', 'lines']) await visit(wall, shot, path)
+  await wall.context().close()
+  await page.locator(`[data-conversation="${conversation}"]`).waitFor()
+}
+
+export async function both(page, shot, name) {
+  await shot(page, `1440-${name}`)
+  await page.setViewportSize({ width: 1024, height: 768 })
+  await page.waitForTimeout(200)
+  await shot(page, `1024-${name}`)
+  await page.setViewportSize({ width: 1440, height: 900 })
+}
+
+export async function visit(page, shot, path) {
+  await page.locator(`.menu a[href$="/${path}"]`).click()
+  await page.waitForTimeout(600)
+  await both(page, shot, path)
+}
+
+/** The host's own answer, told forty times with other names: no demonstration has so many signed in. */
+async function forty(page, shot) {
+  const names = ['张*', '中国石油天然气股份有限公司吉林省延边朝鲜族自治州图们市销售分公司第七加油加气站（普通合伙）', '李*', '尼玛次仁·阿卜杜拉']
+  await page.route('**/api/v1/me/conversations?*', async (route) => {
+    const answer = await route.fetch()
+    const body = await answer.json()
+    const one = body.items.find((c) => c.state === 'active')
+    for (let i = 1; i < 40; i++) {
+      const id = `00000000-0000-7000-8000-${String(i).padStart(12, '0')}`
+      const unanswered_since = i % 3 ? null : new Date(Date.now() - i * 20_000).toISOString()
+      body.items.push({ ...one, id, taxpayer_name: names[i % 4], topic: '个人所得税专项附加扣除填报时提示信息不一致', unread: i % 5 ? 0 : i * 3, unanswered_since, held_until: i % 7 ? null : new Date(Date.now() + 600_000).toISOString(), last_number: 0 })
+    }
+    await route.fulfill({ json: body })
+  })
+  await page.reload()
+  await page.locator('.conversation').nth(39).waitFor()
+  const overflows = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth || document.querySelector('.left').scrollWidth > document.querySelector('.left').clientWidth)
+  if (overflows) throw new Error('forty conversations break the layout')
+  await both(page, shot, 'forty')
+  await page.unroute('**/api/v1/me/conversations?*')
+  await page.reload()
+  await page.locator('.presence.here').waitFor()
+}

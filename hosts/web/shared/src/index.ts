@@ -1,0 +1,7 @@
+export type { components, operations, paths } from './api'
+export { backoff } from './backoff'
+export { isLater } from './cursor'
+export type { ActorKind, Frame, LiveEvent, Position } from './frames'
+export { Live, type LiveHandlers, type LiveOptions, type LiveState } from './live'
+export { browserSocket, TicketRefused, type Socket, type Transport } from './socket'
+export { uuid7 } from './uuid7'
