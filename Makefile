@@ -1,12 +1,29 @@
 # The commands. `make run` and `make test` need nothing but Rust, Node, Python and a C compiler.
-.PHONY: help run test proof soak fuzz bench lint audit vendored
+.PHONY: help run web web-test test proof soak fuzz bench lint audit vendored
 
 help: ## What there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
 
+web: ## Build the staff console and the taxpayer's pages into target/web, which `make run` serves (needs Node)
+	npm --prefix hosts/web run setup:console
+	npm --prefix hosts/web run build:console
+	npm --prefix hosts/web/taxpayer ci
+	npm --prefix hosts/web/taxpayer run check
+	npm --prefix hosts/web/taxpayer run build
+	npm --prefix hosts/web/taxpayer run budget
+	rm -rf target/web && mkdir -p target/web
+	cp -r hosts/web/console/dist target/web/console
+	cp -r hosts/web/taxpayer/dist/build/h5 target/web/taxpayer
+
+web-test: ## The two applications in a real browser, each against a host of its own; after `make web` (needs Chromium)
+	cargo build --package zhengna-server --bin zhengna
+	npm --prefix hosts/web run test:shared
+	ZHENGNA_BIN=$(CURDIR)/target/debug/zhengna npm --prefix hosts/web run test:console
+	ZHENGNA=$(CURDIR)/target/debug/zhengna npm --prefix hosts/web/taxpayer test
+
 run: ## Build the host and start it with demo data on embedded SQLite
 	cargo build --package zhengna-server --bin zhengna
-	$${CARGO_TARGET_DIR:-target}/debug/zhengna demo
+	ZHENGNA_WEB_FOLDER=$${ZHENGNA_WEB_FOLDER:-target/web} $${CARGO_TARGET_DIR:-target}/debug/zhengna demo
 
 test: ## Everything needed to trust a change
 	./tests/prepare

@@ -57,7 +57,8 @@ pub struct Whisper {
 pub struct AskColleague {
     /// Which.
     pub conversation: ConversationId,
-    /// Number of whoever is asked: they serve taxpayers at its authority, or supervise those who do.
+    /// Number of whoever is asked: they serve taxpayers at its authority, or supervise those who do. Who serves reads it among the
+    /// whispers; who only supervises reads it by reviewing the conversation, which leaves a record.
     pub staff_no: String,
     /// Plain text, 1 to 500 characters.
     pub text: String,

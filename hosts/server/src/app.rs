@@ -18,6 +18,7 @@ use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::provider::Providers;
 use crate::rate::{Rate, RateLimiter, RetryAfterUs, Slots};
+use crate::web::Web;
 use crate::{api, stack};
 
 /// Password hashing takes 19 MiB and a core for tens of milliseconds: this many at once.
@@ -55,6 +56,7 @@ struct Inner {
     sockets: Slots<ActorRef>,
     hub: Hub,
     metrics: Metrics,
+    web: Web,
 }
 
 /// What is held for requests at one moment. All zero while nobody is served: what is left over is a leak.
@@ -76,6 +78,14 @@ pub struct Held {
     pub tasks: usize,
 }
 
+/// The applications of a folder; none, and an error in the log, where it cannot be read: everything else is served.
+fn read_web(folder: &std::path::Path) -> Web {
+    Web::read(folder).unwrap_or_else(|e| {
+        tracing::error!(folder = %folder.display(), error = %e, "the applications of the browser cannot be read");
+        Web::default()
+    })
+}
+
 /// The router of a whole host, with the hub of live events running. Call inside a tokio runtime.
 pub fn start(core: Core, config: &Config, providers: Providers, lifecycle: Lifecycle) -> Router {
     App::new(core, config, providers, lifecycle).served()
@@ -94,6 +104,7 @@ impl App {
             sockets: Slots::new(config.limits.connections_per_person),
             hub: Hub::start(core.clone(), lifecycle.clone()),
             metrics: Metrics::default(),
+            web: config.web_folder.as_deref().map(read_web).unwrap_or_default(),
             core,
             config: config.clone(),
             lifecycle,
@@ -123,6 +134,11 @@ impl App {
     /// The core.
     pub fn core(&self) -> &Core {
         &self.0.core
+    }
+
+    /// The applications of the browser.
+    pub fn web(&self) -> &Web {
+        &self.0.web
     }
 
     /// The configuration.

@@ -88,6 +88,7 @@ const KEYS: &[Key] = &[
         "file with the key that seals personal data; unset, a systemd credential of that name goes first",
     ),
     key("checkpoint_file", Kind::File, "zhengna.checkpoint", "file the audit chain's head is written to, outside the database"),
+    optional("web_folder", Kind::File, "folder with the built applications of the browser: console/ and taxpayer/"),
     optional("backup_custodians", Kind::File, "file with the public keys of those who keep backups; any two of them can restore"),
     key("log", Kind::LogFormat, "json", "json or text"),
     key("log_filter", Kind::LogFilter, "info", "what is logged, as in info,zhengna_server=debug"),
@@ -232,6 +233,8 @@ pub struct Config {
     pub key_file: PathBuf,
     /// Public keys of those who keep backups.
     pub backup_custodians: Option<PathBuf>,
+    /// Folder with the built applications of the browser.
+    pub web_folder: Option<PathBuf>,
     /// File the audit chain's head is written to.
     pub checkpoint_file: PathBuf,
     /// How log lines look.
@@ -259,6 +262,7 @@ impl fmt::Debug for Config {
             .field("listen", &self.listen)
             .field("key_file", &self.key_file)
             .field("checkpoint_file", &self.checkpoint_file)
+            .field("web_folder", &self.web_folder)
             .field("log", &self.log)
             .field("log_filter", &self.log_filter)
             .field("administration_networks", &self.administration_networks)
@@ -839,6 +843,7 @@ impl Config {
         let mut networks = |key| text(key).and_then(|(s, _)| Networks::parse(&s).ok()).unwrap_or_default();
         let (administration_networks, trusted_proxies) = (networks("administration_networks"), networks("trusted_proxies"));
         let backup_custodians = text("backup_custodians").map(|(file, _)| file.into());
+        let web_folder = text("web_folder").map(|(folder, _)| folder.into());
         let key_file = match text("key_file") {
             Some((name, Source::Default)) => secret_file::credential(&name).unwrap_or_else(|| name.into()),
             other => other.map(|(name, _)| name).unwrap_or_default().into(),
@@ -856,6 +861,7 @@ impl Config {
             listen: plain("listen").parse().unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0))),
             key_file,
             backup_custodians,
+            web_folder,
             checkpoint_file: plain("checkpoint_file").into(),
             log: log_format(&plain("log")).unwrap_or_default(),
             log_filter: plain("log_filter"),

@@ -36,4 +36,5 @@ pub mod stack;
 pub mod stop;
 pub mod system;
 pub mod table;
+pub mod web;
 pub mod webhook;

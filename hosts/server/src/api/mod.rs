@@ -46,5 +46,11 @@ pub fn routes() -> Routes {
 
 /// The router of the whole host.
 pub fn router(app: App) -> Router {
-    routes().into_router().merge(probe::router()).merge(pages::router()).layer(axum::Extension(app.clone())).with_state(app)
+    routes()
+        .into_router()
+        .merge(probe::router())
+        .merge(pages::router())
+        .merge(crate::web::router())
+        .layer(axum::Extension(app.clone()))
+        .with_state(app)
 }

@@ -69,7 +69,7 @@ impl Feed {
             return Err(format!("doubled or out of order: {event:?} came behind {last}"));
         }
         self.last = Some(event.cursor);
-        if event.kind == EventKind::LineMoved {
+        if matches!(event.kind, EventKind::LineEntered | EventKind::LineMoved) {
             self.moved += 1;
             if !self.lines.contains(&event.topic) {
                 self.lines.insert(event.topic);

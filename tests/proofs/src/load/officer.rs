@@ -93,7 +93,7 @@ impl Officer {
 
     async fn hear(&mut self, tiding: Tiding) -> Result<(), String> {
         match (tiding.kind, tiding.conversation) {
-            (EventKind::LineMoved, _) => {
+            (EventKind::LineEntered | EventKind::LineMoved, _) => {
                 let wants = self.held.len() < CAPACITY || self.role.dice.chance(GREEDY_PERMILLE);
                 if wants && !self.claiming {
                     self.claiming = true;

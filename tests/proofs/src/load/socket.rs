@@ -141,6 +141,8 @@ impl Socket {
                 Ok(())
             }
             ("ping" | "typing", ..) => Ok(()),
+            // Where they stand: told to whoever waits, and to nobody else.
+            ("position", ..) if feed.desk.starts_with("taxpayer/") => Ok(()),
             (kind, ..) => Err(format!("a frame that does not belong here: {kind}")),
         }
     }

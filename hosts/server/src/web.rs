@@ -1,0 +1,112 @@
+//! The applications that people open in a browser, as they were built: the staff console and the taxpayer's pages. Read once, at the start,
+//! from the folder that is configured; what is asked for is looked up among what was read, and nowhere else.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::Path;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path as Wanted, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+
+use crate::app::App;
+use crate::problem::Problem;
+
+/// Files of the applications.
+const FILES_MAX: usize = 2_000;
+/// Bytes of them, all together.
+const BYTES_MAX: u64 = 64 << 20;
+/// Folders within the folder, and where they are served.
+const APPLICATIONS: [&str; 2] = ["console", "taxpayer"];
+/// What a browser may keep for good: its name changes with its content.
+const HASHED: &str = "public, max-age=31536000, immutable";
+
+/// What was read.
+#[derive(Default)]
+pub struct Web(HashMap<String, (&'static str, Bytes)>);
+
+impl Web {
+    /// Reads the applications of a folder: those that are there.
+    ///
+    /// # Errors
+    /// A file cannot be read, or there is more than applications have.
+    pub fn read(folder: &Path) -> io::Result<Self> {
+        let mut web = Self::default();
+        let mut bytes = 0;
+        for application in APPLICATIONS {
+            let at = folder.join(application);
+            if at.is_dir() {
+                web.add(&at, application, &mut bytes)?;
+            }
+        }
+        Ok(web)
+    }
+
+    fn add(&mut self, folder: &Path, name: &str, bytes: &mut u64) -> io::Result<()> {
+        for entry in std::fs::read_dir(folder)? {
+            let entry = entry?;
+            let name = format!("{name}/{}", entry.file_name().to_string_lossy());
+            if entry.file_type()?.is_dir() {
+                self.add(&entry.path(), &name, bytes)?;
+                continue;
+            }
+            *bytes += entry.metadata()?.len();
+            if self.0.len() >= FILES_MAX || *bytes > BYTES_MAX {
+                let most = format!("more than {FILES_MAX} files or {BYTES_MAX} bytes: not what an application was built to");
+                return Err(io::Error::other(most));
+            }
+            let content = std::fs::read(entry.path())?;
+            self.0.insert(name.clone(), (kind_of(&name), content.into()));
+        }
+        Ok(())
+    }
+
+    /// The answer for a file; an application's pages are all its index.
+    fn answer(&self, application: &str, path: &str, headers: &HeaderMap) -> Response {
+        let shows_pages = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).is_some_and(|accept| accept.contains("text/html"));
+        let index = format!("{application}/index.html");
+        let file = match (self.0.get(&format!("{application}/{path}")), self.0.get(&index)) {
+            (Some(file), _) if !path.is_empty() => Some((file, path != "index.html")),
+            (_, Some(index)) if path.is_empty() || (shows_pages && !path.contains('.')) => Some((index, false)),
+            (_, None) => return (StatusCode::NOT_FOUND, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], NOT_BUILT).into_response(),
+            _ => None,
+        };
+        let Some(((kind, content), named)) = file else { return Problem::of_status(StatusCode::NOT_FOUND).into_response() };
+        // Only names with a hash in them stand under assets.
+        let keep = if named && path.contains("assets/") { HASHED } else { "no-cache" };
+        ([(header::CONTENT_TYPE, *kind), (header::CACHE_CONTROL, keep)], content.clone()).into_response()
+    }
+}
+
+/// Shown where an application was not built.
+const NOT_BUILT: &str = include_str!("../web/not_built.html");
+
+fn kind_of(name: &str) -> &'static str {
+    match name.rsplit('.').next().unwrap_or_default() {
+        "html" => "text/html; charset=utf-8",
+        "js" => "text/javascript; charset=utf-8",
+        "css" => "text/css; charset=utf-8",
+        "json" => "application/json",
+        "svg" => "image/svg+xml",
+        "png" => "image/png",
+        "ico" => "image/x-icon",
+        "woff2" => "font/woff2",
+        "txt" => "text/plain; charset=utf-8",
+        _ => "application/octet-stream",
+    }
+}
+
+pub(crate) fn router() -> Router<App> {
+    let mut router = Router::new().route("/console", get(async || Redirect::permanent("/console/")));
+    for application in APPLICATIONS {
+        let index = async move |State(app): State<App>, headers: HeaderMap| app.web().answer(application, "", &headers);
+        let file = async move |State(app): State<App>, Wanted(path): Wanted<String>, headers: HeaderMap| {
+            app.web().answer(application, &path, &headers)
+        };
+        router = router.route(&format!("/{application}/"), get(index)).route(&format!("/{application}/{{*path}}"), get(file));
+    }
+    router
+}

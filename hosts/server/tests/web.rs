@@ -1,0 +1,59 @@
+//! The applications of the browser, as the host serves them.
+
+mod support;
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
+use support::{Host, config};
+use zhengna_tests::world::{Engine, World};
+
+/// What a browser gets: status, header lines in small letters, body.
+fn get(host: &Host, path: &str, accept: &str) -> (u16, String, String) {
+    let mut stream = TcpStream::connect(host.address()).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nAccept: {accept}\r\nConnection: close\r\n\r\n", host.address()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head[9..12].parse().unwrap(), head.to_ascii_lowercase(), body.to_owned())
+}
+
+#[test]
+fn applications_are_served_from_the_folder_that_is_named_and_from_nowhere_else() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(folder.path().join("console/assets")).unwrap();
+    std::fs::write(folder.path().join("console/index.html"), "<!doctype html>工作台").unwrap();
+    std::fs::write(folder.path().join("console/assets/index-3f2a.js"), "export {}").unwrap();
+    std::fs::write(folder.path().join("secret.txt"), "秘密").unwrap();
+    let named = config(&[("ZHENGNA_WEB_FOLDER", folder.path().to_str().unwrap())]);
+    let host = Host::over(World::new(Engine::Memory), &named);
+    let page = "text/html,*/*";
+
+    let (status, head, body) = get(&host, "/console/", page);
+    assert_eq!((status, body.contains("工作台")), (200, true));
+    assert!(head.contains("cache-control: no-cache") && head.contains("content-security-policy: default-src 'none'"), "{head}");
+    assert_eq!(get(&host, "/console/desk/0192f3a4", page).2, body, "a page of the application's own is its index");
+    assert_eq!(get(&host, "/console/desk", "application/json").0, 404, "for a program it is nothing");
+    let (status, head, _) = get(&host, "/console/assets/index-3f2a.js", "*/*");
+    assert!(status == 200 && head.contains("immutable") && head.contains("text/javascript"), "{head}");
+    assert_eq!(get(&host, "/console/assets/gone.js", page).0, 404, "an old page asks for what is gone, and is told so");
+    for path in ["/console/../secret.txt", "/console/%2e%2e/secret.txt", "/console/..%2fsecret.txt", "/secret.txt", "/console//etc/passwd"]
+    {
+        let (status, _, body) = get(&host, path, "*/*");
+        assert!(status == 404 && !body.contains("秘密"), "{path}: {status}");
+    }
+    assert_eq!(get(&host, "/console", page).0, 308);
+    assert_eq!(get(&host, "/taxpayer", page).0, 200, "the plain page stays where no other was built");
+
+    let (status, head, body) = get(&host, "/taxpayer/", page);
+    assert_eq!((status, body.contains("make web")), (404, true), "what was not built says how it is built");
+    assert!(head.contains("text/html"), "{head}");
+}
+
+#[test]
+fn a_folder_that_cannot_be_read_keeps_nothing_else_from_being_served() {
+    let named = config(&[("ZHENGNA_WEB_FOLDER", "/nowhere/to/be/found")]);
+    let host = Host::over(World::new(Engine::Memory), &named);
+    assert_eq!(get(&host, "/console/", "text/html").0, 404);
+    assert_eq!(get(&host, "/healthz", "*/*").0, 200);
+}
