@@ -253,8 +253,7 @@ export function typing(id: string): void {
 
 /** The next in line becomes the caller's. */
 export async function claim(line: string): Promise<void> {
-  const header = (key: { 'Idempotency-Key': string }) => ({ path: { line }, header: key })
-  const { conversation } = await act(['claim', line], (key) => api.POST('/api/v1/lines/{line}/claims', { params: header(key), body: {} }))
+  const { conversation } = await act(['claim', line], (header) => api.POST('/api/v1/lines/{line}/claims', { params: { path: { line }, header }, body: {} }))
   await taken(conversation)
 }
 
