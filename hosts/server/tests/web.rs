@@ -50,6 +50,16 @@ fn applications_are_served_from_the_folder_that_is_named_and_from_nowhere_else()
     assert!(head.contains("text/html"), "{head}");
 }
 
+/// The applications are built from the document beside them: what they call is what is served.
+#[test]
+fn the_document_that_the_applications_are_built_from_is_the_one_that_is_served() {
+    let host = Host::over(World::new(Engine::Memory), &config(&[]));
+    let (_, _, served) = get(&host, "/api/openapi.json", "*/*");
+    let kept = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../web/shared/openapi.json")).unwrap();
+    let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    assert!(read(&served) == read(&kept), "write it anew: zhengna openapi > hosts/web/shared/openapi.json");
+}
+
 #[test]
 fn a_folder_that_cannot_be_read_keeps_nothing_else_from_being_served() {
     let named = config(&[("ZHENGNA_WEB_FOLDER", "/nowhere/to/be/found")]);
