@@ -129,6 +129,30 @@ fn offers_go_to_whoever_knows_the_topic_and_has_least_to_do() {
     }
 }
 
+/// Found by the isolation proof: offers of one line that ran out together were locked in the order of waiting, and the line offered nothing
+/// any more.
+#[test]
+fn offers_that_run_out_together_are_all_passed_on_in_whatever_order_they_wait() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let line = pushing(&world);
+        let ids: Vec<ConversationId> = (0..4).map(|n| enter(&world, n, line, None)).collect();
+        let first = zhengna_core::interaction::Prioritise { conversation: ids[3], reason: "行动不便".into() };
+        world.session_of(world.supervisor).interaction().prioritise(first).wait().unwrap();
+        present(&world, &[0, 1]);
+        offer(&world, 4);
+        world.clock.advance(Duration::from_secs(u64::from(limits::OFFER_S)));
+        present(&world, &[0, 1]);
+        // Each goes to the other one: there is room for three and three.
+        offer(&world, 4);
+        for id in ids {
+            let told = world.session_of(world.supervisor).interaction().assignments(id).unwrap();
+            let to: Vec<OfficerId> = told.iter().map(|a| a.record.decision.officer).collect();
+            assert!(to.len() == 2 && to[0] != to[1] && told.iter().all(|a| a.replays), "{engine:?}: {to:?}");
+        }
+    }
+}
+
 #[test]
 fn nobody_is_offered_more_than_they_may_have() {
     for engine in ENGINES {
