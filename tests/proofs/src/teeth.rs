@@ -114,7 +114,8 @@ fn words_of(bug: Bug) -> &'static [&'static str] {
         Bug::LineOvertaken => &["was passed over by"],
         Bug::ClaimedTooSoon => &["lost: conversation.claimed"],
         Bug::CapacityOffByOne => &["places where"],
-        Bug::ChainGap => &["records are sealed, there should be"],
+        // Counted, or come upon by whoever reads the trail in its order.
+        Bug::ChainGap => &["records are sealed, there should be", "of the trail is Some("],
         Bug::TimerNotRearmed | Bug::ReminderLate => &["is due and did not ring"],
         // Nothing tells that it goes on, and it stands as it stood.
         Bug::HoldForgotten => &["should be", "the journal lacks"],
