@@ -27,9 +27,9 @@ fn proof_of(bug: Bug) -> &'static str {
         | Bug::OwnApprovalCounts
         | Bug::VoteTooFew
         | Bug::GrantedWithoutSeparation
+        | Bug::ClaimedTooSoon
         | Bug::OfferedTwice => "isolation",
         Bug::DoubleClaim | Bug::LineOvertaken | Bug::CapacityOffByOne => "claims",
-        Bug::ClaimedTooSoon => "load",
         Bug::LineOrderReversed
         | Bug::ReturnedBehind
         | Bug::HoldForgotten
@@ -112,7 +112,7 @@ fn words_of(bug: Bug) -> &'static [&'static str] {
         Bug::VersionUnchecked | Bug::SerializableDowngraded => &[" happened under "],
         Bug::DoubleClaim => &["was served"],
         Bug::LineOvertaken => &["was passed over by"],
-        Bug::ClaimedTooSoon => &["lost: conversation.claimed"],
+        Bug::ClaimedTooSoon => &["stands in the journal before whom it took"],
         Bug::CapacityOffByOne => &["places where"],
         // Counted, or come upon by whoever reads the trail in its order.
         Bug::ChainGap => &["records are sealed, there should be", "of the trail is Some("],

@@ -1,6 +1,7 @@
 //! Rivals in lines and conversations.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use zhengna_core::error::Refusal;
 use zhengna_core::id::ConversationId;
@@ -19,6 +20,9 @@ use zhengna_tests::world::{NANGUAN, code};
 use super::History;
 use super::hosts::{Hosts, RIVALS, ensure, enter, taxpayer_on};
 
+/// How long somebody may take to wait for a lock.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// The histories.
 pub(super) const ALL: &[History] = &[
     (&[&OPEN_LINE], lines_are_opened),
@@ -29,6 +33,7 @@ pub(super) const ALL: &[History] = &[
     (&[&ENTER], one_taxpayer_enters_once),
     (&[&ENTER], many_enter_in_one_order),
     (&[&CLAIM], one_who_waits_is_claimed_once),
+    (&[&ENTER, &CLAIM], whoever_is_claimed_had_entered_before),
     (&[&CLAIM, &LEAVE, &PRIORITISE], one_who_waits_leaves_or_is_claimed),
     (&[&SEND, &CLOSE], nothing_is_written_behind_the_end),
     (&[&MARK_READ, &SEND], marks_go_forward),
@@ -137,6 +142,37 @@ fn many_enter_in_one_order(hosts: &mut Hosts) -> Result<(), String> {
     let answers = hosts.race(|n, host| taxpayer_on(host, taxpayers[n]).interaction().enter(enter(line)).wait());
     let tickets: BTreeSet<i64> = answers.iter().flatten().map(|e| e.ticket).collect();
     ensure(tickets.iter().copied().eq(1..=RIVALS as i64), || format!("{answers:?}"))
+}
+
+/// A claim that waits for its line takes whoever enters meanwhile, and stands in the journal behind them: else their socket, which learns of
+/// the conversation by the entry, is never told.
+fn whoever_is_claimed_had_entered_before(hosts: &mut Hosts) -> Result<(), String> {
+    let (taxpayer, line, officer) = (hosts.taxpayers(1)?[0], hosts.line()?, hosts.world.officers[0]);
+    let mut outside = hosts.outside()?;
+    let lock = format!("BEGIN; SELECT FROM line WHERE id = '\\x{}' FOR UPDATE", line.uuid().simple());
+    outside.batch_execute(&lock).map_err(|e| e.to_string())?;
+    let until_waiting = |many: i64| {
+        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let until = Instant::now() + PATIENCE;
+        while hosts.count(waiting)? < many {
+            ensure(Instant::now() < until, || format!("{many} never waited for the line"))?;
+        }
+        Ok::<(), String>(())
+    };
+    let entered = taxpayer_on(hosts.host(0), taxpayer).interaction().enter(enter(line));
+    until_waiting(1)?;
+    let claimed = hosts.officer_on(hosts.host(1), officer).interaction().claim(Claim { line });
+    until_waiting(2)?;
+    outside.batch_execute("ROLLBACK").map_err(|e| e.to_string())?;
+    let (entered, claimed) = (entered.wait().map_err(|e| e.to_string())?, claimed.wait().map_err(|e| e.to_string())?);
+    ensure(entered.conversation == claimed.conversation, || format!("{entered:?}, {claimed:?}"))?;
+    let before = hosts.count(&format!(
+        "SELECT count(*) FROM journal e JOIN journal c ON c.conversation = e.conversation AND (c.xid, c.seq) < (e.xid, e.seq)
+         WHERE e.kind = 'conversation.entered' AND c.kind = 'conversation.claimed' AND e.conversation = '\\x{}'",
+        entered.conversation.uuid().simple()
+    ))?;
+    ensure(before == 0, || "the claim stands in the journal before whom it took".into())?;
+    hosts.close(&entered)
 }
 
 fn one_who_waits_is_claimed_once(hosts: &mut Hosts) -> Result<(), String> {

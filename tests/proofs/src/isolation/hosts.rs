@@ -133,6 +133,12 @@ impl Hosts {
         host.as_actor(self.world.session_of(id).actor().clone())
     }
 
+    /// A connection of somebody else's to the database.
+    pub(super) fn outside(&self) -> Result<postgres::Client, String> {
+        let Keep::Database(database) = &self.world.keep else { return Err("not on PostgreSQL".into()) };
+        postgres::Client::connect(database.url(), postgres::NoTls).map_err(|e| e.to_string())
+    }
+
     /// One number from the database.
     pub(super) fn count(&self, sql: &str) -> Result<i64, String> {
         let Keep::Database(database) = &self.world.keep else { return Err("not on PostgreSQL".into()) };
