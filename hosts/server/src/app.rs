@@ -79,8 +79,8 @@ pub struct Held {
 }
 
 /// The applications of a folder; none, and an error in the log, where it cannot be read: everything else is served.
-fn read_web(folder: &std::path::Path) -> Web {
-    Web::read(folder).unwrap_or_else(|e| {
+fn web_of(folder: &std::path::Path) -> Web {
+    Web::of(folder).unwrap_or_else(|e| {
         tracing::error!(folder = %folder.display(), error = %e, "the applications of the browser cannot be read");
         Web::default()
     })
@@ -104,7 +104,7 @@ impl App {
             sockets: Slots::new(config.limits.connections_per_person),
             hub: Hub::start(core.clone(), lifecycle.clone()),
             metrics: Metrics::default(),
-            web: config.web_folder.as_deref().map(read_web).unwrap_or_default(),
+            web: config.web_folder.as_deref().map(web_of).unwrap_or_default(),
             core,
             config: config.clone(),
             lifecycle,

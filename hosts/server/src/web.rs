@@ -33,7 +33,7 @@ impl Web {
     ///
     /// # Errors
     /// A file cannot be read, or there is more than applications have.
-    pub fn read(folder: &Path) -> io::Result<Self> {
+    pub fn of(folder: &Path) -> io::Result<Self> {
         let mut web = Self::default();
         let mut bytes = 0;
         for application in APPLICATIONS {
