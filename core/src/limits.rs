@@ -315,6 +315,10 @@ pub const RELAX_AFTER_S: [u32; 3] = [60, 120, 240];
 pub const OWN_WAIT_S: u32 = 60;
 /// Seconds for which an offer stays without an answer, in a line that declares nothing.
 pub const OFFER_S: u32 = 30;
+/// Both of these, whatever is declared: an offer outlives nobody by long, and is not made anew each second.
+pub const OFFER_S_MIN: u32 = 5;
+/// The same.
+pub const OFFER_S_MAX: u32 = 3_600;
 /// Seconds after which somebody who let it pass may be offered it again, in a line that declares nothing.
 pub const OFFER_AGAIN_S: u32 = 300;
 /// Officers, and older ones of a line, that the reason of a decision names.

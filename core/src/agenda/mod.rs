@@ -73,16 +73,18 @@ pub(crate) fn set_once(tx: &mut dyn Tx, kind: TimerKind, subject: Uuid, due_at: 
 
 /// Sets the one timer of its kind that a subject has, to fall due by then: where it would later, it is brought forward.
 pub(crate) fn set_by(tx: &mut dyn Tx, kind: TimerKind, subject: Uuid, due_at: Timestamp) -> Result<(), Error> {
-    // Not the subject's own id, which another kind has: subjects are random, so that none is another's.
-    let id = TimerId::from_uuid(Uuid::from_u128(subject.as_u128() ^ (kind as u128)));
+    // Not the subject's own id, which another kind has. The kind goes first, so that timers of one subject are locked in the order of kinds:
+    // whoever runs one may set those behind it.
+    let rest = subject.as_u128() & (u128::MAX >> 8);
+    let id = TimerId::from_uuid(Uuid::from_u128((0xf0 | kind as u128) << 120 | rest));
     if tx.add_new(&Timer { id, parked: false, due_at, kind, subject: *subject.as_bytes(), attempts: 0, version: 0 })? {
         return Ok(());
     }
     let Some(timer) = tx.lock_row::<Timer>((id,))? else { return Err(StoreError::Conflict.into()) };
     let timer = timer.trust("the agenda's own").into_inner();
-    if timer.due_at > due_at && !planted(Bug::ReminderLate) {
+    if (timer.parked || timer.due_at > due_at) && !planted(Bug::ReminderLate) {
         // Whoever has leased it finds that it is theirs no more.
-        tx.replace(&timer, Timer { due_at, attempts: 0, ..timer.clone() })?;
+        tx.replace(&timer, Timer { parked: false, due_at, attempts: 0, ..timer.clone() })?;
     }
     Ok(())
 }

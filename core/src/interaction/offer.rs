@@ -22,7 +22,7 @@ use crate::id::{ConversationId, LineId, OfficerId};
 use crate::journal::{self, EventKind, Topic};
 use crate::limits;
 use crate::planted::{Bug, planted};
-use crate::store::{ReadTx, Reads, Tx, Writes, stretch};
+use crate::store::{ReadTx, Reads, StoreError, Tx, Writes, stretch};
 
 /// Who let an offer of a conversation pass, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,7 +80,14 @@ pub(crate) fn to_offer(tx: &mut dyn ReadTx, ctx: &Ctx, presence: &Presence) -> R
     for id in busy {
         let Some(line) = tx.find::<Line>((id,))? else { continue };
         let line = line.trust("the host shares lines out").into_inner();
-        let plan = plan(tx, ctx, presence, &line)?;
+        let plan = match plan(tx, ctx, presence, &line) {
+            // The other lines are shared out all the same.
+            Err(Error::Store(StoreError::Corrupt(what))) => {
+                tracing::error!(line = %id, error = what, "a line cannot be shared out");
+                continue;
+            }
+            plan => plan?,
+        };
         if plan.is_some_and(|plan| !plan.passed.is_empty() || !plan.offers.is_empty()) {
             due.push(id);
         }

@@ -96,7 +96,7 @@ impl Count {
     fn add(&mut self, c: &Conversation, now: Timestamp) {
         if let Some(due) = c.reply_due {
             self.messages += 1;
-            self.messages_in_time += u64::from(c.first_claimed_at.unwrap_or(now) <= due);
+            self.messages_in_time += u64::from(c.first_claimed_at.or(c.ended_at).unwrap_or(now) <= due);
             return;
         }
         self.entered += 1;

@@ -68,6 +68,13 @@ impl Routing {
         };
         many("routing.topics", self.topics.len(), limits::ROUTED_TOPICS_MAX)?;
         many("routing.specialists", self.specialists.len(), limits::SPECIALISTS_MAX)?;
+        for (field, seconds) in [("offer_s", self.policy.offer_s), ("again_s", self.policy.again_s)] {
+            let (min, max) = (limits::OFFER_S_MIN, limits::OFFER_S_MAX);
+            if !(min..=max).contains(&seconds) {
+                let out = Problem::OutOfRange { min: min.into(), max: max.into() };
+                return Err(Error::invalid(format!("routing.policy.{field}"), out));
+            }
+        }
         let mut known = BTreeSet::new();
         for (i, topic) in self.topics.iter_mut().enumerate() {
             let field = |name: &str| format!("routing.topics[{i}].{name}");

@@ -61,7 +61,7 @@ pub struct Transcript {
     pub messages: Vec<MessageView>,
     /// What happened, in order of commit.
     pub events: Vec<TranscriptEvent>,
-    /// Remarks of officers beside it, in order; not for the two who talk.
+    /// Remarks of officers beside it, in order, numbers of people masked; for whoever reviews it, and in all that is kept of a person.
     pub whispers: Vec<WhisperView>,
 }
 
@@ -112,7 +112,8 @@ pub(crate) fn transcript(tx: &mut dyn ReadTx, ctx: &Ctx, reader: Reader, id: Con
     }
     let whispers = match reader {
         Reader::Party | Reader::Copier => Vec::new(),
-        Reader::Reviewer | Reader::Writer(_) => whisper::all(tx, ctx, &c, reader)?,
+        // A person is given what was said of them; numbers in it may be somebody else's.
+        Reader::Reviewer | Reader::Writer(_) => whisper::all(tx, ctx, &c, Reader::Reviewer)?,
     };
     Ok(Transcript { conversation: conversation::view(tx, ctx, &c)?, messages, events, whispers })
 }

@@ -127,7 +127,7 @@ enum About {
 impl Told {
     fn of(event: &LiveEvent) -> Self {
         let about = match (event.kind, event.conversation) {
-            (EventKind::Entered | EventKind::Claimed | EventKind::Transferred, Some(id)) => About::Begun(id),
+            (EventKind::Entered | EventKind::Claimed | EventKind::Transferred | EventKind::Joined, Some(id)) => About::Begun(id),
             (EventKind::Closed | EventKind::Left, Some(id)) => About::Over(id),
             _ => About::Other,
         };

@@ -426,6 +426,7 @@ impl Model {
             }
             Deed::Send { text, .. } if text == u32::MAX => INVALID,
             Deed::Read { number, .. } if number < 1 => INVALID,
+            Deed::Merge { other, .. } if other == label => INVALID,
             _ => {
                 if self.seen(who, deed, label).is_none() {
                     return NOT_FOUND;

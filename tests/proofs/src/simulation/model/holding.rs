@@ -51,9 +51,6 @@ impl Model {
 
     pub(super) fn merge(&mut self, who: Who, now: i64, label: u32, other: u32) -> Told {
         let (Who::Officer(me), Some(kept)) = (who, self.conversations.get(&label)) else { return NOT_FOUND };
-        if label == other {
-            return INVALID;
-        }
         if kept.state != State::Active {
             return OVER;
         }
