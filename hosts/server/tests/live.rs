@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use support::{Host, config};
 use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
-use zhengna_core::access::RecordLeave;
-use zhengna_tests::world::{Engine, World, core_over};
+use zhengna_core::access::{ActorKind, Permission, RecordLeave};
+use zhengna_tests::world::{Engine, NANGUAN, World, core_over};
 
 const BOUND: Duration = Duration::from_secs(20);
 
@@ -132,6 +132,24 @@ fn claim(host: &Host, token: &str) -> String {
 fn say(host: &Host, token: &str, conversation: &str, text: &str) {
     let sent = host.post(&format!("/api/v1/conversations/{conversation}/messages"), token, &json!({ "text": text }));
     assert_eq!(sent.status, 201, "{sent:?}");
+}
+
+/// Found by review: a supervisor whose socket was open when they joined heard nothing of the conversation.
+#[test]
+fn whoever_joins_a_conversation_hears_it_from_then_on() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let host = Host::start(engine);
+        let (taxpayer, officer) = (host.taxpayer(0), host.officer(0));
+        let both = [Permission::SuperviseInteraction, Permission::ServeTaxpayers];
+        let boss = host.sign_in(ActorKind::Officer, host.world.appoint("22010801", NANGUAN, &both).uuid());
+        let id = enter(&host, &taxpayer);
+        claim(&host, &officer);
+        let mut at_wall = Client::open(&host, &boss, None);
+        let joined = host.post(&format!("/api/v1/conversations/{id}/join"), &boss, &json!({ "reason": "协助" }));
+        assert_eq!(joined.status, 200, "{joined:?}");
+        say(&host, &taxpayer, &id, "请帮帮我");
+        assert_eq!(at_wall.event_of("message.sent")["message"]["text"], "请帮帮我", "{engine:?}");
+    }
 }
 
 /// Nobody asks again and again: whoever waits is told where they stand, and told anew when somebody before them is taken.
