@@ -440,7 +440,9 @@ impl Crowd {
 
     /// What an officer does beside answering: puts somebody on hold, lets them go on, merges two of theirs.
     fn beside(&mut self, who: Who, conversation: u32) -> Result<(), String> {
-        if self.dice.chance(80) {
+        // In long worlds rarely: what follows takes steps, and their budget goes to more conversations.
+        let often = if self.plot.conversations > 200 { 10 } else { 80 };
+        if self.dice.chance(often) {
             let minutes = 1 + self.dice.below(15) as u8;
             self.keyed(Deed::Hold { who, conversation, minutes })?;
             if self.dice.chance(300) {
