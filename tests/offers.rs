@@ -159,8 +159,11 @@ fn nobody_is_offered_more_than_they_may_have() {
         let world = World::new(engine);
         let line = pushing(&world);
         let ids: Vec<ConversationId> = (0..5).map(|n| enter(&world, n, line, None)).collect();
+        let other = pushing(&world);
+        enter(&world, 5, other, None);
         present(&world, &[0]);
         offer(&world, 3);
+        assert_eq!(world.core.offer_waiting().unwrap(), 0, "{engine:?}: nor by lines that know nothing of each other");
         let theirs = settle(&world.core, |_| offered_now(&world, 0), |offers| offers.len() == 3);
         assert!(ids[..3].iter().all(|id| theirs.contains(id)), "{engine:?}: the first three, for capacity is 3");
         for id in &ids[..3] {

@@ -240,12 +240,16 @@ fn so_many_of_the_first_are_looked_at() {
         enter(n, "invoice");
     }
     let last = enter(many, "vat");
-    let stuck = LineSettings { routing: Some(routing(&[(world.officers[1], &["export_refund"])])), ..LineSettings::new("退税在前") };
-    let stuck = opened(&world, stuck);
+    let pushing = Routing { push: true, ..routing(&[(world.officers[1], &["export_refund"])]) };
+    let stuck = opened(&world, LineSettings { routing: Some(pushing), ..LineSettings::new("退税在前") });
     for person in &people[..many] {
         crate::enter(&world.core.as_actor(Actor::Taxpayer(*person)), stuck, Some("export_refund")).unwrap();
     }
     let behind = crate::enter(&world.core.as_actor(Actor::Taxpayer(people[many])), stuck, None).unwrap();
+    world.officer(0).interaction().be_present().wait().unwrap();
+    assert_eq!(world.core.offer_waiting().unwrap(), 1);
+    let offers = world.officer(0).interaction().offers().unwrap();
+    assert_eq!(offers.iter().map(|offer| offer.conversation.id).collect::<Vec<_>>(), [behind], "nor where they are offered");
     assert_eq!(claim(&world.officer(0), stuck), Ok(behind), "those who wait for specialists hide nobody");
     assert_eq!(refused(claim(&world.officer(0), line)), Refusal::NobodyForYou);
     world

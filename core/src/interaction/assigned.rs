@@ -40,46 +40,57 @@ pub(super) fn next_for(tx: &mut dyn Tx, ctx: &Ctx, line: &Line, officer: &Office
         let first = first_waiting(tx, line)?.ok_or(nobody)?;
         let first = locked(tx, first)?;
         let waiting = waiting_of(&first, first.entered_at);
-        let record = decided(ctx, line, vec![waiting], candidate(officer, holding, &[], ctx))?;
+        let record = decided(ctx, line, vec![waiting], candidate(officer, holding, &[], ctx.now()))?;
         return Ok((first, record));
     };
-    let rows = looked_at(tx, line, routing, officer.id, ctx.now())?;
+    let known = routing.known_to(officer.id);
+    // What is offered to somebody else is theirs to answer first.
+    let free = |row: &Conversation| row.offer(ctx.now()).is_none_or(|to| to == officer.id);
+    let rows = looked_at(tx, line, routing, |topic| known.contains(topic), free)?;
     if rows.is_empty() {
         return Err(nobody);
     }
-    let mut waiting: Vec<Waiting> = Vec::with_capacity(rows.len());
-    for row in &rows {
-        // Whoever was transferred here stands behind those who were there, though they came to the bureau earlier.
-        let before = waiting.last().filter(|w| w.rank == row.rank).map_or(row.entered_at, |w| w.arrived);
-        let found = routed(tx, routing, row, row.entered_at.max(before))?;
-        // Of another who had it nobody knows here whether they are there.
-        waiting.push(Waiting { last: found.last.filter(|last| *last == officer.id), ..found });
-    }
-    let record = decided(ctx, line, waiting, candidate(officer, holding, routing.known_to(officer.id), ctx))?;
+    let mut waiting = in_order(tx, routing, &rows)?;
+    // Of another who had it nobody knows here whether they are there.
+    waiting.iter_mut().for_each(|w| w.last = w.last.filter(|last| *last == officer.id));
+    let record = decided(ctx, line, waiting, candidate(officer, holding, known, ctx.now()))?;
     let first = locked(tx, ConversationId::from_uuid(record.decision.work.uuid()))?;
     Ok((first, record))
 }
 
-/// The first of a line: of those who wait for specialists only, where the officer is none of theirs, a few, whom the reason names. They may
-/// stand there for long, and hide nobody behind them.
-fn looked_at(tx: &mut dyn ReadTx, line: &Line, routing: &Routing, officer: OfficerId, now: Timestamp) -> Result<Vec<Conversation>, Error> {
-    let why = Engine::work("those who wait in a line that the caller opened");
-    let known = routing.known_to(officer);
-    let is_for_others =
-        |row: &Conversation| row.topic_code.as_ref().is_some_and(|code| routing.specialists_only(code) && !known.contains(code));
+/// The first of a line who are `wanted`, for officers to whom some topics are `known`: of those who wait for other specialists only, a few,
+/// whom the reason names. They may stand there for long, and hide nobody behind them.
+pub(super) fn looked_at(
+    tx: &mut dyn ReadTx,
+    line: &Line,
+    routing: &Routing,
+    known: impl Fn(&String) -> bool,
+    mut wanted: impl FnMut(&Conversation) -> bool,
+) -> Result<Vec<Conversation>, Error> {
+    let why = Engine::work("those who wait in a line that is shared out");
+    let is_for_others = |row: &Conversation| row.topic_code.as_ref().is_some_and(|code| routing.specialists_only(code) && !known(code));
     let (mut rows, mut read, mut for_others) = (Vec::new(), 0, 0);
     tx.scan_while(why, stretch(Some(Conversation::BY_WAIT), (line.id, ConversationState::Waiting)), |row: Conversation| {
         read += 1;
         let others = is_for_others(&row);
         for_others += usize::from(others);
-        // What is offered to somebody else is theirs to answer first.
-        let offered = row.offer(now).is_some_and(|to| to != officer);
-        if !offered && (!others || for_others <= limits::ASSIGNMENT_NAMED_MAX) {
+        if wanted(&row) && (!others || for_others <= limits::ASSIGNMENT_NAMED_MAX) {
             rows.push(row);
         }
         rows.len() < limits::ROUTED_LOOKED_AT && read < limits::ROUTED_READ_MAX
     })?;
     Ok(rows)
+}
+
+/// Those who wait, as they are shared out: whoever was transferred here stands behind those who were there, though they came to the bureau
+/// earlier.
+pub(super) fn in_order(tx: &mut dyn ReadTx, routing: &Routing, rows: &[Conversation]) -> Result<Vec<Waiting>, Error> {
+    let mut waiting: Vec<Waiting> = Vec::with_capacity(rows.len());
+    for row in rows {
+        let before = waiting.last().filter(|w| w.rank == row.rank).map_or(row.entered_at, |w| w.arrived);
+        waiting.push(routed(tx, routing, row, row.entered_at.max(before))?);
+    }
+    Ok(waiting)
 }
 
 fn decided(ctx: &Ctx, line: &Line, waiting: Vec<Waiting>, candidate: Candidate) -> Result<Record, Error> {
@@ -98,15 +109,15 @@ fn locked(tx: &mut dyn Tx, id: ConversationId) -> Result<Conversation, Error> {
     Ok(first)
 }
 
-/// The officer who asks: there, and of these topics.
-fn candidate(officer: &Officer, holding: i64, topics: &[String], ctx: &Ctx) -> Candidate {
+/// An officer who is there, and asks: what they have, and what they know.
+pub(super) fn candidate(officer: &Officer, holding: i64, topics: &[String], now: Timestamp) -> Candidate {
     let count = |n: i64| u32::try_from(n).unwrap_or(u32::MAX);
     Candidate {
         id: officer.id,
         capacity: count(officer.capacity + i64::from(planted(Bug::CapacityOffByOne))),
         held: count(holding),
         load_min: 0,
-        idle_since: ctx.now(),
+        idle_since: now,
         skills: topics.to_vec(),
         authorities: officer.authority.codes().iter().rev().copied().collect(),
         attendance: assignment::Attendance::Present,
@@ -134,7 +145,7 @@ fn waiting_of(c: &Conversation, arrived: Timestamp) -> Waiting {
 }
 
 /// By its topic, by where its taxpayer belongs, by who had the conversation that it goes on from, and by who let it pass.
-pub(super) fn routed(tx: &mut dyn ReadTx, routing: &Routing, c: &Conversation, arrived: Timestamp) -> Result<Waiting, Error> {
+fn routed(tx: &mut dyn ReadTx, routing: &Routing, c: &Conversation, arrived: Timestamp) -> Result<Waiting, Error> {
     let last = match c.previous {
         None => None,
         Some(previous) => tx

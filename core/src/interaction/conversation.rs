@@ -125,6 +125,7 @@ record! {
     index BY_TAXPAYER(taxpayer, state, entered_at);
     index BY_END(line, state, ended_at);
     index BY_REPLY(state, reply_calendar);
+    index BY_OFFER(offered_to);
 }
 
 impl Conversation {

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::assigned::{keep, routed};
+use super::assigned::{candidate, in_order, keep, looked_at};
 use super::claim::{can_take, desk, take};
 use super::conversation::view;
 use super::estimate::handled_lately;
 use super::presence::There;
 use super::{Conversation, ConversationState, ConversationView, Line, Presence, ReadyLines, Routing};
-use crate::access::{AuthorityPath, Engine, Officer, check};
-use crate::assignment::{self, Attendance, Candidate, Inputs, Pass, Question, Record, Waiting};
+use crate::access::{Engine, Officer, check};
+use crate::assignment::{self, Candidate, Inputs, Pass, Question, Record};
 use crate::clock::Timestamp;
 use crate::ctx::Ctx;
 use crate::error::{Error, Refusal};
@@ -137,23 +137,30 @@ fn still_waits(tx: &mut dyn Tx, id: ConversationId) -> Result<Option<Conversatio
 fn plan(tx: &mut dyn ReadTx, ctx: &Ctx, presence: &Presence, line: &Line) -> Result<Option<Plan>, Error> {
     let now = ctx.now();
     let Some(routing) = line.routing.as_ref().filter(|routing| routing.push) else { return Ok(None) };
-    let range = stretch(Some(Conversation::BY_WAIT), (line.id, ConversationState::Waiting)).limit(limits::ROUTED_LOOKED_AT as u32);
-    let rows: Vec<Conversation> = tx.scan(Engine::work("the host shares lines out"), range)?;
-    let passed: Vec<Conversation> = rows.iter().filter(|c| c.offered_to.is_some() && c.offer(now).is_none()).cloned().collect();
-    let there = presence.serving(&line.authority, now);
+    let officers = candidates(tx, now, routing, &presence.serving(&line.authority, now))?;
+    let known: BTreeSet<&String> = officers.iter().flat_map(|officer| &officer.skills).collect();
+    let mut passed = Vec::new();
+    let rows = looked_at(
+        tx,
+        line,
+        routing,
+        |topic| known.contains(topic),
+        |c| {
+            let free = c.offer(now).is_none();
+            passed.extend((free && c.offered_to.is_some()).then(|| c.clone()));
+            free || planted(Bug::OfferedTwice)
+        },
+    )?;
     let minutes = expected_minutes(tx, line.id)?;
-    let mut waiting: Vec<Waiting> = Vec::new();
-    for c in rows.iter().filter(|c| c.offer(now).is_none() || planted(Bug::OfferedTwice)) {
-        let before = waiting.last().filter(|w| w.rank == c.rank).map_or(c.entered_at, |w| w.arrived);
-        let mut w = routed(tx, routing, c, c.entered_at.max(before))?;
+    let mut waiting = in_order(tx, routing, &rows)?;
+    for (w, c) in waiting.iter_mut().zip(&rows) {
+        w.minutes = minutes;
         if let (Some(officer), Some(until)) = (c.offered_to, c.offered_until) {
             w.passed.push(Pass { officer, at: until }); // written down with the rest of this plan
         }
-        waiting.push(Waiting { minutes, ..w });
     }
     let mut offers = Vec::new();
-    if !waiting.is_empty() && !there.is_empty() {
-        let officers = candidates(tx, now, routing, &there, &rows)?;
+    if !waiting.is_empty() && !officers.is_empty() {
         let policies = std::iter::once((line.id, routing.policy.clone())).collect();
         let mut inputs = Inputs { now, question: Question::Push, policies, waiting, officers, others: 0 };
         while offers.len() < limits::OFFERS_AT_ONCE {
@@ -180,40 +187,35 @@ fn expected_minutes(tx: &mut dyn ReadTx, line: LineId) -> Result<u32, Error> {
 }
 
 /// Those who are there, with what they have and what they had lately.
-fn candidates(
-    tx: &mut dyn ReadTx,
-    now: Timestamp,
-    routing: &Routing,
-    there: &[There],
-    rows: &[Conversation],
-) -> Result<Vec<Candidate>, Error> {
+fn candidates(tx: &mut dyn ReadTx, now: Timestamp, routing: &Routing, there: &[There]) -> Result<Vec<Candidate>, Error> {
     let mut all = Vec::new();
-    for &There { officer: id, capacity, availability } in there.iter().take(limits::OFFERED_OFFICERS_MAX) {
+    for &There { officer: id, availability, .. } in there.iter().take(limits::OFFERED_OFFICERS_MAX) {
         let Some(officer) = tx.find::<Officer>((id,))? else { continue };
-        let authority: AuthorityPath = officer.trust("the host shares lines out").authority.clone();
-        let offered = rows.iter().filter(|c| c.offer(now) == Some(id)).count();
+        let officer = officer.trust("the host shares lines out").into_inner();
         let open = desk(tx, id)?;
-        let held = u32::try_from(open.iter().filter(|c| c.held_until.is_none()).count() + offered).unwrap_or(u32::MAX);
+        let on_offer = on_offer(tx, id)?.iter().filter(|c| c.offer(now).is_some()).count();
+        let held = (open.iter().filter(|c| c.held_until.is_none()).count() + on_offer) as i64; // a desk is small
         // Of one who can take nothing nobody asks how much they had.
-        let (lately, idle_since) = if held < capacity { lately(tx, id, now)? } else { Default::default() };
+        let (lately, idle_since) = if held < officer.capacity { lately(tx, id, now)? } else { Default::default() };
         let going_on = open.iter().filter_map(|c| c.claimed_at).map(|at| now.since(at)).sum::<Duration>();
         all.push(Candidate {
-            id,
-            capacity,
-            held,
             load_min: u32::try_from((lately + going_on).as_secs() / 60).unwrap_or(u32::MAX),
             idle_since,
-            skills: routing.known_to(id).to_vec(),
-            authorities: authority.codes().iter().rev().copied().collect(),
-            attendance: Attendance::Present,
             until: availability.shift_ends,
             accepts_push: availability.takes_offers,
+            ..candidate(&officer, held, routing.known_to(id), now)
         });
     }
     // One who begins later than the others begins with the least load of those who are at it, or everything comes to them first.
     let least = all.iter().filter(|c| c.load_min > 0).map(|c| c.load_min).min().unwrap_or(0);
     all.iter_mut().for_each(|c| c.load_min = c.load_min.max(least));
     Ok(all)
+}
+
+/// What is offered to an officer, in whatever line, or was until a moment ago.
+fn on_offer(tx: &mut dyn ReadTx, officer: OfficerId) -> Result<Vec<Conversation>, Error> {
+    let range = stretch(Some(Conversation::BY_OFFER), (officer,)).limit(limits::OFFICER_DESK_MAX);
+    Ok(tx.scan(Engine::work("what is offered to an officer"), range)?)
 }
 
 /// How long an officer talked within [`limits::LOAD_WINDOW`], of what has ended, and when the last of it did.
@@ -323,10 +325,9 @@ pub struct OfferView {
 /// Conversations that are offered to the caller now.
 pub fn offers(tx: &mut dyn ReadTx, ctx: &Ctx) -> Result<Vec<OfferView>, Error> {
     let me = ctx.actor().officer()?.id;
-    let ids: Vec<ConversationId> = tx.project(|ready: &ReadyLines| ready.offers(me)).unwrap_or_default();
     let mut views = Vec::new();
-    for id in ids {
-        let found = tx.find::<Conversation>((id,))?;
+    for row in on_offer(tx, me)? {
+        let found = tx.find::<Conversation>((row.id,))?;
         let Ok(c) = check(ctx, found) else { continue };
         if let (Some(until), true) = (c.offered_until, c.offer(ctx.now()) == Some(me)) {
             views.push(OfferView { conversation: view(tx, ctx, &c)?, until });

@@ -24,8 +24,6 @@ pub struct ReadyLines {
     held: HashMap<ConversationId, OfficerId>,
     /// How many each officer has.
     loads: HashMap<OfficerId, u32>,
-    /// To whom each waiting conversation is offered.
-    offered: HashMap<ConversationId, OfficerId>,
 }
 
 impl ReadyLines {
@@ -63,18 +61,12 @@ impl ReadyLines {
         busy
     }
 
-    /// What is offered to an officer, or was until a moment ago.
-    pub(super) fn offers(&self, officer: OfficerId) -> Vec<ConversationId> {
-        self.offered.iter().filter(|(_, to)| **to == officer).map(|(id, _)| *id).collect()
-    }
-
     /// How many conversations an officer holds that count for their capacity.
     pub fn held(&self, officer: OfficerId) -> u32 {
         self.loads.get(&officer).copied().unwrap_or(0)
     }
 
     fn remove(&mut self, id: ConversationId) {
-        self.offered.remove(&id);
         if let Some(officer) = self.held.remove(&id)
             && let Some(load) = self.loads.get_mut(&officer)
         {
@@ -99,7 +91,6 @@ impl ReadyLines {
             let order = (c.rank, c.ticket);
             self.lines.entry(c.line).or_default().insert(order, c.id);
             self.places.insert(c.id, (c.line, order));
-            self.offered.extend(c.offered_to.map(|to| (c.id, to)));
         }
         if let (ConversationState::Active, Some(officer), None) = (c.state, c.officer, c.held_until) {
             self.held.insert(c.id, officer);
@@ -119,14 +110,13 @@ impl Projection for ReadyLines {
 
     fn watches(&self) -> &'static [Watch] {
         const COLUMNS: &[Column] = Conversation::TABLE.columns;
-        const PLACE: [usize; 7] = [
+        const PLACE: [usize; 6] = [
             position(COLUMNS, "line"),
             position(COLUMNS, "state"),
             position(COLUMNS, "rank"),
             position(COLUMNS, "ticket"),
             position(COLUMNS, "officer"),
             position(COLUMNS, "held_until"),
-            position(COLUMNS, "offered_to"),
         ];
         const WATCHED: [Watch; 1] = [Watch { table: Conversation::TABLE, columns: &PLACE }];
         &WATCHED
@@ -165,8 +155,6 @@ impl Projection for ReadyLines {
                 | EventKind::Claimed
                 | EventKind::Held
                 | EventKind::Resumed
-                | EventKind::Offered
-                | EventKind::OfferPassed
                 | EventKind::Closed
         ) {
             return Ok(());
@@ -184,7 +172,6 @@ impl Projection for ReadyLines {
         let mut found = differing(&rebuilt.places, &self.places, "waits at");
         found.extend(differing(&rebuilt.held, &self.held, "is held by"));
         found.extend(differing(&rebuilt.loads, &self.loads, "holds"));
-        found.extend(differing(&rebuilt.offered, &self.offered, "is offered to"));
         found
     }
 }

@@ -71,6 +71,7 @@ pub const MIGRATIONS: &[Migration] = &[
     shared!(18, "reply_promise", "0018_reply_promise.sql"),
     shared!(19, "assignment", "0019_assignment.sql"),
     shared!(20, "hold", "0020_hold.sql"),
+    shared!(21, "offer", "0021_offer.sql"),
 ];
 
 /// The newest schema version this program knows.
