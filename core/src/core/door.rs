@@ -59,6 +59,21 @@ pub trait Command: Serialize + Clone + Send + 'static {
     }
 }
 
+/// What each command is about, if not only the caller, and which of its fields says why it is done, where the operation asks for it.
+macro_rules! commands {
+    ($($Command:path $(=> $Target:ident($of:ident))? $(, $reason:ident)?;)+) => {
+        $(impl $crate::core::door::Command for $Command {
+            $(fn target(&self) -> $crate::core::door::Target {
+                $crate::core::door::Target::$Target(self.$of)
+            })?
+            $(fn reason(&self) -> Option<String> {
+                Some(self.$reason.trim().to_owned())
+            })?
+        })+
+    };
+}
+pub(super) use commands;
+
 /// A keyed digest of a command: texts in it cannot be guessed from it.
 pub(crate) fn digest_of(keys: &KeyRing, value: &impl Serialize) -> Result<[u8; 32], Error> {
     let bytes = serde_json::to_vec(value).map_err(|e| StoreError::Backend(format!("the command cannot be written down: {e}")))?;

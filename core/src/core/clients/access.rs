@@ -7,7 +7,7 @@ use crate::access::{
     SignedOut, TakeEmergencyPost, TicketIssued, UnlinkIdentity, Unlinked,
 };
 use crate::approval::Opened;
-use crate::core::door::Command;
+use crate::core::door::commands;
 use crate::core::{BulkDone, Session};
 use crate::crypto::password;
 use crate::error::{Error, Problem};
@@ -16,37 +16,27 @@ use crate::limits;
 use crate::operation::{self, Class};
 use crate::store::{Page, StoreExt, Ticket};
 
-impl Command for access::Attempt {}
-impl Command for access::ConfirmSignIn {}
-impl Command for access::ChangePassword {}
-impl Command for access::GivePassword {}
-impl Command for access::EnrolFactor {}
-impl Command for FactorCode {}
-impl Command for access::ResetFactor {}
-impl Command for access::Bootstrap {}
-impl Command for access::SignInWithProvider {}
-impl Command for access::UnlinkIdentity {}
-impl Command for SignOut {}
-impl Command for IssueTicket {}
-impl Command for AddPost {}
-impl Command for AddOfficer {}
-impl Command for GrantPost {}
-impl Command for SetPassword {}
-impl Command for RecordLeave {}
-impl Command for ProposeChange {
-    fn reason(&self) -> Option<String> {
-        Some(self.reason.trim().to_owned())
-    }
-}
-impl Command for EndGrant {
-    fn reason(&self) -> Option<String> {
-        Some(self.reason.trim().to_owned())
-    }
-}
-impl Command for TakeEmergencyPost {
-    fn reason(&self) -> Option<String> {
-        Some(self.reason.trim().to_owned())
-    }
+commands! {
+    access::Attempt;
+    access::ConfirmSignIn;
+    access::ChangePassword;
+    access::GivePassword;
+    access::EnrolFactor;
+    FactorCode;
+    access::ResetFactor;
+    access::Bootstrap;
+    access::SignInWithProvider;
+    access::UnlinkIdentity;
+    SignOut;
+    IssueTicket;
+    AddPost;
+    AddOfficer;
+    GrantPost;
+    SetPassword;
+    RecordLeave;
+    ProposeChange, reason;
+    EndGrant, reason;
+    TakeEmergencyPost, reason;
 }
 
 /// Authorities, officers, posts, sessions.

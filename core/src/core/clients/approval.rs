@@ -5,25 +5,19 @@ use crate::approval::{
     Withdraw,
 };
 use crate::core::Session;
-use crate::core::door::Command;
+use crate::core::door::commands;
 use crate::error::Error;
 use crate::id::{ApprovalId, DelegationId};
 use crate::operation;
 use crate::store::Ticket;
 
-impl Command for Approve {}
-impl Command for Execute {}
-impl Command for Delegate {}
-impl Command for EndDelegation {}
-impl Command for Withdraw {
-    fn reason(&self) -> Option<String> {
-        Some(self.reason.trim().to_owned())
-    }
-}
-impl Command for Reject {
-    fn reason(&self) -> Option<String> {
-        Some(self.reason.trim().to_owned())
-    }
+commands! {
+    Approve;
+    Execute;
+    Delegate;
+    EndDelegation;
+    Withdraw, reason;
+    Reject, reason;
 }
 
 /// What was put forward for approval.

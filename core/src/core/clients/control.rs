@@ -3,16 +3,14 @@
 use crate::clock::Timestamp;
 use crate::control::{self, AlertReviewed, AlertState, Alerts, ControlReport, ControlRule, RaiseAlerts, ReviewAlert};
 use crate::core::Session;
-use crate::core::door::Command;
+use crate::core::door::commands;
 use crate::error::Error;
 use crate::operation;
 use crate::store::{Page, Ticket};
 
-impl Command for RaiseAlerts {}
-impl Command for ReviewAlert {
-    fn reason(&self) -> Option<String> {
-        Some(self.reason.trim().to_owned())
-    }
+commands! {
+    RaiseAlerts;
+    ReviewAlert, reason;
 }
 
 /// Built-in control.

@@ -2,7 +2,7 @@
 
 use crate::access::{self, Actor, PhoneProvider};
 use crate::approval::Opened;
-use crate::core::door::{Command, Target};
+use crate::core::door::{Command, Target, commands};
 use crate::core::{BulkDone, Session};
 use crate::crypto::KeyRing;
 use crate::ctx::Ctx;
@@ -18,18 +18,13 @@ use crate::limits;
 use crate::operation;
 use crate::store::{StoreExt, Ticket, Tx};
 
-impl Command for identity::TakePhone {}
-impl Command for ErasePerson {
-    fn reason(&self) -> Option<String> {
-        Some(self.reason.trim().to_owned())
-    }
+commands! {
+    identity::TakePhone;
+    ErasePerson, reason;
+    BeginImport;
+    RequestDisclosure, reason;
 }
-impl Command for BeginImport {}
-impl Command for RequestDisclosure {
-    fn reason(&self) -> Option<String> {
-        Some(self.reason.trim().to_owned())
-    }
-}
+
 impl Command for ReleaseRelation {
     fn target(&self) -> Target {
         Target::Relation { enterprise: self.enterprise, person: self.person }

@@ -4,7 +4,7 @@ use crate::access;
 use crate::approval::Opened;
 use crate::clock::Timestamp;
 use crate::core::Session;
-use crate::core::door::{Command, Target};
+use crate::core::door::commands;
 use crate::ctx::Ctx;
 use crate::error::Error;
 use crate::id::{ConversationId, LineId};
@@ -21,104 +21,36 @@ use crate::limits;
 use crate::operation;
 use crate::store::{Page, Ticket, Tx};
 
-impl Command for OpenLine {}
-impl Command for ProposeLine {
-    fn reason(&self) -> Option<String> {
-        Some(self.reason.trim().to_owned())
-    }
-}
-impl Command for RequestCallback {
-    fn target(&self) -> Target {
-        Target::Conversation(self.conversation)
-    }
-}
-impl Command for Enter {}
-impl Command for CloseIdle {}
-impl Command for Claim {
-    fn target(&self) -> Target {
-        Target::Line(self.line)
-    }
-}
-impl Command for Prioritise {
-    fn target(&self) -> Target {
-        Target::Conversation(self.conversation)
-    }
-    fn reason(&self) -> Option<String> {
-        Some(self.reason.trim().to_owned())
-    }
-}
-impl Command for Leave {
-    fn target(&self) -> Target {
-        Target::Conversation(self.conversation)
-    }
-}
-impl Command for ReturnHeld {}
-impl Command for Transfer {} // once it happened the caller has it no more, and a repeat is answered all the same
-impl Command for OfferWaiting {}
-impl Command for AcceptOffer {
-    fn target(&self) -> Target {
-        Target::Conversation(self.conversation)
-    }
-}
-impl Command for DeclineOffer {
-    fn target(&self) -> Target {
-        Target::Conversation(self.conversation)
-    }
-}
-impl Command for Hold {
-    fn target(&self) -> Target {
-        Target::Conversation(self.conversation)
-    }
-}
-impl Command for Resume {
-    fn target(&self) -> Target {
-        Target::Conversation(self.conversation)
-    }
-}
-impl Command for HoldOver {}
-impl Command for RemindUnanswered {}
-impl Command for Join {
-    fn target(&self) -> Target {
-        Target::Conversation(self.conversation)
-    }
-    fn reason(&self) -> Option<String> {
-        Some(self.reason.trim().to_owned())
-    }
-}
-impl Command for StepOut {} // once it happened the caller has no part in it, and a repeat is answered all the same
-impl Command for interaction::Whisper {
-    fn target(&self) -> Target {
-        Target::Conversation(self.conversation)
-    }
-}
-impl Command for AskColleague {
-    fn target(&self) -> Target {
-        Target::Conversation(self.conversation)
-    }
-}
-impl Command for Merge {
-    fn target(&self) -> Target {
-        Target::Conversation(self.conversation)
-    }
-}
-impl Command for SendMessage {
-    fn target(&self) -> Target {
-        Target::Conversation(self.conversation)
-    }
-}
-impl Command for Recall {
-    fn target(&self) -> Target {
-        Target::Conversation(self.conversation)
-    }
-}
-impl Command for PutCannedReply {}
-impl Command for DeleteCannedReply {}
-impl Command for PutOwnCannedReply {}
-impl Command for DeleteOwnCannedReply {}
-impl Command for Close {
-    fn target(&self) -> Target {
-        Target::Conversation(self.conversation)
-    }
+commands! {
+    OpenLine;
+    ProposeLine, reason;
+    RequestCallback => Conversation(conversation);
+    Enter;
+    CloseIdle;
+    Claim => Line(line);
+    Prioritise => Conversation(conversation), reason;
+    Leave => Conversation(conversation);
+    ReturnHeld;
+    Transfer; // once it happened the caller has it no more, and a repeat is answered all the same
+    OfferWaiting;
+    AcceptOffer => Conversation(conversation);
+    DeclineOffer => Conversation(conversation);
+    Hold => Conversation(conversation);
+    Resume => Conversation(conversation);
+    HoldOver;
+    RemindUnanswered;
+    Join => Conversation(conversation), reason;
+    StepOut; // once it happened the caller has no part in it, and a repeat is answered all the same
+    interaction::Whisper => Conversation(conversation);
+    AskColleague => Conversation(conversation);
+    Merge => Conversation(conversation);
+    SendMessage => Conversation(conversation);
+    Recall => Conversation(conversation);
+    PutCannedReply;
+    DeleteCannedReply;
+    PutOwnCannedReply;
+    DeleteOwnCannedReply;
+    Close => Conversation(conversation);
 }
 
 /// Lines, conversations, messages.

@@ -1,7 +1,7 @@
 //! Ratings, and what follows them.
 
 use crate::core::Interaction;
-use crate::core::door::{Command, Target};
+use crate::core::door::commands;
 use crate::error::Error;
 use crate::id::ConversationId;
 use crate::interaction::{
@@ -11,22 +11,12 @@ use crate::interaction::{
 use crate::operation;
 use crate::store::{Page, Ticket};
 
-impl Command for FollowUpDue {}
-impl Command for RecomputeDue {}
-impl Command for AnswerFollowUp {
-    fn target(&self) -> Target {
-        Target::Conversation(self.conversation)
-    }
-}
-impl Command for RevisitFollowUp {
-    fn target(&self) -> Target {
-        Target::Conversation(self.conversation)
-    }
-}
-impl Command for Rate {
-    fn target(&self) -> Target {
-        Target::Conversation(self.conversation)
-    }
+commands! {
+    FollowUpDue;
+    RecomputeDue;
+    AnswerFollowUp => Conversation(conversation);
+    RevisitFollowUp => Conversation(conversation);
+    Rate => Conversation(conversation);
 }
 
 impl Interaction<'_> {
