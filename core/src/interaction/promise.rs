@@ -3,13 +3,12 @@
 
 use serde::Serialize;
 
+use super::source::each_entered;
 use super::{Conversation, ConversationState, Line};
-use crate::access::Scope;
 use crate::clock::Timestamp;
 use crate::ctx::Ctx;
-use crate::error::{Error, Problem};
+use crate::error::Error;
 use crate::id::LineId;
-use crate::limits;
 use crate::store::{ReadTx, Reads};
 
 /// What became of those who entered a line.
@@ -65,24 +64,11 @@ struct Count {
 /// Counts how the lines of one's area kept what they promise.
 ///
 /// # Errors
-/// `Invalid` for a period that does not begin before it ends, or has more than [`limits::CONVERSATIONS_COUNTED_MAX`] conversations: ask for
-/// a shorter one.
+/// `Invalid` for a period that does not begin before it ends, or has more than
+/// [`limits::CONVERSATIONS_COUNTED_MAX`](crate::limits::CONVERSATIONS_COUNTED_MAX) conversations: ask for a shorter one.
 pub fn promises(tx: &mut dyn ReadTx, ctx: &Ctx, from: Timestamp, until: Timestamp) -> Result<Promises, Error> {
-    if from >= until {
-        return Err(Error::invalid("until", Problem::Malformed("must be behind from".into())));
-    }
-    let (mut counts, mut earlier) = (std::collections::BTreeMap::<LineId, Count>::new(), false);
-    let first = Some((until, uuid::Uuid::nil()));
-    let stopped = tx.walk(&Scope::of(ctx), first, limits::CONVERSATIONS_COUNTED_MAX + 1, |_, c: Conversation| {
-        earlier = c.entered_at < from;
-        if !earlier {
-            counts.entry(c.line).or_default().add(&c, ctx.now());
-        }
-        Ok(!earlier)
-    })?;
-    if stopped.is_some() && !earlier {
-        return Err(Error::invalid("from", Problem::TooMany { max: limits::CONVERSATIONS_COUNTED_MAX as usize }));
-    }
+    let mut counts = std::collections::BTreeMap::<LineId, Count>::new();
+    each_entered(tx, ctx, from, until, |c| counts.entry(c.line).or_default().add(c, ctx.now()))?;
     let mut lines = Vec::with_capacity(counts.len());
     for (id, count) in counts {
         let line = tx.find::<Line>((id,))?.ok_or(Error::NotFound { what: "line" })?;

@@ -96,21 +96,37 @@ pub struct Sources {
 /// `Invalid` for a period that does not begin before it ends, or has more than [`limits::CONVERSATIONS_COUNTED_MAX`] conversations: ask for
 /// a shorter one.
 pub fn sources(tx: &mut dyn ReadTx, ctx: &Ctx, from: Timestamp, until: Timestamp) -> Result<Sources, Error> {
+    let mut counts = [0; SourceChannel::ALL.len()];
+    each_entered(tx, ctx, from, until, |c| counts[c.channel as usize] += 1)?;
+    let count = |(channel, conversations): (&SourceChannel, u64)| SourceCount { channel: *channel, conversations };
+    Ok(Sources { from, until, counts: SourceChannel::ALL.iter().zip(counts).map(count).collect() })
+}
+
+/// Shows the conversations of one's area that were entered within a period.
+///
+/// # Errors
+/// `Invalid` for a period that does not begin before it ends, or has more than [`limits::CONVERSATIONS_COUNTED_MAX`] conversations.
+pub(super) fn each_entered(
+    tx: &mut dyn ReadTx,
+    ctx: &Ctx,
+    from: Timestamp,
+    until: Timestamp,
+    mut each: impl FnMut(&Conversation),
+) -> Result<(), Error> {
     if from >= until {
         return Err(Error::invalid("until", Problem::Malformed("must be behind from".into())));
     }
-    let (mut counts, mut earlier) = ([0; SourceChannel::ALL.len()], false);
+    let mut earlier = false;
     let first = Some((until, uuid::Uuid::nil()));
     let stopped = tx.walk(&Scope::of(ctx), first, limits::CONVERSATIONS_COUNTED_MAX + 1, |_, c: Conversation| {
         earlier = c.entered_at < from;
         if !earlier {
-            counts[c.channel as usize] += 1;
+            each(&c);
         }
         Ok(!earlier)
     })?;
     if stopped.is_some() && !earlier {
         return Err(Error::invalid("from", Problem::TooMany { max: limits::CONVERSATIONS_COUNTED_MAX as usize }));
     }
-    let count = |(channel, conversations): (&SourceChannel, u64)| SourceCount { channel: *channel, conversations };
-    Ok(Sources { from, until, counts: SourceChannel::ALL.iter().zip(counts).map(count).collect() })
+    Ok(())
 }
