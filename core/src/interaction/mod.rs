@@ -83,7 +83,7 @@ pub(crate) use offer::{offer_waiting, to_offer};
 pub(crate) use position::positions;
 pub use position::{Position, position};
 pub use presence::{Availability, Presence, Typing};
-pub(crate) use presence::{Hint, Present, lease_end};
+pub(crate) use presence::{Hint, Present, lease_end, typing};
 pub use prioritise::{Prioritise, Prioritised, prioritise};
 pub use promise::{LinePromise, Promises, promises};
 pub use quote::Quoted;

@@ -7,11 +7,15 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use crate::access::AuthorityPath;
+use super::conversation::open;
+use crate::access::{Actor, ActorKind, AuthorityPath};
 use crate::clock::Timestamp;
-use crate::id::{ConversationId, OfficerId};
+use crate::ctx::Ctx;
+use crate::error::Error;
+use crate::id::{ConversationId, OfficerId, TaxpayerId};
 use crate::identity::AuthorityCode;
 use crate::limits;
+use crate::store::ReadTx;
 
 /// Somebody is typing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,9 +24,36 @@ pub struct Typing {
     /// Where.
     pub conversation: ConversationId,
     /// `taxpayer` or `officer`.
-    pub who: crate::access::ActorKind,
+    pub who: ActorKind,
     /// Forget it then.
     pub until: Timestamp,
+    /// Its taxpayer.
+    pub taxpayer: TaxpayerId,
+    /// Its officer, and whoever takes part beside them. Who had it before is told nothing.
+    pub officers: Vec<OfficerId>,
+}
+
+impl Typing {
+    /// Whether somebody is on the other side of the conversation now.
+    pub fn concerns(&self, actor: &Actor) -> bool {
+        match actor {
+            Actor::Taxpayer(id) => self.who == ActorKind::Officer && self.taxpayer == *id,
+            Actor::Officer(officer) => self.who == ActorKind::Taxpayer && self.officers.contains(&officer.id),
+            _ => false,
+        }
+    }
+}
+
+/// Who would be told that the caller is typing.
+pub(crate) fn typing(tx: &mut dyn ReadTx, ctx: &Ctx, conversation: ConversationId) -> Result<Typing, Error> {
+    let c = open(tx, ctx, conversation)?;
+    Ok(Typing {
+        conversation,
+        who: ctx.actor().as_ref().kind,
+        until: ctx.now().plus(limits::TYPING_SHOWN),
+        taxpayer: c.taxpayer,
+        officers: c.officer.into_iter().chain(c.joined).collect(),
+    })
 }
 
 /// What an officer who is there takes (接单状态): for as long as they say so each time that they renew their presence.

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use support::{Host, config};
 use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
 use zhengna_core::access::{ActorKind, Permission, RecordLeave};
-use zhengna_tests::world::{Engine, NANGUAN, World, core_over};
+use zhengna_core::interaction::{LineSettings, OpenLine};
+use zhengna_tests::world::{Engine, NANGUAN, World, code, core_over};
 
 const BOUND: Duration = Duration::from_secs(20);
 
@@ -149,6 +150,61 @@ fn whoever_joins_a_conversation_hears_it_from_then_on() {
         assert_eq!(joined.status, 200, "{joined:?}");
         say(&host, &taxpayer, &id, "请帮帮我");
         assert_eq!(at_wall.event_of("message.sent")["message"]["text"], "请帮帮我", "{engine:?}");
+    }
+}
+
+/// Found by review: whoever had handed a conversation on was told whenever its taxpayer typed.
+#[test]
+fn whoever_had_a_conversation_is_not_told_that_somebody_types_in_it() {
+    for engine in [Engine::Memory, Engine::Sqlite, Engine::Postgres] {
+        let host = Host::start(engine);
+        let (taxpayer, former, officer) = (host.taxpayer(0), host.officer(0), host.officer(1));
+        let (mut formerly, mut at_desk) = (Client::open(&host, &former, None), Client::open(&host, &officer, None));
+        let id = enter(&host, &taxpayer);
+        claim(&host, &former);
+        formerly.event_of("conversation.claimed");
+        let handed = json!({ "to": { "line": host.world.line }, "note": "请续办" });
+        host.post(&format!("/api/v1/conversations/{id}/transfer"), &former, &handed);
+        claim(&host, &officer);
+        at_desk.event_of("conversation.claimed");
+        host.post(&format!("/api/v1/conversations/{id}/typing"), &taxpayer, &json!({}));
+        while at_desk.next()["type"] != "typing" {}
+        enter(&host, &host.taxpayer(1));
+        let next = claim(&host, &former);
+        loop {
+            let frame = formerly.next();
+            assert_ne!(frame["type"], "typing", "{engine:?}");
+            if frame["event"]["kind"] == "conversation.claimed" && frame["event"]["conversation"] == json!(next) {
+                break;
+            }
+        }
+    }
+}
+
+/// Found by review: whoever waits in two lines was told of both again whenever either moved.
+#[test]
+fn whoever_waits_in_two_lines_is_told_of_each_once() {
+    for engine in [Engine::Memory, Engine::Sqlite, Engine::Postgres] {
+        let host = Host::start(engine);
+        let settings = LineSettings::new("另一队列");
+        let open = OpenLine { authority: code(NANGUAN), settings, external_id: None };
+        let other = host.world.core.as_system().interaction().open_line(open).wait().unwrap().line;
+        let (taxpayer, officer) = (host.taxpayer(0), host.officer(0));
+        let enter_other = |token: &str| host.post(&format!("/api/v1/lines/{other}/conversations"), token, &json!({ "topic": "问" }));
+        enter_other(&host.taxpayer(1));
+        let mut at_home = Client::open(&host, &taxpayer, None);
+        let here = enter(&host, &taxpayer);
+        assert_eq!(at_home.position()["conversation"], json!(here), "{engine:?}");
+        let there = enter_other(&taxpayer).body["conversation"].clone();
+        assert_eq!(at_home.position()["conversation"], there, "{engine:?}");
+        // Somebody comes behind them here, which changes nothing for them; somebody before them is taken there.
+        enter(&host, &host.taxpayer(2));
+        let mut told = Client::open(&host, &host.taxpayer(3), None);
+        enter(&host, &host.taxpayer(3));
+        told.position();
+        host.post(&format!("/api/v1/lines/{other}/claims"), &officer, &json!({}));
+        let place = at_home.position();
+        assert_eq!((&place["conversation"], &place["ahead"]), (&there, &json!(0)), "{engine:?}");
     }
 }
 

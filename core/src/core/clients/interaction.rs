@@ -15,7 +15,7 @@ use crate::interaction::{
     Leave, Left, LineOpened, LineView, ManagedLine, MarkRead, Merge, Merged, MessageView, OfferView, OfferWaiting, OpenLine, ParallelView,
     Position, Prioritise, Prioritised, Promises, ProposeLine, PutCannedReply, PutOwnCannedReply, Reader, Recall, Recalled,
     RemindUnanswered, RequestCallback, Resume, ReturnHeld, Review, Search, SendMessage, Sent, SignedEntry, SourceChannel, Sources, StepOut,
-    Transcript, Transfer, Transferred, Typing, WaitingView, WhisperView, Whispered,
+    Transcript, Transfer, Transferred, WaitingView, WhisperView, Whispered,
 };
 use crate::limits;
 use crate::operation;
@@ -173,11 +173,7 @@ impl Interaction<'_> {
 
     /// Says that the caller is typing.
     pub fn typing(&self, conversation: ConversationId) -> Result<(), Error> {
-        let hint = self.0.ephemeral(&operation::TYPING, move |tx, ctx| {
-            crate::interaction::open_conversation(tx, ctx, conversation)?;
-            let until = ctx.now().plus(limits::TYPING_SHOWN);
-            Ok(Hint::Typing(Typing { conversation, who: ctx.actor().as_ref().kind, until }))
-        })?;
+        let hint = self.0.ephemeral(&operation::TYPING, move |tx, ctx| interaction::typing(tx, ctx, conversation).map(Hint::Typing))?;
         self.hint(&hint);
         Ok(())
     }

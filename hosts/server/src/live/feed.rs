@@ -207,8 +207,7 @@ impl Feed {
     }
 
     fn typing(&mut self, who: &Typing) {
-        let Some(me) = self.place.0.actor() else { return };
-        if who.who != me.as_ref().kind && self.app.core().now() < who.until {
+        if self.app.core().now() < who.until {
             let said = Said::Typing { conversation: who.conversation, who: who.who };
             self.ready.push_back(Frame::Text(said.text(), None));
         }

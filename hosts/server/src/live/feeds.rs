@@ -94,8 +94,8 @@ struct Followed {
     caller: Authenticated,
     /// Where it stands in `by_topic`: whoever leaves is not looked for under everybody's topics.
     topics: Vec<Topic>,
-    /// Where they were told last that they stand.
-    stands: Option<Position>,
+    /// Where they were told last that they stand, in each line that they wait in.
+    stands: HashMap<ConversationId, Position>,
 }
 
 impl Feeds {
@@ -111,7 +111,7 @@ impl Feeds {
     pub(super) fn add(&mut self, id: u64, caller: Authenticated) -> (mpsc::Receiver<Note>, Arc<End>) {
         let (sender, receiver) = mpsc::channel(WAITING_NOTES_MAX);
         let end = Arc::new(End::default());
-        self.by_id.insert(id, Followed { sender, end: end.clone(), caller, topics: Vec::new(), stands: None });
+        self.by_id.insert(id, Followed { sender, end: end.clone(), caller, topics: Vec::new(), stands: HashMap::new() });
         self.rechecks.push_back((Instant::now() + RECHECK_EVERY, id));
         (receiver, end)
     }
@@ -135,6 +135,9 @@ impl Feeds {
     pub(super) fn unfollow(&mut self, id: u64, topic: Topic) {
         if let Some(feed) = self.by_id.get_mut(&id) {
             feed.topics.retain(|followed| *followed != topic);
+            if let Topic::Conversation(id) = topic {
+                feed.stands.remove(&id);
+            }
         }
         self.forget(topic, id);
     }
@@ -184,18 +187,19 @@ impl Feeds {
         let mut text = None;
         for id in ids {
             let Some(feed) = self.by_id.get_mut(&id) else { continue };
-            if matches!(feed.caller.actor, Actor::Taxpayer(_)) && feed.stands.as_ref() != Some(position) {
-                feed.stands = Some(position.clone());
+            if matches!(feed.caller.actor, Actor::Taxpayer(_)) && feed.stands.get(&position.conversation) != Some(position) {
+                feed.stands.insert(position.conversation, position.clone());
                 let text = text.get_or_insert_with(|| Said::Position { position }.text()).clone();
                 self.hand(id, Note::Position(text));
             }
         }
     }
 
+    /// Tells the other side of a conversation that somebody is typing.
     pub(super) fn typing(&mut self, who: &Typing) {
         let note = Arc::new(who.clone());
-        let ids: Vec<u64> = self.by_topic.get(&Topic::Conversation(who.conversation)).into_iter().flatten().copied().collect();
-        for id in ids {
+        let followers = self.followers(Topic::Conversation(who.conversation));
+        for (id, _) in followers.into_iter().filter(|(_, actor)| who.concerns(actor)) {
             self.hand(id, Note::Typing(note.clone()));
         }
     }
