@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use zhengna_core::access::Permission;
+use zhengna_core::access::{EndGrant, Permission};
 use zhengna_core::core::LiveEvent;
 use zhengna_core::error::{Problem, Refusal};
 use zhengna_core::id::{ConversationId, LineId};
@@ -182,6 +182,13 @@ fn a_supervisor_takes_part_and_it_stays_its_officers() {
         assert!(matches!(out(&boss), Err(Error::NotFound { .. })), "{engine:?}: it is not theirs any more");
         assert!(boss.interaction().messages(id, 0, 10).is_err(), "{engine:?}");
 
+        // Whoever loses the post that let them in is not kept in.
+        let chief = world.appoint("22010955", NANGUAN, &[Permission::SuperviseInteraction, Permission::ServeTaxpayers]);
+        join(&world.session_of(chief)).unwrap();
+        let grant = world.session_of(world.security).access().grants(chief).unwrap()[0].id;
+        world.session_of(world.security).access().end_grant(EndGrant { grant, reason: "轮岗".into() }).wait().unwrap();
+        out(&world.session_of(chief)).unwrap();
+
         // Whoever took part is answerable, and is out when it ends.
         join(&boss).unwrap();
         world.officer(0).interaction().close(Close { conversation: id, outcome: Outcome::Resolved, note: None }).wait().unwrap();
@@ -190,7 +197,7 @@ fn a_supervisor_takes_part_and_it_stays_its_officers() {
         world.seal();
         let record = world.session_of(world.auditor).audit().read(0, 200).wait().unwrap();
         let joins: Vec<_> = record.iter().filter(|r| r.operation == "interaction.join").collect();
-        assert!(joins.len() == 3 && joins.iter().all(|r| r.reason.as_deref() == Some("协助")), "{engine:?}: with the reason");
+        assert!(joins.len() == 4 && joins.iter().all(|r| r.reason.as_deref() == Some("协助")), "{engine:?}: with the reason");
     }
 }
 
@@ -258,6 +265,7 @@ fn two_conversations_of_a_person_become_one() {
             assert_eq!(merge(&world.officer(0), kept, wrong).unwrap_err(), unknown, "{engine:?}");
         }
         assert!(matches!(merge(&world.officer(1), kept, other), Err(Error::NotFound { .. })), "{engine:?}: a colleague's");
+        say(&world.officer(0), kept, "在的");
         let session = world.officer(0).with_key("m").unwrap();
         let done = merge(&session, kept, other).unwrap();
         assert_eq!(merge(&session, kept, other).unwrap(), done, "{engine:?}: a repeat is answered alike");
@@ -266,6 +274,8 @@ fn two_conversations_of_a_person_become_one() {
         assert_eq!(as_told, (ConversationState::Closed, Some(Outcome::Merged), Some(kept)), "{engine:?}: they are told where it goes on");
         assert_eq!(world.officer(0).interaction().messages(other, 0, 10).unwrap()[0].text, "发票领不了", "{engine:?}: nothing is lost");
         assert_eq!(world.officer(0).interaction().parallel(kept).unwrap(), [], "{engine:?}");
+        let owed = world.officer(0).interaction().conversation(kept).unwrap().unanswered_since;
+        assert!(owed.is_some(), "{engine:?}: whoever asked there waits for an answer here");
         let waiting = |_: &_| world.officer(0).interaction().waiting(other_line, 10).unwrap().total;
         assert_eq!(settle(&world.core, waiting, |n| *n == 1), 1, "{engine:?}: the line is shorter by one");
         let rate = Rate { conversation: other, grade: zhengna_core::interaction::Grade::Satisfied, reasons: Vec::new(), comment: None };
@@ -279,6 +289,11 @@ fn two_conversations_of_a_person_become_one() {
         world.officer(0).interaction().be_present().wait().unwrap();
         world.officer(1).interaction().transfer(Transfer::new(third, TransferTo::Officer(world.officers[0]), "同一人")).wait().unwrap();
         merge(&world.officer(0), kept, third).unwrap();
+        // Whoever has it later reads what was written in those that go on in it, and nobody else does.
+        assert!(matches!(world.officer(1).interaction().messages(other, 0, 10), Err(Error::NotFound { .. })), "{engine:?}");
+        world.officer(0).interaction().transfer(Transfer::new(kept, TransferTo::Officer(world.officers[1]), "续办")).wait().unwrap();
+        assert_eq!(world.officer(1).interaction().messages(other, 0, 10).unwrap()[0].text, "发票领不了", "{engine:?}");
+        world.officer(1).interaction().transfer(Transfer::new(kept, TransferTo::Officer(world.officers[0]), "续办")).wait().unwrap();
         let said = world.officer(0).interaction().close(Close { conversation: kept, outcome: Outcome::Merged, note: None }).wait();
         assert!(matches!(said, Err(Error::Invalid { .. })), "{engine:?}: merged says itself");
         assert_eq!(world.recount(), Vec::<String>::new(), "{engine:?}");

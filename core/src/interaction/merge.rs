@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::close::end;
 use super::conversation::{had_by_caller, staff_no_of};
-use super::{Conversation, ConversationState, Line, Outcome};
+use super::{Conversation, ConversationState, Line, Outcome, reminder};
 use crate::access::{Engine, Permission, check};
 use crate::clock::Timestamp;
 use crate::ctx::Ctx;
@@ -77,11 +77,24 @@ pub fn merge(tx: &mut dyn Tx, ctx: &Ctx, cmd: Merge) -> Result<Merged, Error> {
     // Theirs by now: whoever answers reads what was written there.
     let taken = Conversation { officer: Some(me.id), served_by: other.served_also_by(me.id), merged_into: Some(kept.id), ..other.clone() };
     end(tx, ctx, &other, taken, Outcome::Merged, None)?;
+    owe(tx, &kept, if waited { Some(kept.now(ctx)) } else { other.unanswered_since })?;
     if waited {
         journal::record(tx, ctx, Topic::Line(other.line), EventKind::LineMoved, None, None)?;
     }
     journal::record(tx, ctx, Topic::Conversation(kept.id), EventKind::Merged, Some(other.id), None)?;
     Ok(Merged { conversation: kept.id, other: other.id })
+}
+
+/// Whoever waited for an answer in the other one waits for it in the one that goes on, unless that is on hold: the hold is what they were told.
+fn owe(tx: &mut dyn Tx, kept: &Conversation, since: Option<Timestamp>) -> Result<(), Error> {
+    let Some(since) = since.filter(|_| kept.held_until.is_none()) else { return Ok(()) };
+    match kept.unanswered_since {
+        Some(already) if already <= since => return Ok(()),
+        Some(_) => {}
+        None => reminder::watch(tx, kept, since)?,
+    }
+    tx.replace(kept, Conversation { unanswered_since: Some(since), ..kept.clone() })?;
+    Ok(())
 }
 
 /// Another conversation of the same taxpayer, which is not over.
