@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use bulk::{BulkDone, BulkProgress};
-pub use clients::{Access, Appeals, Approval, Audit, Calendar, Control, Identity, Interaction, Journal};
+pub use clients::{Access, Appeals, Approval, Audit, Calendar, Control, Grid, Identity, Interaction, Journal};
 pub use door::{Answer, Command, Target};
 pub use idempotency::Answered;
 pub use live::{EventPage, LiveEvent};
@@ -596,6 +596,11 @@ impl Session {
     /// What taxpayers bring before an authority.
     pub fn appeals(&self) -> Appeals<'_> {
         Appeals(self)
+    }
+
+    /// Who looks after whom.
+    pub fn grid(&self) -> Grid<'_> {
+        Grid(self)
     }
 
     /// What was put forward for approval.

@@ -28,6 +28,7 @@ pub mod crypto;
 pub mod ctx;
 pub mod delivery;
 pub mod error;
+pub mod grid;
 pub mod id;
 pub mod identity;
 pub mod interaction;

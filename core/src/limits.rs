@@ -131,6 +131,10 @@ pub const RELATIONS_PER_ENTERPRISE_MAX: u32 = 500;
 pub const ENTERPRISES_PER_PERSON_MAX: u32 = 500;
 /// Relations of one person, or of the enterprise that signed in, shown on a card: the newest.
 pub const RELATIONS_SHOWN_MAX: u32 = 50;
+/// Officers shown who look after a taxpayer or did: the newest.
+pub const GRID_OFFICERS_SHOWN_MAX: u32 = 50;
+/// Enterprises of one who acts for several, of which it is asked who looks after them.
+pub const GRID_ENTERPRISES_MAX: usize = 20;
 /// Characters of an id in another system.
 pub const EXTERNAL_ID_CHARS_MAX: usize = 100;
 /// Sessions, former numbers, rows of lists, and conversations of a person that are erased, and relations that are ended, in one

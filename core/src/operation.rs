@@ -253,6 +253,10 @@ operations! {
         "关联关系" "Who acts, or acted, for whom.";
     RELEASE_RELATION = "identity.release_relation" Command [Taxpayer, Officer] needs ManageRelations reach [Participant, Subtree] Serializable repeats true per_minute 60
         "解除关联关系" "End a relation between a person and an enterprise, with a reason.";
+    GRID_OFFICERS = "grid.officers" Query [Taxpayer, Officer] needs ServeTaxpayers reach [Participant, Subtree] Serializable repeats false per_minute 240
+        "网格员" "Who looks after a taxpayer, and did before.";
+    ASSIGN_GRID_OFFICER = "grid.assign_officer" Command [Officer] needs ManageRelations reach [Subtree] Serializable repeats true per_minute 60
+        "分配网格员" "Say who looks after a taxpayer from now on, with a reason.";
     CARD = "identity.card" Query [Officer] needs ServeTaxpayers reach [Assigned, Subtree] Serializable repeats false per_minute 240
         "实名信息" "Who is on the other side of a conversation, for which enterprise, and how that is known; personal data masked.";
     REVEAL_ON_CARD = "identity.reveal_on_card" AuditedQuery [Officer] needs RevealPersonalData reach [Assigned, Subtree] Serializable repeats false per_minute 30
@@ -323,7 +327,7 @@ operations! {
         "挂起到期" "Let a conversation go on whose time on hold is over.";
     JOIN = "interaction.join" Command [Officer] needs SuperviseInteraction reach [Subtree] Guarded repeats true per_minute 60
         "督导加入" "Take part in a conversation of one's area beside its officer, with a reason.";
-    STEP_OUT = "interaction.step_out" Command [Officer] needs SuperviseInteraction reach [Assigned] Guarded repeats true per_minute 60
+    STEP_OUT = "interaction.step_out" Command [Officer] reach [Assigned] Guarded repeats true per_minute 60
         "督导退出" "Take part in a conversation no more.";
     WHISPER = "interaction.whisper" Command [Officer] needs SuperviseInteraction reach [Subtree] Guarded repeats true per_minute 60
         "督导提示" "Tell the officer of a conversation something that its taxpayer does not see.";

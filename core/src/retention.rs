@@ -98,8 +98,8 @@ pub const CLASSES: &[Class] = &[
         basis: "个人信息保护法 第十九条: no longer than the purpose needs, which is signing in; GB/T 22239-2019 8.1.4.1 a asks for former passwords",
     },
     Class {
-        tables: &["taxpayer", "former_number", "real_name", "relation", "roster_entry", "imported_row", "subject_key"],
-        what: "persons and enterprises, who acts for whom, what lists said of them, the keys of what is sealed",
+        tables: &["taxpayer", "former_number", "real_name", "relation", "roster_entry", "grid_officer", "imported_row", "subject_key"],
+        what: "persons and enterprises, who acts for whom, who looks after whom, what lists said of them, the keys of what is sealed",
         keep: Keep::UntilDone,
         basis: "个人信息保护法 第十九条、第四十七条: for as long as they are served here; erasure destroys the key and the indexes, the emptied row and its id stay, so that records stay true",
     },

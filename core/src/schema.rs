@@ -3,7 +3,7 @@
 use crate::store::{Record, Table};
 #[cfg(feature = "testing")]
 use crate::store::{Row, StoreError};
-use crate::{access, agenda, appeal, approval, audit, control, core, delivery, identity, interaction, journal, series};
+use crate::{access, agenda, appeal, approval, audit, control, core, delivery, grid, identity, interaction, journal, series};
 
 /// Declares the tables, once.
 macro_rules! declared {
@@ -57,6 +57,7 @@ declared! {
     identity::RealName,
     identity::Relation,
     identity::RosterEntry,
+    grid::GridOfficer,
     identity::ImportBatch,
     identity::ImportedRow,
     interaction::Line,

@@ -5,6 +5,7 @@ use rand_core::SeedableRng as _;
 use zhengna_core::access::{Account, Actor, AssertedRelation, Assertion, Credentials, Once, Proof, Provider, VerifiedPerson};
 use zhengna_core::crypto::{KeyRing, Rng};
 use zhengna_core::error::Refusal;
+use zhengna_core::grid::AssignGridOfficer;
 use zhengna_core::id::TaxpayerId;
 use zhengna_core::identity::{
     BeginImport, CaptureChannel, ErasePerson, ExportPerson, ImportBegun, ImportRow, NewFormerNumber, NewRealName, NewRelation,
@@ -44,6 +45,8 @@ pub(crate) enum Affair {
     Release(Who, Party, Role, Party, u8),
     View(Who, Party),
     Relations(Who, Party),
+    GridOfficer(Who, Party, Option<usize>, u8),
+    GridOfficers(Who, Party),
     Reveal(Who, Party, PersonalField),
     Card(Who, usize),
     /// Of somebody, or of whoever talks.
@@ -139,6 +142,8 @@ pub(crate) fn affair() -> impl Strategy<Value = Affair> {
         1 => (who(), party(), role(), party(), key()).prop_map(|(w, c, r, p, k)| Affair::Release(w, c, r, p, k)),
         2 => (asker(), party()).prop_map(|(w, p)| Affair::View(w, p)),
         3 => (asker(), party()).prop_map(|(w, p)| Affair::Relations(w, p)),
+        3 => (asker(), party(), prop::option::weighted(0.8, 0..3usize), key()).prop_map(|(w, p, o, k)| Affair::GridOfficer(w, p, o, k)),
+        2 => (asker(), party()).prop_map(|(w, p)| Affair::GridOfficers(w, p)),
         1 => (asker(), party(), field()).prop_map(|(w, p, f)| Affair::Reveal(w, p, f)),
         7 => (holder(), which()).prop_map(|(w, c)| Affair::Card(w, c)),
         3 => (holder(), which(), prop::option::of(party()), field()).prop_map(|(w, c, p, f)| Affair::RevealOnCard(w, c, p, f)),
@@ -367,6 +372,12 @@ impl Play {
                 told(as_(who, *key).identity().release_relation(cmd).wait())
             }
             Affair::View(who, party) => told(as_(who, 0).identity().view(self.party(*party))),
+            Affair::GridOfficer(who, party, officer, key) => {
+                let staff_no = officer.map(|n| format!("22010{n:03}"));
+                let cmd = AssignGridOfficer { taxpayer: self.party(*party), staff_no, reason: "分配".into() };
+                told(as_(who, *key).grid().assign(cmd).wait())
+            }
+            Affair::GridOfficers(who, party) => told(as_(who, 0).grid().officers(self.party(*party))),
             Affair::Relations(who, party) => told(as_(who, 0).identity().relations(self.party(*party))),
             Affair::Reveal(who, party, field) => {
                 let cmd = RevealTaxpayer { taxpayer: self.party(*party), field: *field, reason: "回访".into() };

@@ -11,6 +11,7 @@ use zhengna_core::control::{AlertState, ReviewAlert, Verdict};
 use zhengna_core::crypto::{TOTP_STEP, secret_of_uri, sm3};
 use zhengna_core::delivery::SettleDelivery;
 use zhengna_core::error::Refusal;
+use zhengna_core::grid::AssignGridOfficer;
 use zhengna_core::identity::{
     BeginImport, CaptureChannel, Disclose, ErasePerson, ExportPerson, NewFormerNumber, NewRealName, NewRosterEntry, NumberKind,
     PersonalField, RealNameLevel, RealNameState, ReleaseRelation, RevealOnCard, RevealTaxpayer, Role, Roster,
@@ -246,6 +247,12 @@ pub(crate) const DRIVEN: &[Driven] = &[
         let (enterprise, taxpayer) = cast.employer(n);
         let released = ReleaseRelation { enterprise, role: Role::TaxHandler, person: taxpayer.0, reason: "离职".into() };
         Box::new(move || done(cast.keyed(taxpayer.1.clone(), n).identity().release_relation(released.clone()).wait()))
+    } },
+    Driven { operation: &operation::ASSIGN_GRID_OFFICER, again: Again::Harmless, prepare: |cast, n| {
+        let (taxpayer, _) = cast.employer(n);
+        let boss = cast.stage.world.session_of(cast.stage.world.supervisor);
+        let assigned = AssignGridOfficer { taxpayer, staff_no: Some(format!("22010{:03}", n % 3)), reason: "分配".into() };
+        Box::new(move || done(cast.keyed(boss.clone(), n).grid().assign(assigned.clone()).wait()))
     } },
     Driven { operation: &operation::RECORD_ROSTER, again: Again::Harmless, prepare: |cast, n| {
         cast.employer(n);

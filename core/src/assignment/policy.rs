@@ -165,6 +165,11 @@ impl Policy {
         waiting.arrived.plus(seconds(self.own_wait_s))
     }
 
+    /// Whether something is still held for the taxpayer's own officer, if they are there.
+    pub(crate) fn holds(&self, waiting: &Waiting, now: Timestamp) -> bool {
+        now < self.held_until(waiting)
+    }
+
     /// Until when an offer made now may be answered.
     pub(super) fn offer_until(&self, now: Timestamp) -> Timestamp {
         now.plus(seconds(self.offer_s))

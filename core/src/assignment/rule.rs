@@ -54,7 +54,7 @@ impl Bar {
 /// For whom it is held now: the taxpayer's own officer who is there, may take it, and has not let it pass.
 pub(super) fn held_for(waiting: &Waiting, policy: &Policy, own: Option<&Candidate>, now: Timestamp) -> Option<OfficerId> {
     let own = own.filter(|own| waiting.own == Some(own.id))?;
-    let waits = now < policy.held_until(waiting) && own.is_here(now) && own.has_all(&waiting.required);
+    let waits = policy.holds(waiting, now) && own.is_here(now) && own.has_all(&waiting.required);
     (waits && !waiting.passed.iter().any(|pass| pass.officer == own.id)).then_some(own.id)
 }
 

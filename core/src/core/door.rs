@@ -14,7 +14,7 @@ use crate::crypto::KeyRing;
 use crate::ctx::{Call, Ctx};
 use crate::error::Error;
 use crate::id::{AppealId, ConversationId, LineId, TaxpayerId};
-use crate::identity;
+use crate::identity::{self, Taxpayer};
 use crate::interaction::{Conversation, Line};
 use crate::operation::{Class, Operation};
 use crate::planted::{Bug, planted};
@@ -37,6 +37,8 @@ pub enum Target {
     Line(LineId),
     /// An appeal.
     Appeal(AppealId),
+    /// A taxpayer.
+    Taxpayer(TaxpayerId),
     /// A relation: one of its two.
     Relation {
         /// For which enterprise.
@@ -93,6 +95,10 @@ fn reauthorise(tx: &mut dyn ReadTx, ctx: &Ctx, target: Target) -> Result<(), Err
         }
         Target::Appeal(id) => {
             let found = tx.find::<Appeal>((id,))?;
+            check(ctx, found).map(drop)
+        }
+        Target::Taxpayer(id) => {
+            let found = tx.find::<Taxpayer>((id,))?;
             check(ctx, found).map(drop)
         }
         Target::Relation { enterprise, person } => identity::either(tx, ctx, enterprise, person).map(drop),

@@ -15,6 +15,7 @@ use crate::clock::Timestamp;
 use crate::crypto::{Place, hash};
 use crate::ctx::Ctx;
 use crate::error::{Error, Problem};
+use crate::grid::{GridOfficerView, grid_officers};
 use crate::id::{ConversationId, TaxpayerId};
 use crate::interaction::{self, RatingView, Transcript};
 use crate::store::{ReadTx, Reads, Record, StoreError, Tx, stretch};
@@ -68,6 +69,8 @@ pub struct ExportedPerson {
     pub real_name: Vec<RealName>,
     /// For whom they act or acted, newest first.
     pub relations: Vec<RelationView>,
+    /// Who looks after them, and did, newest first.
+    pub grid_officers: Vec<GridOfficerView>,
     /// What they brought before an authority, and the answers.
     pub appeals: Vec<AppealView>,
     /// Accounts at identity providers.
@@ -146,6 +149,7 @@ pub(crate) fn export_person(tx: &mut dyn Tx, ctx: &Ctx, cmd: &ExportPerson) -> R
         former_numbers: former_numbers(tx, ctx, person.id)?,
         real_name: all_findings(tx, person.id)?,
         relations: relations.iter().map(|relation| shown(tx, ctx, relation)).collect::<Result<_, _>>()?,
+        grid_officers: grid_officers(tx, ctx, person.id)?,
         appeals: appeals.iter().map(|appeal| appeal::view(tx, ctx, appeal)).collect::<Result<_, _>>()?,
         linked: access::linked_of(tx, person.id)?,
         password: tx.find_by::<Credential>(Credential::BY_ACTOR, (actor,))?.is_some(),

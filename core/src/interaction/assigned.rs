@@ -1,11 +1,15 @@
 //! Who takes whom, and why: what was decided when a conversation went to an officer, kept so that it can be read and decided again.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
+use super::attendance::is_there;
+use super::claim::holds;
 use super::conversation::staff_no_of;
 use super::ready::first_waiting;
 use super::{Conversation, ConversationState, Line, Routing};
-use crate::access::{Engine, Officer, check};
+use crate::access::{Engine, Officer, Permission, check, holds_at};
 use crate::assignment::{self, Candidate, Inputs, Question, Record, Waiting};
 use crate::clock::Timestamp;
 use crate::ctx::Ctx;
@@ -40,7 +44,7 @@ pub(super) fn next_for(tx: &mut dyn Tx, ctx: &Ctx, line: &Line, officer: &Office
         let first = first_waiting(tx, line)?.ok_or(nobody)?;
         let first = locked(tx, first)?;
         let waiting = waiting_of(&first, first.entered_at);
-        let record = decided(ctx, line, vec![waiting], candidate(officer, holding, &[], ctx.now()))?;
+        let record = decided(ctx, line, vec![waiting], candidate(officer, holding, &[], ctx.now()), Vec::new())?;
         return Ok((first, record));
     };
     let known = routing.known_to(officer.id);
@@ -53,7 +57,8 @@ pub(super) fn next_for(tx: &mut dyn Tx, ctx: &Ctx, line: &Line, officer: &Office
     let mut waiting = in_order(tx, routing, &rows)?;
     // Of another who had it nobody knows here whether they are there.
     waiting.iter_mut().for_each(|w| w.last = w.last.filter(|last| *last == officer.id));
-    let record = decided(ctx, line, waiting, candidate(officer, holding, known, ctx.now()))?;
+    let others = held_for(tx, ctx, line, routing, &waiting, officer.id)?;
+    let record = decided(ctx, line, waiting, candidate(officer, holding, known, ctx.now()), others)?;
     let first = locked(tx, ConversationId::from_uuid(record.decision.work.uuid()))?;
     Ok((first, record))
 }
@@ -93,10 +98,34 @@ pub(super) fn in_order(tx: &mut dyn ReadTx, routing: &Routing, rows: &[Conversat
     Ok(waiting)
 }
 
-fn decided(ctx: &Ctx, line: &Line, waiting: Vec<Waiting>, candidate: Candidate) -> Result<Record, Error> {
-    let question = Question::Pull { officer: candidate.id, line: line.id };
+/// Those who look after somebody that waits, serve there and are at their desk: what waits is held for them a while.
+fn held_for(
+    tx: &mut dyn Tx,
+    ctx: &Ctx,
+    line: &Line,
+    routing: &Routing,
+    waiting: &[Waiting],
+    asks: OfficerId,
+) -> Result<Vec<Candidate>, Error> {
+    let held = waiting.iter().filter(|w| routing.policy.holds(w, ctx.now()));
+    let own: BTreeSet<OfficerId> = held.filter_map(|w| w.own).filter(|own| *own != asks).collect();
+    let mut there = Vec::new();
+    for id in own {
+        let Some(officer) = tx.find::<Officer>((id,))? else { continue };
+        if !is_there(tx, id, ctx.now())? || !holds_at(tx, ctx, id, Permission::ServeTaxpayers, &line.authority)? {
+            continue;
+        }
+        let officer = officer.trust("for whom of those who are there something is held").into_inner();
+        there.push(candidate(&officer, holds(tx, id)?, routing.known_to(id), ctx.now()));
+    }
+    Ok(there)
+}
+
+fn decided(ctx: &Ctx, line: &Line, waiting: Vec<Waiting>, asks: Candidate, mut officers: Vec<Candidate>) -> Result<Record, Error> {
+    let question = Question::Pull { officer: asks.id, line: line.id };
+    officers.push(asks);
     let policies = line.routing.iter().map(|routing| (line.id, routing.policy.clone())).collect();
-    let inputs = Inputs { now: ctx.now(), question, policies, waiting, officers: vec![candidate], others: 0 };
+    let inputs = Inputs { now: ctx.now(), question, policies, waiting, officers, others: 0 };
     assignment::recorded(&inputs).ok_or(Error::Refused(Refusal::NobodyForYou))
 }
 
@@ -144,7 +173,7 @@ fn waiting_of(c: &Conversation, arrived: Timestamp) -> Waiting {
     }
 }
 
-/// By its topic, by where its taxpayer belongs, by who had the conversation that it goes on from, and by who let it pass.
+/// By its topic, by where its taxpayer belongs, by who looks after them, by who had the conversation that it goes on from, and by who let it pass.
 fn routed(tx: &mut dyn ReadTx, routing: &Routing, c: &Conversation, arrived: Timestamp) -> Result<Waiting, Error> {
     let last = match c.previous {
         None => None,
@@ -157,6 +186,7 @@ fn routed(tx: &mut dyn ReadTx, routing: &Routing, c: &Conversation, arrived: Tim
         topics: topic.map(|code| routing.path(code)).unwrap_or_default(),
         authorities: c.home.iter().flat_map(|home| home.codes().iter().rev().copied()).collect(),
         required: topic.filter(|code| routing.specialists_only(code)).map(str::to_owned).into_iter().collect(),
+        own: c.own_officer,
         last,
         passed: c.passes.as_ref().map(|passes| passes.0.clone()).unwrap_or_default(),
         ..waiting_of(c, arrived)

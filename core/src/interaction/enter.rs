@@ -9,6 +9,7 @@ use crate::calendar::Calendars;
 use crate::clock::Timestamp;
 use crate::ctx::Ctx;
 use crate::error::{self, Error, Refusal};
+use crate::grid::looks_after;
 use crate::id::{ConversationId, LineId, TaxpayerId};
 use crate::identity::{Taxpayer, subject};
 use crate::journal::{self, EventKind, Topic};
@@ -99,6 +100,7 @@ pub fn enter(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, cmd: Enter) -> R
     }
     let on_behalf = gate::admit(tx, line.kind, taxpayer, ctx.now())?;
     let own = tx.find::<Taxpayer>((taxpayer,))?.ok_or(Error::SignInRequired)?.trust("the caller's own record").into_inner();
+    let own_officer = looks_after(tx, taxpayer, on_behalf, ctx.now())?;
     let reply = line.message_due(&*calendars.in_force(tx)?, ctx.now())?;
     let id = ConversationId::from_uuid(ctx.new_uuid());
     let key = subject::create(tx, ctx, id.uuid())?;
@@ -147,6 +149,7 @@ pub fn enter(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, cmd: Enter) -> R
         offered_to: None,
         offered_until: None,
         passes: None,
+        own_officer,
     };
     tx.add(&waiting.promised(reply))?;
     // The desk first: whoever follows it finds the conversation, and all that happens in it from here on.

@@ -72,6 +72,7 @@ pub const MIGRATIONS: &[Migration] = &[
     shared!(19, "assignment", "0019_assignment.sql"),
     shared!(20, "hold", "0020_hold.sql"),
     shared!(21, "offer", "0021_offer.sql"),
+    shared!(22, "grid_officer", "0022_grid_officer.sql"),
 ];
 
 /// The newest schema version this program knows.

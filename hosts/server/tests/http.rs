@@ -145,6 +145,10 @@ fn every_documented_operation_is_served_as_documented() {
         let of = format!("/api/v1/taxpayers/{company}/relations");
         let shown = drive.ok("identity.relations", "GET", &of, &officer, None);
         assert_eq!((&shown["items"][0]["role"], &shown["items"][0]["holds"]), (&json!("tax_handler"), &json!(true)));
+        let grid = format!("/api/v1/taxpayers/{company}/grid-officers");
+        drive.ok("grid.assign_officer", "POST", &grid, &boss, Some(json!({ "staff_no": "22010000", "reason": "分配" })));
+        let shown = drive.ok("grid.officers", "GET", &grid, &officer, None);
+        assert_eq!((&shown["items"][0]["staff_no"], &shown["items"][0]["ends_at"]), (&json!("22010000"), &Value::Null));
         let on_card = json!({ "taxpayer": person, "field": "phone", "reason": "回访" });
         let revealed = drive.ok("identity.reveal_on_card", "POST", &at("/card/reveal"), &boss, Some(on_card));
         assert_eq!(revealed["value"], "13800000000");
@@ -793,7 +797,7 @@ fn t04_bad_input_is_refused_with_a_code_and_a_field_and_nothing_is_written() {
             ]
             .contains(&field.as_str())
                 || (field == "authority" && id == "interaction.propose_line")
-                || (field == "staff_no" && id == "appeal.file");
+                || (field == "staff_no" && (id == "appeal.file" || id == "grid.assign_officer"));
             for (what, value) in [
                 ("null", Value::Null),
                 ("an object", json!({})),
@@ -891,6 +895,7 @@ fn t08_t11_t12_whoever_may_not_learns_nothing() {
         "reveal" => json!({ "field": "name", "reason": "好" }),
         "release" => json!({ "role": "tax_handler", "person": host.world.taxpayers[0], "reason": "好" }),
         "review" | "prioritise" | "join" => json!({ "reason": "好" }),
+        "grid-officers" => json!({ "reason": "好" }),
         "hold" => json!({ "minutes": 5 }),
         "whispers" => json!({ "text": "好" }),
         "questions" => json!({ "staff_no": "22010001", "text": "好" }),

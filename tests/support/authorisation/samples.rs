@@ -179,7 +179,8 @@ impl<'a> Scene<'a> {
                     |at| json!({ "post": self.emergency(), "authority": at, "minutes": 1, "reason": "故障" }),
                 )
             }
-            "identity.view_taxpayer" | "identity.relations" => self.taxpayers(Value::Null),
+            "identity.view_taxpayer" | "identity.relations" | "grid.officers" => self.taxpayers(Value::Null),
+            "grid.assign_officer" => self.taxpayers(json!({ "reason": "调整" })),
             "identity.reveal_taxpayer" => self.taxpayers(json!({ "field": "name", "reason": "核对身份" })),
             "identity.release_relation" => {
                 let body = |person: &str| json!({ "role": "tax_handler", "person": person, "reason": "离职" });

@@ -163,6 +163,7 @@ fn body(scene: &Scene<'_>, field: &Field, home: &Real) -> Result<Value, String> 
         "identity.reveal_taxpayer" => json!({ "field": "name", "reason": "核对" }),
         "identity.reveal_on_card" => json!({ "taxpayer": home["taxpayer"], "field": "name", "reason": "核对" }),
         "identity.release_relation" => json!({ "role": "tax_handler", "person": home["person"], "reason": "离职" }),
+        "grid.assign_officer" => json!({ "reason": "调整" }),
         "identity.request_disclosure" => {
             json!({ "taxpayers": [home["taxpayer"]], "fields": ["phone"], "authority": NANGUAN, "reason": "专项核查" })
         }

@@ -10,6 +10,7 @@ mod call;
 mod canned;
 mod control;
 mod events;
+mod grid;
 mod identity;
 mod interaction;
 mod page;
@@ -31,6 +32,7 @@ pub fn routes() -> Routes {
     let mut routes = Routes::default();
     access::routes(&mut routes);
     provider::routes(&mut routes);
+    grid::routes(&mut routes);
     identity::routes(&mut routes);
     interaction::routes(&mut routes);
     appeal::routes(&mut routes);

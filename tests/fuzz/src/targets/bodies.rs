@@ -10,6 +10,7 @@ use zhengna_core::appeal::{AnswerAppeal, FileAppeal};
 use zhengna_core::approval::{Approve, Delegate, EndDelegation, Execute, Reject, Withdraw};
 use zhengna_core::calendar::Draft;
 use zhengna_core::control::{ReviewAlert, SetControlRule};
+use zhengna_core::grid::AssignGridOfficer;
 use zhengna_core::identity::{
     BeginImport, Disclose, ImportRow, NewFormerNumber, NewRealName, NewRelation, NewRosterEntry, NewTaxpayer, ReleaseRelation,
     RequestDisclosure, RevealOnCard, RevealTaxpayer, TakeBack,
@@ -177,7 +178,10 @@ pub(super) fn body(data: &[u8]) {
         17 => reads_and_writes::<NewRealName>(body),
         18 => reads_and_writes::<NewRelation>(body),
         19 => reads_and_writes::<NewRosterEntry>(body),
-        20 => reads_and_writes::<ReleaseRelation>(body),
+        20 => {
+            reads_and_writes::<ReleaseRelation>(body);
+            reads_and_writes::<AssignGridOfficer>(body);
+        }
         21 => reads_and_writes::<RevealOnCard>(body),
         22 => reads_and_writes::<BeginImport>(body),
         23 => reads_and_writes::<ImportRow>(body),

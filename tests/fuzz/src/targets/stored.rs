@@ -15,6 +15,7 @@ use zhengna_core::audit::{Checkpoint, Checkpointed, Sealed};
 use zhengna_core::control::{AlertReviewed, Raised};
 use zhengna_core::core::PROJECTIONS;
 use zhengna_core::delivery::Settled;
+use zhengna_core::grid::GridOfficerAssigned;
 use zhengna_core::identity::{ImportBegun, PersonErased, PhoneTaken, RelationReleased};
 use zhengna_core::interaction::{
     CallbackRequested, CannedReplyPut, Claimed, Closed, Declined, Entered, FollowedUp, Held, Joined, Left, LineOpened, Merged, Offered,
@@ -195,7 +196,7 @@ pub(super) fn remembered(data: &[u8]) {
     answers! {
         Claimed, Closed, Decided, Entered, Left, LineOpened, Prioritised, Sent, Granted, OfficerAdded, PasswordSet, PostAdded, Opened,
         Delegated, DelegationEnded, GrantEnded, LeaveRecorded,
-        SignInOutcome, SignedIn, SignedOut, TicketIssued, ProviderOutcome, Unlinked, PhoneTaken, Bootstrapped, FactorConfirmed, FactorEnrolled, FactorReset, RelationReleased, PersonErased, ImportBegun, Checkpointed, Sealed, Settled, bool, u64,
+        SignInOutcome, SignedIn, SignedOut, TicketIssued, ProviderOutcome, Unlinked, PhoneTaken, Bootstrapped, FactorConfirmed, FactorEnrolled, FactorReset, RelationReleased, GridOfficerAssigned, PersonErased, ImportBegun, Checkpointed, Sealed, Settled, bool, u64,
         Raised, AlertReviewed, AppealFiled, AppealAnswered, Recalled, CannedReplyPut, Rated, FollowedUp, Recomputed, CallbackRequested, Returned,
         Transferred, Declined, Held, Joined, Merged, Offered, Reminded, Whispered
     }

@@ -4,6 +4,7 @@ use zhengna_core::Error;
 use zhengna_core::access::{AddOfficer, AddPost, AuthorityKind, GrantPost, NewAuthority, Permissions};
 use zhengna_core::crypto::sm3;
 use zhengna_core::error::{Problem, Refusal};
+use zhengna_core::grid::AssignGridOfficer;
 use zhengna_core::id::TaxpayerId;
 use zhengna_core::identity::{
     BeginImport, CaptureChannel, ErasePerson, ExportPerson, ImportRow, Listed, ListedRelation, NewFormerNumber, NewRealName,
@@ -11,8 +12,9 @@ use zhengna_core::identity::{
 };
 use zhengna_core::limits;
 use zhengna_core::operation::{
-    ADD_AUTHORITIES, ADD_OFFICER, ADD_POST, BEGIN_IMPORT, BOOTSTRAP, ENROL_TAXPAYERS, ERASE_PERSON, EXPORT_PERSON, GRANT_POST, IMPORT_ROWS,
-    RECORD_FORMER_NUMBERS, RECORD_REAL_NAMES, RECORD_RELATIONS, RECORD_ROSTER, RELEASE_RELATION, REWRAP_KEYS, TAKE_BACK_IMPORT,
+    ADD_AUTHORITIES, ADD_OFFICER, ADD_POST, ASSIGN_GRID_OFFICER, BEGIN_IMPORT, BOOTSTRAP, ENROL_TAXPAYERS, ERASE_PERSON, EXPORT_PERSON,
+    GRANT_POST, IMPORT_ROWS, RECORD_FORMER_NUMBERS, RECORD_REAL_NAMES, RECORD_RELATIONS, RECORD_ROSTER, RELEASE_RELATION, REWRAP_KEYS,
+    TAKE_BACK_IMPORT,
 };
 use zhengna_tests::world::{CHANGCHUN, NANGUAN, code, company, listed, person, relation, start};
 
@@ -29,6 +31,7 @@ pub(super) const ALL: &[History] = &[
     (&[&BEGIN_IMPORT, &IMPORT_ROWS, &TAKE_BACK_IMPORT], a_list_given_by_all_is_applied_and_taken_back_once),
     (&[&RECORD_REAL_NAMES], findings_are_numbered_without_gaps),
     (&[&RELEASE_RELATION], a_relation_is_released_once),
+    (&[&ASSIGN_GRID_OFFICER], one_officer_at_a_time_looks_after_somebody),
     (&[&REWRAP_KEYS, &ERASE_PERSON, &EXPORT_PERSON], keys_are_wrapped_anew_while_their_owner_is_erased),
 ];
 
@@ -174,6 +177,25 @@ fn a_relation_is_released_once(hosts: &mut Hosts) -> Result<(), String> {
     let over = |e: &Error| matches!(e, Error::Refused(Refusal::RelationOver(Some(_))));
     let won = said.iter().filter(|s| s.is_ok()).count();
     ensure(won == 1 && said.iter().filter_map(|s| s.as_ref().err()).all(over), || format!("{said:?}"))
+}
+
+fn one_officer_at_a_time_looks_after_somebody(hosts: &mut Hosts) -> Result<(), String> {
+    let (_, company) = strangers(hosts)?;
+    let taxpayer = id_of(hosts, &company.number)?;
+    let chief = hosts.world.supervisor;
+    let said = hosts.race(|n, host| {
+        let cmd = AssignGridOfficer { taxpayer, staff_no: Some(format!("22010{:03}", n % 3)), reason: "分配".into() };
+        insist(|| hosts.officer_on(host, chief).grid().assign(cmd.clone()).wait())
+    });
+    let id = taxpayer.uuid().simple();
+    let rows = |what: &str| hosts.count(&format!("SELECT count(*) FROM grid_officer WHERE encode(taxpayer, 'hex') = '{id}' AND {what}"));
+    let (all, now) = (rows("true")?, rows("ends_at IS NULL")?);
+    let meets =
+        "EXISTS (SELECT 1 FROM grid_officer later WHERE later.taxpayer = grid_officer.taxpayer AND later.starts_at = grid_officer.ends_at)";
+    let followed = rows(meets)?;
+    ensure(said.iter().all(Result::is_ok) && now == 1 && followed == all - 1, || {
+        format!("{said:?}: {now} of {all} hold, {followed} end where another begins")
+    })
 }
 
 /// A host that has a new epoch already wraps anew what one that has not goes on wrapping by the old one.

@@ -1,0 +1,77 @@
+//! Saying who looks after a taxpayer from now on (网格员分配).
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::GridOfficer;
+use super::grid_officer::newest_of;
+use crate::access::{Officer, Permission, check, holds_at};
+use crate::ctx::Ctx;
+use crate::error::{Error, Problem};
+use crate::id::TaxpayerId;
+use crate::identity::{Taxpayer, reason};
+use crate::store::{Reads, Tx, Writes};
+
+/// Says who looks after a taxpayer from now on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct AssignGridOfficer {
+    /// After whom: an enterprise, or a person who is one's own business.
+    pub taxpayer: TaxpayerId,
+    /// Number of the officer, who serves taxpayers at the taxpayer's authority; absent: nobody any more.
+    #[serde(default)]
+    pub staff_no: Option<String>,
+    /// Why; kept in the audit trail.
+    pub reason: String,
+}
+
+/// Who looks after the taxpayer now.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct GridOfficerAssigned {
+    /// After whom.
+    pub taxpayer: TaxpayerId,
+    /// Number of the officer.
+    pub staff_no: Option<String>,
+}
+
+impl crate::core::Answer for GridOfficerAssigned {
+    fn subject(&self) -> String {
+        format!("taxpayer/{}/grid_officer", self.taxpayer)
+    }
+}
+
+/// Says who looks after a taxpayer. What whoever did before is kept: who was responsible is asked later. Saying the same again changes nothing.
+///
+/// # Errors
+/// `NotFound` for a taxpayer beyond reach; `Invalid` for an officer who does not serve taxpayers at their authority.
+pub fn assign(tx: &mut dyn Tx, ctx: &Ctx, cmd: AssignGridOfficer) -> Result<GridOfficerAssigned, Error> {
+    reason(&cmd.reason)?;
+    let found = tx.find::<Taxpayer>((cmd.taxpayer,))?;
+    let taxpayer = check(ctx, found)?;
+    let officer = cmd.staff_no.map(|staff_no| serving(tx, ctx, &taxpayer, staff_no.trim())).transpose()?;
+    let answer = GridOfficerAssigned { taxpayer: taxpayer.id, staff_no: officer.as_ref().map(|officer| officer.staff_no.clone()) };
+    let newest = newest_of(tx, taxpayer.id)?;
+    // Two changes of one instant follow each other all the same.
+    let at = newest.as_ref().map_or(ctx.now(), |row| ctx.now().max(row.starts_at.plus(Duration::from_micros(1))));
+    let holding = newest.filter(|row| row.holds(at));
+    if holding.as_ref().map(|row| row.officer) == officer.as_ref().map(|officer| officer.id) {
+        return Ok(answer);
+    }
+    if let Some(row) = holding {
+        tx.replace(&row, GridOfficer { ends_at: Some(at), ..row.clone() })?;
+    }
+    if let Some(officer) = officer {
+        tx.add(&GridOfficer { taxpayer: taxpayer.id, starts_at: at, ends_at: None, officer: officer.id, version: 0 })?;
+    }
+    Ok(answer)
+}
+
+fn serving(tx: &mut dyn Tx, ctx: &Ctx, taxpayer: &Taxpayer, staff_no: &str) -> Result<Officer, Error> {
+    let unknown = || Error::invalid("staff_no", Problem::Unknown("officer"));
+    let found = tx.find_by::<Officer>(Officer::BY_STAFF_NO, (staff_no.to_owned(),))?.ok_or_else(unknown)?;
+    let officer = found.trust("told of only if they serve at the authority of a taxpayer within reach").into_inner();
+    if holds_at(tx, ctx, officer.id, Permission::ServeTaxpayers, &taxpayer.authority)? { Ok(officer) } else { Err(unknown()) }
+}
