@@ -251,7 +251,7 @@ pub(crate) const DRIVEN: &[Driven] = &[
     Driven { operation: &operation::ASSIGN_GRID_OFFICER, again: Again::Harmless, prepare: |cast, n| {
         let (taxpayer, _) = cast.employer(n);
         let boss = cast.stage.world.session_of(cast.stage.world.supervisor);
-        let assigned = AssignGridOfficer { taxpayer, staff_no: Some(format!("22010{:03}", n % 3)), reason: "分配".into() };
+        let assigned = AssignGridOfficer { taxpayer, staff_no: Some("22010000".into()), reason: "分配".into() };
         Box::new(move || done(cast.keyed(boss.clone(), n).grid().assign(assigned.clone()).wait()))
     } },
     Driven { operation: &operation::RECORD_ROSTER, again: Again::Harmless, prepare: |cast, n| {

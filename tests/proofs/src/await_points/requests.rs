@@ -106,7 +106,7 @@ pub(super) fn requests(route: &Documented, scene: &Scene) -> Vec<Case> {
             ("", "", Some(supervisor), json!({ "role": "tax_handler", "person": scene.person, "reason": "离职" }))
         }
         "grid.officers" => ("", "", Some(taxpayer), Value::Null),
-        "grid.assign_officer" => ("", "", Some(supervisor), json!({ "staff_no": "22010001", "reason": "分配" })),
+        "grid.assign_officer" => ("", "", Some(supervisor), json!({ "staff_no": "22019010", "reason": "分配" })),
         "identity.card" => ("active", "", Some(officer), Value::Null),
         "identity.reveal_on_card" => {
             ("active", "", Some(supervisor), json!({ "taxpayer": scene.person, "field": "phone", "reason": "回访" }))
