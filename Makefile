@@ -1,29 +1,39 @@
 # The commands. `make run` and `make test` need nothing but Rust, Node, Python and a C compiler.
-.PHONY: help run web web-test test proof soak fuzz bench lint audit vendored
+.PHONY: help run dev web web-test test proof soak fuzz bench lint audit vendored
 
 help: ## What there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
 
-web: ## Build the staff console and the taxpayer's pages into target/web, which `make run` serves (needs Node)
+web: ## Build the staff console and the taxpayer's pages into hosts/web/dist, which the host has within it (needs Node)
 	npm --prefix hosts/web run setup:console
 	npm --prefix hosts/web run build:console
 	npm --prefix hosts/web/taxpayer ci
 	npm --prefix hosts/web/taxpayer run check
 	npm --prefix hosts/web/taxpayer run build
 	npm --prefix hosts/web/taxpayer run budget
-	rm -rf target/web && mkdir -p target/web
-	cp -r hosts/web/console/dist target/web/console
-	cp -r hosts/web/taxpayer/dist/build/h5 target/web/taxpayer
+	rm -rf hosts/web/dist/console hosts/web/dist/taxpayer
+	cp -r hosts/web/console/dist hosts/web/dist/console
+	cp -r hosts/web/taxpayer/dist/build/h5 hosts/web/dist/taxpayer
+	touch hosts/web/dist/built
 
+# Built anew when anything changed that they are built from; without Node the host says how.
+hosts/web/dist/built: $(shell git ls-files hosts/web 2>/dev/null)
+	@if command -v npm >/dev/null; then $(MAKE) web; else echo "no Node here: the host says at /console/ and /taxpayer/ what to do"; fi
+
+web-test: export ZHENGNA_BIN := $(abspath $(or $(CARGO_TARGET_DIR),target)/debug/zhengna)
 web-test: ## The two applications in a real browser, each against a host of its own; after `make web` (needs Chromium)
-	cargo build --package zhengna-server --bin zhengna
+	[ -x "$$ZHENGNA_BIN" ] || cargo build --package zhengna-server --bin zhengna
 	npm --prefix hosts/web run test:shared
-	ZHENGNA_BIN=$(CURDIR)/target/debug/zhengna npm --prefix hosts/web run test:console
-	ZHENGNA=$(CURDIR)/target/debug/zhengna npm --prefix hosts/web/taxpayer test
+	npm --prefix hosts/web run test:console
+	ZHENGNA="$$ZHENGNA_BIN" npm --prefix hosts/web/taxpayer test
 
-run: ## Build the host and start it with demo data on embedded SQLite
+run: hosts/web/dist/built ## Build the applications and the host, and start it with demo data on embedded SQLite
 	cargo build --package zhengna-server --bin zhengna
-	ZHENGNA_WEB_FOLDER=$${ZHENGNA_WEB_FOLDER:-target/web} $${CARGO_TARGET_DIR:-target}/debug/zhengna demo
+	$${CARGO_TARGET_DIR:-target}/debug/zhengna demo
+
+dev: ## The demo host and both applications with hot reload (needs Node)
+	cargo build --package zhengna-server --bin zhengna
+	./hosts/web/dev
 
 test: ## Everything needed to trust a change
 	./tests/prepare

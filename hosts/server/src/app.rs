@@ -104,7 +104,7 @@ impl App {
             sockets: Slots::new(config.limits.connections_per_person),
             hub: Hub::start(core.clone(), lifecycle.clone()),
             metrics: Metrics::default(),
-            web: config.web_folder.as_deref().map(web_of).unwrap_or_default(),
+            web: config.web_folder.as_deref().map_or_else(Web::built_in, web_of),
             core,
             config: config.clone(),
             lifecycle,

@@ -88,7 +88,11 @@ const KEYS: &[Key] = &[
         "file with the key that seals personal data; unset, a systemd credential of that name goes first",
     ),
     key("checkpoint_file", Kind::File, "zhengna.checkpoint", "file the audit chain's head is written to, outside the database"),
-    optional("web_folder", Kind::File, "folder with the built applications of the browser: console/ and taxpayer/"),
+    optional(
+        "web_folder",
+        Kind::File,
+        "folder with applications of the browser, console/ and taxpayer/, in place of those within the program",
+    ),
     optional("backup_custodians", Kind::File, "file with the public keys of those who keep backups; any two of them can restore"),
     key("log", Kind::LogFormat, "json", "json or text"),
     key("log_filter", Kind::LogFilter, "info", "what is logged, as in info,zhengna_server=debug"),

@@ -1,9 +1,11 @@
-//! The applications that people open in a browser, as they were built: the staff console and the taxpayer's pages. Read once, at the start,
-//! from the folder that is configured; what is asked for is looked up among what was read, and nowhere else.
+//! The applications that people open in a browser, as they were built: the staff console and the taxpayer's pages. They are within the
+//! program, or in the folder that is configured in their place; what is asked for is looked up among what was read at the start, and nowhere else.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -11,6 +13,7 @@ use axum::extract::{Path as Wanted, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
+use rust_embed::RustEmbed;
 
 use crate::app::App;
 use crate::problem::Problem;
@@ -24,11 +27,25 @@ const APPLICATIONS: [&str; 2] = ["console", "taxpayer"];
 /// What a browser may keep for good: its name changes with its content.
 const HASHED: &str = "public, max-age=31536000, immutable";
 
+/// What `make web` built: within a release; a debug build reads it from there at its start. Nothing where nothing was built.
+#[derive(RustEmbed)]
+#[folder = "../web/dist"]
+struct Built;
+
 /// What was read.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Web(HashMap<String, (&'static str, Bytes)>);
 
 impl Web {
+    /// The applications within the program.
+    pub fn built_in() -> Self {
+        static READ: LazyLock<Web> = LazyLock::new(|| {
+            let file = |name: Cow<'static, str>| Built::get(&name).map(|file| (name.to_string(), (kind_of(&name), content_of(file.data))));
+            Web(Built::iter().filter_map(file).collect())
+        });
+        READ.clone()
+    }
+
     /// Reads the applications of a folder: those that are there.
     ///
     /// # Errors
@@ -81,6 +98,13 @@ impl Web {
     }
 }
 
+fn content_of(data: Cow<'static, [u8]>) -> Bytes {
+    match data {
+        Cow::Borrowed(within) => Bytes::from_static(within),
+        Cow::Owned(read) => read.into(),
+    }
+}
+
 /// Shown where an application was not built.
 const NOT_BUILT: &str = include_str!("../web/not_built.html");
 
@@ -100,13 +124,16 @@ fn kind_of(name: &str) -> &'static str {
 }
 
 pub(crate) fn router() -> Router<App> {
-    let mut router = Router::new().route("/console", get(async || Redirect::permanent("/console/")));
+    let mut router = Router::new();
     for application in APPLICATIONS {
         let index = async move |State(app): State<App>, headers: HeaderMap| app.web().answer(application, "", &headers);
         let file = async move |State(app): State<App>, Wanted(path): Wanted<String>, headers: HeaderMap| {
             app.web().answer(application, &path, &headers)
         };
-        router = router.route(&format!("/{application}/"), get(index)).route(&format!("/{application}/{{*path}}"), get(file));
+        let home = format!("/{application}/");
+        let there = home.clone();
+        router = router.route(&format!("/{application}"), get(async move || Redirect::permanent(&there)));
+        router = router.route(&home, get(index)).route(&format!("/{application}/{{*path}}"), get(file));
     }
     router
 }
