@@ -230,10 +230,10 @@ pub fn banner(address: &str, sign_ins: &[SignIn], files: &Files) -> String {
     }
     text.push_str(&format!(
         "\n试一试 Try this\n\
-         \x20 1. 在一个窗口打开 {address}/taxpayer，用纳税人账号登录，进入“{line}”排队。\n\
-         \x20    Open {address}/taxpayer in one window, sign in as a taxpayer, enter the line.\n\
-         \x20 2. 在另一个窗口打开 {address}/officer，用坐席账号登录，接入并对话。\n\
-         \x20    Open {address}/officer in another window, sign in as an officer, take the first in line, talk.\n\
+         \x20 1. 在一个窗口打开 {address}/taxpayer/，用纳税人账号登录，进入“{line}”排队。\n\
+         \x20    Open {address}/taxpayer/ in one window, sign in as a taxpayer, enter the line.\n\
+         \x20 2. 在另一个窗口打开 {address}/console/，用坐席账号登录，接入并对话。\n\
+         \x20    Open {address}/console/ in another window, sign in as an officer, take the first in line, talk.\n\
          \x20 3. 停止后核对审计链： Stop it, then check the audit trail:\n\
          \x20    zhengna audit verify --database sqlite:{db} --key-file {keys} --checkpoint-file {points}\n\n\
          文件 Files\n  {dir}  （删除此目录即从头开始 delete this directory to begin anew）\n\n\

@@ -208,7 +208,7 @@ fn t29_no_path_of_a_client_reaches_a_file() {
         "/assets/..%2f..%2f..%2fetc%2fpasswd",
         "/assets/....//....//etc/passwd",
         "/assets/%2fetc%2fpasswd",
-        "/assets/client.js%00.css",
+        "/assets/page.js%00.css",
         "//etc/passwd",
         "/api/docs/../../Cargo.toml",
         "/assets/..\\..\\Cargo.toml",

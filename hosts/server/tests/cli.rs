@@ -84,7 +84,7 @@ fn the_demo_prints_sign_ins_serves_seals_and_runs_again() {
     let address = host.address();
     host.until("end of the banner", |line| line.contains("Ctrl-C").then_some(()));
     let shown = host.seen.join("\n");
-    for wanted in ["合成数据", "synthetic", "/taxpayer", "/officer", "220102001", "220100901", "demo.key"] {
+    for wanted in ["合成数据", "synthetic", "/taxpayer/", "/console/", "220102001", "220100901", "demo.key"] {
         assert!(shown.contains(wanted), "{wanted}\n{shown}");
     }
     assert!(get(&address, "/healthz").starts_with("HTTP/1.1 200"));

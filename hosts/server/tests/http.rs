@@ -1101,7 +1101,7 @@ fn an_operation_that_was_called_too_often_says_when_it_may_be_called_again() {
 #[test]
 fn probes_and_pages_answer_everybody() {
     let host = Host::start(Engine::Memory);
-    for path in ["/healthz", "/readyz", "/metrics", "/", "/taxpayer", "/officer", "/api/docs", "/assets/client.js", "/assets/style.css"] {
+    for path in ["/healthz", "/readyz", "/metrics", "/", "/api/docs", "/assets/page.js", "/assets/style.css"] {
         assert_eq!(host.call("GET", path, None, None, None).status, 200, "{path}");
     }
     let token = host.taxpayer(0);

@@ -1,4 +1,4 @@
-//! The small built-in pages: enough to talk in two windows and to read the API. A real front end replaces them.
+//! The host's own pages: where to go, and how the interface is called. The applications are in `web.rs`.
 
 use axum::Router;
 use axum::http::header;
@@ -16,12 +16,8 @@ macro_rules! pages {
 
 pages! {
     "/" "index.html" "text/html; charset=utf-8";
-    "/taxpayer" "taxpayer.html" "text/html; charset=utf-8";
-    "/officer" "officer.html" "text/html; charset=utf-8";
     "/api/docs" "docs.html" "text/html; charset=utf-8";
-    "/assets/client.js" "assets/client.js" "text/javascript; charset=utf-8";
-    "/assets/taxpayer.js" "assets/taxpayer.js" "text/javascript; charset=utf-8";
-    "/assets/officer.js" "assets/officer.js" "text/javascript; charset=utf-8";
+    "/assets/page.js" "assets/page.js" "text/javascript; charset=utf-8";
     "/assets/docs.js" "assets/docs.js" "text/javascript; charset=utf-8";
     "/assets/start.js" "assets/start.js" "text/javascript; charset=utf-8";
     "/assets/icon.svg" "assets/icon.svg" "image/svg+xml";

@@ -28,7 +28,7 @@ Example:
   zhengna demo --dir /tmp/zhengna-demo --listen 127.0.0.1:9090
 
 Next:
-  Open /taxpayer and /officer of the printed address in two windows and talk to yourself.
+  Open /taxpayer/ and /console/ of the printed address in two windows and talk to yourself.
   Delete the directory to begin anew.")]
 pub(super) struct Demo {
     /// Where the demonstration keeps its files.

@@ -43,7 +43,7 @@ Example:
 
 {}
 Next:
-  Hand the password over in person; sign in at /officer.
+  Hand the password over in person; sign in at /console/.
   zhengna user password STAFF_NO gives a new one.", permissions_in_words()))]
 struct Add {
     /// Number shown to taxpayers (工号); the login.

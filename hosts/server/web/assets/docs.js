@@ -1,6 +1,6 @@
 // Shows /api/openapi.json to people: operations, parameters, schemas, error codes, and a search over all of it.
 
-import { $, el, elderSwitch, facts, setText } from './client.js';
+import { $, el, elderSwitch, facts, setText } from './page.js';
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'];
 let spec = {};

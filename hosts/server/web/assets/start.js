@@ -1,3 +1,3 @@
-import { $, elderSwitch } from './client.js';
+import { $, elderSwitch } from './page.js';
 
 $('tools').append(elderSwitch());

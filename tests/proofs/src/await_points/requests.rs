@@ -42,7 +42,7 @@ pub(super) enum Answered {
 }
 
 /// Paths that are in no table: probes and pages.
-const UNDOCUMENTED: [&str; 6] = ["/healthz", "/readyz", "/metrics", "/api/openapi.json", "/", "/taxpayer"];
+const UNDOCUMENTED: [&str; 6] = ["/healthz", "/readyz", "/metrics", "/api/openapi.json", "/", "/api/docs"];
 
 /// The requests for what is in no table.
 pub(super) fn undocumented() -> impl Iterator<Item = Case> {
