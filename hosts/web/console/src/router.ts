@@ -33,6 +33,7 @@ export const router = createRouter({
   history: createWebHistory('/console/'),
   routes: [
     ...routes,
+    { path: '/account', component: () => import('./pages/AccountPage.vue'), meta: { title: text.menu.account } },
     { path: '/', redirect: () => allowed()[0]?.path ?? '/nowhere' },
     { path: '/:rest(.*)', component: () => import('./pages/NowherePage.vue') },
   ],
