@@ -18,10 +18,12 @@ export const pages: MenuPage[] = [
   { path: '/complaints', title: text.menu.complaints, needs: ['appeal.list'], load: () => import('./pages/ComplaintsPage.vue') },
   { path: '/approvals', title: text.menu.approvals, needs: ['approval.list'], load: () => import('./pages/ApprovalsPage.vue') },
   { path: '/officers', title: text.menu.officers, needs: ['access.officers'], load: () => import('./pages/OfficersPage.vue') },
+  { path: '/access', title: text.menu.access, needs: ['access.posts', 'access.propose_change', 'control.rules'], load: () => import('./pages/AccessPage.vue') },
   { path: '/lines', title: text.menu.lines, needs: ['interaction.propose_line'], load: () => import('./pages/LinesPage.vue') },
   { path: '/calendar', title: text.menu.calendar, needs: ['calendar.year'], load: () => import('./pages/CalendarPage.vue') },
   { path: '/audit', title: text.menu.audit, needs: ['audit.read'], load: () => import('./pages/AuditPage.vue') },
   { path: '/alerts', title: text.menu.alerts, needs: ['control.alerts'], load: () => import('./pages/AlertsPage.vue') },
+  { path: '/emergency', title: text.menu.emergency, needs: ['access.take_emergency_post'], load: () => import('./pages/EmergencyPage.vue') },
 ]
 
 /** What the caller's menu shows. */
