@@ -14,6 +14,7 @@ interface MenuPage {
 export const pages: MenuPage[] = [
   { path: '/desk', title: text.menu.desk, needs: ['interaction.claim'], load: () => import('./pages/DeskPage.vue') },
   { path: '/wall', title: text.menu.wall, needs: ['interaction.conversations'], load: () => import('./pages/WallPage.vue') },
+  { path: '/figures', title: text.menu.figures, needs: ['interaction.sources'], load: () => import('./pages/FiguresPage.vue') },
   { path: '/follow-ups', title: text.menu.followUps, needs: ['interaction.follow_ups'], load: () => import('./pages/FollowUpsPage.vue') },
   { path: '/complaints', title: text.menu.complaints, needs: ['appeal.list'], load: () => import('./pages/ComplaintsPage.vue') },
   { path: '/approvals', title: text.menu.approvals, needs: ['approval.list'], load: () => import('./pages/ApprovalsPage.vue') },
