@@ -4,6 +4,7 @@ import { answer, api } from './api/http'
 import { me } from './api/me'
 
 type Schemas = components['schemas']
+type Content<C> = Partial<Pick<Schemas['Draft'], 'document' | 'title' | 'source'>> & { change: C }
 
 interface Sides {
   now: unknown
@@ -12,20 +13,55 @@ interface Sides {
 
 /** What is in force of what an approval would change, and what it would be; null where there is no such thing, or one may not read it. */
 export async function sidesOf({ matter, content }: Schemas['ApprovalView']): Promise<Sides | null> {
-  if (matter === 'line' && me.can('interaction.line')) {
-    const { line, settings } = content as Schemas['ProposeLine']
-    return line ? { now: (await answer(api.GET('/api/v1/lines/{line}', { params: { path: { line } } }))).settings, then: settings } : null
-  }
-  const { change } = (content ?? {}) as Partial<Schemas['ProposeChange']>
-  if (change && 'post' in change && change.post.post && me.can('access.posts')) {
-    const post = (await answer(api.GET('/api/v1/posts'))).items.find((p) => p.id === change.post.post)
-    const { name, permissions, emergency } = change.post
-    return post ? { now: { name: post.name, permissions: post.permissions, emergency: post.emergency }, then: { name, permissions, emergency: emergency ?? false } } : null
-  }
-  if (change && 'control_rule' in change && me.can('control.rules')) {
-    const { rule, threshold, window_minutes, enabled } = change.control_rule
-    const set = (await answer(api.GET('/api/v1/control/rules'))).items.find((r) => r.id === rule)
-    return set ? { now: { threshold: set.threshold, window_minutes: set.window_minutes, enabled: set.enabled }, then: { threshold, window_minutes, enabled } } : null
-  }
+  if (matter === 'line') return lineSides(content as Schemas['ProposeLine'])
+  const { change } = (content ?? {}) as Partial<Content<Schemas['Change'] | Schemas['AccessChange']>>
+  if (!change) return null
+  if ('post' in change) return postSides(change.post)
+  if ('separation' in change) return separationSides(change.separation)
+  if ('control_rule' in change) return controlSides(change.control_rule)
+  if ('working_days' in change) return daySides(change.working_days)
+  if ('filing_periods' in change) return filingSides(change.filing_periods)
+  if ('legal_number' in change) return numberSides(change.legal_number)
   return null
+}
+
+async function lineSides({ line, settings }: Schemas['ProposeLine']): Promise<Sides | null> {
+  if (!line || !me.can('interaction.line')) return null
+  return { now: (await answer(api.GET('/api/v1/lines/{line}', { params: { path: { line } } }))).settings, then: settings }
+}
+
+async function postSides({ post, name, permissions, emergency }: Schemas['SetPost']): Promise<Sides | null> {
+  if (!post || !me.can('access.posts')) return null
+  const now = (await answer(api.GET('/api/v1/posts'))).items.find((p) => p.id === post)
+  return now ? { now: { name: now.name, permissions: now.permissions, emergency: now.emergency }, then: { name, permissions, emergency: emergency ?? false } } : null
+}
+
+async function separationSides({ first, second, apart }: Schemas['SetSeparation']): Promise<Sides | null> {
+  if (!me.can('access.separations')) return null
+  const pair = [first, second].sort().join()
+  const now = (await answer(api.GET('/api/v1/separations'))).items.some((s) => [s.first, s.second].sort().join() === pair)
+  return { now: { permissions: [first, second], apart: now }, then: { permissions: [first, second], apart } }
+}
+
+async function controlSides({ rule, threshold, window_minutes, enabled }: Schemas['SetControlRule']): Promise<Sides | null> {
+  if (!me.can('control.rules')) return null
+  const now = (await answer(api.GET('/api/v1/control/rules'))).items.find((r) => r.id === rule)
+  return now ? { now: { threshold: now.threshold, window_minutes: now.window_minutes, enabled: now.enabled }, then: { threshold, window_minutes, enabled } } : null
+}
+
+async function daySides({ year, days }: Extract<Schemas['Change'], { working_days: unknown }>['working_days']): Promise<Sides> {
+  const now = new Map((await answer(api.GET('/api/v1/calendar/{year}', { params: { path: { year: String(year) } } }))).days.map((d) => [d.date, d.worked ? 'work' : 'off']))
+  return { now: Object.fromEntries(days.map((d) => [d.date, now.get(d.date)])), then: Object.fromEntries(days.map((d) => [d.date, d.arrangement])) }
+}
+
+async function filingSides({ year, last_days }: Extract<Schemas['Change'], { filing_periods: unknown }>['filing_periods']): Promise<Sides> {
+  const { months } = await answer(api.GET('/api/v1/calendar/{year}/filing-periods', { params: { path: { year: String(year) } } }))
+  const byMonth = (days: string[]) => Object.fromEntries(days.map((day) => [day.slice(0, 7), day]))
+  return { now: byMonth(months.map((m) => m.last_day)), then: byMonth(last_days) }
+}
+
+async function numberSides({ number, from, value }: Extract<Schemas['Change'], { legal_number: unknown }>['legal_number']): Promise<Sides> {
+  const { numbers } = await answer(api.GET('/api/v1/legal-numbers'))
+  const now = numbers.find((n) => n.number === number)?.values.filter((v) => v.from <= from).at(-1)
+  return { now: { value: now?.value }, then: { value } }
 }

@@ -11,6 +11,9 @@ export const timeOf = (at: string | number): string => times.format(new Date(at)
 /** 2026年11月23日 09:30 */
 export const momentOf = (at: string | number): string => `${dayOf(at)} ${timeOf(at)}`
 
+/** 09:30, of minutes from midnight. */
+export const clockOf = (minutes: number): string => [Math.floor(minutes / 60), minutes % 60].map((n) => String(n).padStart(2, '0')).join(':')
+
 /** How long something takes, to the unit that matters. */
 export function spanOf(seconds: number): string {
   const s = Math.max(0, Math.floor(seconds))

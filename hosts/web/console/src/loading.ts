@@ -1,5 +1,7 @@
 import { onMounted, ref, type Ref } from 'vue'
 
+import { useBusy } from './tell'
+
 /** Something that a page reads: not there yet, there, or why not. */
 export interface Loaded<T> {
   data: Ref<T | null>
@@ -30,4 +32,23 @@ export function useLoaded<T>(read: () => Promise<T>, atOnce = true): Loaded<T> {
   }
   if (atOnce) onMounted(load)
   return { data, problem, busy, load }
+}
+
+interface Page<T> {
+  items: T[]
+  cursor?: string | null
+}
+
+/** A list that goes on behind a cursor; what was read anew meanwhile gets no rows of the old list. */
+export function usePages<T>(read: (cursor?: string) => Promise<Page<T>>) {
+  const pages = useLoaded(() => read())
+  const { busy: reading, run } = useBusy()
+  const more = () =>
+    run(async () => {
+      const page = pages.data.value
+      if (!page?.cursor) return
+      const next = await read(page.cursor)
+      if (pages.data.value === page) pages.data.value = { items: [...page.items, ...next.items], cursor: next.cursor }
+    })
+  return { ...pages, reading, more }
 }

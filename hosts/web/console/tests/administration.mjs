@@ -1,18 +1,19 @@
 import assert from 'node:assert/strict'
-import { createHmac } from 'node:crypto'
 
+import { account, standIn } from './account.mjs'
+import { FRESH, begin } from './begin.mjs'
 import { both, visit } from './pictures.mjs'
-
-const FRESH = 'Zhengna-2026-console'
+import { agree, control, emergency, posts, rules } from './rights.mjs'
+import { disclosure } from './disclosure.mjs'
 
 /** Three administrators: their duties at the first sign-in, a grant by two of them, and its trace. */
 export async function administration({ host, site, shot, step, newPage, signIn, conversation, taxpayer }) {
-  const { system, security, audit, inspector, foreman } = host.administrators
+  const { system, security, audit, inspector, foreman, superior } = host.administrators
 
   step('an administrator changes the password, enrols a factor, and signs in with it')
   const page = await newPage()
   const codes = await begin(page, site, system, shot)
-  assert.deepEqual(await page.locator('.menu .item').allInnerTexts(), ['审批', '人员岗位', '工作日历'])
+  assert.deepEqual(await page.locator('.menu .item').allInnerTexts(), ['审批', '人员岗位', '权限规则', '工作日历'])
   await page.getByText('退出', { exact: true }).click()
   await page.fill('#login', system.login)
   await page.fill('#password', FRESH)
@@ -40,6 +41,7 @@ export async function administration({ host, site, shot, step, newPage, signIn, 
   await shot(page, '1440-propose-grant')
   await dialog.getByText('确定').click()
   await page.locator('.el-message--success').waitFor()
+  await page.keyboard.press('Escape')
 
   const second = await newPage()
   await begin(second, site, security)
@@ -50,6 +52,20 @@ export async function administration({ host, site, shot, step, newPage, signIn, 
   await approval.getByText('同意', { exact: true }).click()
   await second.locator('.el-message-box').getByText('同意', { exact: true }).click()
   await second.locator('.el-message--success').waitFor()
+
+  step('posts, separations and rules are put forward by one and agreed to by another')
+  await posts(page, shot)
+  await agree(second, shot, '<b>应急</b>')
+  await rules(page, shot)
+  await agree(second, shot, '不相容岗位')
+  await agree(second, shot, '审批规则')
+  await agree(second, shot, '内控规则')
+
+  step('an emergency post is taken')
+  await emergency(await newPage(), site, host.administrators.standby, shot)
+
+  step('the password is changed')
+  await account(second, shot)
 
   step('the trail shows both')
   const third = await newPage()
@@ -68,6 +84,9 @@ export async function administration({ host, site, shot, step, newPage, signIn, 
   await line.locator('.el-form-item', { hasText: '最多等待人数' }).locator('input').fill('50')
   await line.locator('.el-form-item', { hasText: '最多等待人数' }).locator('input').press('Tab')
   await line.locator('.el-form-item', { hasText: '系统派单' }).locator('.el-switch').click()
+  await line.getByText('添加事项').click()
+  await line.getByLabel('代码（小写字母、数字、_）').last().fill('refund_2')
+  await line.getByRole('textbox', { name: '名称' }).last().fill('<b>退税</b>')
   await line.getByPlaceholder('修改原因').fill('分流')
   await supervisor.waitForTimeout(300)
   await both(supervisor, shot, 'line-dialog')
@@ -87,6 +106,16 @@ export async function administration({ host, site, shot, step, newPage, signIn, 
   await other.locator('.el-message--success').waitFor()
   await other.locator('.menu').getByText('队列设置').click()
   await other.getByText('系统派给坐席').waitFor()
+  await other.locator('.entry', { hasText: '系统派给坐席' }).getByText('提出修改').click()
+  const again = other.getByRole('dialog')
+  await again.locator('.el-form-item', { hasText: '服务时间' }).locator('.el-select').click()
+  await other.locator('.el-select-dropdown__item:visible', { hasText: '工作日的时段' }).click()
+  await again.getByText('添加时段').scrollIntoViewIfNeeded()
+  await other.waitForTimeout(300)
+  await both(other, shot, 'line-dialog-hours')
+  await again.locator('.el-form-item', { hasText: '逐步放宽' }).evaluate((item) => item.scrollIntoView())
+  await both(other, shot, 'line-dialog-routing')
+  await again.getByText('取消').click()
 
   step('the inspector sees alerts')
   const look = await newPage()
@@ -94,6 +123,7 @@ export async function administration({ host, site, shot, step, newPage, signIn, 
   await look.locator('.menu').getByText('内控预警').click()
   await look.waitForTimeout(500)
   await both(look, shot, 'alerts')
+  await control(look, shot)
 
   step('what the system hands out is offered with a countdown, and taken')
   const neighbour = await host.token('taxpayer', 1)
@@ -141,47 +171,30 @@ export async function administration({ host, site, shot, step, newPage, signIn, 
   await supervisor.locator('.el-radio-button', { hasText: '待回访' }).click()
   await supervisor.locator('.follow-up', { hasText: '已致电说明' }).waitFor()
 
+  step('a colleague stands in')
+  await standIn(supervisor, shot, (await host.call('GET', '/me', undefined, await host.token('officer', 1))).officer)
+
+  step('personal data of many is asked for, agreed to, and shown once')
+  await disclosure({ asking: supervisor, deciding: await newPage(), site, decider: host.administrators.decider, shot })
+
+  step('a complaint is answered, once, and the taxpayer reads it')
+  const filed = await host.call('POST', '/appeals', { about: { conversation }, text: '态度生硬 <b>x</b>' }, taxpayer)
+  const above = await newPage()
+  await begin(above, site, superior)
+  await above.locator('.menu').getByText('投诉处理').click()
+  const complaint = above.locator(`[data-appeal="${filed.appeal}"]`, { hasText: '态度生硬 <b>x</b>' })
+  await complaint.getByRole('button', { name: '答复' }).click()
+  await above.getByPlaceholder('调查情况').fill('经核实，已当面致歉 <i>y</i>')
+  await both(above, shot, 'complaint-answer')
+  await above.getByRole('dialog').getByText('确定').click()
+  await complaint.getByText('已答复', { exact: true }).waitFor()
+  await both(above, shot, 'complaints')
+  const { items: filedByMe } = await host.call('GET', '/me/appeals', undefined, taxpayer)
+  assert.equal(filedByMe[0].answer, '经核实，已当面致歉 <i>y</i>')
+
   step('signing in elsewhere ends the session here, and says so')
   await host.call('POST', '/sessions', { login: foreman.login, password: FRESH })
   await other.locator('#login').waitFor({ timeout: 20_000 })
   await other.getByText('登录已过期').waitFor()
-  for (const p of [page, second, third, supervisor, other, look]) await p.context().close()
-}
-
-async function begin(page, site, { login, password }, shot = async () => {}) {
-  await page.goto(site.url)
-  await page.fill('#login', login)
-  await page.fill('#password', password)
-  await page.click('button[type=submit]')
-  await page.fill('#current', password)
-  await page.fill('#fresh', FRESH)
-  await page.fill('#repeat', FRESH)
-  await shot(page, '1440-duty-password')
-  await page.click('button[type=submit]')
-  await page.locator('.presence.here').or(page.getByText('获取密钥')).waitFor()
-  // Only whoever administers has a second factor to enrol.
-  if (await page.locator('.presence.here').isVisible()) return []
-  await page.getByText('获取密钥').click()
-  const uri = await page.locator('.uri').innerText()
-  await shot(page, '1440-duty-factor')
-  await page.fill('#factor-code', totp(uri))
-  await page.click('button[type=submit]')
-  await page.locator('.codes li').first().waitFor()
-  const codes = await page.locator('.codes li').allInnerTexts()
-  await shot(page, '1440-recovery-codes')
-  await page.getByText('我已记下').click()
-  await page.locator('.presence.here').waitFor()
-  return codes
-}
-
-/** What an authenticator shows (RFC 6238). */
-function totp(uri) {
-  const asked = new URL(uri.replace('otpauth:', 'https:')).searchParams
-  const bits = [...asked.get('secret')].map((c) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(c).toString(2).padStart(5, '0')).join('')
-  const key = Buffer.from(bits.match(/.{8}/g).map((b) => parseInt(b, 2)))
-  const counter = Buffer.alloc(8)
-  counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 1000 / Number(asked.get('period') ?? 30))))
-  const mac = createHmac((asked.get('algorithm') ?? 'SHA1').toLowerCase(), key).update(counter).digest()
-  const at = mac[mac.length - 1] & 15
-  return String((mac.readUInt32BE(at) & 0x7fffffff) % 1_000_000).padStart(6, '0')
+  for (const p of [page, second, third, supervisor, other, look, above]) await p.context().close()
 }

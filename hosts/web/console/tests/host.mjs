@@ -24,6 +24,10 @@ function addAdministrators(binary, dir) {
     security: add('900002', '安全管理员甲', '安全管理员', 'approve_access,view_staff'),
     audit: add('900003', '审计管理员甲', '审计管理员', 'read_audit'),
     inspector: add('900004', '督察内审甲', '督察内审', 'review_control'),
+    // Above whom a complaint is about.
+    superior: add('900006', '投诉处理岗甲', '投诉处理岗', 'handle_appeals', '12201000000'),
+    standby: add('900007', '应急值守甲', '应急值守岗', 'take_emergency_post,view_staff', '12201020000'),
+    decider: add('900008', '批量查询审批甲', '批量查询审批岗', 'approve_disclosure', '12201000000'),
     // Serves and supervises: may join, and agree to what another manager of lines put forward.
     foreman: add('900005', '值班长甲', '值班长', 'serve_taxpayers,supervise_interaction,manage_lines,reveal_personal_data', '12201020000'),
   }

@@ -3,6 +3,8 @@ export async function pictures({ page, shot, step, newPage, signIn, conversation
   await page.waitForTimeout(400)
   await both(page, shot, 'desk')
   for (const path of ['approvals', 'calendar']) await visit(page, shot, path)
+  await page.locator('.number').last().scrollIntoViewIfNeeded()
+  await both(page, shot, 'calendar-numbers')
   await page.locator('.menu').getByText('工作台').click()
 
   step('forty conversations, long names and all, fit the list')
@@ -31,16 +33,18 @@ export async function pictures({ page, shot, step, newPage, signIn, conversation
   await wall.waitForTimeout(400)
   await shot(wall, '1440-review')
   await wall.keyboard.press('Escape')
-  for (const path of ['follow-ups', 'lines']) await visit(wall, shot, path)
+  for (const path of ['follow-ups', 'figures', 'disclosures', 'lines']) await visit(wall, shot, path)
   await wall.context().close()
   await page.locator(`[data-conversation="${conversation}"]`).waitFor()
 }
 
 export async function both(page, shot, name) {
   await shot(page, `1440-${name}`)
-  await page.setViewportSize({ width: 1024, height: 768 })
-  await page.waitForTimeout(200)
-  await shot(page, `1024-${name}`)
+  for (const [width, height] of [[1024, 768], [390, 844]]) {
+    await page.setViewportSize({ width, height })
+    await page.waitForTimeout(200)
+    await shot(page, `${width}-${name}`)
+  }
   await page.setViewportSize({ width: 1440, height: 900 })
 }
 
