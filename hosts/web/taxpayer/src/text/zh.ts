@@ -25,6 +25,19 @@ export const zh = {
     retryAfter: (seconds: number) => `请在 ${seconds < 90 ? `${seconds} 秒` : `${Math.ceil(seconds / 60)} 分钟`}后再试`,
   },
 
+  /** Fields as the host names them. */
+  field: {
+    login: '账号',
+    password: '密码',
+    topic: '咨询的问题',
+    topic_code: '事项',
+    text: '内容',
+    comment: '您的意见',
+    reasons: '选项',
+    staff_no: '工作人员工号',
+  } as Record<string, string>,
+  fieldOther: '填写的内容',
+
   link: {
     away: '网络暂时断开，正在重新连接。您写的内容会保留，连上后自动发出。',
   },
