@@ -4,6 +4,7 @@ const two = (n: number) => String(n).padStart(2, '0')
 
 export const zh = {
   app: '征纳互动',
+  head: (title: string, unread: number) => `${unread ? `（${unread}）` : ''}${title} · 征纳互动`,
   mark: '征纳',
   back: '返回',
   cancel: '取消',
@@ -12,6 +13,7 @@ export const zh = {
   loading: '正在读取…',
   more: '显示更多',
   gotIt: '知道了',
+  open: '打开',
   optional: '（选填）',
   day: (year: number, month: number, day: number) => `${year}年${month}月${day}日`,
   time: (hour: number, minute: number) => `${two(hour)}:${two(minute)}`,
@@ -37,6 +39,14 @@ export const zh = {
     staff_no: '工作人员工号',
   } as Record<string, string>,
   fieldOther: '填写的内容',
+
+  /** What happened in a conversation, where it is told elsewhere. */
+  reminded: (topic: string, what: string) => `“${topic}”${what}`,
+  reminder: {
+    claimed: '工作人员已接入',
+    transferred: '已转给其他工作人员，请稍候',
+    resumed: '工作人员回来了，咨询继续',
+  },
 
   link: {
     away: '网络暂时断开，正在重新连接。您写的内容会保留，连上后自动发出。',
@@ -148,7 +158,7 @@ export const zh = {
     me: '我',
     serving: (staffNo?: string | null) => (staffNo ? `工作人员 ${staffNo} 正在为您服务` : '工作人员正在为您服务'),
     changed: {
-      waiting: '请稍候，正在为您重新排队',
+      waiting: '正在重新为您排队，请稍候',
       active: '工作人员已接入',
       closed: '咨询已结束',
       left: '您已离开队列',
@@ -319,6 +329,10 @@ export const zh = {
     unlinkWhat: '解除后所有设备都会退出登录，下次从那里进入需要重新认证。',
     unlinked: '已解除关联，请重新登录',
     display: '显示方式',
+    sound: '声音提醒',
+    soundOn: '开',
+    soundOff: '关',
+    soundWhat: '轮到您、工作人员回复时发出提示音',
     signOut: '退出登录',
     signOutUnsent: (n: number) => `还有 ${n} 条消息没有发出，退出后将不再发送。`,
     signOutTitle: '要退出登录吗？',
