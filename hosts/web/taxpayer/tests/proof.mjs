@@ -77,6 +77,8 @@ await play({}, async ({ host, web, visit, step }) => {
     await page.getByLabel('用一句话说明').fill('怎么开数电发票')
     await page.getByRole('button', { name: /^(取号排队|提交留言)$/ }).click()
     await shown('请先选择事项')
+    assert.equal(await page.getByRole('button', { name: '数电发票' }).count(), 0, 'what is below a topic comes after it')
+    await tap('增值税')
     await tap('数电发票')
     await look(page, '3-topics')
     await page.getByRole('button', { name: /^(取号排队|提交留言)$/ }).click()

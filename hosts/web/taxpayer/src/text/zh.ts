@@ -120,6 +120,8 @@ export const zh = {
     byLink: '您通过专属链接进入',
     goesOn: '接着上次的咨询',
     topics: '选择事项',
+    topicsOf: (name: string) => `${name}：具体是哪一项？（选填）`,
+    specialists: '这个事项由专人答复，等待时间可能稍长。',
     topic: '用一句话说明您要咨询的问题',
     topicHint: '例如：子女教育专项附加扣除怎么填',
     common: ['个人所得税', '发票', '社保费', '车辆购置税', '契税', '办税登记', '申报缴税', '其他'],
