@@ -263,6 +263,44 @@ await play({}, async ({ host, web, visit, step }) => {
     await tap('查找')
     await shown('找到 1 条')
     await look(page, '16-search')
+    await page.getByLabel('查找咨询内容').fill('断网时第3条')
+    await tap('查找')
+    await page.getByRole('button', { name: /断网时第3条/ }).click()
+    await page.locator('.sought', { hasText: '断网时第3条' }).waitFor()
+    await look(page, '16-found')
+    const box = await page.locator('.sought').boundingBox()
+    assert.ok(box.y > 50 && box.y < 700, 'it is in sight')
+  })
+
+  await step('reads a long conversation, of which little is drawn at a time', async () => {
+    const all = Array.from({ length: 500 }, (_, n) => ({ number: n + 1, sender: n % 2 ? 'officer' : 'taxpayer', mine: n % 2 === 0, text: `第${n + 1}句。${'说明'.repeat(n % 40)}`, sent_at: new Date(Date.UTC(2026, 10, 1 + n / 100)).toISOString(), staff_no: n % 2 ? desk.login : null, client_id: null, quoted: null }))
+    await page.route('**/messages?*', (route) => {
+      const query = new URL(route.request().url()).searchParams
+      const after = Number(query.get('after'))
+      return route.fulfill({ json: { items: all.slice(after, after + Number(query.get('limit'))) } })
+    })
+    await page.route(`**/conversations/${conversation}`, async (route) => route.fulfill({ json: { ...(await (await route.fetch()).json()), last_number: all.length } }))
+    await page.goto(`${web.url}/taxpayer/#/pages/conversation/conversation?id=${conversation}`)
+    await page.reload()
+    await shown('第500句')
+    const drawn = () => page.locator('.message').count()
+    const scroll = (by) => page.getByRole('log').hover().then(() => page.mouse.wheel(0, by))
+    assert.ok((await drawn()) <= 120)
+    for (let n = 0; n < 100 && !(await page.getByText('第1句。', { exact: true }).isVisible().catch(() => false)); n++) {
+      await scroll(-2_000)
+      await page.waitForTimeout(80)
+      assert.ok((await drawn()) <= 120)
+    }
+    await shown('第1句。')
+    assert.equal(await page.getByText('第500句').isVisible(), true, 'the newest are kept')
+    await page.goto(`${web.url}/taxpayer/#/pages/conversation/conversation?id=${conversation}&at=250`)
+    await page.reload()
+    await page.locator('.sought', { hasText: '第250句' }).waitFor()
+    await page.waitForTimeout(300)
+    const box = await page.locator('.sought').boundingBox()
+    assert.ok(box.y > 50 && box.y < 700, `it is in sight: ${box.y}`)
+    await page.unroute('**/messages?*')
+    await page.unroute(`**/conversations/${conversation}`)
   })
 
   await step('asks to be called back, then leaves the line', async () => {
