@@ -421,6 +421,32 @@ await play({}, async ({ host, web, visit, step }) => {
     await page.unroute('**/me/identities')
   })
 
+  await step('shows nothing of what is somebody else\'s', async () => {
+    await page.unroute('**/providers/*/sessions')
+    await page.getByLabel('账号').fill(mine.login)
+    await page.getByLabel('密码').fill(mine.password)
+    await page.getByLabel('密码').press('Enter')
+    await shown('您好，请问有什么可以帮您')
+    const { items } = await neighbour.get('/me/conversations')
+    for (const name of ['conversation/conversation', 'rating/rating', 'appeal/appeal']) {
+      await page.goto(`${web.url}/taxpayer/#/pages/${name}?id=${items[0].id}`)
+      await shown('没有找到相关内容')
+    }
+    await look(page, '23-not-mine')
+    await page.goto(`${web.url}/taxpayer/#/pages/line/line?line=${items[0].id}`)
+    await shown('没有找到这个咨询入口')
+    await look(page, '23-no-line')
+    await page.route('**/api/v1/me/appeals*', (route) => route.fulfill({ status: 403, json: { code: 'access.denied', status: 403, title: '您没有权限进行此操作' } }))
+    await page.goto(`${web.url}/taxpayer/#/pages/appeals/appeals`)
+    await shown('您没有权限进行此操作')
+    await look(page, '23-denied')
+    await page.unroute('**/api/v1/me/appeals*')
+    await page.goto(`${web.url}/taxpayer/#/pages/me/me`)
+    await tap('退出登录')
+    await page.getByRole('dialog').getByRole('button', { name: '退出登录' }).click()
+    await shown('您已退出登录')
+  })
+
   await step('shows what went wrong, and tries again', async () => {
     await page.getByLabel('账号').fill(mine.login)
     await page.getByLabel('密码').fill(mine.password)

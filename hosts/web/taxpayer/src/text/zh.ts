@@ -165,6 +165,7 @@ export const zh = {
       closed: '咨询已结束',
       left: '您已离开队列',
     },
+    onBehalf: (name: string) => `您代表“${name}”咨询`,
     held: (until: string) => `工作人员正在核实您的问题，请稍候，最晚 ${until} 回来继续。您可以继续留言。`,
     joined: (staffNo: string) => `督导人员 ${staffNo} 已加入本次咨询`,
     merged: '这次咨询已并入您的另一次咨询，已为您打开',
