@@ -86,6 +86,7 @@ export const zh = {
     none: '现在没有开放的咨询，请稍后再来。紧急事项请拨打 12366。',
     find: '查找咨询事项或税务机关',
     noneFound: '没有找到，请换个词再试',
+    moreLines: (n: number) => `显示更多（还有 ${n} 个）`,
     waiting: (n: number) => (n ? `${n} 人等待` : '无需等待'),
     closed: '暂不接待',
     message: '可留言',
