@@ -1,6 +1,7 @@
 // What is written into any field, and what the host tells of what others wrote, is shown as text.
 import assert from 'node:assert/strict'
 import { person } from './host.mjs'
+import { look } from './look.mjs'
 import { play } from './stage.mjs'
 
 const STRINGS = [
@@ -15,10 +16,15 @@ const ALL = STRINGS.join(' ')
 /** Fields of answers that somebody wrote, or that stand for it. */
 const WRITTEN = ['name', 'title', 'text', 'excerpt', 'topic', 'line_name', 'closing_message', 'comment', 'answer', 'enterprise_name', 'person_name', 'role_title', 'number', 'phone', 'staff_no']
 
-function spoil(value) {
-  if (Array.isArray(value)) return value.map(spoil)
+const LONG = '国家税务总局长春净月高新技术产业开发区税务局第一税务所（办税服务厅）城乡居民基本养老保险费与医疗保险费征缴事项'
+/** Of these the text is long; numbers are as long as they are. */
+const NAMES = ['name', 'title', 'excerpt', 'topic', 'line_name', 'closing_message', 'comment', 'enterprise_name', 'role_title']
+
+/** The answer with more in its texts. */
+function spoil(value, fields, more) {
+  if (Array.isArray(value)) return value.map((held) => spoil(held, fields, more))
   if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([name, held]) => [name, typeof held === 'string' && WRITTEN.includes(name) ? held + ALL : spoil(held)]))
+  return Object.fromEntries(Object.entries(value).map(([name, held]) => [name, typeof held === 'string' && fields.includes(name) ? held + more : spoil(held, fields, more)]))
 }
 
 await play({}, async ({ host, visit, step }) => {
@@ -29,6 +35,19 @@ await play({}, async ({ host, visit, step }) => {
   const { page, open, signIn, tap, shown, write, enter, id } = await visit()
   const made = () => page.evaluate(() => document.querySelectorAll('[onerror], [onload], img[src="x"], script:not([src]), iframe, rich-text, [href^="javascript"]').length)
   let conversation
+  const pages = () => ['home/home', `line/line?line=${line.id}`, 'line/line?line=0', `conversation/conversation?id=${conversation}`, `rating/rating?id=${conversation}`, `appeal/appeal?id=${conversation}`, 'appeals/appeals', 'conversations/conversations', 'me/me']
+
+  async function spoiled(fields, more) {
+    await page.unrouteAll()
+    await page.route('**/api/v1/**', async (route) => {
+      const answer = await route.fetch()
+      const text = await answer.text()
+      let json = text && spoil(JSON.parse(text), fields, more)
+      if (route.request().url().endsWith('/lines')) json = { items: [...json.items, ...Array.from({ length: 30 }, (_, n) => ({ ...json.items[0], id: `${n}`, topics: [{ code: 'a', name: more, parent: null, specialists_only: false }] }))] }
+      await route.fulfill({ response: answer, body: JSON.stringify(json) })
+    })
+  }
+
 
   await step('the fields of the sign-in', async () => {
     await open('home/home')
@@ -87,15 +106,8 @@ await play({}, async ({ host, visit, step }) => {
   })
 
   await step('every text that the host tells, on every page', async () => {
-    await page.route('**/api/v1/**', async (route) => {
-      const answer = await route.fetch()
-      const text = await answer.text()
-      let json = text && spoil(JSON.parse(text))
-      if (route.request().url().endsWith('/lines')) json = { items: [...json.items, ...Array.from({ length: 12 }, (_, n) => ({ ...json.items[0], id: `${n}`, topics: [{ code: 'a', name: ALL, parent: null, specialists_only: false }] }))] }
-      await route.fulfill({ response: answer, body: JSON.stringify(json) })
-    })
-    const pages = ['home/home', `line/line?line=${line.id}`, 'line/line?line=0', `conversation/conversation?id=${conversation}`, `rating/rating?id=${conversation}`, `appeal/appeal?id=${conversation}`, 'appeals/appeals', 'conversations/conversations', 'me/me']
-    for (const name of pages) {
+    await spoiled(WRITTEN, ALL)
+    for (const name of pages()) {
       await open(name)
       await page.reload()
       await shown(STRINGS[0])
@@ -107,5 +119,16 @@ await play({}, async ({ host, visit, step }) => {
     await page.getByRole('button', { name: STRINGS[0] }).first().waitFor()
     await page.getByLabel('查找咨询事项').fill(STRINGS[0].repeat(3))
     await shown('没有找到，请换个词再试')
+  })
+
+  await step('long names, on every page', async () => {
+    await spoiled(NAMES, LONG)
+    for (const name of pages().filter((n) => n !== 'appeals/appeals')) {
+      await open(name)
+      await page.reload()
+      await shown(LONG)
+      await look(page, `30-long-${name.split('/')[0]}${name.endsWith('=0') ? '-topics' : ''}`)
+    }
+    await page.unrouteAll()
   })
 })
