@@ -16,6 +16,14 @@ export const findings = []
 rmSync(shots, { recursive: true, force: true })
 mkdirSync(shots, { recursive: true })
 
+const TARGET_PX = 44
+
+/** What is to be hit with a finger and is smaller than that. */
+function narrow(least) {
+  const parts = [...document.querySelectorAll('button, input, textarea')].map((part) => ({ part, box: part.getBoundingClientRect() }))
+  return parts.filter(({ box }) => box.width > 1 && (box.width < least || box.height < least)).map(({ part, box }) => `${part.innerText || part.ariaLabel} ${Math.round(box.width)}x${Math.round(box.height)}`)
+}
+
 /** By an event, since a sheet may lie over the button. */
 const toggle = (page) => page.getByRole('button', { name: '大字版' }).or(page.getByRole('button', { name: '标准版' })).first().dispatchEvent('click')
 
@@ -29,6 +37,8 @@ export async function look(page, name) {
       const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
       if (overflow > 0) findings.push(`${name} ${size} ${letters}: ${overflow} px wider than the screen`)
     }
+    const small = await page.evaluate(narrow, TARGET_PX)
+    if (small.length) findings.push(`${name} ${letters}: hard to hit: ${small.join(' | ')}`)
     await page.evaluate(axe)
     const { violations } = await page.evaluate(() => window.axe.run({ resultTypes: ['violations'] }))
     for (const v of violations.filter((v) => ['serious', 'critical'].includes(v.impact))) {

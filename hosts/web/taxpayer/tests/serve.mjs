@@ -30,15 +30,26 @@ export function serve(host) {
     answer.writeHead(200, { 'Content-Type': TYPES[extname(file)] ?? 'application/octet-stream', 'Content-Security-Policy': POLICY, 'X-Content-Type-Options': 'nosniff' })
     createReadStream(file).pipe(answer)
   })
+  let cutting = false
+  let cuts = 0
   server.on('upgrade', (asked, socket, head) => {
     const onward = connect(port, hostname, () => {
       const headers = Object.entries(asked.headers).map(([name, value]) => `${name}: ${value}\r\n`)
       onward.write(`GET ${asked.url} HTTP/1.1\r\n${headers.join('')}\r\n`)
       onward.write(head)
-      socket.pipe(onward).pipe(socket)
+      socket.pipe(onward)
+      onward.on('data', (some) => {
+        if (!cutting) return socket.write(some)
+        cutting = false
+        cuts++
+        socket.write(some.subarray(0, some.length >> 1), () => socket.destroy())
+        onward.destroy()
+      })
+      onward.on('close', () => socket.destroy())
     })
     onward.on('error', () => socket.destroy())
     socket.on('error', () => onward.destroy())
   })
-  return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve({ url: `http://127.0.0.1:${server.address().port}`, close: () => server.close() })))
+  /** `cut`: in the middle of what the host says next, a socket ends. */
+  return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve({ url: `http://127.0.0.1:${server.address().port}`, close: () => server.close(), cut: () => (cutting = true), cuts: () => cuts })))
 }

@@ -3,6 +3,13 @@ import { zh } from '@/text/zh'
 
 type Told = Partial<components['schemas']['Problem']>
 
+/** In the host's words; a field is called as it is on the page. */
+function words({ title, status, field = '' }: Told): string {
+  if (!title) return status ? zh.problem.unknown : zh.problem.network
+  const named = `${field}：`
+  return field && title.startsWith(named) ? `${zh.field[field] ?? zh.fieldOther}：${title.slice(named.length)}` : title
+}
+
 /** An answer that is not a success, or none at all (status 0). `message` is for people, and says what to do. */
 export class Problem extends Error {
   readonly status: number
@@ -14,7 +21,7 @@ export class Problem extends Error {
   readonly retryAfterS: number
 
   constructor(told: Told = {}) {
-    super(told.title || (told.status ? zh.problem.unknown : zh.problem.network))
+    super(words(told))
     this.status = told.status ?? 0
     this.code = told.code ?? 'network'
     this.field = told.field

@@ -5,6 +5,7 @@ import { Problem } from '@/api/problem'
 import type { Conversation, LiveEvent } from '@/api/types'
 import { transport } from '@/live/transport'
 import { zh } from '@/text/zh'
+import { attention } from './attention'
 import { outbox } from './outbox'
 import { Thread } from './thread'
 
@@ -19,11 +20,6 @@ export const threads = reactive(new Map()) as Map<string, Thread>
 /** What goes on around them. */
 export const desk = reactive({
   link: 'connecting' as LiveState,
-  /** The conversation that is before somebody's eyes. */
-  watched: '',
-  /** Something to be told once: to see and to hear, or to hear alone where it is seen already. */
-  notice: '',
-  said: '',
   owner: '',
 
   async begin(owner: string) {
@@ -49,6 +45,7 @@ export const desk = reactive({
     live.stop()
     threads.clear()
     outbox.end()
+    attention.end()
   },
 
   forgetUnsent() {
@@ -74,16 +71,6 @@ export const desk = reactive({
     return thread
   },
 
-  tell(words: string) {
-    this.notice = words
-  },
-
-  /** Of a conversation: to be seen, too, unless it is open and shows it by itself. */
-  tellOf(conversation: string, words: string) {
-    if (this.watched === conversation) this.said = words
-    else this.notice = words
-  },
-
   typing(conversation: string) {
     live.typing(conversation)
   },
@@ -98,16 +85,26 @@ export const ongoing = computed(() =>
 
 export const unread = computed(() => ongoing.value.reduce((sum, t) => sum + t.unread, 0))
 
-/** Reads a conversation anew and tells what has changed. */
+/** Reads a conversation anew and tells what has changed. That an officer is there is a reminder's to tell. */
 async function look(thread: Thread): Promise<void> {
   const before = thread.info.state
   await thread.refresh()
-  const { state } = thread.info
-  if (state !== before && !thread.info.merged_into) desk.tellOf(thread.id, zh.conversation.changed[state])
+  const { state, merged_into: merged } = thread.info
+  if (state === before || merged) return
+  if (state === 'active') attention.say(zh.conversation.changed.active)
+  else attention.tellOf(thread.id, zh.reminded(thread.info.topic, zh.conversation.changed[state]))
+}
+
+/** What a reminder says, for whoever may have several conversations. */
+function remind(thread: Thread, { kind, reminder, message, mine }: LiveEvent): void {
+  const said = kind === 'message.sent' && message && !mine ? zh.messages.says(message.text) : ''
+  const words = said || zh.reminder[reminder?.of as keyof typeof zh.reminder]
+  if (reminder && words) attention.remind(reminder, thread.id, zh.reminded(thread.info.topic, words))
+  else if (said) attention.say(said)
 }
 
 async function happened(event: LiveEvent): Promise<void> {
-  if (event.kind === 'appeal.answered') return desk.tell(zh.appeal.answered)
+  if (event.kind === 'appeal.answered') return attention.tell(zh.appeal.answered)
   if (!event.conversation) return
   const thread = threads.get(event.conversation)
   if (!thread) {
@@ -115,9 +112,8 @@ async function happened(event: LiveEvent): Promise<void> {
     if (event.kind === 'conversation.entered') desk.thread(await get('/api/v1/conversations/{conversation}', { path: { conversation: event.conversation } }))
     return
   }
+  remind(thread, event)
   if (thread.apply(event)) await look(thread)
-  if (event.kind !== 'message.sent' || !event.message || event.mine) return
-  desk.tellOf(thread.id, zh.messages.says(event.message.text))
 }
 
 const live = new Live(transport, {

@@ -4,6 +4,7 @@ const two = (n: number) => String(n).padStart(2, '0')
 
 export const zh = {
   app: '征纳互动',
+  head: (title: string, unread: number) => `${unread ? `（${unread}）` : ''}${title} · 征纳互动`,
   mark: '征纳',
   back: '返回',
   cancel: '取消',
@@ -12,6 +13,7 @@ export const zh = {
   loading: '正在读取…',
   more: '显示更多',
   gotIt: '知道了',
+  open: '打开',
   optional: '（选填）',
   day: (year: number, month: number, day: number) => `${year}年${month}月${day}日`,
   time: (hour: number, minute: number) => `${two(hour)}:${two(minute)}`,
@@ -23,6 +25,27 @@ export const zh = {
     title: '暂时打不开',
     requestId: (id: string) => `如需反映问题，请提供编号：${id}`,
     retryAfter: (seconds: number) => `请在 ${seconds < 90 ? `${seconds} 秒` : `${Math.ceil(seconds / 60)} 分钟`}后再试`,
+  },
+
+  /** Fields as the host names them. */
+  field: {
+    login: '账号',
+    password: '密码',
+    topic: '咨询的问题',
+    topic_code: '事项',
+    text: '内容',
+    comment: '您的意见',
+    reasons: '选项',
+    staff_no: '工作人员工号',
+  } as Record<string, string>,
+  fieldOther: '填写的内容',
+
+  /** What happened in a conversation, where it is told elsewhere. */
+  reminded: (topic: string, what: string) => `“${topic}”${what}`,
+  reminder: {
+    claimed: '工作人员已接入',
+    transferred: '已转给其他工作人员，请稍候',
+    resumed: '工作人员回来了，咨询继续',
   },
 
   link: {
@@ -63,6 +86,7 @@ export const zh = {
     none: '现在没有开放的咨询，请稍后再来。紧急事项请拨打 12366。',
     find: '查找咨询事项或税务机关',
     noneFound: '没有找到，请换个词再试',
+    moreLines: (n: number) => `显示更多（还有 ${n} 个）`,
     waiting: (n: number) => (n ? `${n} 人等待` : '无需等待'),
     closed: '暂不接待',
     message: '可留言',
@@ -97,8 +121,10 @@ export const zh = {
     byLink: '您通过专属链接进入',
     goesOn: '接着上次的咨询',
     topics: '选择事项',
+    topicsOf: (name: string) => `${name}：具体是哪一项？（选填）`,
+    specialists: '这个事项由专人答复，等待时间可能稍长。',
     topic: '用一句话说明您要咨询的问题',
-    topicHint: '例如：子女教育专项附加扣除怎么填',
+    topicHint: '例如：专项附加扣除怎么填',
     common: ['个人所得税', '发票', '社保费', '车辆购置税', '契税', '办税登记', '申报缴税', '其他'],
     topicMissing: '请用一句话说明您要咨询的问题',
     topicCodeMissing: '请先选择事项',
@@ -135,11 +161,12 @@ export const zh = {
     me: '我',
     serving: (staffNo?: string | null) => (staffNo ? `工作人员 ${staffNo} 正在为您服务` : '工作人员正在为您服务'),
     changed: {
-      waiting: '请稍候，正在为您重新排队',
+      waiting: '正在重新为您排队，请稍候',
       active: '工作人员已接入',
       closed: '咨询已结束',
       left: '您已离开队列',
     },
+    onBehalf: (name: string) => `您代表“${name}”咨询`,
     held: (until: string) => `工作人员正在核实您的问题，请稍候，最晚 ${until} 回来继续。您可以继续留言。`,
     joined: (staffNo: string) => `督导人员 ${staffNo} 已加入本次咨询`,
     merged: '这次咨询已并入您的另一次咨询，已为您打开',
@@ -268,7 +295,7 @@ export const zh = {
     lead: '投诉由被投诉人的上级机关处理，被投诉人及其同事看不到您的投诉。',
     about: (line: string, at: string) => `关于 ${at} 的“${line}”咨询`,
     staffNo: '被投诉的工作人员工号',
-    staffNoHint: '有多人接待过时填写；不填则为最后一位',
+    staffNoHint: '不填则为最后接待您的一位',
     text: '事情经过',
     textHint: '请写明时间、经过和您的诉求，最多 2000 字',
     textMissing: '请写明事情经过',
@@ -306,6 +333,10 @@ export const zh = {
     unlinkWhat: '解除后所有设备都会退出登录，下次从那里进入需要重新认证。',
     unlinked: '已解除关联，请重新登录',
     display: '显示方式',
+    sound: '声音提醒',
+    soundOn: '开',
+    soundOff: '关',
+    soundWhat: '轮到您、工作人员回复时发出提示音',
     signOut: '退出登录',
     signOutUnsent: (n: number) => `还有 ${n} 条消息没有发出，退出后将不再发送。`,
     signOutTitle: '要退出登录吗？',
