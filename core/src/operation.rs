@@ -189,6 +189,8 @@ operations! {
         "添加人员" "Add an officer at an authority.";
     RECORD_LEAVE = "access.record_leave" Command [Officer, System] needs ManageAccess reach [Subtree, System] Serializable repeats true per_minute 60
         "人员离岗" "Note that an officer leaves; from that instant they are nobody here.";
+    AUTHORITIES = "access.authorities" Query [Taxpayer, Officer] reach [Public] Serializable repeats false per_minute 240
+        "税务机关" "Tax authorities that exist now, with the one above each.";
     OFFICERS = "access.officers" Query [Officer] needs ViewStaff reach [Subtree] Serializable repeats false per_minute 120
         "人员列表" "Officers within reach, newest first.";
     POSTS = "access.posts" Query [Officer, System] needs ViewStaff reach [] Serializable repeats false per_minute 120

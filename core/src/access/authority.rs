@@ -222,3 +222,47 @@ pub(crate) fn top_of(tx: &mut dyn ReadTx) -> Result<AuthorityCode, Error> {
     let top = all.iter().min_by_key(|a| (a.kind == AuthorityKind::National, a.path.codes().len(), a.code));
     top.map(|a| a.code).ok_or(Error::NotFound { what: "authority" })
 }
+
+/// An authority as everybody sees it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct AuthorityView {
+    /// Its 11-digit code.
+    pub code: AuthorityCode,
+    /// The one above; none for the root.
+    pub parent: Option<AuthorityCode>,
+    /// Kind.
+    pub kind: AuthorityKind,
+    /// Full name, in Chinese.
+    pub name: String,
+}
+
+/// A page of authorities.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct AuthorityPage {
+    /// Those that exist now, by their codes.
+    pub items: Vec<AuthorityView>,
+    /// The next page is behind this code; absent on the last one.
+    pub next: Option<AuthorityCode>,
+}
+
+/// Authorities behind a code.
+pub fn authorities(tx: &mut dyn ReadTx, ctx: &Ctx, after: Option<AuthorityCode>, limit: u32) -> Result<AuthorityPage, Error> {
+    let limit = limit.min(limits::PAGE_ROWS_MAX);
+    let mut range = stretch(None, ()).limit(limit);
+    if let Some(code) = after {
+        range = range.after((code,));
+    }
+    let rows: Vec<Authority> = tx.scan(Engine::work("authorities, which are public"), range)?;
+    let next = rows.last().filter(|_| rows.len() >= limit as usize).map(|last| last.code);
+    let now = ctx.now();
+    let exists = |a: &Authority| a.effective_from <= now && a.effective_to.is_none_or(|end| now < end);
+    let shown = |a: Authority| AuthorityView { code: a.code, parent: a.parent, kind: a.kind, name: a.name };
+    Ok(AuthorityPage { items: rows.into_iter().filter(exists).map(shown).collect(), next })
+}
+
+/// The name of an authority, which is public.
+pub(crate) fn name_of(tx: &mut dyn ReadTx, code: AuthorityCode) -> Result<Option<String>, Error> {
+    Ok(tx.find::<Authority>((code,))?.map(|a| a.trust("names of authorities are public").into_inner().name))
+}

@@ -57,7 +57,7 @@ pub use number::{Number, NumberKind};
 pub use personal_data::{PersonalDataKind, PersonalDatum, mask_personal_data, personal_data};
 pub(crate) use personal_data::{reason, text_without_numbers};
 pub use phone::MobilePhone;
-pub use real_name::{CaptureChannel, NewRealName, RealName, RealNameLevel, RealNameState, record_real_names};
+pub use real_name::{CaptureChannel, NewRealName, RealName, RealNameFound, RealNameLevel, RealNameState, record_real_names};
 pub(crate) use recognise::{is_verified, known_by, recognise};
 pub use relation::{
     NewRelation, Relation, RelationReleased, RelationView, ReleaseRelation, Role, record_relations, relations, release_relation,

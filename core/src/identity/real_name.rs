@@ -130,6 +130,26 @@ record! {
     key(person, number);
 }
 
+/// What was found about a real name, as its person and officers see it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RealNameFound {
+    /// What was found.
+    pub state: RealNameState,
+    /// How strongly, where it was compared.
+    pub level: Option<RealNameLevel>,
+    /// By which channel.
+    pub channel: CaptureChannel,
+    /// When it was found there.
+    pub found_at: Timestamp,
+}
+
+impl RealNameFound {
+    pub(super) fn of(found: &RealName) -> Self {
+        Self { state: found.state, level: found.level, channel: found.channel, found_at: found.found_at }
+    }
+}
+
 /// One finding to write down.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -4,11 +4,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::personal_data::reason;
+use super::real_name::{RealNameFound, findings};
 use super::{
     AuthorityCode, CaptureChannel, IdentifierError, IdentifierKind, IdentifierProblem, Mask, Masked, MobilePhone, Number, NumberKind,
     PersonName, ResidentId, subject,
 };
-use crate::access::{AuthorityPath, Term, Unchecked, check, path_named};
+use crate::access::{AuthorityPath, Term, Unchecked, check, name_of, path_named};
 use crate::calendar::date_of;
 use crate::clock::Timestamp;
 use crate::control;
@@ -416,6 +417,10 @@ pub struct TaxpayerCard {
     pub phone: Option<Masked<Personal>>,
     /// Code of the authority in charge.
     pub authority: Option<AuthorityCode>,
+    /// Its name.
+    pub authority_name: Option<String>,
+    /// What was found last about the real name of a person; absent where nobody looked yet.
+    pub real_name: Option<RealNameFound>,
     /// Generated, not a real person.
     pub synthetic: bool,
 }
@@ -489,6 +494,8 @@ pub(crate) fn card(tx: &mut dyn ReadTx, ctx: &Ctx, taxpayer: &Taxpayer) -> Resul
         number: shown(PersonalField::Number)?,
         phone: open(PersonalField::Phone)?.map(|phone| taxpayer.masked(PersonalField::Phone, Some(phone))),
         authority: taxpayer.authority.own(),
+        authority_name: taxpayer.authority.own().map(|code| name_of(tx, code)).transpose()?.flatten(),
+        real_name: findings(tx, taxpayer.id, 1)?.first().map(RealNameFound::of),
         synthetic: taxpayer.synthetic,
     })
 }

@@ -100,6 +100,8 @@ fn every_documented_operation_is_served_as_documented() {
         let found = json!({ "text": "您好" });
         let found = drive.ok("interaction.search", "POST", "/api/v1/me/conversations/search", &taxpayer, Some(found));
         assert_eq!((&found["items"][0]["number"], &found["next"]), (&json!(1), &Value::Null));
+        let tree = drive.ok("access.authorities", "GET", "/api/v1/authorities?limit=1", &taxpayer, None);
+        assert_eq!((&tree["items"][0]["code"], tree["items"][0]["name"].is_string()), (&tree["next"], true));
         drive.ok("interaction.rating_reasons", "GET", "/api/v1/rating-reasons", &taxpayer, None);
         let low = json!({ "grade": "dissatisfied", "reasons": ["slow"], "comment": "等了很久" });
         assert_eq!(drive.ok("interaction.rate", "POST", &at("/rating"), &taxpayer, Some(low))["followed_up"], true);

@@ -287,7 +287,7 @@ impl<'a> Scene<'a> {
             "interaction.export_transcript" => self.talks(none, json!({ "format": "json" }), false),
             "interaction.export_reviewed" => self.talks(none, json!({ "format": "page", "reason": "工作需要" }), false),
             "interaction.search" => just(|| Object::new().body(json!({ "text": "您好", "place": null, "limit": 2 }))),
-            "interaction.rating_reasons" => just(Object::new),
+            "interaction.rating_reasons" | "access.authorities" => just(Object::new),
             "interaction.rating" => self.talks(none, Value::Null, false),
             "interaction.rate" => {
                 let over = |talk: Talk| match talk {

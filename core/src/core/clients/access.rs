@@ -1,10 +1,10 @@
 //! Who may do what, passwords, posts.
 
 use crate::access::{
-    self, ActorRef, AddOfficer, AddPost, Authenticated, EndGrant, FactorCode, FactorConfirmed, FactorEnrolled, FactorReset, GrantEnded,
-    GrantPost, GrantView, Granted, IssueTicket, LeaveRecorded, LinkedProvider, Me, MyPermission, NewAuthority, OfficerAdded, OfficerView,
-    PasswordChange, PasswordSet, PostAdded, PostView, ProposeChange, Provider, RecordLeave, SeparationView, SetPassword, SignOut, SignedIn,
-    SignedOut, TakeEmergencyPost, TicketIssued, UnlinkIdentity, Unlinked,
+    self, ActorRef, AddOfficer, AddPost, Authenticated, AuthorityPage, EndGrant, FactorCode, FactorConfirmed, FactorEnrolled, FactorReset,
+    GrantEnded, GrantPost, GrantView, Granted, IssueTicket, LeaveRecorded, LinkedProvider, Me, MyPermission, NewAuthority, OfficerAdded,
+    OfficerView, PasswordChange, PasswordSet, PostAdded, PostView, ProposeChange, Provider, RecordLeave, SeparationView, SetPassword,
+    SignOut, SignedIn, SignedOut, TakeEmergencyPost, TicketIssued, UnlinkIdentity, Unlinked,
 };
 use crate::approval::Opened;
 use crate::core::door::commands;
@@ -12,6 +12,7 @@ use crate::core::{BulkDone, Session};
 use crate::crypto::password;
 use crate::error::{Error, Problem};
 use crate::id::{OfficerId, PostId};
+use crate::identity::AuthorityCode;
 use crate::limits;
 use crate::operation::{self, Class};
 use crate::store::{Page, StoreExt, Ticket};
@@ -56,6 +57,11 @@ impl Access<'_> {
     /// Notes that an officer leaves.
     pub fn record_leave(&self, cmd: RecordLeave) -> Ticket<LeaveRecorded> {
         self.0.command(&operation::RECORD_LEAVE, cmd, access::record_leave)
+    }
+
+    /// Tax authorities behind a code.
+    pub fn authorities(&self, after: Option<AuthorityCode>, limit: u32) -> Result<AuthorityPage, Error> {
+        self.0.query(&operation::AUTHORITIES, move |tx, ctx| access::authorities(tx, ctx, after, limit))
     }
 
     /// Officers within reach, newest first.

@@ -4,8 +4,8 @@ use axum::http::{Method, StatusCode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use zhengna_core::access::{
-    AddOfficer, EndGrant, GrantEnded, GrantView, Granted, LeaveRecorded, MyPermission, OfficerAdded, OfficerView, PostView, ProposeChange,
-    RecordLeave, SeparationView, TakeEmergencyPost,
+    AddOfficer, AuthorityPage, EndGrant, GrantEnded, GrantView, Granted, LeaveRecorded, MyPermission, OfficerAdded, OfficerView, PostView,
+    ProposeChange, RecordLeave, SeparationView, TakeEmergencyPost,
 };
 use zhengna_core::access::{
     Credentials, FactorCode, FactorConfirmed, FactorEnrolled, FactorReset, Me, PasswordChange, PasswordSet, SecondStep, SignedIn,
@@ -13,11 +13,12 @@ use zhengna_core::access::{
 };
 use zhengna_core::approval::Opened;
 use zhengna_core::id::{GrantId, OfficerId};
+use zhengna_core::identity::AuthorityCode;
 use zhengna_core::{Timestamp, operation};
 
 use super::call::{Call, Created, Keyed, Stranger};
-use super::page::{PAGED, Paged, cursor_of};
-use super::route::{Documented, Routes};
+use super::page::{LIMIT, PAGED, Paged, cursor_of, rows};
+use super::route::{Documented, Param, Routes};
 use crate::body::{Json, Path, Query};
 use crate::problem::Problem;
 
@@ -45,6 +46,8 @@ pub(super) fn routes(routes: &mut Routes) {
         Documented::new(Method::GET, "/api/v1/me/permissions", &operation::ME).named("access.me.permissions").answer::<MyPermissions>(),
         my_permissions,
     );
+    let tree = Documented::new(Method::GET, "/api/v1/authorities", &operation::AUTHORITIES);
+    routes.add(tree.query(AUTHORITIES).answer::<AuthorityPage>(), list_authorities);
     let officers = Documented::new(Method::GET, "/api/v1/officers", &operation::OFFICERS);
     routes.add(officers.query(PAGED).answer::<Officers>(), list_officers);
     let added = Documented::new(Method::POST, "/api/v1/officers", &operation::ADD_OFFICER).keyed().status(StatusCode::CREATED);
@@ -134,6 +137,16 @@ struct MyPermissions {
     items: Vec<MyPermission>,
 }
 
+const AUTHORITIES: &[Param] = &[LIMIT, Param { name: "after", about: "Those behind this code; the first if absent.", number: false }];
+
+/// From which authority on.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Behind {
+    after: Option<AuthorityCode>,
+    limit: Option<u32>,
+}
+
 /// Officers.
 #[derive(Serialize, JsonSchema)]
 struct Officers {
@@ -183,6 +196,11 @@ struct Ending {
 async fn my_permissions(call: Call) -> Result<Json<MyPermissions>, Problem> {
     let items = call.glance(|s| s.access().permissions()).await?;
     Ok(Json(MyPermissions { items }))
+}
+
+async fn list_authorities(call: Call, Query(query): Query<Behind>) -> Result<Json<AuthorityPage>, Problem> {
+    let limit = rows(query.limit)?;
+    call.read(move |s| s.access().authorities(query.after, limit)).await.map(Json)
 }
 
 async fn list_officers(call: Call, Query(query): Query<Paged>) -> Result<Json<Officers>, Problem> {

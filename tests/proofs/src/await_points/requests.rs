@@ -164,6 +164,7 @@ pub(super) fn requests(route: &Documented, scene: &Scene) -> Vec<Case> {
         "interaction.export_transcript" => ("active", "", Some(taxpayer), json!({ "format": "text" })),
         "interaction.export_reviewed" => ("active", "", Some(supervisor), json!({ "format": "page", "reason": "质检" })),
         "interaction.search" => ("", "", Some(taxpayer), json!({ "text": "您好" })),
+        "access.authorities" => ("", "", Some(taxpayer), Value::Null),
         "interaction.rating_reasons" => ("", "", Some(taxpayer), Value::Null),
         "interaction.rate" => ("closed", "", Some(free), json!({ "grade": "dissatisfied", "reasons": [], "comment": "慢" })),
         "interaction.rating" => ("closed", "", Some(free), Value::Null),
