@@ -2,6 +2,7 @@ import type { components } from '@shared'
 
 import { answer, api } from './api/http'
 import { me } from './api/me'
+import { text } from './text'
 
 type Schemas = components['schemas']
 type Content<C> = Partial<Pick<Schemas['Draft'], 'document' | 'title' | 'source'>> & { change: C }
@@ -10,6 +11,9 @@ interface Sides {
   now: unknown
   then: unknown
 }
+
+/** Both sides by the name of what changes, which stands before each difference. */
+const named = (name: string, now: unknown, then: unknown): Sides => ({ now: { [name]: now }, then: { [name]: then } })
 
 /** What is in force of what an approval would change, and what it would be; null where there is no such thing, or one may not read it. */
 export async function sidesOf({ matter, content }: Schemas['ApprovalView']): Promise<Sides | null> {
@@ -27,26 +31,29 @@ export async function sidesOf({ matter, content }: Schemas['ApprovalView']): Pro
 
 async function lineSides({ line, settings }: Schemas['ProposeLine']): Promise<Sides | null> {
   if (!line || !me.can('interaction.line')) return null
-  return { now: (await answer(api.GET('/api/v1/lines/{line}', { params: { path: { line } } }))).settings, then: settings }
+  const now = (await answer(api.GET('/api/v1/lines/{line}', { params: { path: { line } } }))).settings
+  return named(now.name, now, settings)
 }
 
 async function postSides({ post, name, permissions, emergency }: Schemas['SetPost']): Promise<Sides | null> {
   if (!post || !me.can('access.posts')) return null
   const now = (await answer(api.GET('/api/v1/posts'))).items.find((p) => p.id === post)
-  return now ? { now: { name: now.name, permissions: now.permissions, emergency: now.emergency }, then: { name, permissions, emergency: emergency ?? false } } : null
+  if (!now) return null
+  return named(now.name, { name: now.name, permissions: now.permissions, emergency: now.emergency }, { name, permissions, emergency: emergency ?? false })
 }
 
 async function separationSides({ first, second, apart }: Schemas['SetSeparation']): Promise<Sides | null> {
   if (!me.can('access.separations')) return null
   const pair = [first, second].sort().join()
   const now = (await answer(api.GET('/api/v1/separations'))).items.some((s) => [s.first, s.second].sort().join() === pair)
-  return { now: { permissions: [first, second], apart: now }, then: { permissions: [first, second], apart } }
+  return named([first, second].map((p) => text.permissions[p]).join('、'), { apart: now }, { apart })
 }
 
 async function controlSides({ rule, threshold, window_minutes, enabled }: Schemas['SetControlRule']): Promise<Sides | null> {
   if (!me.can('control.rules')) return null
   const now = (await answer(api.GET('/api/v1/control/rules'))).items.find((r) => r.id === rule)
-  return now ? { now: { threshold: now.threshold, window_minutes: now.window_minutes, enabled: now.enabled }, then: { threshold, window_minutes, enabled } } : null
+  if (!now) return null
+  return named(text.alerts.rule[rule], { threshold: now.threshold, window_minutes: now.window_minutes, enabled: now.enabled }, { threshold, window_minutes, enabled })
 }
 
 async function daySides({ year, days }: Extract<Schemas['Change'], { working_days: unknown }>['working_days']): Promise<Sides> {
@@ -62,6 +69,6 @@ async function filingSides({ year, last_days }: Extract<Schemas['Change'], { fil
 
 async function numberSides({ number, from, value }: Extract<Schemas['Change'], { legal_number: unknown }>['legal_number']): Promise<Sides> {
   const { numbers } = await answer(api.GET('/api/v1/legal-numbers'))
-  const now = numbers.find((n) => n.number === number)?.values.filter((v) => v.from <= from).at(-1)
-  return { now: { value: now?.value }, then: { value } }
+  const now = numbers.find((n) => n.number === number)
+  return named(now?.title ?? number, { [from]: now?.values.filter((v) => v.from <= from).at(-1)?.value }, { [from]: value })
 }

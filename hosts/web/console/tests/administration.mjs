@@ -4,6 +4,8 @@ import { account, standIn } from './account.mjs'
 import { FRESH, begin } from './begin.mjs'
 import { both, visit } from './pictures.mjs'
 import { agree, control, emergency, posts, rules } from './rights.mjs'
+import { addOfficer, endGrant } from './officers.mjs'
+import { calendar } from './calendar.mjs'
 import { disclosure } from './disclosure.mjs'
 
 /** Three administrators: their duties at the first sign-in, a grant by two of them, and its trace. */
@@ -26,6 +28,7 @@ export async function administration({ host, site, shot, step, newPage, signIn, 
 
   step('a grant is put forward by one and agreed to by another')
   await visit(page, shot, 'officers')
+  await addOfficer(page, shot)
   const officer = host.signIn('officer', 1).login
   await page.locator('.el-table__row', { hasText: officer }).getByText('岗位').click()
   await page.getByText('提出授权').click()
@@ -61,6 +64,9 @@ export async function administration({ host, site, shot, step, newPage, signIn, 
   await agree(second, shot, '审批规则')
   await agree(second, shot, '内控规则')
 
+  step('a grant is ended at once')
+  await endGrant(second, shot, officer)
+
   step('an emergency post is taken')
   await emergency(await newPage(), site, host.administrators.standby, shot)
 
@@ -79,6 +85,13 @@ export async function administration({ host, site, shot, step, newPage, signIn, 
   const supervisor = await newPage()
   await signIn(supervisor, 'supervisor')
   await supervisor.locator('.menu').getByText('队列设置').click()
+  await supervisor.getByRole('button', { name: '添加', exact: true }).click()
+  const reply = supervisor.getByRole('dialog', { name: '单位常用语' })
+  await reply.getByPlaceholder('主题').fill('问候')
+  await reply.getByPlaceholder('内容').fill('<b>您好</b>，请问有什么可以帮您？')
+  await reply.getByText('确定').click()
+  await supervisor.locator('.entry', { hasText: '<b>您好</b>' }).waitFor()
+  await both(supervisor, shot, 'managed-replies')
   await supervisor.getByText('提出修改').first().click()
   const line = supervisor.getByRole('dialog')
   await line.locator('.el-form-item', { hasText: '最多等待人数' }).locator('input').fill('50')
@@ -176,6 +189,9 @@ export async function administration({ host, site, shot, step, newPage, signIn, 
 
   step('personal data of many is asked for, agreed to, and shown once')
   await disclosure({ asking: supervisor, deciding: await newPage(), site, decider: host.administrators.decider, shot })
+
+  step('the calendar is changed by two')
+  await calendar({ proposing: await newPage(), deciding: await newPage(), site, administrators: host.administrators, shot })
 
   step('a complaint is answered, once, and the taxpayer reads it')
   const filed = await host.call('POST', '/appeals', { about: { conversation }, text: '态度生硬 <b>x</b>' }, taxpayer)

@@ -29,6 +29,7 @@ export async function disclosure({ asking, deciding, site, decider, shot }) {
   await deciding.context().close()
 
   await asking.locator('.menu').getByText('审批').click()
+  await asking.getByRole('heading', { name: '审批' }).waitFor()
   await asking.locator('.menu').getByText('批量查询').click()
   await both(asking, shot, 'disclosures')
   await asked.getByText('查看结果').click()

@@ -28,6 +28,8 @@ function addAdministrators(binary, dir) {
     superior: add('900006', '投诉处理岗甲', '投诉处理岗', 'handle_appeals', '12201000000'),
     standby: add('900007', '应急值守甲', '应急值守岗', 'take_emergency_post,view_staff', '12201020000'),
     decider: add('900008', '批量查询审批甲', '批量查询审批岗', 'approve_disclosure', '12201000000'),
+    almanac: add('900009', '日历维护甲', '日历维护岗', 'propose_calendar', '12200000000'),
+    warden: add('900010', '日历审批甲', '日历审批岗', 'approve_calendar', '12200000000'),
     // Serves and supervises: may join, and agree to what another manager of lines put forward.
     foreman: add('900005', '值班长甲', '值班长', 'serve_taxpayers,supervise_interaction,manage_lines,reveal_personal_data', '12201020000'),
   }

@@ -51,6 +51,7 @@ async function propose(page, dialog, shot, name) {
 /** Somebody else reads what exactly is put forward, and agrees. */
 export async function agree(page, shot, words) {
   await page.locator('.menu').getByText('工作日历').click()
+  await page.getByRole('heading', { name: '工作日历' }).waitFor() // or the list stays as it was read
   await page.locator('.menu').getByText('审批').click()
   const approval = page.locator('[data-approval]', { hasText: words }).first()
   await approval.waitFor()

@@ -1,0 +1,39 @@
+import { both } from './pictures.mjs'
+
+/** An account: added, given a password, and left behind. */
+export async function addOfficer(page, shot) {
+  await page.getByRole('button', { name: '添加人员' }).click()
+  const dialog = page.getByRole('dialog', { name: '添加人员' })
+  await dialog.getByPlaceholder('工号').fill('220199001')
+  await dialog.getByPlaceholder('姓名').fill('尼玛次仁·阿卜杜拉 <b>x</b>')
+  await page.waitForTimeout(300)
+  await both(page, shot, 'officer-add')
+  await dialog.getByText('确定').click()
+  await dialog.waitFor({ state: 'hidden' })
+  await page.locator('.el-table__row', { hasText: '220199001' }).getByText('岗位').click()
+  const drawer = page.locator('.el-drawer')
+  await drawer.getByText('重设密码').click()
+  await page.locator('.el-message-box').getByText('重设密码', { exact: true }).last().click()
+  await page.getByText('只显示这一次').waitFor()
+  await both(page, shot, 'officer-password')
+  await page.getByText('我已记下').click()
+  await drawer.getByText('离岗', { exact: true }).click()
+  await page.locator('.el-message-box').getByText('离岗', { exact: true }).last().click()
+  await page.getByText('已离岗').waitFor()
+  await page.keyboard.press('Escape')
+  await drawer.waitFor({ state: 'hidden' })
+}
+
+/** Who agrees to grants ends one, with a reason. */
+export async function endGrant(page, shot, officer) {
+  await page.locator('.menu').getByText('人员岗位').click()
+  await page.locator('.el-table__row', { hasText: officer }).getByText('岗位').click()
+  const drawer = page.locator('.el-drawer')
+  await drawer.getByText('终止授权').last().click()
+  await page.locator('.el-message-box input').fill('轮岗结束')
+  await both(page, shot, 'grant-end')
+  await page.locator('.el-message-box').getByText('确定').click()
+  await page.getByText('已终止').waitFor()
+  await page.keyboard.press('Escape')
+  await drawer.waitFor({ state: 'hidden' })
+}
