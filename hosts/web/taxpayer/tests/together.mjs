@@ -47,6 +47,7 @@ await play({ admitted: true }, async ({ host, web, visit, step }) => {
     await here.page.getByRole('button', { name: /^(取号排队|提交留言)$/ }).click()
     await here.shown('暂时不能进入')
     await here.enter('小微企业专区', '六税两费减免怎么享受')
+    await here.shown('轮到您时工作人员会在这里回复')
     await here.shown('您代表“长春市南关区向阳便民超市（合成数据）”咨询')
     await look(here.page, '24-zone-admitted')
     await here.tap('离开队列')

@@ -10,6 +10,7 @@ export const zh = {
   cancel: '取消',
   close: '关闭',
   again: '再试一次',
+  toHome: '返回首页',
   loading: '正在读取…',
   more: '显示更多',
   gotIt: '知道了',
@@ -23,6 +24,8 @@ export const zh = {
     network: '网络连接不上，请检查网络后再试',
     unknown: '系统出现问题，请稍后再试',
     title: '暂时打不开',
+    closed: '这里打不开',
+    closedLead: '可能已经关闭，或不属于当前登录的账号。请从首页重新进入；账号不对时，请退出后重新登录。',
     requestId: (id: string) => `如需反映问题，请提供编号：${id}`,
     retryAfter: (seconds: number) => `请在 ${seconds < 90 ? `${seconds} 秒` : `${Math.ceil(seconds / 60)} 分钟`}后再试`,
   },
@@ -115,7 +118,8 @@ export const zh = {
 
   line: {
     title: '取号排队',
-    gone: '没有找到这个咨询入口，可能已经关闭。请返回首页选择其他入口。',
+    gone: '没有找到这个咨询入口，可能已经关闭',
+    goneLead: '请返回首页选择其他入口。',
     promise: (seconds: number) => `承诺 ${Math.max(1, Math.round(seconds / 60))} 分钟内答复`,
     unserved: '现在不在服务时间。您可以留言，工作人员会按时回复。',
     byLink: '您通过专属链接进入',
@@ -184,6 +188,7 @@ export const zh = {
     soon: '马上就轮到您了，请不要离开',
     online: (n: number) => `${n} 位工作人员在线`,
     assumed: '按一般情况估计',
+    kept: '请把问题写下来，轮到您时工作人员会在这里回复',
     none: {
       not_served: '现在不在服务时间，请把问题写下来，工作人员会按时回复。',
       nobody_there: '工作人员暂时都不在线，上线后会按顺序接待。您可以先把问题写下来。',
@@ -304,6 +309,7 @@ export const zh = {
     filedLead: '上级机关核实后会在这里答复您。',
     mine: '我的投诉',
     none: '您没有提交过投诉',
+    noneLead: '对服务不满意时，请在“我的咨询”里打开已结束的咨询，点“投诉工作人员”。',
     state: { received: '处理中', closed: '已答复' },
     answer: '答复',
     respondent: (staffNo?: string | null) => (staffNo ? `工作人员 ${staffNo}` : '税务机关'),
