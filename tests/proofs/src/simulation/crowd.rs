@@ -348,6 +348,14 @@ impl Crowd {
         self.player.model.conversations.get(&conversation).map(|c| Who::Taxpayer(c.taxpayer))
     }
 
+    /// Somebody who is with an officer: in which conversation, and with whom.
+    fn whoever_talks(&mut self) -> Option<(Who, u32, Who)> {
+        let officer = self.dice.below(self.away.len() as u64) as u8;
+        let held: Vec<u32> = self.player.model.held.get(&officer).into_iter().flatten().copied().collect();
+        let conversation = self.dice.pick(&held)?;
+        Some((self.owner(conversation)?, conversation, Who::Officer(officer)))
+    }
+
     fn taxpayer(&mut self) -> Who {
         Who::Taxpayer(self.dice.below(u64::from(self.player.model.people.directory.everybody().end)) as u16)
     }
@@ -362,9 +370,14 @@ impl Crowd {
             self.now += 24 * HOUR - OPEN_HOURS;
         }
         let line = [0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 3][self.dice.below(20) as usize];
-        let (who, label) = (self.taxpayer(), self.labels);
+        // Some who talk already come about something else.
+        let talking = if self.dice.chance(60) { self.whoever_talks() } else { None };
+        let (who, label) = (talking.map_or_else(|| self.taxpayer(), |(who, ..)| who), self.labels);
         self.labels += 1;
         self.keyed(Deed::Enter { who, line, label })?;
+        if let Some((_, conversation, officer)) = talking {
+            self.merge(officer, conversation)?;
+        }
         self.player.counts.backlog = self.player.counts.backlog.max(self.player.model.waiting_in(line) as u64);
         Ok(())
     }
@@ -449,8 +462,20 @@ impl Crowd {
                 self.keyed(Deed::Resume { who, conversation })?;
             }
         }
-        if let Some(other) = self.player.model.beside(conversation).filter(|_| self.dice.chance(200)) {
+        self.merge(who, conversation)
+    }
+
+    /// Two of one person become one; whoever has it then reads those that were merged into it, whoever merged them.
+    fn merge(&mut self, who: Who, conversation: u32) -> Result<(), String> {
+        if let Some(other) = self.player.model.beside(conversation).filter(|_| self.dice.chance(500)) {
             self.keyed(Deed::Merge { who, conversation, other })?;
+        }
+        if let Some(merged) = self.player.model.merged_into(conversation).filter(|_| self.dice.chance(300)) {
+            self.take(Deed::Messages { who, conversation: merged, after: 0 }, None)?;
+            if self.dice.chance(300) {
+                let line = self.dice.below(3) as u8;
+                self.keyed(Deed::Transfer { who, conversation, line })?;
+            }
         }
         Ok(())
     }

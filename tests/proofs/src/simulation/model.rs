@@ -118,6 +118,8 @@ pub(crate) struct Conversation {
     officer_read: i64,
     pub(crate) held_until: Option<i64>,
     unanswered_since: Option<i64>,
+    /// The conversation in which it goes on.
+    merged_into: Option<u32>,
 }
 
 /// What rings.
@@ -219,6 +221,11 @@ pub(crate) fn audited(deed: &Deed) -> bool {
     !operation(deed).is_empty()
 }
 
+/// Whether a deed reads one conversation.
+fn reads(deed: &Deed) -> bool {
+    matches!(deed, Deed::Look { .. } | Deed::Messages { .. } | Deed::Position { .. } | Deed::Transcript { .. } | Deed::Review { .. })
+}
+
 const NOT_FOUND: Told = Told::Refused("not_found", 0);
 const INVALID: Told = Told::Refused("invalid", 0);
 const OVER: Told = Told::Refused("interaction.closed", 0);
@@ -305,11 +312,16 @@ impl Model {
         (!may).then_some(Told::Refused("access.denied", 0))
     }
 
-    /// The conversation, if the caller may know of it.
+    /// The conversation, if the caller may know of it. Whoever reads the one in which another goes on reads that one too.
     fn seen(&self, who: Who, deed: &Deed, label: u32) -> Option<&Conversation> {
         let c = self.conversations.get(&label)?;
+        let goes_on = || c.merged_into.filter(|_| reads(deed)).is_some_and(|kept| self.seen(who, deed, kept).is_some());
+        (self.is_in_reach(who, deed, c) || goes_on()).then_some(c)
+    }
+
+    fn is_in_reach(&self, who: Who, deed: &Deed, c: &Conversation) -> bool {
         let county = LINES[usize::from(c.line)];
-        let sees = match who {
+        match who {
             Who::Taxpayer(n) => c.taxpayer == n,
             Who::Officer(n) => {
                 let area = matches!(deed, Deed::Look { .. } | Deed::Position { .. }) && self.county(n) == county;
@@ -318,8 +330,7 @@ impl Model {
             }
             Who::Supervisor => county == LINES[0] || county == LINES[2],
             _ => false,
-        };
-        sees.then_some(c)
+        }
     }
 
     fn record(&mut self, operation: &'static str, who: Who, subject: Subject, at: i64) {
@@ -465,6 +476,7 @@ impl Model {
                 officer_read: 0,
                 held_until: None,
                 unanswered_since: None,
+                merged_into: None,
             },
         );
         self.waiting[usize::from(line)].insert((0, ticket), label);
@@ -745,6 +757,12 @@ impl Model {
     pub(crate) fn beside(&self, label: u32) -> Option<u32> {
         let taxpayer = self.conversations.get(&label)?.taxpayer;
         self.open.get(&taxpayer)?.iter().copied().find(|other| *other != label)
+    }
+
+    /// The newest of those that go on in one.
+    pub(crate) fn merged_into(&self, kept: u32) -> Option<u32> {
+        let all = self.by_taxpayer.get(&self.conversations.get(&kept)?.taxpayer)?;
+        all.iter().rev().map(|(_, _, label)| *label).find(|label| self.conversations[label].merged_into == Some(kept))
     }
 
     pub(crate) fn last_number(&self, label: u32) -> i64 {

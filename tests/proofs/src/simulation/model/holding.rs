@@ -63,19 +63,34 @@ impl Model {
             _ => {}
         }
         let (waited, line, place, wait) = (c.state == State::Waiting, c.line, (c.entered_at, c.id, other), (c.rank, c.ticket));
+        let owed = if waited { Some(now.max(kept.active_at)) } else { c.unanswered_since };
         if waited {
             self.waiting[usize::from(line)].remove(&wait);
             self.by_officer.entry(me).or_default().insert(place);
         }
         if let Some(c) = self.conversations.get_mut(&other) {
-            c.officer = Some(me);
+            (c.officer, c.merged_into) = (Some(me), Some(label));
         }
         self.end(who, now, other, "merged");
+        self.owe(label, owed);
         if waited {
             self.event(who, now, About::Line(line), "line.moved", None, None);
         }
         self.event(who, now, About::Conversation(label), "conversation.merged", Some(other), None);
         self.record("interaction.merge", who, Subject::Merged(label, other), now);
         Told::Merged(label, other)
+    }
+
+    /// Whoever waited for an answer elsewhere waits for it here, but while this one is on hold.
+    fn owe(&mut self, label: u32, since: Option<i64>) {
+        let (Some(since), Some(c)) = (since, self.conversations.get_mut(&label)) else { return };
+        let known = c.unanswered_since;
+        if c.held_until.is_some() || known.is_some_and(|known| known <= since) {
+            return;
+        }
+        c.unanswered_since = Some(since);
+        if known.is_none() {
+            self.set_by(Bell::Unanswered, label, since + UNANSWERED);
+        }
     }
 }

@@ -25,6 +25,7 @@ impl Model {
             ticket: c.ticket,
             times: [Some(c.entered_at), c.claimed_at, c.ended_at],
             outcome: c.outcome,
+            merged_into: c.merged_into,
             owed: [c.held_until, c.unanswered_since],
             numbers: [last, c.taxpayer_read, c.officer_read, unread],
         }

@@ -87,6 +87,8 @@ pub(crate) struct View {
     pub(crate) ticket: i64,
     pub(crate) times: [Option<i64>; 3],
     pub(crate) outcome: Option<&'static str>,
+    /// The conversation in which it goes on.
+    pub(crate) merged_into: Option<u32>,
     /// On hold until, without an answer since.
     pub(crate) owed: [Option<i64>; 2],
     /// Last number, what the taxpayer read, what the officer read, what the caller did not.

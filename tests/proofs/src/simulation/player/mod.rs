@@ -649,6 +649,7 @@ impl Player {
             ticket: v.ticket,
             times: [Some(v.entered_at.micros()), micros(v.claimed_at), micros(v.ended_at)],
             outcome: outcome_word(v.outcome),
+            merged_into: v.merged_into.map(|kept| self.label(kept)),
             owed: [micros(v.held_until), micros(v.unanswered_since)],
             numbers: [v.last_number, v.taxpayer_read, v.officer_read, v.unread],
         }
