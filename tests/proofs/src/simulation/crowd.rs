@@ -1,6 +1,7 @@
 //! The people of a world and what befalls them: who comes when, what they write, who is interrupted, which storage
 //! call fails. Decides the next step; the player takes it.
 
+mod desk;
 mod doors;
 mod factors;
 mod imports;
@@ -13,7 +14,7 @@ use zhengna_core::store::fault::{FAULTS, Fault, Repeat};
 
 use super::model::{Told, audited};
 use super::player::{Came, Counts, Player};
-use super::stage::{LINES, SIGNED_IN, Setting};
+use super::stage::{CHIEFS, LINES, SIGNED_IN, Setting};
 use super::step::{Affair, Deed, Dice, Step, Strike, Who};
 
 const SECOND: i64 = 1_000_000;
@@ -348,6 +349,16 @@ impl Crowd {
         self.player.model.conversations.get(&conversation).map(|c| Who::Taxpayer(c.taxpayer))
     }
 
+    /// How many officers there are, with those who supervise too.
+    fn staff(&self) -> u8 {
+        self.away.len() as u8 + CHIEFS
+    }
+
+    /// Somebody who serves and supervises.
+    fn chief(&mut self) -> Who {
+        Who::Officer(self.away.len() as u8 + self.dice.below(u64::from(CHIEFS)) as u8)
+    }
+
     /// Somebody who is with an officer: in which conversation, and with whom.
     fn whoever_talks(&mut self) -> Option<(Who, u32, Who)> {
         let officer = self.dice.below(self.away.len() as u64) as u8;
@@ -446,37 +457,9 @@ impl Crowd {
         if let Who::Officer(_) = who {
             self.beside(who, conversation)?;
         }
+        self.supervise(officer, conversation)?;
         let wait = if self.dice.chance(8) { 31 * MINUTE } else { self.dice.between(10 * SECOND, 90 * SECOND) };
         self.after(wait, Intent::Turn { conversation, officer, left: left - 1 });
-        Ok(())
-    }
-
-    /// What an officer does beside answering: puts somebody on hold, lets them go on, merges two of theirs.
-    fn beside(&mut self, who: Who, conversation: u32) -> Result<(), String> {
-        // In long worlds rarely: what follows takes steps, and their budget goes to more conversations.
-        let often = if self.plot.conversations > 200 { 10 } else { 80 };
-        if self.dice.chance(often) {
-            let minutes = 1 + self.dice.below(15) as u8;
-            self.keyed(Deed::Hold { who, conversation, minutes })?;
-            if self.dice.chance(300) {
-                self.keyed(Deed::Resume { who, conversation })?;
-            }
-        }
-        self.merge(who, conversation)
-    }
-
-    /// Two of one person become one; whoever has it then reads those that were merged into it, whoever merged them.
-    fn merge(&mut self, who: Who, conversation: u32) -> Result<(), String> {
-        if let Some(other) = self.player.model.beside(conversation).filter(|_| self.dice.chance(500)) {
-            self.keyed(Deed::Merge { who, conversation, other })?;
-        }
-        if let Some(merged) = self.player.model.merged_into(conversation).filter(|_| self.dice.chance(300)) {
-            self.take(Deed::Messages { who, conversation: merged, after: 0 }, None)?;
-            if self.dice.chance(300) {
-                let line = self.dice.below(3) as u8;
-                self.keyed(Deed::Transfer { who, conversation, line })?;
-            }
-        }
         Ok(())
     }
 
@@ -496,7 +479,11 @@ impl Crowd {
         self.take(Deed::Return, None)?;
         if nth.is_multiple_of(2) {
             let max = 1 + self.dice.below(400) as u32;
-            let who = if nth.is_multiple_of(4) { Who::Officer(0) } else { Who::Taxpayer((nth / 4 % 4) as u16) };
+            let who = match nth % 16 {
+                0 | 4 | 8 | 12 => Who::Officer(0),
+                2 => self.chief(),
+                _ => Who::Taxpayer((nth / 4 % 4) as u16),
+            };
             self.take(Deed::Follow { who, max }, None)?;
         }
         if nth.is_multiple_of(3) {
@@ -559,14 +546,14 @@ impl Crowd {
         let conversation = self.labels.saturating_sub(back + 1);
         let who = match self.dice.below(10) {
             0 | 1 => self.taxpayer(),
-            2..=4 => Who::Officer(self.dice.below(self.away.len() as u64) as u8),
+            2..=4 => Who::Officer(self.dice.below(u64::from(self.staff())) as u8),
             5 => Who::Supervisor,
             6 => self.dice.pick(&[Who::IdleHand, Who::System, Who::Nobody]).unwrap_or(Who::Nobody),
             _ => self.owner(conversation).unwrap_or(Who::Nobody),
         };
         let line = self.dice.below(LINES.len() as u64) as u8;
         let limit = 1 + self.dice.below(12) as u32;
-        let deed = match self.dice.below(18) {
+        let deed = match self.dice.below(22) {
             0..=2 => Deed::Look { who, conversation },
             3 => Deed::Messages { who, conversation, after: 0 },
             4 => Deed::Position { who, conversation },
@@ -583,6 +570,10 @@ impl Crowd {
             15 if self.dice.chance(300) => Deed::Hold { who, conversation, minutes: 2 },
             15 if self.dice.chance(300) => Deed::Merge { who, conversation, other: conversation.saturating_sub(1) },
             15 => Deed::Claim { who, line },
+            16 => Deed::Join { who, conversation },
+            17 => Deed::StepOut { who, conversation },
+            18 => Deed::Whisper { who, conversation, text: if far { u32::MAX } else { 5 } },
+            19 => Deed::Whispers { who, conversation },
             _ => return self.collide(),
         };
         self.take(deed, None).map(drop)
@@ -640,7 +631,7 @@ impl Crowd {
                 self.act(intent)?;
             }
         }
-        for officer in 0..self.away.len() as u8 {
+        for officer in 0..self.staff() {
             for line in self.player.model.serves(officer) {
                 loop {
                     let held: Vec<u32> = self.player.model.held.get(&officer).into_iter().flatten().copied().collect();
@@ -688,6 +679,9 @@ fn retried(deed: &Deed) -> bool {
         | Deed::Hold { .. }
         | Deed::Resume { .. }
         | Deed::Merge { .. }
+        | Deed::Join { .. }
+        | Deed::StepOut { .. }
+        | Deed::Whisper { .. }
         | Deed::Prioritise { .. } => true,
         _ => false,
     }

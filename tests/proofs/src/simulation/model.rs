@@ -5,6 +5,7 @@ pub(crate) mod doors;
 pub(crate) mod factors;
 mod holding;
 mod imports;
+mod joining;
 pub(crate) mod people;
 mod reading;
 mod sessions;
@@ -19,7 +20,7 @@ use super::step::{Affair, Deed, Step, Who};
 use doors::Doors;
 use factors::Factors;
 use people::People;
-pub(crate) use told::{State, Told, View, Wait, Words};
+pub(crate) use told::{Remark, State, Told, View, Wait, Words};
 
 const MINUTE: i64 = 60 * SECOND;
 const SECOND: i64 = 1_000_000;
@@ -65,6 +66,8 @@ pub(crate) enum Subject {
     Transferred(u32, u8),
     /// Into one, from another.
     Merged(u32, u32),
+    /// The place of a remark.
+    Whisper(u32, i64),
     Session,
     SocketTicket,
     Trail,
@@ -120,6 +123,16 @@ pub(crate) struct Conversation {
     unanswered_since: Option<i64>,
     /// The conversation in which it goes on.
     merged_into: Option<u32>,
+    /// Who supervises it and takes part.
+    pub(crate) joined: Option<u8>,
+    whispers: Vec<Message>,
+}
+
+impl Conversation {
+    /// Whether an officer has it, or takes part.
+    fn is_of(&self, officer: u8) -> bool {
+        self.officer == Some(officer) || self.joined == Some(officer)
+    }
 }
 
 /// What rings.
@@ -171,6 +184,7 @@ pub(crate) struct Model {
     waiting: [BTreeMap<(i64, i64), u32>; LINES.len()],
     closed: [BTreeSet<(i64, [u8; 16], u32)>; LINES.len()],
     pub(crate) held: BTreeMap<u8, BTreeSet<u32>>,
+    joined: BTreeMap<u8, BTreeSet<u32>>,
     open: BTreeMap<u16, BTreeSet<u32>>,
     by_taxpayer: BTreeMap<u16, BTreeSet<(i64, [u8; 16], u32)>>,
     by_officer: BTreeMap<u8, BTreeSet<(i64, [u8; 16], u32)>>,
@@ -206,6 +220,9 @@ fn operation(deed: &Deed) -> &'static str {
         Deed::Hold { .. } => "interaction.hold",
         Deed::Resume { .. } => "interaction.resume",
         Deed::Merge { .. } => "interaction.merge",
+        Deed::Join { .. } => "interaction.join",
+        Deed::StepOut { .. } => "interaction.step_out",
+        Deed::Whisper { .. } => "interaction.whisper",
         Deed::Transcript { .. } => "interaction.transcript",
         Deed::Review { .. } => "interaction.review",
         Deed::SignIn { .. } => "access.sign_in",
@@ -229,6 +246,7 @@ fn reads(deed: &Deed) -> bool {
 const NOT_FOUND: Told = Told::Refused("not_found", 0);
 const INVALID: Told = Told::Refused("invalid", 0);
 const OVER: Told = Told::Refused("interaction.closed", 0);
+const NOT_ITS_OFFICER: Told = Told::Refused("interaction.not_its_officer", 0);
 
 impl Model {
     pub(crate) fn new(officers: u8, told_outside: bool, directory: Directory, now: i64) -> Self {
@@ -252,7 +270,12 @@ impl Model {
 
     /// The county an officer serves.
     fn county(&self, officer: u8) -> &'static str {
-        if officer < self.officers { LINES[0] } else { LINES[2] }
+        if officer == self.officers { LINES[2] } else { LINES[0] }
+    }
+
+    /// Whether an officer supervises where they serve.
+    fn is_chief(&self, officer: u8) -> bool {
+        officer > self.officers
     }
 
     /// The lines an officer serves.
@@ -260,12 +283,16 @@ impl Model {
         (0..LINES.len() as u8).filter(|l| LINES[usize::from(*l)] == self.county(officer)).collect()
     }
 
-    fn staff_no(&self, officer: u8) -> String {
-        if officer < self.officers { format!("22010{officer:03}") } else { "22010901".into() }
+    pub(crate) fn staff_no(&self, officer: u8) -> String {
+        match officer.checked_sub(self.officers) {
+            None => format!("22010{officer:03}"),
+            Some(0) => "22010901".into(),
+            Some(chief) => format!("2201091{}", chief - 1),
+        }
     }
 
     /// Who may call at all.
-    fn refused(who: Who, deed: &Deed) -> Option<Told> {
+    fn refused(&self, who: Who, deed: &Deed) -> Option<Told> {
         let by_taxpayer = matches!(
             deed,
             Deed::Enter { .. }
@@ -289,6 +316,8 @@ impl Model {
                 | Deed::Hold { .. }
                 | Deed::Resume { .. }
                 | Deed::Merge { .. }
+                | Deed::StepOut { .. }
+                | Deed::Whispers { .. }
                 | Deed::Look { .. }
                 | Deed::Messages { .. }
                 | Deed::Position { .. }
@@ -298,15 +327,14 @@ impl Model {
                 | Deed::Present { .. }
                 | Deed::Follow { .. }
         );
+        let by_chief = matches!(deed, Deed::Join { .. } | Deed::Whisper { .. } | Deed::List { .. } | Deed::Review { .. });
         let may = match (who, deed) {
             (Who::Nobody, _) => return Some(Told::Refused("access.sign_in_required", 0)),
             (_, Deed::People { affair, .. }) => people::may(who, affair),
             (Who::Taxpayer(_), _) => by_taxpayer,
-            (Who::Officer(_), _) => by_officer,
-            (Who::Supervisor, _) => {
-                matches!(deed, Deed::Prioritise { .. } | Deed::List { .. } | Deed::Review { .. } | Deed::Follow { .. })
-            }
-            (Who::IdleHand, _) => matches!(deed, Deed::Follow { .. }),
+            (Who::Officer(n), _) => by_officer || self.is_chief(n) && by_chief,
+            (Who::Supervisor, _) => by_chief || matches!(deed, Deed::Prioritise { .. } | Deed::StepOut { .. } | Deed::Follow { .. }),
+            (Who::IdleHand, _) => matches!(deed, Deed::StepOut { .. } | Deed::Follow { .. }),
             (Who::System | Who::Outsider, _) => false,
         };
         (!may).then_some(Told::Refused("access.denied", 0))
@@ -324,13 +352,19 @@ impl Model {
         match who {
             Who::Taxpayer(n) => c.taxpayer == n,
             Who::Officer(n) => {
-                let area = matches!(deed, Deed::Look { .. } | Deed::Position { .. }) && self.county(n) == county;
-                let own = !matches!(deed, Deed::Position { .. }) && c.officer == Some(n);
-                area || own
+                let only_area = matches!(deed, Deed::Position { .. } | Deed::Join { .. } | Deed::Whisper { .. } | Deed::Review { .. });
+                let area = only_area || matches!(deed, Deed::Look { .. });
+                area && self.county(n) == county || !only_area && c.is_of(n)
             }
-            Who::Supervisor => county == LINES[0] || county == LINES[2],
+            Who::Supervisor => !matches!(deed, Deed::StepOut { .. }) && (county == LINES[0] || county == LINES[2]),
             _ => false,
         }
+    }
+
+    /// Whether somebody who supervises has a conversation among theirs.
+    fn supervises(&self, who: Who, label: u32) -> bool {
+        matches!(who, Who::Supervisor)
+            || matches!(who, Who::Officer(n) if self.county(n) == LINES[usize::from(self.conversations[&label].line)])
     }
 
     fn record(&mut self, operation: &'static str, who: Who, subject: Subject, at: i64) {
@@ -357,6 +391,10 @@ impl Model {
             | Deed::Hold { who, conversation, .. }
             | Deed::Resume { who, conversation }
             | Deed::Merge { who, conversation, .. }
+            | Deed::Join { who, conversation }
+            | Deed::StepOut { who, conversation }
+            | Deed::Whisper { who, conversation, .. }
+            | Deed::Whispers { who, conversation }
             | Deed::Look { who, conversation }
             | Deed::Messages { who, conversation, .. }
             | Deed::Position { who, conversation }
@@ -371,7 +409,7 @@ impl Model {
             | Deed::Present { who } => (who, None),
             _ => return Told::Done(0), // sessions and the host have calls of their own
         };
-        if let Some(refused) = Self::refused(who, deed) {
+        if let Some(refused) = self.refused(who, deed) {
             return refused;
         }
         let label = conversation.unwrap_or(0);
@@ -387,7 +425,7 @@ impl Model {
                 return Told::Refused("idempotency.key_reused", 0);
             }
             let still = match deed {
-                Deed::Enter { .. } | Deed::Transfer { .. } => true,
+                Deed::Enter { .. } | Deed::Transfer { .. } | Deed::StepOut { .. } => true,
                 Deed::People { affair, .. } => self.reaches_either(who, affair),
                 Deed::Claim { line, .. } => matches!(who, Who::Officer(n) if self.county(n) == LINES[usize::from(*line)]),
                 _ => self.seen(who, deed, label).is_some(),
@@ -426,7 +464,8 @@ impl Model {
                 Told::Views(mine.unwrap_or(&none).iter().rev().take(limit as usize).map(|(_, _, l)| self.view(who, *l)).collect())
             }
             Deed::List { limit, .. } => {
-                Told::Views(self.within.iter().rev().take(limit as usize).map(|(_, _, l)| self.view(who, *l)).collect())
+                let reached = self.within.iter().rev().map(|(_, _, label)| *label).filter(|label| self.supervises(who, *label));
+                Told::Views(reached.take(limit as usize).map(|label| self.view(who, label)).collect())
             }
             Deed::Present { .. } => {
                 if let Who::Officer(n) = who {
@@ -435,7 +474,7 @@ impl Model {
                 }
                 Told::Done(0)
             }
-            Deed::Send { text, .. } if text == u32::MAX => INVALID,
+            Deed::Send { text, .. } | Deed::Whisper { text, .. } if text == u32::MAX => INVALID,
             Deed::Read { number, .. } if number < 1 => INVALID,
             Deed::Merge { other, .. } if other == label => INVALID,
             _ => {
@@ -477,6 +516,8 @@ impl Model {
                 held_until: None,
                 unanswered_since: None,
                 merged_into: None,
+                joined: None,
+                whispers: Vec::new(),
             },
         );
         self.waiting[usize::from(line)].insert((0, ticket), label);
@@ -522,21 +563,33 @@ impl Model {
         Told::Claimed { conversation: label, ticket }
     }
 
+    /// What forbids somebody who sees a conversation to do what only its officer does.
+    fn not_had(&self, who: Who, deed: &Deed, label: u32) -> Option<Told> {
+        let its_officers =
+            matches!(deed, Deed::Close { .. } | Deed::Transfer { .. } | Deed::Hold { .. } | Deed::Resume { .. } | Deed::Merge { .. });
+        let c = &self.conversations[&label];
+        match c.state {
+            State::Active if !its_officers || c.officer.map(Who::Officer) == Some(who) => None,
+            State::Active => Some(NOT_ITS_OFFICER),
+            _ => its_officers.then_some(OVER),
+        }
+    }
+
     fn within_conversation(&mut self, who: Who, step: &Step, now: i64, label: u32) -> Told {
+        if let Some(refused) = self.not_had(who, &step.deed, label) {
+            return refused;
+        }
         match step.deed {
             Deed::Look { .. } => Told::View(Box::new(self.view(who, label))),
             Deed::Messages { after, .. } => Told::Messages(self.words(who, label, after)),
             Deed::Position { .. } => self.place(now, label),
             Deed::Transcript { .. } | Deed::Review { .. } => {
                 self.record(operation(&step.deed), who, Subject::Conversation(label), now);
-                self.transcript(who, label)
+                self.transcript(who, label, matches!(step.deed, Deed::Review { .. }))
             }
             Deed::Send { text, .. } => self.send(who, now, label, text, step.key),
             Deed::Read { number, .. } => self.read(who, now, label, number),
             Deed::Close { outcome, .. } => {
-                if self.conversations[&label].state != State::Active {
-                    return OVER;
-                }
                 let outcome = OUTCOMES[usize::from(outcome) % OUTCOMES.len()];
                 self.end(who, now, label, outcome);
                 self.record("interaction.close", who, Subject::Conversation(label), now);
@@ -548,6 +601,10 @@ impl Model {
             Deed::Hold { minutes, .. } => self.hold(who, now, label, minutes),
             Deed::Resume { .. } => self.resume(who, now, label),
             Deed::Merge { other, .. } => self.merge(who, now, label, other),
+            Deed::Join { .. } => self.join(who, now, label),
+            Deed::StepOut { .. } => self.step_out(who, now, label),
+            Deed::Whisper { text, .. } => self.whisper(who, now, label, text),
+            Deed::Whispers { .. } => Told::Whispers(self.remarks(who, label)),
             _ => NOT_FOUND,
         }
     }
@@ -574,9 +631,6 @@ impl Model {
     fn transfer(&mut self, who: Who, now: i64, label: u32, line: u8) -> Told {
         let c = &self.conversations[&label];
         let (taxpayer, from) = (c.taxpayer, c.line);
-        if c.state != State::Active {
-            return OVER;
-        }
         let there = self.open.get(&taxpayer).and_then(|open| open.iter().find(|l| self.conversations[l].line == line));
         if let (Some(same), true) = (there, line != from) {
             return Told::Refused("interaction.already_in_line", i64::from(*same));
@@ -593,6 +647,7 @@ impl Model {
         } else {
             self.within.remove(&place);
         }
+        self.parted(who, now, label);
         for about in [About::Conversation(label), About::Taxpayer(taxpayer), About::Officer(officer)] {
             self.event(who, now, about, "conversation.transferred", Some(label), None);
         }
@@ -616,6 +671,7 @@ impl Model {
                 c.active_at = now.max(c.active_at);
                 let (line, place, taxpayer) = (c.line, (c.rank, c.ticket), c.taxpayer);
                 self.waiting[usize::from(line)].insert(place, label);
+                self.parted(Who::System, now, label);
                 for about in [About::Conversation(label), About::Taxpayer(taxpayer), About::Officer(officer)] {
                     self.event(Who::System, now, about, "conversation.returned", Some(label), None);
                 }
@@ -639,6 +695,8 @@ impl Model {
         c.active_at = at;
         match who {
             Who::Taxpayer(_) => c.taxpayer_read = number,
+            // Whoever takes part answers for its officer, and has not read for them.
+            Who::Officer(n) if c.joined == Some(n) => c.unanswered_since = None,
             _ => (c.officer_read, c.unanswered_since) = (number, None),
         }
         let begins = active && !held && c.unanswered_since.is_none();
@@ -658,6 +716,9 @@ impl Model {
     fn read(&mut self, who: Who, now: i64, label: u32, number: i64) -> Told {
         let Some(c) = self.conversations.get_mut(&label) else { return NOT_FOUND };
         let number = number.min(c.messages.len() as i64);
+        if matches!(who, Who::Officer(n) if c.officer != Some(n)) {
+            return Told::Moved(0);
+        }
         let mark = if matches!(who, Who::Taxpayer(_)) { &mut c.taxpayer_read } else { &mut c.officer_read };
         if number <= *mark {
             return Told::Moved(0);
@@ -713,6 +774,7 @@ impl Model {
     }
 
     fn end(&mut self, who: Who, now: i64, label: u32, outcome: &'static str) {
+        self.parted(who, now, label);
         let Some(c) = self.conversations.get_mut(&label) else { return };
         let at = now.max(c.active_at);
         (c.state, c.ended_at, c.outcome) = (State::Closed, Some(at), Some(outcome));
@@ -782,6 +844,7 @@ impl Model {
     pub(crate) fn unfinished(&self) -> Vec<String> {
         let mut left: Vec<String> = self.all_waiting().into_iter().map(|l| format!("#{l} waits")).collect();
         left.extend(self.held.values().flatten().map(|l| format!("#{l} is with an officer")));
+        left.extend(self.joined.values().flatten().map(|l| format!("somebody takes part in #{l}")));
         left.extend(self.timers.keys().map(|(bell, l)| format!("the timer {bell:?} of #{l} is set")));
         left.extend(self.deliveries.keys().map(|l| format!("#{l} is not delivered")));
         left

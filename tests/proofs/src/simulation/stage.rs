@@ -33,6 +33,8 @@ pub(crate) struct Setting {
 
 /// The county of each line; nobody serves the last one.
 pub(crate) const LINES: [&str; 4] = [NANGUAN, NANGUAN, KUANCHENG, JILIN_CITY];
+/// Officers who serve and supervise in the county of the first line.
+pub(crate) const CHIEFS: u8 = 2;
 /// Conversations an officer may hold, as the shared world has it.
 pub(crate) const CAPACITY: usize = 3;
 /// The taxpayers who sign in where anybody does, and the officer.
@@ -117,6 +119,7 @@ impl Stage {
         }
         core.ensure_timers_but_screening()?;
         officers.push(stranger);
+        officers.extend(Self::chiefs(&core)?);
         let outsider = Self::outsider(&core)?;
         taxpayers.extend(Self::enterprises(&core, Directory::of(&setting))?);
         let actors = Vec::new();
@@ -140,6 +143,19 @@ impl Stage {
         let post = system.access().add_post(AddPost { name: "外市岗位".into(), permissions: Permissions(may) }).wait()?.post;
         let grant = GrantPost { officer, post, authority: code(JILIN_CITY), ends_at: None };
         system.access().grant_post(grant).wait().map(|_| officer)
+    }
+
+    fn chiefs(core: &Core) -> Result<Vec<OfficerId>, Error> {
+        let system = core.as_system();
+        let may = Permissions(vec![Permission::ServeTaxpayers, Permission::SuperviseInteraction]);
+        let post = system.access().add_post(AddPost { name: "带班岗位".into(), permissions: may }).wait()?.post;
+        let chief = |n: u8| {
+            let (staff_no, authority) = (format!("2201091{n}"), code(LINES[0]));
+            let officer = AddOfficer { staff_no, name: format!("带班{n}"), authority, capacity: CAPACITY as i64 };
+            let officer = system.access().add_officer(officer).wait()?.officer;
+            system.access().grant_post(GrantPost { officer, post, authority, ends_at: None }).wait().map(|_| officer)
+        };
+        (0..CHIEFS).map(chief).collect()
     }
 
     fn enterprises(core: &Core, directory: Directory) -> Result<Vec<TaxpayerId>, Error> {

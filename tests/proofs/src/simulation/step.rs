@@ -2,7 +2,8 @@
 
 use zhengna_core::store::fault::{Fault, Repeat};
 
-/// Who acts. Officers and taxpayers by number; the last officer serves another county than the others.
+/// Who acts. Officers and taxpayers by number; behind the officers who serve one county come one who serves another, and those who
+/// supervise where they serve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Who {
     Taxpayer(u16),
@@ -144,6 +145,21 @@ pub(crate) enum Deed {
         who: Who,
         conversation: u32,
     },
+    /// Whoever supervises takes part, and takes part no more.
+    Join {
+        who: Who,
+        conversation: u32,
+    },
+    StepOut {
+        who: Who,
+        conversation: u32,
+    },
+    /// Beside a conversation, to its officer.
+    Whisper {
+        who: Who,
+        conversation: u32,
+        text: u32,
+    },
     /// Another conversation goes on in this one.
     Merge {
         who: Who,
@@ -169,6 +185,10 @@ pub(crate) enum Deed {
         who: Who,
         conversation: u32,
         after: i64,
+    },
+    Whispers {
+        who: Who,
+        conversation: u32,
     },
     Position {
         who: Who,

@@ -193,6 +193,7 @@ impl Player {
             Subject::Merged(kept, other) => {
                 format!("conversation/{} from conversation/{}", self.known(kept)?, self.known(other)?)
             }
+            Subject::Whisper(label, number) => format!("conversation/{}/whisper/{number}", self.known(label)?),
             Subject::Session => "session".into(),
             Subject::SocketTicket => "socket_ticket".into(),
             Subject::Trail => "audit".into(),

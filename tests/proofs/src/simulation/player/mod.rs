@@ -17,8 +17,8 @@ use zhengna_core::audit::Checkpoint;
 use zhengna_core::error::Refusal;
 use zhengna_core::id::{ConversationId, DeliveryId, TaxpayerId};
 use zhengna_core::interaction::{
-    Claim, Close, ConversationState, ConversationView, Enter, Hold, Leave, MarkRead, Merge, MessageView, NoEstimate, Outcome, Prioritise,
-    Resume, Review, SendMessage, SourceChannel, Transfer, TransferTo,
+    Claim, Close, ConversationState, ConversationView, Enter, Hold, Join, Leave, MarkRead, Merge, MessageView, NoEstimate, Outcome,
+    Prioritise, Resume, Review, SendMessage, SourceChannel, StepOut, Transfer, TransferTo, Whisper, WhisperView,
 };
 use zhengna_core::journal::Cursor;
 use zhengna_core::store::fault::Report;
@@ -27,7 +27,7 @@ use zhengna_core::{Core, Error, Timestamp, limits};
 use zhengna_tests::world::Engine;
 
 use super::directory::Directory;
-use super::model::{Model, OUTCOMES, State, Told, View, Wait, Words, audited};
+use super::model::{Model, OUTCOMES, Remark, State, Told, View, Wait, Words, audited};
 use super::stage::{CAPACITY, SLOW_MAX, Setting, Stage, patiently, slow, text};
 use super::step::{Affair, Deed, Factor, Step, Who};
 use factors::Telephone;
@@ -58,6 +58,9 @@ pub(crate) struct Counts {
     /// Conversations that were put on hold, and those that went on in another.
     pub(crate) held: u64,
     pub(crate) merged: u64,
+    /// Conversations in which whoever supervises took part, and remarks beside them.
+    pub(crate) joined: u64,
+    pub(crate) whispered: u64,
     pub(crate) struck: u64,
     pub(crate) unknown: u64,
     pub(crate) unknown_done: u64,
@@ -98,6 +101,8 @@ impl Counts {
         self.transferred += other.transferred;
         self.held += other.held;
         self.merged += other.merged;
+        self.joined += other.joined;
+        self.whispered += other.whispered;
         self.people = std::array::from_fn(|n| self.people[n] + other.people[n]);
         self.imported = std::array::from_fn(|n| self.imported[n] + other.imported[n]);
         self.factors = std::array::from_fn(|n| self.factors[n] + other.factors[n]);
@@ -164,6 +169,11 @@ fn outcome_word(outcome: Option<Outcome>) -> Option<&'static str> {
 
 fn state_of(state: ConversationState) -> State {
     State::of(state.as_str()).unwrap_or(State::Left)
+}
+
+fn remark(w: WhisperView) -> Remark {
+    let staff_no = w.staff_no.unwrap_or_default();
+    Remark { number: w.number, staff_no, mine: w.mine, text: w.text, at: w.whispered_at.micros() }
 }
 
 impl Player {
@@ -246,6 +256,10 @@ impl Player {
             | Deed::Transfer { conversation, .. }
             | Deed::Hold { conversation, .. }
             | Deed::Resume { conversation, .. }
+            | Deed::Join { conversation, .. }
+            | Deed::StepOut { conversation, .. }
+            | Deed::Whisper { conversation, .. }
+            | Deed::Whispers { conversation, .. }
             | Deed::Look { conversation, .. }
             | Deed::Messages { conversation, .. }
             | Deed::Position { conversation, .. }
@@ -372,6 +386,8 @@ impl Player {
             Told::Done(_) if matches!(step.deed, Deed::Transfer { .. }) => self.counts.transferred += 1,
             Told::Held(_, Some(_)) => self.counts.held += 1,
             Told::Merged(..) => self.counts.merged += 1,
+            Told::Joined(_, true) => self.counts.joined += 1,
+            Told::Whispered(_) => self.counts.whispered += 1,
             Told::List(_) => self.counts.people[0] += 1,
             Told::Released(_) => self.counts.people[1] += 1,
             Told::Card(_) => self.counts.people[2] += 1,
@@ -408,6 +424,9 @@ impl Player {
                 | Deed::Transfer { conversation, .. }
                 | Deed::Hold { conversation, .. }
                 | Deed::Resume { conversation, .. }
+                | Deed::Join { conversation, .. }
+                | Deed::StepOut { conversation, .. }
+                | Deed::Whisper { conversation, .. }
                 | Deed::Merge { conversation, .. },
                 ..,
             ) => conversation,
@@ -426,7 +445,8 @@ impl Player {
         let Deed::Claim { who: who @ Who::Officer(officer), .. } = step.deed else { return Ok(()) };
         let (desk, page) = (self.stage.session(who, None), Page { after: None, limit: limits::PAGE_ROWS_MAX });
         let mine = patiently(|| desk.interaction().mine(page)).map_err(|e| e.to_string())?;
-        let held = mine.iter().filter(|v| v.state == ConversationState::Active && v.held_until.is_none()).count();
+        let own = Some(self.model.staff_no(officer));
+        let held = mine.iter().filter(|v| v.state == ConversationState::Active && v.held_until.is_none() && v.staff_no == own).count();
         // A claim that is answered again says nothing of what came back from hold since: the model knows.
         if held > CAPACITY.max(self.model.holds(officer)) { Err(format!("{who:?} holds {held} conversations")) } else { Ok(()) }
     }
@@ -519,6 +539,9 @@ impl Player {
                 | Deed::Hold { .. }
                 | Deed::Resume { .. }
                 | Deed::Merge { .. }
+                | Deed::Join { .. }
+                | Deed::StepOut { .. }
+                | Deed::Whisper { .. }
                 | Deed::Transcript { .. }
                 | Deed::Review { .. }
         );
@@ -585,6 +608,23 @@ impl Player {
                 let merged = session(self, who).interaction().merge(cmd).wait()?;
                 Ok(Told::Merged(self.label(merged.conversation), self.label(merged.other)))
             }
+            Deed::Join { who, conversation } => {
+                let cmd = Join { conversation: on(self, conversation), reason: "协助".into() };
+                let joined = session(self, who).interaction().join(cmd).wait()?;
+                Ok(Told::Joined(self.label(joined.conversation), joined.joined))
+            }
+            Deed::StepOut { who, conversation } => {
+                let joined = session(self, who).interaction().step_out(StepOut { conversation: on(self, conversation) }).wait()?;
+                Ok(Told::Joined(self.label(joined.conversation), joined.joined))
+            }
+            Deed::Whisper { who, conversation, text: n } => {
+                let cmd = Whisper { conversation: on(self, conversation), text: text(n), confirmed: false };
+                session(self, who).interaction().whisper(cmd).wait().map(|whispered| Told::Whispered(whispered.number))
+            }
+            Deed::Whispers { who, conversation } => {
+                let found = session(self, who).interaction().whispers(on(self, conversation))?;
+                Ok(Told::Whispers(found.into_iter().map(remark).collect()))
+            }
             Deed::Look { who, conversation } => {
                 let view = session(self, who).interaction().conversation(on(self, conversation))?;
                 Ok(Told::View(Box::new(self.view(&view))))
@@ -646,6 +686,7 @@ impl Player {
             topic: if v.taxpayer_name.as_str().contains("试") { format!("unmasked: {}", v.taxpayer_name) } else { v.topic.clone() },
             taxpayer: self.taxpayers.get(&v.taxpayer).copied().unwrap_or(u16::MAX),
             staff_no: v.staff_no.clone(),
+            joined: v.joined_staff_no.clone(),
             ticket: v.ticket,
             times: [Some(v.entered_at.micros()), micros(v.claimed_at), micros(v.ended_at)],
             outcome: outcome_word(v.outcome),
@@ -669,6 +710,7 @@ impl Player {
     fn transcript(&self, t: &zhengna_core::interaction::Transcript) -> Told {
         let who = |actor: &str| self.names.get(actor).copied().unwrap_or(Who::Nobody);
         let events = t.events.iter().map(|e| (e.kind.as_str(), e.at.micros(), who(&e.actor), e.number)).collect();
-        Told::Transcript(Box::new(self.view(&t.conversation)), t.messages.iter().map(|m| self.words(m)).collect(), events)
+        let remarks = t.whispers.iter().cloned().map(remark).collect();
+        Told::Transcript(Box::new(self.view(&t.conversation)), t.messages.iter().map(|m| self.words(m)).collect(), events, remarks)
     }
 }
