@@ -14,7 +14,7 @@ use zhengna_core::store::fault::{FAULTS, Fault, Repeat};
 
 use super::model::{Told, audited};
 use super::player::{Came, Counts, Player};
-use super::stage::{CHIEFS, LINES, SIGNED_IN, Setting};
+use super::stage::{CHIEFS, LINES, OFFERING, SIGNED_IN, Setting, UNSERVED};
 use super::step::{Affair, Deed, Dice, Step, Strike, Who};
 
 const SECOND: i64 = 1_000_000;
@@ -58,6 +58,11 @@ enum Intent {
         conversation: u32,
         officer: u8,
         left: u8,
+    },
+    /// An officer makes up their mind about what is offered to them.
+    Answer {
+        conversation: u32,
+        officer: u8,
     },
     Leave {
         conversation: u32,
@@ -212,7 +217,7 @@ impl Crowd {
         if sheltered || !self.dice.chance(self.faults) {
             return None;
         }
-        let calls = if matches!(deed, Deed::RunDue | Deed::Deliver { .. }) { 60 } else { 22 };
+        let calls = if matches!(deed, Deed::RunDue | Deed::Deliver { .. } | Deed::Offer) { 60 } else { 22 };
         Some(Strike {
             fault: self.dice.pick(&FAULTS)?,
             at: 1 + self.dice.below(calls),
@@ -225,7 +230,7 @@ impl Crowd {
         match (deed, self.player.last.clone()) {
             (Deed::Enter { line, label, .. }, Some(Told::Entered { .. })) => {
                 let patience = self.dice.between(2 * MINUTE, 12 * MINUTE);
-                if line == 3 || self.dice.chance(50) {
+                if line == UNSERVED || self.dice.chance(50) {
                     self.after(patience, Intent::Leave { conversation: label });
                 }
                 if self.dice.chance(300) {
@@ -233,7 +238,10 @@ impl Crowd {
                     self.after(wait, Intent::Ask { conversation: label });
                 }
             }
-            (Deed::Claim { who: Who::Officer(officer), .. }, Some(Told::Claimed { conversation, .. })) => {
+            (
+                Deed::Claim { who: Who::Officer(officer), .. } | Deed::Accept { who: Who::Officer(officer), .. },
+                Some(Told::Claimed { conversation, .. }),
+            ) => {
                 // Two messages mostly, so that the budget goes to more conversations; sometimes more.
                 let left = [2, 2, 2, 2, 2, 2, 3, 5][self.dice.below(8) as usize];
                 let wait = self.dice.between(3 * SECOND, 30 * SECOND);
@@ -277,6 +285,7 @@ impl Crowd {
             Intent::Arrive => self.arrive(),
             Intent::Poll { officer } => self.poll(officer),
             Intent::Turn { conversation, officer, left } => self.turn(conversation, officer, left),
+            Intent::Answer { conversation, officer } => self.answer(officer, conversation),
             Intent::Leave { conversation } => match self.owner(conversation) {
                 Some(who) => self.keyed(Deed::Leave { who, conversation }).map(drop),
                 None => Ok(()),
@@ -380,12 +389,16 @@ impl Crowd {
         if self.labels > 0 && self.labels.is_multiple_of(PER_DAY) {
             self.now += 24 * HOUR - OPEN_HOURS;
         }
-        let line = [0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 3][self.dice.below(20) as usize];
+        let line = [0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, UNSERVED][self.dice.below(20) as usize];
+        let line = if self.dice.chance(self.beside_often(120)) { OFFERING } else { line };
         // Some who talk already come about something else.
         let talking = if self.dice.chance(60) { self.whoever_talks() } else { None };
         let (who, label) = (talking.map_or_else(|| self.taxpayer(), |(who, ..)| who), self.labels);
         self.labels += 1;
         self.keyed(Deed::Enter { who, line, label })?;
+        if line == OFFERING && self.dice.chance(400) {
+            self.offer()?;
+        }
         if let Some((_, conversation, officer)) = talking {
             self.merge(officer, conversation)?;
         }
@@ -401,7 +414,9 @@ impl Crowd {
         }
         let mut lines = self.player.model.serves(officer);
         lines.sort_by_key(|l| Reverse(self.player.model.waiting_in(*l)));
-        let Some(&line) = lines.first() else { return Ok(()) };
+        // Those who are offered what waits there mostly wait for that.
+        let asks = |crowd: &mut Self, line: u8| line != OFFERING || crowd.dice.chance(60);
+        let Some(line) = lines.into_iter().find(|line| asks(self, *line)) else { return Ok(()) };
         let sensible = self.player.model.holds(officer) < super::stage::CAPACITY && self.player.model.waiting_in(line) > 0;
         if sensible || self.dice.chance(10) {
             self.keyed(Deed::Claim { who: Who::Officer(officer), line })?;
@@ -427,7 +442,7 @@ impl Crowd {
         let Some(taxpayer) = self.owner(conversation) else { return Ok(()) };
         if left == 0 {
             if self.dice.chance(40) {
-                let line = self.dice.below(4) as u8;
+                let line = self.dice.below(LINES.len() as u64) as u8;
                 self.keyed(Deed::Transfer { who: Who::Officer(officer), conversation, line })?;
                 return Ok(());
             }
@@ -477,6 +492,7 @@ impl Crowd {
             }
         }
         self.take(Deed::Return, None)?;
+        self.offer()?;
         if nth.is_multiple_of(2) {
             let max = 1 + self.dice.below(400) as u32;
             let who = match nth % 16 {
@@ -553,7 +569,7 @@ impl Crowd {
         };
         let line = self.dice.below(LINES.len() as u64) as u8;
         let limit = 1 + self.dice.below(12) as u32;
-        let deed = match self.dice.below(22) {
+        let deed = match self.dice.below(25) {
             0..=2 => Deed::Look { who, conversation },
             3 => Deed::Messages { who, conversation, after: 0 },
             4 => Deed::Position { who, conversation },
@@ -574,6 +590,9 @@ impl Crowd {
             17 => Deed::StepOut { who, conversation },
             18 => Deed::Whisper { who, conversation, text: if far { u32::MAX } else { 5 } },
             19 => Deed::Whispers { who, conversation },
+            20 => Deed::Accept { who, conversation },
+            21 => Deed::Decline { who, conversation },
+            22 => Deed::Offers { who },
             _ => return self.collide(),
         };
         self.take(deed, None).map(drop)
@@ -605,6 +624,7 @@ impl Crowd {
             (Deed::People { who, affair: Affair::Release { company, person, .. } }, 2) => {
                 Deed::People { who, affair: Affair::Release { company, role: 1, person } }
             }
+            (Deed::Accept { who, conversation }, 1) => Deed::Decline { who, conversation },
             (Deed::Close { who, conversation, outcome }, _) => Deed::Close { who, conversation, outcome: outcome + 1 },
             (other, _) => other,
         };
@@ -631,6 +651,7 @@ impl Crowd {
                 self.act(intent)?;
             }
         }
+        self.take_what_is_offered()?;
         for officer in 0..self.staff() {
             for line in self.player.model.serves(officer) {
                 loop {
@@ -682,6 +703,8 @@ fn retried(deed: &Deed) -> bool {
         | Deed::Join { .. }
         | Deed::StepOut { .. }
         | Deed::Whisper { .. }
+        | Deed::Accept { .. }
+        | Deed::Decline { .. }
         | Deed::Prioritise { .. } => true,
         _ => false,
     }

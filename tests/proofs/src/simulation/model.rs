@@ -6,6 +6,7 @@ pub(crate) mod factors;
 mod holding;
 mod imports;
 mod joining;
+mod offering;
 pub(crate) mod people;
 mod reading;
 mod sessions;
@@ -68,6 +69,7 @@ pub(crate) enum Subject {
     Merged(u32, u32),
     /// The place of a remark.
     Whisper(u32, i64),
+    Line(u8),
     Session,
     SocketTicket,
     Trail,
@@ -126,6 +128,9 @@ pub(crate) struct Conversation {
     /// Who supervises it and takes part.
     pub(crate) joined: Option<u8>,
     whispers: Vec<Message>,
+    /// To whom it is offered, and until when; who let it pass, and when.
+    offered: Option<(u8, i64)>,
+    passes: Vec<(u8, i64)>,
 }
 
 impl Conversation {
@@ -223,6 +228,8 @@ fn operation(deed: &Deed) -> &'static str {
         Deed::Join { .. } => "interaction.join",
         Deed::StepOut { .. } => "interaction.step_out",
         Deed::Whisper { .. } => "interaction.whisper",
+        Deed::Accept { .. } => "interaction.accept_offer",
+        Deed::Decline { .. } => "interaction.decline_offer",
         Deed::Transcript { .. } => "interaction.transcript",
         Deed::Review { .. } => "interaction.review",
         Deed::SignIn { .. } => "access.sign_in",
@@ -273,6 +280,11 @@ impl Model {
         if officer == self.officers { LINES[2] } else { LINES[0] }
     }
 
+    /// Whether a line is within the supervisor's reach.
+    fn is_watched(&self, line: u8) -> bool {
+        [LINES[0], LINES[2]].contains(&LINES[usize::from(line)])
+    }
+
     /// Whether an officer supervises where they serve.
     fn is_chief(&self, officer: u8) -> bool {
         officer > self.officers
@@ -318,6 +330,9 @@ impl Model {
                 | Deed::Merge { .. }
                 | Deed::StepOut { .. }
                 | Deed::Whispers { .. }
+                | Deed::Offers { .. }
+                | Deed::Accept { .. }
+                | Deed::Decline { .. }
                 | Deed::Look { .. }
                 | Deed::Messages { .. }
                 | Deed::Position { .. }
@@ -352,11 +367,19 @@ impl Model {
         match who {
             Who::Taxpayer(n) => c.taxpayer == n,
             Who::Officer(n) => {
-                let only_area = matches!(deed, Deed::Position { .. } | Deed::Join { .. } | Deed::Whisper { .. } | Deed::Review { .. });
+                let only_area = matches!(
+                    deed,
+                    Deed::Position { .. }
+                        | Deed::Accept { .. }
+                        | Deed::Decline { .. }
+                        | Deed::Join { .. }
+                        | Deed::Whisper { .. }
+                        | Deed::Review { .. }
+                );
                 let area = only_area || matches!(deed, Deed::Look { .. });
                 area && self.county(n) == county || !only_area && c.is_of(n)
             }
-            Who::Supervisor => !matches!(deed, Deed::StepOut { .. }) && (county == LINES[0] || county == LINES[2]),
+            Who::Supervisor => !matches!(deed, Deed::StepOut { .. }) && self.is_watched(c.line),
             _ => false,
         }
     }
@@ -395,6 +418,8 @@ impl Model {
             | Deed::StepOut { who, conversation }
             | Deed::Whisper { who, conversation, .. }
             | Deed::Whispers { who, conversation }
+            | Deed::Accept { who, conversation }
+            | Deed::Decline { who, conversation }
             | Deed::Look { who, conversation }
             | Deed::Messages { who, conversation, .. }
             | Deed::Position { who, conversation }
@@ -405,6 +430,7 @@ impl Model {
             | Deed::Mine { who, .. }
             | Deed::List { who, .. }
             | Deed::Follow { who, .. }
+            | Deed::Offers { who }
             | Deed::People { who, .. }
             | Deed::Present { who } => (who, None),
             _ => return Told::Done(0), // sessions and the host have calls of their own
@@ -447,6 +473,8 @@ impl Model {
             Deed::People { ref affair, .. } => self.affair(who, affair, now),
             Deed::Enter { line, .. } => self.enter(who, now, line, label, id),
             Deed::Claim { line, .. } => self.claim(who, now, line),
+            Deed::Offers { .. } => self.offers(who, now),
+            Deed::Accept { .. } => self.accept(who, deed, now, label),
             Deed::Waiting { line, .. } => match who {
                 Who::Officer(n) if self.county(n) == LINES[usize::from(line)] => {
                     let waiting = &self.waiting[usize::from(line)];
@@ -518,12 +546,14 @@ impl Model {
                 merged_into: None,
                 joined: None,
                 whispers: Vec::new(),
+                offered: None,
+                passes: Vec::new(),
             },
         );
         self.waiting[usize::from(line)].insert((0, ticket), label);
         self.open.entry(taxpayer).or_default().insert(label);
         self.by_taxpayer.entry(taxpayer).or_default().insert((now, id, label));
-        if line < 3 {
+        if self.is_watched(line) {
             self.within.insert((now, id, label));
         }
         self.event(who, now, About::Taxpayer(taxpayer), "conversation.entered", Some(label), None);
@@ -535,22 +565,38 @@ impl Model {
 
     fn claim(&mut self, who: Who, now: i64, line: u8) -> Told {
         let Who::Officer(me) = who else { return NOT_FOUND };
-        let holding = self.holds(me);
-        if holding >= CAPACITY {
-            return Told::Refused("interaction.at_capacity", holding as i64);
+        if let Some(full) = self.is_full(me) {
+            return full;
         }
         if self.county(me) != LINES[usize::from(line)] {
             return NOT_FOUND;
         }
-        let Some((_, label)) = self.waiting[usize::from(line)].pop_first() else {
+        // What is offered to somebody else is theirs to answer first.
+        let is_free = |label: &u32| self.conversations[label].offered_now(now).is_none_or(|officer| officer == me);
+        let Some(label) = self.waiting[usize::from(line)].values().copied().find(is_free) else {
             return Told::Refused("interaction.nobody_waiting", 0);
         };
-        let Some(c) = self.conversations.get_mut(&label) else { return NOT_FOUND };
+        self.taken(me, now, label);
+        self.record("interaction.claim", who, Subject::Conversation(label), now);
+        Told::Claimed { conversation: label, ticket: self.conversations[&label].ticket }
+    }
+
+    /// What an officer is told who has as much as they may.
+    fn is_full(&self, officer: u8) -> Option<Told> {
+        let holding = self.holds(officer);
+        (holding >= CAPACITY).then_some(Told::Refused("interaction.at_capacity", holding as i64))
+    }
+
+    /// An officer has a conversation that waited.
+    fn taken(&mut self, me: u8, now: i64, label: u32) {
+        let who = Who::Officer(me);
+        let Some(c) = self.conversations.get_mut(&label) else { return };
         // Time never goes back within a conversation.
         let at = now.max(c.active_at);
         (c.state, c.officer, c.claimed_at, c.active_at) = (State::Active, Some(me), Some(at), at);
         c.unanswered_since = Some(at);
-        let (place, ticket) = ((c.entered_at, c.id, label), c.ticket);
+        let (place, line, wait) = ((c.entered_at, c.id, label), c.line, (c.rank, c.ticket));
+        self.waiting[usize::from(line)].remove(&wait);
         self.held.entry(me).or_default().insert(label);
         self.by_officer.entry(me).or_default().insert(place);
         self.set_by(Bell::Unanswered, label, at + UNANSWERED);
@@ -559,8 +605,11 @@ impl Model {
         self.event(who, now, About::Officer(me), "conversation.claimed", Some(label), None);
         self.event(who, now, About::Conversation(label), "conversation.claimed", Some(label), None);
         self.event(who, now, About::Line(line), "line.moved", None, None);
-        self.record("interaction.claim", who, Subject::Conversation(label), now);
-        Told::Claimed { conversation: label, ticket }
+        // Whoever else was asked need not answer any more.
+        let asked = self.conversations.get_mut(&label).and_then(|c| c.offered.take_if(|(officer, _)| *officer == me));
+        if asked.is_none() {
+            self.withdrawn(who, now, label);
+        }
     }
 
     /// What forbids somebody who sees a conversation to do what only its officer does.
@@ -605,6 +654,7 @@ impl Model {
             Deed::StepOut { .. } => self.step_out(who, now, label),
             Deed::Whisper { text, .. } => self.whisper(who, now, label, text),
             Deed::Whispers { .. } => Told::Whispers(self.remarks(who, label)),
+            Deed::Decline { .. } => self.decline(who, now, label),
             _ => NOT_FOUND,
         }
     }
@@ -642,7 +692,7 @@ impl Model {
         (c.line, c.rank, c.ticket, c.active_at) = (line, -1, ticket, now.max(c.active_at));
         let place = (c.entered_at, c.id, label);
         self.waiting[usize::from(line)].insert((-1, ticket), label);
-        if line < 3 {
+        if self.is_watched(line) {
             self.within.insert(place);
         } else {
             self.within.remove(&place);
@@ -738,6 +788,7 @@ impl Model {
         c.state = State::Left;
         c.ended_at = Some(now.max(c.active_at));
         let (line, place, taxpayer) = (c.line, (c.rank, c.ticket), c.taxpayer);
+        self.withdrawn(who, now, label);
         self.waiting[usize::from(line)].remove(&place);
         self.close_for(taxpayer, label);
         self.event(who, now, About::Conversation(label), "conversation.left", Some(label), None);
@@ -775,6 +826,7 @@ impl Model {
 
     fn end(&mut self, who: Who, now: i64, label: u32, outcome: &'static str) {
         self.parted(who, now, label);
+        self.withdrawn(who, now, label);
         let Some(c) = self.conversations.get_mut(&label) else { return };
         let at = now.max(c.active_at);
         (c.state, c.ended_at, c.outcome) = (State::Closed, Some(at), Some(outcome));
@@ -845,6 +897,7 @@ impl Model {
         let mut left: Vec<String> = self.all_waiting().into_iter().map(|l| format!("#{l} waits")).collect();
         left.extend(self.held.values().flatten().map(|l| format!("#{l} is with an officer")));
         left.extend(self.joined.values().flatten().map(|l| format!("somebody takes part in #{l}")));
+        left.extend(self.conversations.iter().filter(|(_, c)| c.offered.is_some()).map(|(l, _)| format!("#{l} is offered")));
         left.extend(self.timers.keys().map(|(bell, l)| format!("the timer {bell:?} of #{l} is set")));
         left.extend(self.deliveries.keys().map(|l| format!("#{l} is not delivered")));
         left

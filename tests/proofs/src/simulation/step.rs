@@ -117,6 +117,18 @@ pub(crate) enum Deed {
         who: Who,
         line: u8,
     },
+    /// What is offered to an officer, and their answers to it.
+    Offers {
+        who: Who,
+    },
+    Accept {
+        who: Who,
+        conversation: u32,
+    },
+    Decline {
+        who: Who,
+        conversation: u32,
+    },
     Send {
         who: Who,
         conversation: u32,
@@ -252,6 +264,8 @@ pub(crate) enum Deed {
     // The host.
     /// What officers hold who are gone goes back to its lines.
     Return,
+    /// What waits in a line that offers is offered to whoever is there.
+    Offer,
     RunDue,
     Deliver {
         well: bool,

@@ -1,12 +1,13 @@
 //! What happens at a desk beside answering: conversations are put on hold and merged, and whoever supervises takes part.
 
+use super::super::model::Told;
 use super::super::player::Came;
 use super::super::step::{Deed, Who};
-use super::Crowd;
+use super::{Crowd, Intent, SECOND};
 
 impl Crowd {
     /// Times of a thousand. In long worlds rarely: what follows takes steps, and their budget goes to more conversations.
-    fn beside_often(&self, often: u64) -> u64 {
+    pub(super) fn beside_often(&self, often: u64) -> u64 {
         if self.plot.conversations > 200 { often / 8 } else { often }
     }
 
@@ -64,6 +65,49 @@ impl Crowd {
         // Those who stay are told when it ends, or changes hands.
         if self.dice.chance(400) {
             self.keyed(Deed::StepOut { who, conversation })?;
+        }
+        Ok(())
+    }
+
+    /// The host offers what waits; whoever is asked makes up their mind, mostly in time.
+    pub(super) fn offer(&mut self) -> Result<(), String> {
+        self.take(Deed::Offer, None)?;
+        let Some(Told::Offered(offers)) = self.player.last.clone() else { return Ok(()) };
+        for (conversation, officer) in offers {
+            let wait = self.dice.between(SECOND, 36 * SECOND);
+            self.after(wait, Intent::Answer { conversation, officer });
+        }
+        Ok(())
+    }
+
+    /// Mostly yes, sometimes no, sometimes nothing at all.
+    pub(super) fn answer(&mut self, officer: u8, conversation: u32) -> Result<(), String> {
+        let who = Who::Officer(officer);
+        if self.away[usize::from(officer)] {
+            return Ok(());
+        }
+        if self.dice.chance(100) {
+            self.take(Deed::Offers { who }, None)?;
+        }
+        match self.dice.below(10) {
+            0..=5 => self.keyed(Deed::Accept { who, conversation }).map(drop),
+            6 | 7 => {
+                self.keyed(Deed::Decline { who, conversation })?;
+                if self.dice.chance(500) { self.offer() } else { Ok(()) }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Everybody is there, and takes what is offered to them.
+    pub(super) fn take_what_is_offered(&mut self) -> Result<(), String> {
+        for officer in 0..self.away.len() as u8 {
+            self.take(Deed::Present { who: Who::Officer(officer) }, None)?;
+        }
+        self.take(Deed::Offer, None)?;
+        let now = self.player.stage.core.now().micros();
+        for (conversation, officer) in self.player.model.on_offer(now) {
+            self.keyed(Deed::Accept { who: Who::Officer(officer), conversation })?;
         }
         Ok(())
     }

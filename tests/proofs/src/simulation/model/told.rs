@@ -37,6 +37,10 @@ pub(crate) enum Told {
     /// Its place among the remarks.
     Whispered(i64),
     Whispers(Vec<Remark>),
+    /// What is offered to the caller, and until when.
+    Offers(Vec<(u32, i64)>),
+    /// What the host offered to whom.
+    Offered(Vec<(u32, u8)>),
     Closed {
         conversation: u32,
         outcome: Option<&'static str>,

@@ -17,8 +17,8 @@ use zhengna_core::audit::Checkpoint;
 use zhengna_core::error::Refusal;
 use zhengna_core::id::{ConversationId, DeliveryId, TaxpayerId};
 use zhengna_core::interaction::{
-    Claim, Close, ConversationState, ConversationView, Enter, Hold, Join, Leave, MarkRead, Merge, MessageView, NoEstimate, Outcome,
-    Prioritise, Resume, Review, SendMessage, SourceChannel, StepOut, Transfer, TransferTo, Whisper, WhisperView,
+    AcceptOffer, Claim, Close, ConversationState, ConversationView, DeclineOffer, Enter, Hold, Join, Leave, MarkRead, Merge, MessageView,
+    NoEstimate, Outcome, Prioritise, Resume, Review, SendMessage, SourceChannel, StepOut, Transfer, TransferTo, Whisper, WhisperView,
 };
 use zhengna_core::journal::Cursor;
 use zhengna_core::store::fault::Report;
@@ -58,6 +58,9 @@ pub(crate) struct Counts {
     /// Conversations that were put on hold, and those that went on in another.
     pub(crate) held: u64,
     pub(crate) merged: u64,
+    /// Conversations that were offered, and those that were accepted.
+    pub(crate) offered: u64,
+    pub(crate) accepted: u64,
     /// Conversations in which whoever supervises took part, and remarks beside them.
     pub(crate) joined: u64,
     pub(crate) whispered: u64,
@@ -101,6 +104,8 @@ impl Counts {
         self.transferred += other.transferred;
         self.held += other.held;
         self.merged += other.merged;
+        self.offered += other.offered;
+        self.accepted += other.accepted;
         self.joined += other.joined;
         self.whispered += other.whispered;
         self.people = std::array::from_fn(|n| self.people[n] + other.people[n]);
@@ -258,6 +263,8 @@ impl Player {
             | Deed::Resume { conversation, .. }
             | Deed::Join { conversation, .. }
             | Deed::StepOut { conversation, .. }
+            | Deed::Accept { conversation, .. }
+            | Deed::Decline { conversation, .. }
             | Deed::Whisper { conversation, .. }
             | Deed::Whispers { conversation, .. }
             | Deed::Look { conversation, .. }
@@ -291,6 +298,7 @@ impl Player {
         let came = match step.deed {
             Deed::RunDue => self.run_due(step, now)?,
             Deed::Return => self.give_back(step, now)?,
+            Deed::Offer => self.offer(step, now)?,
             Deed::Deliver { well } => self.deliver(step, now, well)?,
             Deed::Seal | Deed::Checkpoint => self.seal(step)?,
             Deed::Restart => self.restart(step)?,
@@ -386,6 +394,7 @@ impl Player {
             Told::Done(_) if matches!(step.deed, Deed::Transfer { .. }) => self.counts.transferred += 1,
             Told::Held(_, Some(_)) => self.counts.held += 1,
             Told::Merged(..) => self.counts.merged += 1,
+            Told::Claimed { .. } if matches!(step.deed, Deed::Accept { .. }) => self.counts.accepted += 1,
             Told::Joined(_, true) => self.counts.joined += 1,
             Told::Whispered(_) => self.counts.whispered += 1,
             Told::List(_) => self.counts.people[0] += 1,
@@ -413,7 +422,7 @@ impl Player {
         }
         self.related(step, came)?;
         let label = match (step.deed, &self.last, came) {
-            (Deed::Claim { .. }, Some(Told::Claimed { conversation, .. }), Came::Done) => *conversation,
+            (Deed::Claim { .. } | Deed::Accept { .. }, Some(Told::Claimed { conversation, .. }), Came::Done) => *conversation,
             (Deed::Enter { label, .. }, _, Came::Done) => label,
             (
                 Deed::Leave { conversation, .. }
@@ -427,6 +436,7 @@ impl Player {
                 | Deed::Join { conversation, .. }
                 | Deed::StepOut { conversation, .. }
                 | Deed::Whisper { conversation, .. }
+                | Deed::Decline { conversation, .. }
                 | Deed::Merge { conversation, .. },
                 ..,
             ) => conversation,
@@ -442,7 +452,10 @@ impl Player {
             return Err(format!("after it #{label} is {seen:?}\n  should be {should:?}"));
         }
         self.hold(std::slice::from_ref(&seen))?;
-        let Deed::Claim { who: who @ Who::Officer(officer), .. } = step.deed else { return Ok(()) };
+        let (Deed::Claim { who: who @ Who::Officer(officer), .. } | Deed::Accept { who: who @ Who::Officer(officer), .. }) = step.deed
+        else {
+            return Ok(());
+        };
         let (desk, page) = (self.stage.session(who, None), Page { after: None, limit: limits::PAGE_ROWS_MAX });
         let mine = patiently(|| desk.interaction().mine(page)).map_err(|e| e.to_string())?;
         let own = Some(self.model.staff_no(officer));
@@ -473,12 +486,7 @@ impl Player {
     fn unknown(&mut self, step: &Step) -> Checked<Came> {
         self.counts.unknown += 1;
         let (done, id) = if audited(&step.deed) {
-            self.seal_all()?;
-            let extra = self.sealed - self.trail_start - self.model.records.len() as i64;
-            if !(0..=1).contains(&extra) {
-                return Err(format!("an answer was lost; {extra} audit records came of it"));
-            }
-            (extra == 1, self.event_behind()?)
+            (self.recorded()?, self.event_behind()?)
         } else {
             let behind = self.event_behind()?;
             (behind.is_some(), behind)
@@ -500,6 +508,13 @@ impl Player {
             return Err("an answer was lost: there are events of the deed, but no audit record".into());
         }
         Ok(Came::Failed)
+    }
+
+    /// Whether there is one record more than the model knows of.
+    fn recorded(&mut self) -> Checked<bool> {
+        self.seal_all()?;
+        let extra = self.sealed - self.trail_start - self.model.records.len() as i64;
+        if (0..=1).contains(&extra) { Ok(extra == 1) } else { Err(format!("an answer was lost; {extra} audit records came of it")) }
     }
 
     /// The conversation of the first event that the model does not know of, where there is one.
@@ -542,6 +557,8 @@ impl Player {
                 | Deed::Join { .. }
                 | Deed::StepOut { .. }
                 | Deed::Whisper { .. }
+                | Deed::Accept { .. }
+                | Deed::Decline { .. }
                 | Deed::Transcript { .. }
                 | Deed::Review { .. }
         );
@@ -565,6 +582,21 @@ impl Player {
             Deed::Claim { who, line } => {
                 let claimed = session(self, who).interaction().claim(Claim { line: self.stage.lines[usize::from(line)] }).wait()?;
                 Ok(Told::Claimed { conversation: self.label(claimed.conversation), ticket: claimed.ticket })
+            }
+            Deed::Offers { who } => {
+                let found = session(self, who).interaction().offers()?;
+                let mut told: Vec<_> = found.iter().map(|o| (self.label(o.conversation.id), o.until.micros())).collect();
+                told.sort_unstable(); // of those that end at once none is first
+                Ok(Told::Offers(told))
+            }
+            Deed::Accept { who, conversation } => {
+                let claimed = session(self, who).interaction().accept_offer(AcceptOffer { conversation: on(self, conversation) }).wait()?;
+                Ok(Told::Claimed { conversation: self.label(claimed.conversation), ticket: claimed.ticket })
+            }
+            Deed::Decline { who, conversation } => {
+                let declined =
+                    session(self, who).interaction().decline_offer(DeclineOffer { conversation: on(self, conversation) }).wait()?;
+                Ok(Told::Done(self.label(declined.conversation)))
             }
             Deed::Send { who, conversation, text: n } => {
                 let cmd = SendMessage::new(on(self, conversation), text(n));
