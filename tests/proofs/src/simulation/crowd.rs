@@ -1,6 +1,7 @@
 //! The people of a world and what befalls them: who comes when, what they write, who is interrupted, which storage
 //! call fails. Decides the next step; the player takes it.
 
+mod desk;
 mod doors;
 mod factors;
 mod imports;
@@ -13,7 +14,7 @@ use zhengna_core::store::fault::{FAULTS, Fault, Repeat};
 
 use super::model::{Told, audited};
 use super::player::{Came, Counts, Player};
-use super::stage::{LINES, SIGNED_IN, Setting};
+use super::stage::{CHIEFS, LINES, OFFERING, SIGNED_IN, Setting, UNSERVED};
 use super::step::{Affair, Deed, Dice, Step, Strike, Who};
 
 const SECOND: i64 = 1_000_000;
@@ -57,6 +58,11 @@ enum Intent {
         conversation: u32,
         officer: u8,
         left: u8,
+    },
+    /// An officer makes up their mind about what is offered to them.
+    Answer {
+        conversation: u32,
+        officer: u8,
     },
     Leave {
         conversation: u32,
@@ -211,7 +217,7 @@ impl Crowd {
         if sheltered || !self.dice.chance(self.faults) {
             return None;
         }
-        let calls = if matches!(deed, Deed::RunDue | Deed::Deliver { .. }) { 60 } else { 22 };
+        let calls = if matches!(deed, Deed::RunDue | Deed::Deliver { .. } | Deed::Offer) { 60 } else { 22 };
         Some(Strike {
             fault: self.dice.pick(&FAULTS)?,
             at: 1 + self.dice.below(calls),
@@ -224,7 +230,7 @@ impl Crowd {
         match (deed, self.player.last.clone()) {
             (Deed::Enter { line, label, .. }, Some(Told::Entered { .. })) => {
                 let patience = self.dice.between(2 * MINUTE, 12 * MINUTE);
-                if line == 3 || self.dice.chance(50) {
+                if line == UNSERVED || self.dice.chance(50) {
                     self.after(patience, Intent::Leave { conversation: label });
                 }
                 if self.dice.chance(300) {
@@ -232,7 +238,10 @@ impl Crowd {
                     self.after(wait, Intent::Ask { conversation: label });
                 }
             }
-            (Deed::Claim { who: Who::Officer(officer), .. }, Some(Told::Claimed { conversation, .. })) => {
+            (
+                Deed::Claim { who: Who::Officer(officer), .. } | Deed::Accept { who: Who::Officer(officer), .. },
+                Some(Told::Claimed { conversation, .. }),
+            ) => {
                 // Two messages mostly, so that the budget goes to more conversations; sometimes more.
                 let left = [2, 2, 2, 2, 2, 2, 3, 5][self.dice.below(8) as usize];
                 let wait = self.dice.between(3 * SECOND, 30 * SECOND);
@@ -276,6 +285,7 @@ impl Crowd {
             Intent::Arrive => self.arrive(),
             Intent::Poll { officer } => self.poll(officer),
             Intent::Turn { conversation, officer, left } => self.turn(conversation, officer, left),
+            Intent::Answer { conversation, officer } => self.answer(officer, conversation),
             Intent::Leave { conversation } => match self.owner(conversation) {
                 Some(who) => self.keyed(Deed::Leave { who, conversation }).map(drop),
                 None => Ok(()),
@@ -348,6 +358,16 @@ impl Crowd {
         self.player.model.conversations.get(&conversation).map(|c| Who::Taxpayer(c.taxpayer))
     }
 
+    /// How many officers there are, with those who supervise too.
+    fn staff(&self) -> u8 {
+        self.away.len() as u8 + CHIEFS
+    }
+
+    /// Somebody who serves and supervises.
+    fn chief(&mut self) -> Who {
+        Who::Officer(self.away.len() as u8 + self.dice.below(u64::from(CHIEFS)) as u8)
+    }
+
     /// Somebody who is with an officer: in which conversation, and with whom.
     fn whoever_talks(&mut self) -> Option<(Who, u32, Who)> {
         let officer = self.dice.below(self.away.len() as u64) as u8;
@@ -369,12 +389,16 @@ impl Crowd {
         if self.labels > 0 && self.labels.is_multiple_of(PER_DAY) {
             self.now += 24 * HOUR - OPEN_HOURS;
         }
-        let line = [0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 3][self.dice.below(20) as usize];
+        let line = [0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, UNSERVED][self.dice.below(20) as usize];
+        let line = if self.dice.chance(self.beside_often(120)) { OFFERING } else { line };
         // Some who talk already come about something else.
         let talking = if self.dice.chance(60) { self.whoever_talks() } else { None };
         let (who, label) = (talking.map_or_else(|| self.taxpayer(), |(who, ..)| who), self.labels);
         self.labels += 1;
         self.keyed(Deed::Enter { who, line, label })?;
+        if line == OFFERING && self.dice.chance(400) {
+            self.offer()?;
+        }
         if let Some((_, conversation, officer)) = talking {
             self.merge(officer, conversation)?;
         }
@@ -390,7 +414,9 @@ impl Crowd {
         }
         let mut lines = self.player.model.serves(officer);
         lines.sort_by_key(|l| Reverse(self.player.model.waiting_in(*l)));
-        let Some(&line) = lines.first() else { return Ok(()) };
+        // Those who are offered what waits there mostly wait for that.
+        let asks = |crowd: &mut Self, line: u8| line != OFFERING || crowd.dice.chance(60);
+        let Some(line) = lines.into_iter().find(|line| asks(self, *line)) else { return Ok(()) };
         let sensible = self.player.model.holds(officer) < super::stage::CAPACITY && self.player.model.waiting_in(line) > 0;
         if sensible || self.dice.chance(10) {
             self.keyed(Deed::Claim { who: Who::Officer(officer), line })?;
@@ -416,7 +442,7 @@ impl Crowd {
         let Some(taxpayer) = self.owner(conversation) else { return Ok(()) };
         if left == 0 {
             if self.dice.chance(40) {
-                let line = self.dice.below(4) as u8;
+                let line = self.dice.below(LINES.len() as u64) as u8;
                 self.keyed(Deed::Transfer { who: Who::Officer(officer), conversation, line })?;
                 return Ok(());
             }
@@ -446,37 +472,9 @@ impl Crowd {
         if let Who::Officer(_) = who {
             self.beside(who, conversation)?;
         }
+        self.supervise(officer, conversation)?;
         let wait = if self.dice.chance(8) { 31 * MINUTE } else { self.dice.between(10 * SECOND, 90 * SECOND) };
         self.after(wait, Intent::Turn { conversation, officer, left: left - 1 });
-        Ok(())
-    }
-
-    /// What an officer does beside answering: puts somebody on hold, lets them go on, merges two of theirs.
-    fn beside(&mut self, who: Who, conversation: u32) -> Result<(), String> {
-        // In long worlds rarely: what follows takes steps, and their budget goes to more conversations.
-        let often = if self.plot.conversations > 200 { 10 } else { 80 };
-        if self.dice.chance(often) {
-            let minutes = 1 + self.dice.below(15) as u8;
-            self.keyed(Deed::Hold { who, conversation, minutes })?;
-            if self.dice.chance(300) {
-                self.keyed(Deed::Resume { who, conversation })?;
-            }
-        }
-        self.merge(who, conversation)
-    }
-
-    /// Two of one person become one; whoever has it then reads those that were merged into it, whoever merged them.
-    fn merge(&mut self, who: Who, conversation: u32) -> Result<(), String> {
-        if let Some(other) = self.player.model.beside(conversation).filter(|_| self.dice.chance(500)) {
-            self.keyed(Deed::Merge { who, conversation, other })?;
-        }
-        if let Some(merged) = self.player.model.merged_into(conversation).filter(|_| self.dice.chance(300)) {
-            self.take(Deed::Messages { who, conversation: merged, after: 0 }, None)?;
-            if self.dice.chance(300) {
-                let line = self.dice.below(3) as u8;
-                self.keyed(Deed::Transfer { who, conversation, line })?;
-            }
-        }
         Ok(())
     }
 
@@ -494,9 +492,14 @@ impl Crowd {
             }
         }
         self.take(Deed::Return, None)?;
+        self.offer()?;
         if nth.is_multiple_of(2) {
             let max = 1 + self.dice.below(400) as u32;
-            let who = if nth.is_multiple_of(4) { Who::Officer(0) } else { Who::Taxpayer((nth / 4 % 4) as u16) };
+            let who = match nth % 16 {
+                0 | 4 | 8 | 12 => Who::Officer(0),
+                2 => self.chief(),
+                _ => Who::Taxpayer((nth / 4 % 4) as u16),
+            };
             self.take(Deed::Follow { who, max }, None)?;
         }
         if nth.is_multiple_of(3) {
@@ -559,14 +562,14 @@ impl Crowd {
         let conversation = self.labels.saturating_sub(back + 1);
         let who = match self.dice.below(10) {
             0 | 1 => self.taxpayer(),
-            2..=4 => Who::Officer(self.dice.below(self.away.len() as u64) as u8),
+            2..=4 => Who::Officer(self.dice.below(u64::from(self.staff())) as u8),
             5 => Who::Supervisor,
             6 => self.dice.pick(&[Who::IdleHand, Who::System, Who::Nobody]).unwrap_or(Who::Nobody),
             _ => self.owner(conversation).unwrap_or(Who::Nobody),
         };
         let line = self.dice.below(LINES.len() as u64) as u8;
         let limit = 1 + self.dice.below(12) as u32;
-        let deed = match self.dice.below(18) {
+        let deed = match self.dice.below(25) {
             0..=2 => Deed::Look { who, conversation },
             3 => Deed::Messages { who, conversation, after: 0 },
             4 => Deed::Position { who, conversation },
@@ -583,6 +586,13 @@ impl Crowd {
             15 if self.dice.chance(300) => Deed::Hold { who, conversation, minutes: 2 },
             15 if self.dice.chance(300) => Deed::Merge { who, conversation, other: conversation.saturating_sub(1) },
             15 => Deed::Claim { who, line },
+            16 => Deed::Join { who, conversation },
+            17 => Deed::StepOut { who, conversation },
+            18 => Deed::Whisper { who, conversation, text: if far { u32::MAX } else { 5 } },
+            19 => Deed::Whispers { who, conversation },
+            20 => Deed::Accept { who, conversation },
+            21 => Deed::Decline { who, conversation },
+            22 => Deed::Offers { who },
             _ => return self.collide(),
         };
         self.take(deed, None).map(drop)
@@ -614,6 +624,7 @@ impl Crowd {
             (Deed::People { who, affair: Affair::Release { company, person, .. } }, 2) => {
                 Deed::People { who, affair: Affair::Release { company, role: 1, person } }
             }
+            (Deed::Accept { who, conversation }, 1) => Deed::Decline { who, conversation },
             (Deed::Close { who, conversation, outcome }, _) => Deed::Close { who, conversation, outcome: outcome + 1 },
             (other, _) => other,
         };
@@ -640,7 +651,8 @@ impl Crowd {
                 self.act(intent)?;
             }
         }
-        for officer in 0..self.away.len() as u8 {
+        self.take_what_is_offered()?;
+        for officer in 0..self.staff() {
             for line in self.player.model.serves(officer) {
                 loop {
                     let held: Vec<u32> = self.player.model.held.get(&officer).into_iter().flatten().copied().collect();
@@ -688,6 +700,11 @@ fn retried(deed: &Deed) -> bool {
         | Deed::Hold { .. }
         | Deed::Resume { .. }
         | Deed::Merge { .. }
+        | Deed::Join { .. }
+        | Deed::StepOut { .. }
+        | Deed::Whisper { .. }
+        | Deed::Accept { .. }
+        | Deed::Decline { .. }
         | Deed::Prioritise { .. } => true,
         _ => false,
     }

@@ -246,6 +246,8 @@ fn figures(sums: &Sums, took: Duration) -> Figures {
     let changed_hands = format!("{}, {}", all.transferred, all.returned);
     figures.add("conversations handed to a line, given back because their officer was gone", changed_hands);
     figures.add("conversations put on hold, gone on in another", format!("{}, {}", all.held, all.merged));
+    figures.add("conversations offered, accepted", format!("{}, {}", all.offered, all.accepted));
+    figures.add("conversations joined by whoever supervises, whispers", format!("{}, {}", all.joined, all.whispered));
     let [lists, released, cards, revealed] = all.people;
     figures.add("lists about people, relations released, cards, values revealed", format!("{lists}, {released}, {cards}, {revealed}"));
     let [rows, back] = all.imported;

@@ -5,6 +5,8 @@ pub(crate) mod doors;
 pub(crate) mod factors;
 mod holding;
 mod imports;
+mod joining;
+mod offering;
 pub(crate) mod people;
 mod reading;
 mod sessions;
@@ -19,7 +21,7 @@ use super::step::{Affair, Deed, Step, Who};
 use doors::Doors;
 use factors::Factors;
 use people::People;
-pub(crate) use told::{State, Told, View, Wait, Words};
+pub(crate) use told::{Remark, State, Told, View, Wait, Words};
 
 const MINUTE: i64 = 60 * SECOND;
 const SECOND: i64 = 1_000_000;
@@ -65,6 +67,9 @@ pub(crate) enum Subject {
     Transferred(u32, u8),
     /// Into one, from another.
     Merged(u32, u32),
+    /// The place of a remark.
+    Whisper(u32, i64),
+    Line(u8),
     Session,
     SocketTicket,
     Trail,
@@ -120,6 +125,19 @@ pub(crate) struct Conversation {
     unanswered_since: Option<i64>,
     /// The conversation in which it goes on.
     merged_into: Option<u32>,
+    /// Who supervises it and takes part.
+    pub(crate) joined: Option<u8>,
+    whispers: Vec<Message>,
+    /// To whom it is offered, and until when; who let it pass, and when.
+    offered: Option<(u8, i64)>,
+    passes: Vec<(u8, i64)>,
+}
+
+impl Conversation {
+    /// Whether an officer has it, or takes part.
+    fn is_of(&self, officer: u8) -> bool {
+        self.officer == Some(officer) || self.joined == Some(officer)
+    }
 }
 
 /// What rings.
@@ -171,6 +189,7 @@ pub(crate) struct Model {
     waiting: [BTreeMap<(i64, i64), u32>; LINES.len()],
     closed: [BTreeSet<(i64, [u8; 16], u32)>; LINES.len()],
     pub(crate) held: BTreeMap<u8, BTreeSet<u32>>,
+    joined: BTreeMap<u8, BTreeSet<u32>>,
     open: BTreeMap<u16, BTreeSet<u32>>,
     by_taxpayer: BTreeMap<u16, BTreeSet<(i64, [u8; 16], u32)>>,
     by_officer: BTreeMap<u8, BTreeSet<(i64, [u8; 16], u32)>>,
@@ -206,6 +225,11 @@ fn operation(deed: &Deed) -> &'static str {
         Deed::Hold { .. } => "interaction.hold",
         Deed::Resume { .. } => "interaction.resume",
         Deed::Merge { .. } => "interaction.merge",
+        Deed::Join { .. } => "interaction.join",
+        Deed::StepOut { .. } => "interaction.step_out",
+        Deed::Whisper { .. } => "interaction.whisper",
+        Deed::Accept { .. } => "interaction.accept_offer",
+        Deed::Decline { .. } => "interaction.decline_offer",
         Deed::Transcript { .. } => "interaction.transcript",
         Deed::Review { .. } => "interaction.review",
         Deed::SignIn { .. } => "access.sign_in",
@@ -229,6 +253,7 @@ fn reads(deed: &Deed) -> bool {
 const NOT_FOUND: Told = Told::Refused("not_found", 0);
 const INVALID: Told = Told::Refused("invalid", 0);
 const OVER: Told = Told::Refused("interaction.closed", 0);
+const NOT_ITS_OFFICER: Told = Told::Refused("interaction.not_its_officer", 0);
 
 impl Model {
     pub(crate) fn new(officers: u8, told_outside: bool, directory: Directory, now: i64) -> Self {
@@ -252,7 +277,17 @@ impl Model {
 
     /// The county an officer serves.
     fn county(&self, officer: u8) -> &'static str {
-        if officer < self.officers { LINES[0] } else { LINES[2] }
+        if officer == self.officers { LINES[2] } else { LINES[0] }
+    }
+
+    /// Whether a line is within the supervisor's reach.
+    fn is_watched(&self, line: u8) -> bool {
+        [LINES[0], LINES[2]].contains(&LINES[usize::from(line)])
+    }
+
+    /// Whether an officer supervises where they serve.
+    fn is_chief(&self, officer: u8) -> bool {
+        officer > self.officers
     }
 
     /// The lines an officer serves.
@@ -260,12 +295,16 @@ impl Model {
         (0..LINES.len() as u8).filter(|l| LINES[usize::from(*l)] == self.county(officer)).collect()
     }
 
-    fn staff_no(&self, officer: u8) -> String {
-        if officer < self.officers { format!("22010{officer:03}") } else { "22010901".into() }
+    pub(crate) fn staff_no(&self, officer: u8) -> String {
+        match officer.checked_sub(self.officers) {
+            None => format!("22010{officer:03}"),
+            Some(0) => "22010901".into(),
+            Some(chief) => format!("2201091{}", chief - 1),
+        }
     }
 
     /// Who may call at all.
-    fn refused(who: Who, deed: &Deed) -> Option<Told> {
+    fn refused(&self, who: Who, deed: &Deed) -> Option<Told> {
         let by_taxpayer = matches!(
             deed,
             Deed::Enter { .. }
@@ -289,6 +328,11 @@ impl Model {
                 | Deed::Hold { .. }
                 | Deed::Resume { .. }
                 | Deed::Merge { .. }
+                | Deed::StepOut { .. }
+                | Deed::Whispers { .. }
+                | Deed::Offers { .. }
+                | Deed::Accept { .. }
+                | Deed::Decline { .. }
                 | Deed::Look { .. }
                 | Deed::Messages { .. }
                 | Deed::Position { .. }
@@ -298,15 +342,14 @@ impl Model {
                 | Deed::Present { .. }
                 | Deed::Follow { .. }
         );
+        let by_chief = matches!(deed, Deed::Join { .. } | Deed::Whisper { .. } | Deed::List { .. } | Deed::Review { .. });
         let may = match (who, deed) {
             (Who::Nobody, _) => return Some(Told::Refused("access.sign_in_required", 0)),
             (_, Deed::People { affair, .. }) => people::may(who, affair),
             (Who::Taxpayer(_), _) => by_taxpayer,
-            (Who::Officer(_), _) => by_officer,
-            (Who::Supervisor, _) => {
-                matches!(deed, Deed::Prioritise { .. } | Deed::List { .. } | Deed::Review { .. } | Deed::Follow { .. })
-            }
-            (Who::IdleHand, _) => matches!(deed, Deed::Follow { .. }),
+            (Who::Officer(n), _) => by_officer || self.is_chief(n) && by_chief,
+            (Who::Supervisor, _) => by_chief || matches!(deed, Deed::Prioritise { .. } | Deed::StepOut { .. } | Deed::Follow { .. }),
+            (Who::IdleHand, _) => matches!(deed, Deed::StepOut { .. } | Deed::Follow { .. }),
             (Who::System | Who::Outsider, _) => false,
         };
         (!may).then_some(Told::Refused("access.denied", 0))
@@ -324,13 +367,27 @@ impl Model {
         match who {
             Who::Taxpayer(n) => c.taxpayer == n,
             Who::Officer(n) => {
-                let area = matches!(deed, Deed::Look { .. } | Deed::Position { .. }) && self.county(n) == county;
-                let own = !matches!(deed, Deed::Position { .. }) && c.officer == Some(n);
-                area || own
+                let only_area = matches!(
+                    deed,
+                    Deed::Position { .. }
+                        | Deed::Accept { .. }
+                        | Deed::Decline { .. }
+                        | Deed::Join { .. }
+                        | Deed::Whisper { .. }
+                        | Deed::Review { .. }
+                );
+                let area = only_area || matches!(deed, Deed::Look { .. });
+                area && self.county(n) == county || !only_area && c.is_of(n)
             }
-            Who::Supervisor => county == LINES[0] || county == LINES[2],
+            Who::Supervisor => !matches!(deed, Deed::StepOut { .. }) && self.is_watched(c.line),
             _ => false,
         }
+    }
+
+    /// Whether somebody who supervises has a conversation among theirs.
+    fn supervises(&self, who: Who, label: u32) -> bool {
+        matches!(who, Who::Supervisor)
+            || matches!(who, Who::Officer(n) if self.county(n) == LINES[usize::from(self.conversations[&label].line)])
     }
 
     fn record(&mut self, operation: &'static str, who: Who, subject: Subject, at: i64) {
@@ -357,6 +414,12 @@ impl Model {
             | Deed::Hold { who, conversation, .. }
             | Deed::Resume { who, conversation }
             | Deed::Merge { who, conversation, .. }
+            | Deed::Join { who, conversation }
+            | Deed::StepOut { who, conversation }
+            | Deed::Whisper { who, conversation, .. }
+            | Deed::Whispers { who, conversation }
+            | Deed::Accept { who, conversation }
+            | Deed::Decline { who, conversation }
             | Deed::Look { who, conversation }
             | Deed::Messages { who, conversation, .. }
             | Deed::Position { who, conversation }
@@ -367,11 +430,12 @@ impl Model {
             | Deed::Mine { who, .. }
             | Deed::List { who, .. }
             | Deed::Follow { who, .. }
+            | Deed::Offers { who }
             | Deed::People { who, .. }
             | Deed::Present { who } => (who, None),
             _ => return Told::Done(0), // sessions and the host have calls of their own
         };
-        if let Some(refused) = Self::refused(who, deed) {
+        if let Some(refused) = self.refused(who, deed) {
             return refused;
         }
         let label = conversation.unwrap_or(0);
@@ -387,7 +451,7 @@ impl Model {
                 return Told::Refused("idempotency.key_reused", 0);
             }
             let still = match deed {
-                Deed::Enter { .. } | Deed::Transfer { .. } => true,
+                Deed::Enter { .. } | Deed::Transfer { .. } | Deed::StepOut { .. } => true,
                 Deed::People { affair, .. } => self.reaches_either(who, affair),
                 Deed::Claim { line, .. } => matches!(who, Who::Officer(n) if self.county(n) == LINES[usize::from(*line)]),
                 _ => self.seen(who, deed, label).is_some(),
@@ -409,6 +473,8 @@ impl Model {
             Deed::People { ref affair, .. } => self.affair(who, affair, now),
             Deed::Enter { line, .. } => self.enter(who, now, line, label, id),
             Deed::Claim { line, .. } => self.claim(who, now, line),
+            Deed::Offers { .. } => self.offers(who, now),
+            Deed::Accept { .. } => self.accept(who, deed, now, label),
             Deed::Waiting { line, .. } => match who {
                 Who::Officer(n) if self.county(n) == LINES[usize::from(line)] => {
                     let waiting = &self.waiting[usize::from(line)];
@@ -426,7 +492,8 @@ impl Model {
                 Told::Views(mine.unwrap_or(&none).iter().rev().take(limit as usize).map(|(_, _, l)| self.view(who, *l)).collect())
             }
             Deed::List { limit, .. } => {
-                Told::Views(self.within.iter().rev().take(limit as usize).map(|(_, _, l)| self.view(who, *l)).collect())
+                let reached = self.within.iter().rev().map(|(_, _, label)| *label).filter(|label| self.supervises(who, *label));
+                Told::Views(reached.take(limit as usize).map(|label| self.view(who, label)).collect())
             }
             Deed::Present { .. } => {
                 if let Who::Officer(n) = who {
@@ -435,7 +502,7 @@ impl Model {
                 }
                 Told::Done(0)
             }
-            Deed::Send { text, .. } if text == u32::MAX => INVALID,
+            Deed::Send { text, .. } | Deed::Whisper { text, .. } if text == u32::MAX => INVALID,
             Deed::Read { number, .. } if number < 1 => INVALID,
             Deed::Merge { other, .. } if other == label => INVALID,
             _ => {
@@ -477,12 +544,16 @@ impl Model {
                 held_until: None,
                 unanswered_since: None,
                 merged_into: None,
+                joined: None,
+                whispers: Vec::new(),
+                offered: None,
+                passes: Vec::new(),
             },
         );
         self.waiting[usize::from(line)].insert((0, ticket), label);
         self.open.entry(taxpayer).or_default().insert(label);
         self.by_taxpayer.entry(taxpayer).or_default().insert((now, id, label));
-        if line < 3 {
+        if self.is_watched(line) {
             self.within.insert((now, id, label));
         }
         self.event(who, now, About::Taxpayer(taxpayer), "conversation.entered", Some(label), None);
@@ -494,22 +565,38 @@ impl Model {
 
     fn claim(&mut self, who: Who, now: i64, line: u8) -> Told {
         let Who::Officer(me) = who else { return NOT_FOUND };
-        let holding = self.holds(me);
-        if holding >= CAPACITY {
-            return Told::Refused("interaction.at_capacity", holding as i64);
+        if let Some(full) = self.is_full(me) {
+            return full;
         }
         if self.county(me) != LINES[usize::from(line)] {
             return NOT_FOUND;
         }
-        let Some((_, label)) = self.waiting[usize::from(line)].pop_first() else {
+        // What is offered to somebody else is theirs to answer first.
+        let is_free = |label: &u32| self.conversations[label].offered_now(now).is_none_or(|officer| officer == me);
+        let Some(label) = self.waiting[usize::from(line)].values().copied().find(is_free) else {
             return Told::Refused("interaction.nobody_waiting", 0);
         };
-        let Some(c) = self.conversations.get_mut(&label) else { return NOT_FOUND };
+        self.taken(me, now, label);
+        self.record("interaction.claim", who, Subject::Conversation(label), now);
+        Told::Claimed { conversation: label, ticket: self.conversations[&label].ticket }
+    }
+
+    /// What an officer is told who has as much as they may.
+    fn is_full(&self, officer: u8) -> Option<Told> {
+        let holding = self.holds(officer);
+        (holding >= CAPACITY).then_some(Told::Refused("interaction.at_capacity", holding as i64))
+    }
+
+    /// An officer has a conversation that waited.
+    fn taken(&mut self, me: u8, now: i64, label: u32) {
+        let who = Who::Officer(me);
+        let Some(c) = self.conversations.get_mut(&label) else { return };
         // Time never goes back within a conversation.
         let at = now.max(c.active_at);
         (c.state, c.officer, c.claimed_at, c.active_at) = (State::Active, Some(me), Some(at), at);
         c.unanswered_since = Some(at);
-        let (place, ticket) = ((c.entered_at, c.id, label), c.ticket);
+        let (place, line, wait) = ((c.entered_at, c.id, label), c.line, (c.rank, c.ticket));
+        self.waiting[usize::from(line)].remove(&wait);
         self.held.entry(me).or_default().insert(label);
         self.by_officer.entry(me).or_default().insert(place);
         self.set_by(Bell::Unanswered, label, at + UNANSWERED);
@@ -518,25 +605,40 @@ impl Model {
         self.event(who, now, About::Officer(me), "conversation.claimed", Some(label), None);
         self.event(who, now, About::Conversation(label), "conversation.claimed", Some(label), None);
         self.event(who, now, About::Line(line), "line.moved", None, None);
-        self.record("interaction.claim", who, Subject::Conversation(label), now);
-        Told::Claimed { conversation: label, ticket }
+        // Whoever else was asked need not answer any more.
+        let asked = self.conversations.get_mut(&label).and_then(|c| c.offered.take_if(|(officer, _)| *officer == me));
+        if asked.is_none() {
+            self.withdrawn(who, now, label);
+        }
+    }
+
+    /// What forbids somebody who sees a conversation to do what only its officer does.
+    fn not_had(&self, who: Who, deed: &Deed, label: u32) -> Option<Told> {
+        let its_officers =
+            matches!(deed, Deed::Close { .. } | Deed::Transfer { .. } | Deed::Hold { .. } | Deed::Resume { .. } | Deed::Merge { .. });
+        let c = &self.conversations[&label];
+        match c.state {
+            State::Active if !its_officers || c.officer.map(Who::Officer) == Some(who) => None,
+            State::Active => Some(NOT_ITS_OFFICER),
+            _ => its_officers.then_some(OVER),
+        }
     }
 
     fn within_conversation(&mut self, who: Who, step: &Step, now: i64, label: u32) -> Told {
+        if let Some(refused) = self.not_had(who, &step.deed, label) {
+            return refused;
+        }
         match step.deed {
             Deed::Look { .. } => Told::View(Box::new(self.view(who, label))),
             Deed::Messages { after, .. } => Told::Messages(self.words(who, label, after)),
             Deed::Position { .. } => self.place(now, label),
             Deed::Transcript { .. } | Deed::Review { .. } => {
                 self.record(operation(&step.deed), who, Subject::Conversation(label), now);
-                self.transcript(who, label)
+                self.transcript(who, label, matches!(step.deed, Deed::Review { .. }))
             }
             Deed::Send { text, .. } => self.send(who, now, label, text, step.key),
             Deed::Read { number, .. } => self.read(who, now, label, number),
             Deed::Close { outcome, .. } => {
-                if self.conversations[&label].state != State::Active {
-                    return OVER;
-                }
                 let outcome = OUTCOMES[usize::from(outcome) % OUTCOMES.len()];
                 self.end(who, now, label, outcome);
                 self.record("interaction.close", who, Subject::Conversation(label), now);
@@ -548,6 +650,11 @@ impl Model {
             Deed::Hold { minutes, .. } => self.hold(who, now, label, minutes),
             Deed::Resume { .. } => self.resume(who, now, label),
             Deed::Merge { other, .. } => self.merge(who, now, label, other),
+            Deed::Join { .. } => self.join(who, now, label),
+            Deed::StepOut { .. } => self.step_out(who, now, label),
+            Deed::Whisper { text, .. } => self.whisper(who, now, label, text),
+            Deed::Whispers { .. } => Told::Whispers(self.remarks(who, label)),
+            Deed::Decline { .. } => self.decline(who, now, label),
             _ => NOT_FOUND,
         }
     }
@@ -574,9 +681,6 @@ impl Model {
     fn transfer(&mut self, who: Who, now: i64, label: u32, line: u8) -> Told {
         let c = &self.conversations[&label];
         let (taxpayer, from) = (c.taxpayer, c.line);
-        if c.state != State::Active {
-            return OVER;
-        }
         let there = self.open.get(&taxpayer).and_then(|open| open.iter().find(|l| self.conversations[l].line == line));
         if let (Some(same), true) = (there, line != from) {
             return Told::Refused("interaction.already_in_line", i64::from(*same));
@@ -588,11 +692,12 @@ impl Model {
         (c.line, c.rank, c.ticket, c.active_at) = (line, -1, ticket, now.max(c.active_at));
         let place = (c.entered_at, c.id, label);
         self.waiting[usize::from(line)].insert((-1, ticket), label);
-        if line < 3 {
+        if self.is_watched(line) {
             self.within.insert(place);
         } else {
             self.within.remove(&place);
         }
+        self.parted(who, now, label);
         for about in [About::Conversation(label), About::Taxpayer(taxpayer), About::Officer(officer)] {
             self.event(who, now, about, "conversation.transferred", Some(label), None);
         }
@@ -616,6 +721,7 @@ impl Model {
                 c.active_at = now.max(c.active_at);
                 let (line, place, taxpayer) = (c.line, (c.rank, c.ticket), c.taxpayer);
                 self.waiting[usize::from(line)].insert(place, label);
+                self.parted(Who::System, now, label);
                 for about in [About::Conversation(label), About::Taxpayer(taxpayer), About::Officer(officer)] {
                     self.event(Who::System, now, about, "conversation.returned", Some(label), None);
                 }
@@ -639,6 +745,8 @@ impl Model {
         c.active_at = at;
         match who {
             Who::Taxpayer(_) => c.taxpayer_read = number,
+            // Whoever takes part answers for its officer, and has not read for them.
+            Who::Officer(n) if c.joined == Some(n) => c.unanswered_since = None,
             _ => (c.officer_read, c.unanswered_since) = (number, None),
         }
         let begins = active && !held && c.unanswered_since.is_none();
@@ -658,6 +766,9 @@ impl Model {
     fn read(&mut self, who: Who, now: i64, label: u32, number: i64) -> Told {
         let Some(c) = self.conversations.get_mut(&label) else { return NOT_FOUND };
         let number = number.min(c.messages.len() as i64);
+        if matches!(who, Who::Officer(n) if c.officer != Some(n)) {
+            return Told::Moved(0);
+        }
         let mark = if matches!(who, Who::Taxpayer(_)) { &mut c.taxpayer_read } else { &mut c.officer_read };
         if number <= *mark {
             return Told::Moved(0);
@@ -677,6 +788,7 @@ impl Model {
         c.state = State::Left;
         c.ended_at = Some(now.max(c.active_at));
         let (line, place, taxpayer) = (c.line, (c.rank, c.ticket), c.taxpayer);
+        self.withdrawn(who, now, label);
         self.waiting[usize::from(line)].remove(&place);
         self.close_for(taxpayer, label);
         self.event(who, now, About::Conversation(label), "conversation.left", Some(label), None);
@@ -713,6 +825,8 @@ impl Model {
     }
 
     fn end(&mut self, who: Who, now: i64, label: u32, outcome: &'static str) {
+        self.parted(who, now, label);
+        self.withdrawn(who, now, label);
         let Some(c) = self.conversations.get_mut(&label) else { return };
         let at = now.max(c.active_at);
         (c.state, c.ended_at, c.outcome) = (State::Closed, Some(at), Some(outcome));
@@ -782,6 +896,8 @@ impl Model {
     pub(crate) fn unfinished(&self) -> Vec<String> {
         let mut left: Vec<String> = self.all_waiting().into_iter().map(|l| format!("#{l} waits")).collect();
         left.extend(self.held.values().flatten().map(|l| format!("#{l} is with an officer")));
+        left.extend(self.joined.values().flatten().map(|l| format!("somebody takes part in #{l}")));
+        left.extend(self.conversations.iter().filter(|(_, c)| c.offered.is_some()).map(|(l, _)| format!("#{l} is offered")));
         left.extend(self.timers.keys().map(|(bell, l)| format!("the timer {bell:?} of #{l} is set")));
         left.extend(self.deliveries.keys().map(|l| format!("#{l} is not delivered")));
         left

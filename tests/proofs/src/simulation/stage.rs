@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use zhengna_core::access::{Actor, AddOfficer, AddPost, GrantPost, Permission, Permissions};
+use zhengna_core::assignment::{Policy, Relax, Step, Widening};
 use zhengna_core::ctx::Entropy;
+use zhengna_core::error::Problem;
 use zhengna_core::id::{LineId, OfficerId, TaxpayerId};
-use zhengna_core::interaction::OpenLine;
+use zhengna_core::interaction::{OpenLine, Routing};
 use zhengna_core::store::fault::FaultStore;
 use zhengna_core::store::{Store, StoreError};
 use zhengna_core::{Core, Error, ManualClock, Parts, Session, Settings, Timestamp};
@@ -31,8 +33,14 @@ pub(crate) struct Setting {
     pub(crate) sessions: bool,
 }
 
-/// The county of each line; nobody serves the last one.
-pub(crate) const LINES: [&str; 4] = [NANGUAN, NANGUAN, KUANCHENG, JILIN_CITY];
+/// The county of each line.
+pub(crate) const LINES: [&str; 5] = [NANGUAN, NANGUAN, KUANCHENG, JILIN_CITY, NANGUAN];
+/// The line that nobody serves.
+pub(crate) const UNSERVED: u8 = 3;
+/// The line in which those who wait are offered to whoever is there.
+pub(crate) const OFFERING: u8 = 4;
+/// Officers who serve and supervise in the county of the first line.
+pub(crate) const CHIEFS: u8 = 2;
 /// Conversations an officer may hold, as the shared world has it.
 pub(crate) const CAPACITY: usize = 3;
 /// The taxpayers who sign in where anybody does, and the officer.
@@ -87,6 +95,13 @@ fn settings(told: bool) -> Settings {
     Settings { keys: zhengna_core::crypto::KeyRing::from_text(text).expect("written a moment ago"), told_outside }
 }
 
+/// Anything may be offered to anybody who serves the line, from the first second on.
+fn offering() -> Result<Routing, Error> {
+    let step = Step { after_s: 0, topics: Widening::Any, authorities: Widening::Any };
+    let relax = Relax::new(vec![step]).map_err(|e| Error::invalid("routing.policy.relax", Problem::Malformed(e.to_string())))?;
+    Ok(Routing { policy: Policy { relax, ..Policy::default() }, push: true, ..Routing::default() })
+}
+
 impl Stage {
     /// A furnished world. One that the machine was too slow for is begun again.
     pub(crate) fn new(setting: Setting) -> Result<Self, Error> {
@@ -112,11 +127,13 @@ impl Stage {
         let World { core, line, mut officers, stranger, supervisor, idle_hand, mut taxpayers, keep, .. } = world;
         let mut lines = vec![line];
         for (n, county) in LINES.iter().enumerate().skip(1) {
-            let opened = core.as_system().interaction().open_line(OpenLine::new(format!("队列{n}"), code(county)));
-            lines.push(opened.wait()?.line);
+            let mut open = OpenLine::new(format!("队列{n}"), code(county));
+            open.settings.routing = (n == usize::from(OFFERING)).then(offering).transpose()?;
+            lines.push(core.as_system().interaction().open_line(open).wait()?.line);
         }
         core.ensure_timers_but_screening()?;
         officers.push(stranger);
+        officers.extend(Self::chiefs(&core)?);
         let outsider = Self::outsider(&core)?;
         taxpayers.extend(Self::enterprises(&core, Directory::of(&setting))?);
         let actors = Vec::new();
@@ -140,6 +157,19 @@ impl Stage {
         let post = system.access().add_post(AddPost { name: "外市岗位".into(), permissions: Permissions(may) }).wait()?.post;
         let grant = GrantPost { officer, post, authority: code(JILIN_CITY), ends_at: None };
         system.access().grant_post(grant).wait().map(|_| officer)
+    }
+
+    fn chiefs(core: &Core) -> Result<Vec<OfficerId>, Error> {
+        let system = core.as_system();
+        let may = Permissions(vec![Permission::ServeTaxpayers, Permission::SuperviseInteraction]);
+        let post = system.access().add_post(AddPost { name: "带班岗位".into(), permissions: may }).wait()?.post;
+        let chief = |n: u8| {
+            let (staff_no, authority) = (format!("2201091{n}"), code(LINES[0]));
+            let officer = AddOfficer { staff_no, name: format!("带班{n}"), authority, capacity: CAPACITY as i64 };
+            let officer = system.access().add_officer(officer).wait()?.officer;
+            system.access().grant_post(GrantPost { officer, post, authority, ends_at: None }).wait().map(|_| officer)
+        };
+        (0..CHIEFS).map(chief).collect()
     }
 
     fn enterprises(core: &Core, directory: Directory) -> Result<Vec<TaxpayerId>, Error> {

@@ -2,7 +2,8 @@
 
 use zhengna_core::store::fault::{Fault, Repeat};
 
-/// Who acts. Officers and taxpayers by number; the last officer serves another county than the others.
+/// Who acts. Officers and taxpayers by number; behind the officers who serve one county come one who serves another, and those who
+/// supervise where they serve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Who {
     Taxpayer(u16),
@@ -116,6 +117,18 @@ pub(crate) enum Deed {
         who: Who,
         line: u8,
     },
+    /// What is offered to an officer, and their answers to it.
+    Offers {
+        who: Who,
+    },
+    Accept {
+        who: Who,
+        conversation: u32,
+    },
+    Decline {
+        who: Who,
+        conversation: u32,
+    },
     Send {
         who: Who,
         conversation: u32,
@@ -144,6 +157,21 @@ pub(crate) enum Deed {
         who: Who,
         conversation: u32,
     },
+    /// Whoever supervises takes part, and takes part no more.
+    Join {
+        who: Who,
+        conversation: u32,
+    },
+    StepOut {
+        who: Who,
+        conversation: u32,
+    },
+    /// Beside a conversation, to its officer.
+    Whisper {
+        who: Who,
+        conversation: u32,
+        text: u32,
+    },
     /// Another conversation goes on in this one.
     Merge {
         who: Who,
@@ -169,6 +197,10 @@ pub(crate) enum Deed {
         who: Who,
         conversation: u32,
         after: i64,
+    },
+    Whispers {
+        who: Who,
+        conversation: u32,
     },
     Position {
         who: Who,
@@ -232,6 +264,8 @@ pub(crate) enum Deed {
     // The host.
     /// What officers hold who are gone goes back to its lines.
     Return,
+    /// What waits in a line that offers is offered to whoever is there.
+    Offer,
     RunDue,
     Deliver {
         well: bool,

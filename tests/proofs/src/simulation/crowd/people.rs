@@ -3,7 +3,7 @@
 
 use super::super::directory::Directory;
 use super::super::model::people::{CHANNELS, FIELDS, LEVELS, ROLES, ROSTERS, STATES};
-use super::super::stage::SIGNED_IN;
+use super::super::stage::{SIGNED_IN, UNSERVED};
 use super::super::step::{Affair, Deed, Number, Who};
 use super::{Crowd, HOUR, Intent, MINUTE, SECOND};
 
@@ -221,7 +221,7 @@ impl Crowd {
         let (officer, taxpayer, line) = (c.officer, c.taxpayer, c.line);
         let who = match (officer, line) {
             (Some(officer), _) => Who::Officer(officer),
-            (None, 3) => Who::Outsider,
+            (None, UNSERVED) => Who::Outsider,
             _ => Who::Officer(0),
         };
         let who = self.mostly(who);
@@ -229,7 +229,7 @@ impl Crowd {
         if self.dice.chance(400) {
             let others = self.player.model.people.beside(taxpayer);
             let of = if self.dice.chance(250) { self.party() } else { self.dice.pick(&others).unwrap_or(taxpayer) };
-            let who = self.mostly(if line == 3 { Who::Outsider } else { Who::Supervisor });
+            let who = self.mostly(if line == UNSERVED { Who::Outsider } else { Who::Supervisor });
             self.by(who, Affair::RevealOnCard { conversation, of, field })?;
         }
         Ok(())

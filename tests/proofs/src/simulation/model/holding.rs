@@ -1,6 +1,6 @@
 //! What an officer does with a conversation beside answering it: on hold, on again, two into one; and who owes an answer.
 
-use super::{About, Bell, Due, INVALID, LINES, MINUTE, Model, NOT_FOUND, ON_HOLD, OVER, State, Subject, Told, UNANSWERED};
+use super::{About, Bell, Due, INVALID, LINES, MINUTE, Model, NOT_FOUND, ON_HOLD, State, Subject, Told, UNANSWERED};
 use crate::simulation::step::Who;
 
 impl Model {
@@ -12,9 +12,6 @@ impl Model {
 
     pub(super) fn hold(&mut self, who: Who, now: i64, label: u32, minutes: u8) -> Told {
         let (Who::Officer(me), Some(c)) = (who, self.conversations.get(&label)) else { return NOT_FOUND };
-        if c.state != State::Active {
-            return OVER;
-        }
         let on_hold = self.held.get(&me).into_iter().flatten().filter(|l| self.conversations[l].held_until.is_some()).count();
         if c.held_until.is_none() && on_hold >= ON_HOLD {
             return Told::Refused("interaction.on_hold_max", on_hold as i64);
@@ -30,9 +27,6 @@ impl Model {
 
     pub(super) fn resume(&mut self, who: Who, now: i64, label: u32) -> Told {
         let Some(c) = self.conversations.get(&label) else { return NOT_FOUND };
-        if c.state != State::Active {
-            return OVER;
-        }
         if c.held_until.is_some() {
             self.goes_on(who, now, label);
         }
@@ -51,9 +45,6 @@ impl Model {
 
     pub(super) fn merge(&mut self, who: Who, now: i64, label: u32, other: u32) -> Told {
         let (Who::Officer(me), Some(kept)) = (who, self.conversations.get(&label)) else { return NOT_FOUND };
-        if kept.state != State::Active {
-            return OVER;
-        }
         let taxpayer = kept.taxpayer;
         let Some(c) = self.conversations.get(&other).filter(|c| c.taxpayer == taxpayer) else { return INVALID };
         match (c.state, c.officer) {

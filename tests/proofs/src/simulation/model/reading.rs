@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::{About, Event, Model, State, Told, View, Wait, Words};
+use super::{About, Event, Model, Remark, State, Told, View, Wait, Words};
 use crate::simulation::stage::{CAPACITY, LINES, text};
 use crate::simulation::step::Who;
+
+/// The number of the supervisor who serves nobody.
+const SUPERVISOR: &str = "22010902";
 
 impl Model {
     pub(crate) fn view(&self, who: Who, label: u32) -> View {
@@ -22,6 +25,7 @@ impl Model {
             topic: text(label),
             taxpayer: c.taxpayer,
             staff_no: c.officer.map(|n| self.staff_no(n)),
+            joined: c.joined.map(|n| self.staff_no(n)),
             ticket: c.ticket,
             times: [Some(c.entered_at), c.claimed_at, c.ended_at],
             outcome: c.outcome,
@@ -63,11 +67,22 @@ impl Model {
         Told::Place { state: c.state, wait: Some(wait) }
     }
 
-    pub(super) fn transcript(&self, who: Who, label: u32) -> Told {
+    pub(super) fn remarks(&self, who: Who, label: u32) -> Vec<Remark> {
+        let all = self.conversations[&label].whispers.iter().zip(1i64..);
+        let staff_no = |author| match author {
+            Who::Officer(n) => self.staff_no(n),
+            _ => SUPERVISOR.into(),
+        };
+        all.map(|(w, number)| Remark { number, staff_no: staff_no(w.who), mine: w.who == who, text: text(w.text), at: w.at }).collect()
+    }
+
+    /// Remarks are for whoever reviews, not for those who talk.
+    pub(super) fn transcript(&self, who: Who, label: u32, reviewed: bool) -> Told {
         let about = About::Conversation(label);
         // Entering is the first event; searching from the end of a long journal would take longer.
         let events = self.journal.iter().filter(|e| e.about == about).map(|e| (e.kind, e.at, e.who, e.number)).collect();
-        Told::Transcript(Box::new(self.view(who, label)), self.words(who, label, 0), events)
+        let remarks = if reviewed { self.remarks(who, label) } else { Vec::new() };
+        Told::Transcript(Box::new(self.view(who, label)), self.words(who, label, 0), events, remarks)
     }
 
     /// What somebody follows who has read the journal up to `since`.
@@ -82,6 +97,7 @@ impl Model {
             }
             Who::Officer(n) => {
                 topics.extend(self.held.get(&n).into_iter().flatten().map(|l| About::Conversation(*l)));
+                topics.extend(self.joined.get(&n).into_iter().flatten().map(|l| About::Conversation(*l)));
                 topics.extend(self.serves(n).into_iter().map(About::Line));
                 About::Officer(n)
             }
@@ -98,7 +114,7 @@ impl Model {
         let topics = self.follows(who, since);
         // Whoever had a conversation once, and has it no more, is shown nothing of it.
         let open = |about: &About| match (who, about) {
-            (Who::Officer(n), About::Conversation(label)) => self.conversations[label].officer == Some(n),
+            (Who::Officer(n), About::Conversation(label)) => self.conversations[label].is_of(n),
             _ => true,
         };
         let shown = |e: &Event| topics.contains(&e.about) && open(&e.about);
@@ -106,10 +122,11 @@ impl Model {
         let page: Vec<usize> = found.by_ref().take(max).collect();
         let place = page.last().map_or(since, |last| last + 1);
         let more = page.len() >= max;
+        let supervises = matches!(who, Who::Officer(n) if self.is_chief(n));
         let shown = page.into_iter().filter(|i| {
             let e = &self.journal[*i];
             let ends = matches!(e.kind, "conversation.closed" | "conversation.left");
-            (matches!(e.about, About::Conversation(_)) || !ends) && e.kind != "conversation.escalated" // for those who supervise
+            (matches!(e.about, About::Conversation(_)) || !ends) && (supervises || e.kind != "conversation.escalated")
         });
         let shown = shown.map(|i| (i, self.said(&self.journal[i]))).collect();
         (topics, Told::Events { shown, more }, place)

@@ -32,6 +32,15 @@ pub(crate) enum Told {
     Held(u32, Option<i64>),
     /// Into one, from another.
     Merged(u32, u32),
+    /// Whether the caller takes part now.
+    Joined(u32, bool),
+    /// Its place among the remarks.
+    Whispered(i64),
+    Whispers(Vec<Remark>),
+    /// What is offered to the caller, and until when.
+    Offers(Vec<(u32, i64)>),
+    /// What the host offered to whom.
+    Offered(Vec<(u32, u8)>),
     Closed {
         conversation: u32,
         outcome: Option<&'static str>,
@@ -47,7 +56,7 @@ pub(crate) enum Told {
         total: u32,
         first: Vec<u32>,
     },
-    Transcript(Box<View>, Vec<Words>, Vec<(&'static str, i64, Who, Option<i64>)>),
+    Transcript(Box<View>, Vec<Words>, Vec<(&'static str, i64, Who, Option<i64>)>, Vec<Remark>),
     Events {
         shown: Vec<(usize, Option<String>)>,
         more: bool,
@@ -84,6 +93,8 @@ pub(crate) struct View {
     pub(crate) topic: String,
     pub(crate) taxpayer: u16,
     pub(crate) staff_no: Option<String>,
+    /// Whoever takes part beside them.
+    pub(crate) joined: Option<String>,
     pub(crate) ticket: i64,
     pub(crate) times: [Option<i64>; 3],
     pub(crate) outcome: Option<&'static str>,
@@ -102,6 +113,16 @@ pub(crate) struct Words {
     pub(crate) by_taxpayer: bool,
     pub(crate) mine: bool,
     pub(crate) key: Option<u32>,
+    pub(crate) text: String,
+    pub(crate) at: i64,
+}
+
+/// What officers tell each other beside a conversation.
+#[derive(Clone, Debug, PartialEq, Hash)]
+pub(crate) struct Remark {
+    pub(crate) number: i64,
+    pub(crate) staff_no: String,
+    pub(crate) mine: bool,
     pub(crate) text: String,
     pub(crate) at: i64,
 }

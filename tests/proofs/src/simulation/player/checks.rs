@@ -193,6 +193,8 @@ impl Player {
             Subject::Merged(kept, other) => {
                 format!("conversation/{} from conversation/{}", self.known(kept)?, self.known(other)?)
             }
+            Subject::Whisper(label, number) => format!("conversation/{}/whisper/{number}", self.known(label)?),
+            Subject::Line(n) => format!("line/{}", self.stage.lines[usize::from(n)]),
             Subject::Session => "session".into(),
             Subject::SocketTicket => "socket_ticket".into(),
             Subject::Trail => "audit".into(),

@@ -17,8 +17,8 @@ use zhengna_core::audit::Checkpoint;
 use zhengna_core::error::Refusal;
 use zhengna_core::id::{ConversationId, DeliveryId, TaxpayerId};
 use zhengna_core::interaction::{
-    Claim, Close, ConversationState, ConversationView, Enter, Hold, Leave, MarkRead, Merge, MessageView, NoEstimate, Outcome, Prioritise,
-    Resume, Review, SendMessage, SourceChannel, Transfer, TransferTo,
+    AcceptOffer, Claim, Close, ConversationState, ConversationView, DeclineOffer, Enter, Hold, Join, Leave, MarkRead, Merge, MessageView,
+    NoEstimate, Outcome, Prioritise, Resume, Review, SendMessage, SourceChannel, StepOut, Transfer, TransferTo, Whisper, WhisperView,
 };
 use zhengna_core::journal::Cursor;
 use zhengna_core::store::fault::Report;
@@ -27,7 +27,7 @@ use zhengna_core::{Core, Error, Timestamp, limits};
 use zhengna_tests::world::Engine;
 
 use super::directory::Directory;
-use super::model::{Model, OUTCOMES, State, Told, View, Wait, Words, audited};
+use super::model::{Model, OUTCOMES, Remark, State, Told, View, Wait, Words, audited};
 use super::stage::{CAPACITY, SLOW_MAX, Setting, Stage, patiently, slow, text};
 use super::step::{Affair, Deed, Factor, Step, Who};
 use factors::Telephone;
@@ -58,6 +58,12 @@ pub(crate) struct Counts {
     /// Conversations that were put on hold, and those that went on in another.
     pub(crate) held: u64,
     pub(crate) merged: u64,
+    /// Conversations that were offered, and those that were accepted.
+    pub(crate) offered: u64,
+    pub(crate) accepted: u64,
+    /// Conversations in which whoever supervises took part, and remarks beside them.
+    pub(crate) joined: u64,
+    pub(crate) whispered: u64,
     pub(crate) struck: u64,
     pub(crate) unknown: u64,
     pub(crate) unknown_done: u64,
@@ -98,6 +104,10 @@ impl Counts {
         self.transferred += other.transferred;
         self.held += other.held;
         self.merged += other.merged;
+        self.offered += other.offered;
+        self.accepted += other.accepted;
+        self.joined += other.joined;
+        self.whispered += other.whispered;
         self.people = std::array::from_fn(|n| self.people[n] + other.people[n]);
         self.imported = std::array::from_fn(|n| self.imported[n] + other.imported[n]);
         self.factors = std::array::from_fn(|n| self.factors[n] + other.factors[n]);
@@ -164,6 +174,11 @@ fn outcome_word(outcome: Option<Outcome>) -> Option<&'static str> {
 
 fn state_of(state: ConversationState) -> State {
     State::of(state.as_str()).unwrap_or(State::Left)
+}
+
+fn remark(w: WhisperView) -> Remark {
+    let staff_no = w.staff_no.unwrap_or_default();
+    Remark { number: w.number, staff_no, mine: w.mine, text: w.text, at: w.whispered_at.micros() }
 }
 
 impl Player {
@@ -246,6 +261,12 @@ impl Player {
             | Deed::Transfer { conversation, .. }
             | Deed::Hold { conversation, .. }
             | Deed::Resume { conversation, .. }
+            | Deed::Join { conversation, .. }
+            | Deed::StepOut { conversation, .. }
+            | Deed::Accept { conversation, .. }
+            | Deed::Decline { conversation, .. }
+            | Deed::Whisper { conversation, .. }
+            | Deed::Whispers { conversation, .. }
             | Deed::Look { conversation, .. }
             | Deed::Messages { conversation, .. }
             | Deed::Position { conversation, .. }
@@ -277,6 +298,7 @@ impl Player {
         let came = match step.deed {
             Deed::RunDue => self.run_due(step, now)?,
             Deed::Return => self.give_back(step, now)?,
+            Deed::Offer => self.offer(step, now)?,
             Deed::Deliver { well } => self.deliver(step, now, well)?,
             Deed::Seal | Deed::Checkpoint => self.seal(step)?,
             Deed::Restart => self.restart(step)?,
@@ -372,6 +394,9 @@ impl Player {
             Told::Done(_) if matches!(step.deed, Deed::Transfer { .. }) => self.counts.transferred += 1,
             Told::Held(_, Some(_)) => self.counts.held += 1,
             Told::Merged(..) => self.counts.merged += 1,
+            Told::Claimed { .. } if matches!(step.deed, Deed::Accept { .. }) => self.counts.accepted += 1,
+            Told::Joined(_, true) => self.counts.joined += 1,
+            Told::Whispered(_) => self.counts.whispered += 1,
             Told::List(_) => self.counts.people[0] += 1,
             Told::Released(_) => self.counts.people[1] += 1,
             Told::Card(_) => self.counts.people[2] += 1,
@@ -397,7 +422,7 @@ impl Player {
         }
         self.related(step, came)?;
         let label = match (step.deed, &self.last, came) {
-            (Deed::Claim { .. }, Some(Told::Claimed { conversation, .. }), Came::Done) => *conversation,
+            (Deed::Claim { .. } | Deed::Accept { .. }, Some(Told::Claimed { conversation, .. }), Came::Done) => *conversation,
             (Deed::Enter { label, .. }, _, Came::Done) => label,
             (
                 Deed::Leave { conversation, .. }
@@ -408,6 +433,10 @@ impl Player {
                 | Deed::Transfer { conversation, .. }
                 | Deed::Hold { conversation, .. }
                 | Deed::Resume { conversation, .. }
+                | Deed::Join { conversation, .. }
+                | Deed::StepOut { conversation, .. }
+                | Deed::Whisper { conversation, .. }
+                | Deed::Decline { conversation, .. }
                 | Deed::Merge { conversation, .. },
                 ..,
             ) => conversation,
@@ -423,10 +452,14 @@ impl Player {
             return Err(format!("after it #{label} is {seen:?}\n  should be {should:?}"));
         }
         self.hold(std::slice::from_ref(&seen))?;
-        let Deed::Claim { who: who @ Who::Officer(officer), .. } = step.deed else { return Ok(()) };
+        let (Deed::Claim { who: who @ Who::Officer(officer), .. } | Deed::Accept { who: who @ Who::Officer(officer), .. }) = step.deed
+        else {
+            return Ok(());
+        };
         let (desk, page) = (self.stage.session(who, None), Page { after: None, limit: limits::PAGE_ROWS_MAX });
         let mine = patiently(|| desk.interaction().mine(page)).map_err(|e| e.to_string())?;
-        let held = mine.iter().filter(|v| v.state == ConversationState::Active && v.held_until.is_none()).count();
+        let own = Some(self.model.staff_no(officer));
+        let held = mine.iter().filter(|v| v.state == ConversationState::Active && v.held_until.is_none() && v.staff_no == own).count();
         // A claim that is answered again says nothing of what came back from hold since: the model knows.
         if held > CAPACITY.max(self.model.holds(officer)) { Err(format!("{who:?} holds {held} conversations")) } else { Ok(()) }
     }
@@ -453,12 +486,7 @@ impl Player {
     fn unknown(&mut self, step: &Step) -> Checked<Came> {
         self.counts.unknown += 1;
         let (done, id) = if audited(&step.deed) {
-            self.seal_all()?;
-            let extra = self.sealed - self.trail_start - self.model.records.len() as i64;
-            if !(0..=1).contains(&extra) {
-                return Err(format!("an answer was lost; {extra} audit records came of it"));
-            }
-            (extra == 1, self.event_behind()?)
+            (self.recorded()?, self.event_behind()?)
         } else {
             let behind = self.event_behind()?;
             (behind.is_some(), behind)
@@ -480,6 +508,13 @@ impl Player {
             return Err("an answer was lost: there are events of the deed, but no audit record".into());
         }
         Ok(Came::Failed)
+    }
+
+    /// Whether there is one record more than the model knows of.
+    fn recorded(&mut self) -> Checked<bool> {
+        self.seal_all()?;
+        let extra = self.sealed - self.trail_start - self.model.records.len() as i64;
+        if (0..=1).contains(&extra) { Ok(extra == 1) } else { Err(format!("an answer was lost; {extra} audit records came of it")) }
     }
 
     /// The conversation of the first event that the model does not know of, where there is one.
@@ -519,6 +554,11 @@ impl Player {
                 | Deed::Hold { .. }
                 | Deed::Resume { .. }
                 | Deed::Merge { .. }
+                | Deed::Join { .. }
+                | Deed::StepOut { .. }
+                | Deed::Whisper { .. }
+                | Deed::Accept { .. }
+                | Deed::Decline { .. }
                 | Deed::Transcript { .. }
                 | Deed::Review { .. }
         );
@@ -542,6 +582,21 @@ impl Player {
             Deed::Claim { who, line } => {
                 let claimed = session(self, who).interaction().claim(Claim { line: self.stage.lines[usize::from(line)] }).wait()?;
                 Ok(Told::Claimed { conversation: self.label(claimed.conversation), ticket: claimed.ticket })
+            }
+            Deed::Offers { who } => {
+                let found = session(self, who).interaction().offers()?;
+                let mut told: Vec<_> = found.iter().map(|o| (self.label(o.conversation.id), o.until.micros())).collect();
+                told.sort_unstable(); // of those that end at once none is first
+                Ok(Told::Offers(told))
+            }
+            Deed::Accept { who, conversation } => {
+                let claimed = session(self, who).interaction().accept_offer(AcceptOffer { conversation: on(self, conversation) }).wait()?;
+                Ok(Told::Claimed { conversation: self.label(claimed.conversation), ticket: claimed.ticket })
+            }
+            Deed::Decline { who, conversation } => {
+                let declined =
+                    session(self, who).interaction().decline_offer(DeclineOffer { conversation: on(self, conversation) }).wait()?;
+                Ok(Told::Done(self.label(declined.conversation)))
             }
             Deed::Send { who, conversation, text: n } => {
                 let cmd = SendMessage::new(on(self, conversation), text(n));
@@ -584,6 +639,23 @@ impl Player {
                 let cmd = Merge { conversation: on(self, conversation), other: on(self, other) };
                 let merged = session(self, who).interaction().merge(cmd).wait()?;
                 Ok(Told::Merged(self.label(merged.conversation), self.label(merged.other)))
+            }
+            Deed::Join { who, conversation } => {
+                let cmd = Join { conversation: on(self, conversation), reason: "协助".into() };
+                let joined = session(self, who).interaction().join(cmd).wait()?;
+                Ok(Told::Joined(self.label(joined.conversation), joined.joined))
+            }
+            Deed::StepOut { who, conversation } => {
+                let joined = session(self, who).interaction().step_out(StepOut { conversation: on(self, conversation) }).wait()?;
+                Ok(Told::Joined(self.label(joined.conversation), joined.joined))
+            }
+            Deed::Whisper { who, conversation, text: n } => {
+                let cmd = Whisper { conversation: on(self, conversation), text: text(n), confirmed: false };
+                session(self, who).interaction().whisper(cmd).wait().map(|whispered| Told::Whispered(whispered.number))
+            }
+            Deed::Whispers { who, conversation } => {
+                let found = session(self, who).interaction().whispers(on(self, conversation))?;
+                Ok(Told::Whispers(found.into_iter().map(remark).collect()))
             }
             Deed::Look { who, conversation } => {
                 let view = session(self, who).interaction().conversation(on(self, conversation))?;
@@ -646,6 +718,7 @@ impl Player {
             topic: if v.taxpayer_name.as_str().contains("试") { format!("unmasked: {}", v.taxpayer_name) } else { v.topic.clone() },
             taxpayer: self.taxpayers.get(&v.taxpayer).copied().unwrap_or(u16::MAX),
             staff_no: v.staff_no.clone(),
+            joined: v.joined_staff_no.clone(),
             ticket: v.ticket,
             times: [Some(v.entered_at.micros()), micros(v.claimed_at), micros(v.ended_at)],
             outcome: outcome_word(v.outcome),
@@ -669,6 +742,7 @@ impl Player {
     fn transcript(&self, t: &zhengna_core::interaction::Transcript) -> Told {
         let who = |actor: &str| self.names.get(actor).copied().unwrap_or(Who::Nobody);
         let events = t.events.iter().map(|e| (e.kind.as_str(), e.at.micros(), who(&e.actor), e.number)).collect();
-        Told::Transcript(Box::new(self.view(&t.conversation)), t.messages.iter().map(|m| self.words(m)).collect(), events)
+        let remarks = t.whispers.iter().cloned().map(remark).collect();
+        Told::Transcript(Box::new(self.view(&t.conversation)), t.messages.iter().map(|m| self.words(m)).collect(), events, remarks)
     }
 }

@@ -2,20 +2,22 @@
 
 use std::collections::BTreeSet;
 use std::hash::Hash;
+use std::time::Instant;
 
 use zhengna_core::access::Authenticated;
 use zhengna_core::audit::Checkpoint;
 use zhengna_core::delivery::{DeliveryState, SettleDelivery};
 use zhengna_core::id::ConversationId;
 use zhengna_core::interaction::{Closed, SourceChannel};
+use zhengna_core::journal::{EventKind, Topic};
 use zhengna_core::store::StoreError;
-use zhengna_core::{Error, Timestamp, operation};
+use zhengna_core::{Error, Timestamp, limits, operation};
 use zhengna_tests::world::Engine;
 
 use super::super::model::{Bell, LEASE_ROWS, Told};
-use super::super::stage::{patiently, slow};
+use super::super::stage::{SLOW_MAX, patiently, slow};
 use super::super::step::{Deed, Step, Who};
-use super::{Came, Checked, Player, outcome_word};
+use super::{Came, Checked, PATIENCE, Player, outcome_word};
 
 /// Calls that may be too slow before it is said that the machine is.
 const RETURN_TRIES: u32 = 100;
@@ -62,6 +64,63 @@ impl Player {
         }
         self.counts.returned += back;
         if back == should { Ok(Came::Done) } else { Err(format!("{back} conversations went back, {should} should")) }
+    }
+
+    /// The host offers what waits to those who are there. Whom it chose stands in the journal.
+    pub(super) fn offer(&mut self, step: &Step, now: i64) -> Checked<Came> {
+        self.counts.commands += 1;
+        let due = self.model.offers_due(now);
+        let until = Instant::now() + PATIENCE;
+        let mut slowly = 0;
+        let (answer, done) = loop {
+            self.arm(step);
+            let answer = self.core().offer_waiting();
+            let struck = self.struck(step);
+            match answer {
+                Err(Error::Store(e)) if !struck && slow(&e) && slowly < SLOW_MAX => {
+                    slowly += 1;
+                    self.stage.turn_to(step.number, step.at);
+                }
+                Err(Error::Store(_)) if struck => break (None, self.recorded()?),
+                Err(e) => return Err(format!("offering: {e}")),
+                Ok(_) if struck => return Err("a storage fault was swallowed".into()),
+                Ok(made) if !due || !self.postgres() => break (Some(made), due),
+                // On PostgreSQL who waits, as it is kept in memory, follows a moment later.
+                Ok(made) => match self.recorded()? {
+                    true => break (Some(made), true),
+                    false if Instant::now() > until => return Err("nothing was offered, and something should have been".into()),
+                    false => self.stage.turn_to(step.number, step.at),
+                },
+            }
+        };
+        let offers = if done { self.offers_behind()? } else { Vec::new() };
+        if answer.is_some_and(|made| made != offers.len() as u64) {
+            return Err(format!("{answer:?} offers were made, the journal holds {offers:?}"));
+        }
+        if done {
+            self.model.offered(now, &offers)?;
+        }
+        self.counts.offered += offers.len() as u64;
+        (answer, &offers).hash(&mut self.trace);
+        let came = if answer.is_some() { Came::Done } else { Came::Failed };
+        self.last = answer.map(|_| Told::Offered(offers));
+        Ok(came)
+    }
+
+    /// What was offered to whom, by the events that the model does not know of.
+    fn offers_behind(&mut self) -> Checked<Vec<(u32, u8)>> {
+        self.tail_journal_to_model()?;
+        if self.postgres() {
+            self.seal_all()?; // waits until nothing is held back
+        }
+        let last = self.cursors.last().copied().unwrap_or(self.journal_start);
+        let found = self.core().journal_after(last, limits::EVENTS_PAGE_MAX).map_err(|e| e.to_string())?;
+        let offered = found.iter().filter(|e| e.kind == EventKind::Offered);
+        let told = offered.map(|e| {
+            let officer = self.stage.officers.iter().position(|id| e.topic() == Some(Topic::Officer(*id)));
+            officer.zip(e.conversation()).map(|(n, id)| (self.label(id), n as u8)).ok_or_else(|| format!("offered to nobody: {e:?}"))
+        });
+        told.collect()
     }
 
     pub(super) fn run_due(&mut self, step: &Step, now: i64) -> Checked<Came> {
