@@ -248,6 +248,20 @@ export const text = {
     states: { captured: '已采集，未核对', verified: '已认证', failed: '未通过', lapsed: '已失效' } as Record<string, string>,
     levels: { name_and_number: '姓名和证件', name_number_and_phone: '姓名、证件和手机', face: '人脸识别', in_person: '现场核验' },
   },
+  grid: {
+    title: '网格员',
+    nobody: '没有网格员',
+    beyond: '由其他税务机关管理，不显示网格员',
+    since: (day: string) => `自 ${day}`,
+    assign: '分配',
+    change: '变更',
+    dialog: '变更网格员',
+    lead: '网格员须在该纳税人的主管税务机关接待纳税人。',
+    other: '另行分配',
+    end: '不再分配',
+    assigned: '已分配网格员',
+    ended: '已终止',
+  },
   keys: {
     title: '快捷键',
     list: [

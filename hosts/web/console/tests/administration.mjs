@@ -8,6 +8,7 @@ import { addOfficer, endGrant } from './officers.mjs'
 import { calendar } from './calendar.mjs'
 import { disclosure } from './disclosure.mjs'
 import { authorities } from './authorities.mjs'
+import { gridOfficer } from './grid.mjs'
 
 /** Three administrators: their duties at the first sign-in, a grant by two of them, and its trace. */
 export async function administration({ host, site, shot, step, newPage, signIn, conversation, taxpayer }) {
@@ -159,6 +160,9 @@ export async function administration({ host, site, shot, step, newPage, signIn, 
   await other.locator('.el-message-box').getByText('确定').click()
   await other.locator('.right dd strong').waitFor()
   await shot(other, '1440-revealed')
+
+  step('a grid officer is named, and ended, with a reason each')
+  await gridOfficer(other, shot, foreman.login)
 
   step('a supervisor joins, and it is on the desk')
   const plain = lines.find((l) => l.name === '个人所得税咨询')

@@ -37,7 +37,7 @@ function addAdministrators(binary, dir) {
     almanac: add('900009', '日历维护甲', '日历维护岗', 'propose_calendar', '12200000000'),
     warden: add('900010', '日历审批甲', '日历审批岗', 'approve_calendar', '12200000000'),
     // Serves and supervises: may join, and agree to what another manager of lines put forward.
-    foreman: add('900005', '值班长甲', '值班长', 'serve_taxpayers,supervise_interaction,manage_lines,reveal_personal_data', '12201020000'),
+    foreman: add('900005', '值班长甲', '值班长', 'serve_taxpayers,supervise_interaction,manage_lines,reveal_personal_data,manage_relations', '12201020000'),
   }
 }
 
