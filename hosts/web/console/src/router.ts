@@ -19,6 +19,7 @@ export const pages: MenuPage[] = [
   { path: '/complaints', title: text.menu.complaints, needs: ['appeal.list'], load: () => import('./pages/ComplaintsPage.vue') },
   { path: '/approvals', title: text.menu.approvals, needs: ['approval.list'], load: () => import('./pages/ApprovalsPage.vue') },
   { path: '/officers', title: text.menu.officers, needs: ['access.officers'], load: () => import('./pages/OfficersPage.vue') },
+  { path: '/authorities', title: text.menu.authorities, needs: ['access.officers'], load: () => import('./pages/AuthoritiesPage.vue') },
   { path: '/access', title: text.menu.access, needs: ['access.posts', 'access.propose_change', 'control.rules'], load: () => import('./pages/AccessPage.vue') },
   { path: '/lines', title: text.menu.lines, needs: ['interaction.propose_line'], load: () => import('./pages/LinesPage.vue') },
   { path: '/calendar', title: text.menu.calendar, needs: ['calendar.year'], load: () => import('./pages/CalendarPage.vue') },

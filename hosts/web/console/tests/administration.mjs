@@ -7,6 +7,8 @@ import { agree, control, emergency, posts, rules } from './rights.mjs'
 import { addOfficer, endGrant } from './officers.mjs'
 import { calendar } from './calendar.mjs'
 import { disclosure } from './disclosure.mjs'
+import { authorities } from './authorities.mjs'
+import { gridOfficer } from './grid.mjs'
 
 /** Three administrators: their duties at the first sign-in, a grant by two of them, and its trace. */
 export async function administration({ host, site, shot, step, newPage, signIn, conversation, taxpayer }) {
@@ -15,7 +17,7 @@ export async function administration({ host, site, shot, step, newPage, signIn, 
   step('an administrator changes the password, enrols a factor, and signs in with it')
   const page = await newPage()
   const codes = await begin(page, site, system, shot)
-  assert.deepEqual(await page.locator('.menu .item').allInnerTexts(), ['审批', '人员岗位', '权限规则', '工作日历'])
+  assert.deepEqual(await page.locator('.menu .item').allInnerTexts(), ['审批', '人员岗位', '税务机关', '权限规则', '工作日历'])
   await page.getByText('退出', { exact: true }).click()
   await page.fill('#login', system.login)
   await page.fill('#password', FRESH)
@@ -26,6 +28,9 @@ export async function administration({ host, site, shot, step, newPage, signIn, 
   await page.click('button[type=submit]')
   await page.locator('.presence.here').waitFor()
 
+  step('the tree of authorities is shown, and searched')
+  await authorities(page, shot)
+
   step('a grant is put forward by one and agreed to by another')
   await visit(page, shot, 'officers')
   await addOfficer(page, shot)
@@ -33,12 +38,12 @@ export async function administration({ host, site, shot, step, newPage, signIn, 
   await page.locator('.el-table__row', { hasText: officer }).getByText('岗位').click()
   await page.getByText('提出授权').click()
   const dialog = page.getByRole('dialog', { name: '提出岗位授权' })
-  await dialog.locator('.el-select').click()
+  await dialog.locator('.el-select').first().click()
   await page.waitForTimeout(300)
-  await page.locator('.el-select-dropdown__item').first().waitFor()
-  const offered = await page.locator('.el-select-dropdown__item').allInnerTexts()
+  await page.locator('.el-select-dropdown__item:visible').first().waitFor()
+  const offered = await page.locator('.el-select-dropdown__item:visible').allInnerTexts()
   const post = offered.find((name) => !/管理员/.test(name))
-  await page.locator('.el-select-dropdown__item', { hasText: post }).first().click()
+  await page.locator('.el-select-dropdown__item:visible', { hasText: post }).first().click()
   await dialog.getByPlaceholder('原因').fill('轮岗 <b>x</b>')
   await page.waitForTimeout(300)
   await shot(page, '1440-propose-grant')
@@ -155,6 +160,9 @@ export async function administration({ host, site, shot, step, newPage, signIn, 
   await other.locator('.el-message-box').getByText('确定').click()
   await other.locator('.right dd strong').waitFor()
   await shot(other, '1440-revealed')
+
+  step('a grid officer is named, and ended, with a reason each')
+  await gridOfficer(other, shot, foreman.login)
 
   step('a supervisor joins, and it is on the desk')
   const plain = lines.find((l) => l.name === '个人所得税咨询')

@@ -7,7 +7,7 @@ import { chromium } from 'playwright-core'
 
 import { accessible } from './accessible.mjs'
 import { administration } from './administration.mjs'
-import { startConsole, startHost } from './host.mjs'
+import { startHost } from './host.mjs'
 import { pictures } from './pictures.mjs'
 
 const PORT = Number(process.env.PORT ?? 18091)
@@ -17,7 +17,7 @@ rmSync(shots, { recursive: true, force: true })
 mkdirSync(shots, { recursive: true })
 
 const host = await startHost(PORT)
-const site = await startConsole(host, PORT + 1)
+const site = { url: host.console }
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] })
 const wrong = []
 
@@ -198,6 +198,5 @@ try {
   process.exitCode = 1
 } finally {
   await browser.close()
-  site.stop()
   host.stop()
 }

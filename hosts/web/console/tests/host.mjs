@@ -1,14 +1,20 @@
-// A demonstration host of one's own, and the console's built files before it.
+// A demonstration host of one's own, which serves the console's built files as it does in earnest.
 import { execFileSync, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { preview } from 'vite'
-
 const root = join(import.meta.dirname, '..')
 const candidates = [process.env.ZHENGNA_BIN, join(root, '../../../target/release/zhengna'), join(root, '../../../target/debug/zhengna')]
+
+/** A folder as the host takes it: what was built here last, else what `make web` has put together. */
+function webFolder(dir) {
+  const built = ['dist', '../dist/console'].map((path) => join(root, path)).find((path) => existsSync(join(path, 'index.html')))
+  if (!built) throw new Error('the console is not built: npm run build:console')
+  cpSync(built, join(dir, 'web/console'), { recursive: true })
+  return join(dir, 'web')
+}
 
 /** The demonstration has none: they begin with the duties that whoever administers has. */
 function addAdministrators(binary, dir) {
@@ -31,7 +37,7 @@ function addAdministrators(binary, dir) {
     almanac: add('900009', '日历维护甲', '日历维护岗', 'propose_calendar', '12200000000'),
     warden: add('900010', '日历审批甲', '日历审批岗', 'approve_calendar', '12200000000'),
     // Serves and supervises: may join, and agree to what another manager of lines put forward.
-    foreman: add('900005', '值班长甲', '值班长', 'serve_taxpayers,supervise_interaction,manage_lines,reveal_personal_data', '12201020000'),
+    foreman: add('900005', '值班长甲', '值班长', 'serve_taxpayers,supervise_interaction,manage_lines,reveal_personal_data,manage_relations', '12201020000'),
   }
 }
 
@@ -41,7 +47,7 @@ export async function startHost(port) {
   const dir = mkdtempSync(join(tmpdir(), 'zhengna-console-'))
   const listen = `127.0.0.1:${port}`
   const administrators = addAdministrators(binary, dir)
-  const child = spawn(binary, ['demo', '--dir', dir, '--json'], { env: { ...process.env, ZHENGNA_LISTEN: listen }, stdio: ['ignore', 'pipe', 'ignore'] })
+  const child = spawn(binary, ['demo', '--dir', dir, '--json'], { env: { ...process.env, ZHENGNA_LISTEN: listen, ZHENGNA_WEB_FOLDER: webFolder(dir) }, stdio: ['ignore', 'pipe', 'ignore'] })
   let said = ''
   const started = await new Promise((resolve, reject) => {
     child.on('exit', (code) => reject(new Error(`the host ended with ${code}`)))
@@ -66,6 +72,7 @@ export async function startHost(port) {
   }
   return {
     url,
+    console: `${url}/console/`,
     call,
     administrators,
     signIn: (role, i = 0) => signIns.filter((s) => s.role === role)[i],
@@ -79,11 +86,4 @@ export async function startHost(port) {
       rmSync(dir, { recursive: true, force: true })
     },
   }
-}
-
-/** The built console under /console/, with the host's policy, and the API behind it. */
-export async function startConsole(host, port) {
-  process.env.ZHENGNA_HOST = host.url
-  const server = await preview({ root, logLevel: 'error', preview: { port, host: '127.0.0.1', strictPort: true } })
-  return { url: `http://127.0.0.1:${port}/console/`, stop: () => server.httpServer.close() }
 }

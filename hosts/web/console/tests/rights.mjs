@@ -73,7 +73,7 @@ export async function control(page, shot) {
 export async function emergency(page, site, standby, shot) {
   await begin(page, site, standby)
   await page.locator('.menu').getByText('应急岗位').click()
-  await page.locator('.el-select').click()
+  await page.locator('.el-select').first().click()
   await page.locator('.el-select-dropdown__item', { hasText: '<b>应急</b>' }).click()
   await page.getByPlaceholder('紧急情况').fill('值班人员突发疾病')
   await page.waitForTimeout(300)
