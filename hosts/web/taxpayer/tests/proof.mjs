@@ -4,6 +4,7 @@ import { person } from './host.mjs'
 import { look } from './look.mjs'
 import { play } from './stage.mjs'
 
+const CARD = /\/taxpayers\/[0-9a-f-]+$/
 const HOSTILE = '<img src=x onerror=alert(1)>{{7*7}}"\'</text><script>alert(2)</script>'
 
 await play({}, async ({ host, web, visit, step }) => {
@@ -34,6 +35,7 @@ await play({}, async ({ host, web, visit, step }) => {
   await step('sees zones and desks, and as whom they are known', async () => {
     for (const name of ['个人所得税咨询', '综合咨询', '办不成事反映专窗', '大企业专区', '小微企业专区', '快速问题处理专线']) await shown(name)
     await shown('220***********')
+    await shown('已实名（2026年1月5日，电子税务局人脸核验）')
     await look(page, '2-home')
   })
 
@@ -343,7 +345,14 @@ await play({}, async ({ host, web, visit, step }) => {
   await step('sees what is known of them, and signs out', async () => {
     await page.goto(`${web.url}/taxpayer/#/pages/me/me`)
     await shown('办税关联')
+    await shown('国家税务总局长春市')
     await look(page, '20-me')
+    await page.route(CARD, async (route) => route.fulfill({ json: { ...(await (await route.fetch()).json()), real_name: null } }))
+    await page.reload()
+    await shown('未实名')
+    await shown('可在电子税务局办理实名认证')
+    await look(page, '20-me-unverified')
+    await page.unroute(CARD)
     await tap('退出登录')
     await page.getByRole('dialog').getByRole('button', { name: '退出登录' }).click()
     await shown('您已退出登录')
@@ -410,7 +419,7 @@ await play({}, async ({ host, web, visit, step }) => {
     await page.route('**/me/identities', (route) => route.fulfill({ json: { items: [{ provider: 'official_account', title: '微信公众号', linked_at: '2026-11-23T01:00:00Z' }] } }))
     await page.evaluate(() => sessionStorage.setItem('state', 'mine'))
     await page.goto(`${web.url}/taxpayer/?provider=electronic_tax_bureau&proof=second&state=mine`)
-    await shown('已通过微信公众号认证')
+    await shown('已关联微信公众号')
     assert.deepEqual(proofs, [{ proof: 'first', link: null }, { proof: 'second', link: 'the-account' }])
     await page.goto(`${web.url}/taxpayer/#/pages/me/me`)
     await tap('解除关联')
