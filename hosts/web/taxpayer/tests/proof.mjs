@@ -1,8 +1,8 @@
 // A taxpayer in a real browser against a real host: from the sign-in to the rating, with a lost connection between.
 import assert from 'node:assert/strict'
 import { person } from './host.mjs'
-import { look } from './look.mjs'
-import { play } from './stage.mjs'
+import { look, still } from './look.mjs'
+import { play, typeUntil } from './stage.mjs'
 
 const CARD = /\/taxpayers\/[0-9a-f-]+$/
 const HOSTILE = '<img src=x onerror=alert(1)>{{7*7}}"\'</text><script>alert(2)</script>'
@@ -18,6 +18,11 @@ await play({}, async ({ host, visit, step }) => {
   const lines = (await neighbour.get('/lines')).items
   const lineNamed = (name) => lines.find((l) => l.name === name)
   const { context, page, says, shown, tap, write, enter, id: pageId } = await visit()
+  const inSight = () =>
+    page.waitForFunction(() => {
+      const { top } = document.querySelector('.sought').getBoundingClientRect()
+      return top > 50 && top < 700
+    })
 
   await step('signs in, after a wrong password', async () => {
     await page.goto(`${host.address}/taxpayer/`)
@@ -46,13 +51,13 @@ await play({}, async ({ host, visit, step }) => {
     await page.getByRole('button', { name: '我的投诉' }).click()
     await shown('您没有提交过投诉')
     await look(page, '2-appeals-empty')
-    await page.route('**/api/v1/lines', async (route) => {
-      await new Promise((resolve) => setTimeout(resolve, 6_000))
-      await route.continue().catch(() => {})
-    })
+    let answer
+    const asked = new Promise((resolve) => (answer = resolve))
+    await page.route('**/api/v1/lines', (route) => asked.then(() => route.continue()).catch(() => {}))
     await page.goto(`${host.address}/taxpayer/#/pages/line/line?line=${lineNamed('综合咨询').id}`)
     await shown('正在读取')
     await look(page, '2-loading')
+    answer()
     await page.unroute('**/api/v1/lines')
     await page.goto(`${host.address}/taxpayer/#/pages/home/home`)
   })
@@ -137,10 +142,7 @@ await play({}, async ({ host, visit, step }) => {
     await shown('对方正在输入')
     await officer.put(`/conversations/${conversation}/read-mark`, { number: 2 })
     await shown('已读')
-    const heard = officer.hears('"type":"typing"')
-    await page.waitForTimeout(3_100) // one such word in three seconds is enough
-    await page.getByLabel('输入消息').fill('正在写')
-    await heard
+    await typeUntil(officer.hears('"type":"typing"'), page.getByLabel('输入消息'))
     await write(HOSTILE)
     await page.waitForFunction(() => document.body.innerText.split('onerror=alert(1)').length >= 4)
     const seen = await officer.get(`/conversations/${conversation}`)
@@ -199,9 +201,10 @@ await play({}, async ({ host, visit, step }) => {
       await route.fetch()
       await route.abort('connectionreset')
     })
+    const answered = page.waitForResponse((r) => r.request().method() === 'POST' && r.url().endsWith('/messages'))
     await write('答复丢失的一条')
+    await answered
     await page.waitForFunction(() => !document.body.innerText.includes('发送中') && document.body.innerText.includes('答复丢失的一条'))
-    await page.waitForTimeout(2500)
     await page.unroute('**/messages')
     const { items } = await officer.get(`/conversations/${conversation}/messages?limit=100`)
     assert.equal(items.filter((m) => m.text === '答复丢失的一条').length, 1)
@@ -270,8 +273,7 @@ await play({}, async ({ host, visit, step }) => {
     await page.getByRole('button', { name: /断网时第3条/ }).click()
     await page.locator('.sought', { hasText: '断网时第3条' }).waitFor()
     await look(page, '16-found')
-    const box = await page.locator('.sought').boundingBox()
-    assert.ok(box.y > 50 && box.y < 700, 'it is in sight')
+    await inSight()
   })
 
   await step('reads a long conversation, of which little is drawn at a time', async () => {
@@ -288,9 +290,9 @@ await play({}, async ({ host, visit, step }) => {
     const drawn = () => page.locator('.message').count()
     const scroll = (by) => page.getByRole('log').hover().then(() => page.mouse.wheel(0, by))
     assert.ok((await drawn()) <= 120)
-    for (let n = 0; n < 100 && !(await page.getByText('第1句。', { exact: true }).isVisible().catch(() => false)); n++) {
+    for (let n = 0; n < 300 && !(await page.getByText('第1句。', { exact: true }).isVisible().catch(() => false)); n++) {
       await scroll(-2_000)
-      await page.waitForTimeout(80)
+      await still(page)
       assert.ok((await drawn()) <= 120)
     }
     await shown('第1句。')
@@ -298,9 +300,7 @@ await play({}, async ({ host, visit, step }) => {
     await page.goto(`${host.address}/taxpayer/#/pages/conversation/conversation?id=${conversation}&at=250`)
     await page.reload()
     await page.locator('.sought', { hasText: '第250句' }).waitFor()
-    await page.waitForTimeout(300)
-    const box = await page.locator('.sought').boundingBox()
-    assert.ok(box.y > 50 && box.y < 700, `it is in sight: ${box.y}`)
+    await inSight()
     await page.unroute('**/messages?*')
     await page.unroute(`**/conversations/${conversation}`)
   })
