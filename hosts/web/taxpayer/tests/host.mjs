@@ -5,6 +5,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { applications } from './applications.mjs'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const NANGUAN = '12201020000' // 长春市南关区, where the demonstration's officers sit
@@ -25,11 +26,11 @@ function freePort() {
 }
 
 /** Runs a host until it is stopped; answers once it is ready. */
-async function run(program, dir) {
+async function run(program, dir, web) {
   const listen = `127.0.0.1:${await freePort()}`
   // Everybody here comes from one address, and more quickly than people do.
   const limits = ['--limits-requests-per-second-per-person', '500', '--limits-request-burst-per-person', '1000']
-  const child = spawn(program, ['demo', '--dir', dir, '--json', '--listen', listen, '--log-filter', 'error', ...limits], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(program, ['demo', '--dir', dir, '--json', '--listen', listen, '--log-filter', 'error', ...limits, '--web-folder', web], { stdio: ['ignore', 'pipe', 'inherit'] })
   const ended = new Promise((resolve) => child.on('exit', resolve))
   const told = await new Promise((resolve, reject) => {
     let text = ''
@@ -68,14 +69,17 @@ export async function startHost({ admitted = false } = {}) {
   zhengna('line', 'open', NANGUAN)
   // A supervisor who may take part, which the demonstration's may not.
   const lead = JSON.parse(zhengna('user', 'add', '220100902', '--json', '--name', '督导乙（合成数据）', '--authority', '12201000000', '--post', '值班长', '--permissions', 'supervise_interaction,serve_taxpayers'))
-  if (admitted) await admit(program, dir, zhengna)
-  const host = await run(program, dir)
+  const web = applications(join(dir, 'web'))
+  console.log(`serves ${web}`)
+  const begin = () => run(program, dir, web)
+  if (admitted) await admit(begin, dir, zhengna)
+  const host = await begin()
   return { ...host, lead: { login: '220100902', password: lead.password }, signIn: (who) => signIn(host.address, who) }
 }
 
 /** Lets the first taxpayer act for an enterprise that is on the roster of small and micro enterprises. */
-async function admit(program, dir, zhengna) {
-  const host = await run(program, dir)
+async function admit(begin, dir, zhengna) {
+  const host = await begin()
   const { taxpayer } = await (await person(host.address, host.sign_ins[0])).get('/me')
   await host.stop()
   const kept = join(dir, 'person.json')

@@ -14,11 +14,11 @@ const STRINGS = [
 ]
 const ALL = STRINGS.join(' ')
 /** Fields of answers that somebody wrote, or that stand for it. */
-const WRITTEN = ['name', 'title', 'text', 'excerpt', 'topic', 'line_name', 'closing_message', 'comment', 'answer', 'enterprise_name', 'person_name', 'role_title', 'number', 'phone', 'staff_no']
+const WRITTEN = ['name', 'title', 'text', 'excerpt', 'topic', 'line_name', 'closing_message', 'comment', 'answer', 'enterprise_name', 'authority_name', 'person_name', 'role_title', 'number', 'phone', 'staff_no']
 
 const LONG = '国家税务总局长春净月高新技术产业开发区税务局第一税务所（办税服务厅）城乡居民基本养老保险费与医疗保险费征缴事项'
 /** Of these the text is long; numbers are as long as they are. */
-const NAMES = ['name', 'title', 'excerpt', 'topic', 'line_name', 'closing_message', 'comment', 'enterprise_name', 'role_title']
+const NAMES = ['name', 'title', 'excerpt', 'topic', 'line_name', 'closing_message', 'comment', 'enterprise_name', 'authority_name', 'role_title']
 
 /** The answer with more in its texts. */
 function spoil(value, fields, more) {

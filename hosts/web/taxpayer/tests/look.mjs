@@ -24,6 +24,16 @@ function narrow(least) {
   return parts.filter(({ box }) => box.width > 1 && (box.width < least || box.height < least)).map(({ part, box }) => `${part.innerText || part.ariaLabel} ${Math.round(box.width)}x${Math.round(box.height)}`)
 }
 
+/** Nothing moves any more but what always does, and what changed is drawn. */
+export const still = (page) =>
+  page.evaluate(async () => {
+    const frame = () => new Promise(requestAnimationFrame)
+    await frame()
+    const ending = document.getAnimations().filter((moving) => Number.isFinite(moving.effect.getComputedTiming().endTime))
+    await Promise.allSettled(ending.map((moving) => moving.finished))
+    await frame()
+  })
+
 /** By an event, since a sheet may lie over the button. */
 const toggle = (page) => page.getByRole('button', { name: '大字版' }).or(page.getByRole('button', { name: '标准版' })).first().dispatchEvent('click')
 
@@ -32,7 +42,7 @@ export async function look(page, name) {
     if (letters === 'large') await toggle(page)
     for (const { name: size, width, height } of SIZES) {
       await page.setViewportSize({ width, height })
-      await page.waitForTimeout(250)
+      await still(page)
       await page.screenshot({ path: join(shots, `${name}-${size}-${letters}.png`) })
       const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
       if (overflow > 0) findings.push(`${name} ${size} ${letters}: ${overflow} px wider than the screen`)

@@ -1,12 +1,13 @@
 // A taxpayer in a real browser against a real host: from the sign-in to the rating, with a lost connection between.
 import assert from 'node:assert/strict'
 import { person } from './host.mjs'
-import { look } from './look.mjs'
-import { play } from './stage.mjs'
+import { look, still } from './look.mjs'
+import { play, typeUntil } from './stage.mjs'
 
+const CARD = /\/taxpayers\/[0-9a-f-]+$/
 const HOSTILE = '<img src=x onerror=alert(1)>{{7*7}}"\'</text><script>alert(2)</script>'
 
-await play({}, async ({ host, web, visit, step }) => {
+await play({}, async ({ host, visit, step }) => {
   const [mine, others] = host.sign_ins.filter((s) => s.role === 'taxpayer')
   const [desk] = host.sign_ins.filter((s) => s.role === 'officer')
   const watching = host.sign_ins.find((s) => s.role === 'supervisor')
@@ -17,9 +18,14 @@ await play({}, async ({ host, web, visit, step }) => {
   const lines = (await neighbour.get('/lines')).items
   const lineNamed = (name) => lines.find((l) => l.name === name)
   const { context, page, says, shown, tap, write, enter, id: pageId } = await visit()
+  const inSight = () =>
+    page.waitForFunction(() => {
+      const { top } = document.querySelector('.sought').getBoundingClientRect()
+      return top > 50 && top < 700
+    })
 
   await step('signs in, after a wrong password', async () => {
-    await page.goto(`${web.url}/taxpayer/`)
+    await page.goto(`${host.address}/taxpayer/`)
     await shown('登录后取号排队')
     await page.getByLabel('账号').fill(mine.login)
     await page.getByLabel('密码').fill('wrong')
@@ -34,6 +40,7 @@ await play({}, async ({ host, web, visit, step }) => {
   await step('sees zones and desks, and as whom they are known', async () => {
     for (const name of ['个人所得税咨询', '综合咨询', '办不成事反映专窗', '大企业专区', '小微企业专区', '快速问题处理专线']) await shown(name)
     await shown('220***********')
+    await shown('已实名（2026年1月5日，电子税务局人脸核验）')
     await look(page, '2-home')
   })
 
@@ -44,15 +51,15 @@ await play({}, async ({ host, web, visit, step }) => {
     await page.getByRole('button', { name: '我的投诉' }).click()
     await shown('您没有提交过投诉')
     await look(page, '2-appeals-empty')
-    await page.route('**/api/v1/lines', async (route) => {
-      await new Promise((resolve) => setTimeout(resolve, 6_000))
-      await route.continue().catch(() => {})
-    })
-    await page.goto(`${web.url}/taxpayer/#/pages/line/line?line=${lineNamed('综合咨询').id}`)
+    let answer
+    const asked = new Promise((resolve) => (answer = resolve))
+    await page.route('**/api/v1/lines', (route) => asked.then(() => route.continue()).catch(() => {}))
+    await page.goto(`${host.address}/taxpayer/#/pages/line/line?line=${lineNamed('综合咨询').id}`)
     await shown('正在读取')
     await look(page, '2-loading')
+    answer()
     await page.unroute('**/api/v1/lines')
-    await page.goto(`${web.url}/taxpayer/#/pages/home/home`)
+    await page.goto(`${host.address}/taxpayer/#/pages/home/home`)
   })
 
   await step('chooses a topic where a line has topics', async () => {
@@ -72,7 +79,7 @@ await play({}, async ({ host, web, visit, step }) => {
       body = route.request().postDataJSON()
       return route.fulfill({ status: 409, json: { code: 'interaction.line_full', status: 409, title: '当前排队人数较多，已暂停取号，请稍后再试或选择其他队列' } })
     })
-    await page.goto(`${web.url}/taxpayer/#/pages/line/line?line=${id}`)
+    await page.goto(`${host.address}/taxpayer/#/pages/line/line?line=${id}`)
     await shown('选择事项')
     await page.getByLabel('用一句话说明').fill('怎么开数电发票')
     await page.getByRole('button', { name: /^(取号排队|提交留言)$/ }).click()
@@ -86,7 +93,7 @@ await play({}, async ({ host, web, visit, step }) => {
     assert.equal(body.topic_code, 'vat.invoice')
     await page.unroute('**/api/v1/lines')
     await page.unroute('**/conversations')
-    await page.goto(`${web.url}/taxpayer/#/pages/home/home`)
+    await page.goto(`${host.address}/taxpayer/#/pages/home/home`)
   })
 
   await step('is refused by a zone, with the reason and the way in', async () => {
@@ -135,10 +142,7 @@ await play({}, async ({ host, web, visit, step }) => {
     await shown('对方正在输入')
     await officer.put(`/conversations/${conversation}/read-mark`, { number: 2 })
     await shown('已读')
-    const heard = officer.hears('"type":"typing"')
-    await page.waitForTimeout(3_100) // one such word in three seconds is enough
-    await page.getByLabel('输入消息').fill('正在写')
-    await heard
+    await typeUntil(officer.hears('"type":"typing"'), page.getByLabel('输入消息'))
     await write(HOSTILE)
     await page.waitForFunction(() => document.body.innerText.split('onerror=alert(1)').length >= 4)
     const seen = await officer.get(`/conversations/${conversation}`)
@@ -197,9 +201,10 @@ await play({}, async ({ host, web, visit, step }) => {
       await route.fetch()
       await route.abort('connectionreset')
     })
+    const answered = page.waitForResponse((r) => r.request().method() === 'POST' && r.url().endsWith('/messages'))
     await write('答复丢失的一条')
+    await answered
     await page.waitForFunction(() => !document.body.innerText.includes('发送中') && document.body.innerText.includes('答复丢失的一条'))
-    await page.waitForTimeout(2500)
     await page.unroute('**/messages')
     const { items } = await officer.get(`/conversations/${conversation}/messages?limit=100`)
     assert.equal(items.filter((m) => m.text === '答复丢失的一条').length, 1)
@@ -234,7 +239,7 @@ await play({}, async ({ host, web, visit, step }) => {
   })
 
   await step('saves the record', async () => {
-    await page.goto(`${web.url}/taxpayer/#/pages/conversation/conversation?id=${conversation}`)
+    await page.goto(`${host.address}/taxpayer/#/pages/conversation/conversation?id=${conversation}`)
     await tap('保存记录')
     const saved = page.waitForEvent('download')
     await tap('文字')
@@ -256,7 +261,7 @@ await play({}, async ({ host, web, visit, step }) => {
   })
 
   await step('finds what was said', async () => {
-    await page.goto(`${web.url}/taxpayer/#/pages/conversations/conversations`)
+    await page.goto(`${host.address}/taxpayer/#/pages/conversations/conversations`)
     await shown('已解决')
     await look(page, '15-conversations')
     await page.getByLabel('查找咨询内容').fill('断网时写的')
@@ -268,8 +273,7 @@ await play({}, async ({ host, web, visit, step }) => {
     await page.getByRole('button', { name: /断网时第3条/ }).click()
     await page.locator('.sought', { hasText: '断网时第3条' }).waitFor()
     await look(page, '16-found')
-    const box = await page.locator('.sought').boundingBox()
-    assert.ok(box.y > 50 && box.y < 700, 'it is in sight')
+    await inSight()
   })
 
   await step('reads a long conversation, of which little is drawn at a time', async () => {
@@ -280,25 +284,23 @@ await play({}, async ({ host, web, visit, step }) => {
       return route.fulfill({ json: { items: all.slice(after, after + Number(query.get('limit'))) } })
     })
     await page.route(`**/conversations/${conversation}`, async (route) => route.fulfill({ json: { ...(await (await route.fetch()).json()), last_number: all.length } }))
-    await page.goto(`${web.url}/taxpayer/#/pages/conversation/conversation?id=${conversation}`)
+    await page.goto(`${host.address}/taxpayer/#/pages/conversation/conversation?id=${conversation}`)
     await page.reload()
     await shown('第500句')
     const drawn = () => page.locator('.message').count()
     const scroll = (by) => page.getByRole('log').hover().then(() => page.mouse.wheel(0, by))
     assert.ok((await drawn()) <= 120)
-    for (let n = 0; n < 100 && !(await page.getByText('第1句。', { exact: true }).isVisible().catch(() => false)); n++) {
+    for (let n = 0; n < 300 && !(await page.getByText('第1句。', { exact: true }).isVisible().catch(() => false)); n++) {
       await scroll(-2_000)
-      await page.waitForTimeout(80)
+      await still(page)
       assert.ok((await drawn()) <= 120)
     }
     await shown('第1句。')
     assert.equal(await page.getByText('第500句').isVisible(), true, 'the newest are kept')
-    await page.goto(`${web.url}/taxpayer/#/pages/conversation/conversation?id=${conversation}&at=250`)
+    await page.goto(`${host.address}/taxpayer/#/pages/conversation/conversation?id=${conversation}&at=250`)
     await page.reload()
     await page.locator('.sought', { hasText: '第250句' }).waitFor()
-    await page.waitForTimeout(300)
-    const box = await page.locator('.sought').boundingBox()
-    assert.ok(box.y > 50 && box.y < 700, `it is in sight: ${box.y}`)
+    await inSight()
     await page.unroute('**/messages?*')
     await page.unroute(`**/conversations/${conversation}`)
   })
@@ -324,14 +326,14 @@ await play({}, async ({ host, web, visit, step }) => {
     await officer.post(`/conversations/${kept}/merge`, { other })
     await page.waitForURL((url) => url.href.includes(kept))
     await shown('正在为您服务')
-    await page.goto(`${web.url}/taxpayer/#/pages/home/home`)
+    await page.goto(`${host.address}/taxpayer/#/pages/home/home`)
     await shown('正在进行的咨询')
     await look(page, '19-home-ongoing')
   })
 
   await step('leaves a message where nobody serves now, from an old link', async () => {
     const entry = await supervisor.get(`/lines/${lineNamed('办不成事反映专窗').id}/entry?channel=portal`)
-    await page.goto(`${web.url}/taxpayer/?line=${entry.line}&entry=${encodeURIComponent(entry.entry)}`)
+    await page.goto(`${host.address}/taxpayer/?line=${entry.line}&entry=${encodeURIComponent(entry.entry)}`)
     await shown('您通过专属链接进入')
     await page.getByLabel('用一句话说明').fill('多次未办成')
     await page.getByRole('button', { name: /^(取号排队|提交留言)$/ }).click()
@@ -341,15 +343,22 @@ await play({}, async ({ host, web, visit, step }) => {
   })
 
   await step('sees what is known of them, and signs out', async () => {
-    await page.goto(`${web.url}/taxpayer/#/pages/me/me`)
+    await page.goto(`${host.address}/taxpayer/#/pages/me/me`)
     await shown('办税关联')
+    await shown('国家税务总局长春市')
     await look(page, '20-me')
+    await page.route(CARD, async (route) => route.fulfill({ json: { ...(await (await route.fetch()).json()), real_name: null } }))
+    await page.reload()
+    await shown('未实名')
+    await shown('可在电子税务局办理实名认证')
+    await look(page, '20-me-unverified')
+    await page.unroute(CARD)
     await tap('退出登录')
     await page.getByRole('dialog').getByRole('button', { name: '退出登录' }).click()
     await shown('您已退出登录')
-    await page.goto(`${web.url}/taxpayer/#/pages/me/me`)
+    await page.goto(`${host.address}/taxpayer/#/pages/me/me`)
     await shown('登录后取号排队')
-    await page.goto(`${web.url}/taxpayer/#/pages/home/home`)
+    await page.goto(`${host.address}/taxpayer/#/pages/home/home`)
     await shown('登录后取号排队')
     assert.equal(await page.evaluate(() => localStorage.getItem('token')), null)
   })
@@ -368,7 +377,7 @@ await play({}, async ({ host, web, visit, step }) => {
     await page.getByLabel('密码').fill(mine.password)
     await page.getByLabel('密码').press('Enter')
     await shown('查找咨询内容')
-    await page.goto(`${web.url}/taxpayer/#/pages/me/me`)
+    await page.goto(`${host.address}/taxpayer/#/pages/me/me`)
     await tap('退出登录')
     await page.getByRole('dialog').getByRole('button', { name: '退出登录' }).click()
     await shown('您已退出登录')
@@ -376,12 +385,12 @@ await play({}, async ({ host, web, visit, step }) => {
 
   await step('comes by a signed link, signs in, and is where the link leads', async () => {
     const entry = await supervisor.get(`/lines/${lineNamed('个人所得税咨询').id}/entry?channel=official_account`)
-    await page.goto(`${web.url}/taxpayer?line=${entry.line}&entry=${encodeURIComponent(entry.entry)}`)
+    await page.goto(`${host.address}/taxpayer/?line=${entry.line}&entry=${encodeURIComponent(entry.entry)}`)
     await page.getByLabel('账号').fill(mine.login)
     await page.getByLabel('密码').fill(mine.password)
     await page.getByLabel('密码').press('Enter')
     await shown('您通过专属链接进入')
-    await page.goto(`${web.url}/taxpayer/#/pages/me/me`)
+    await page.goto(`${host.address}/taxpayer/#/pages/me/me`)
     await tap('退出登录')
     await page.getByRole('dialog').getByRole('button', { name: '退出登录' }).click()
     await shown('您已退出登录')
@@ -397,22 +406,22 @@ await play({}, async ({ host, web, visit, step }) => {
       proofs.push(route.request().postDataJSON())
       return route.fulfill(answers[proofs.length - 1])
     })
-    await page.goto(`${web.url}/taxpayer/?provider=official_account&code=foreign&state=somebody-else`)
+    await page.goto(`${host.address}/taxpayer/?provider=official_account&code=foreign&state=somebody-else`)
     await shown('登录后取号排队')
     await page.evaluate(() => sessionStorage.setItem('state', 'mine'))
-    await page.goto(`${web.url}/taxpayer/?provider=official_account&code=foreign&state=somebody-else`)
+    await page.goto(`${host.address}/taxpayer/?provider=official_account&code=foreign&state=somebody-else`)
     await shown('登录后取号排队')
     assert.deepEqual(proofs, [], 'a proof that was not gone for is not used')
     await page.evaluate(() => sessionStorage.setItem('state', 'mine'))
-    await page.goto(`${web.url}/taxpayer/?provider=official_account&code=first&state=mine`)
+    await page.goto(`${host.address}/taxpayer/?provider=official_account&code=first&state=mine`)
     await shown('首次使用，请先完成实名认证')
     await look(page, '21-first-use')
     await page.route('**/me/identities', (route) => route.fulfill({ json: { items: [{ provider: 'official_account', title: '微信公众号', linked_at: '2026-11-23T01:00:00Z' }] } }))
     await page.evaluate(() => sessionStorage.setItem('state', 'mine'))
-    await page.goto(`${web.url}/taxpayer/?provider=electronic_tax_bureau&proof=second&state=mine`)
-    await shown('已通过微信公众号认证')
+    await page.goto(`${host.address}/taxpayer/?provider=electronic_tax_bureau&proof=second&state=mine`)
+    await shown('已关联微信公众号')
     assert.deepEqual(proofs, [{ proof: 'first', link: null }, { proof: 'second', link: 'the-account' }])
-    await page.goto(`${web.url}/taxpayer/#/pages/me/me`)
+    await page.goto(`${host.address}/taxpayer/#/pages/me/me`)
     await tap('解除关联')
     await look(page, '22-unlink')
     await page.route('**/me/identities/*', (route) => route.fulfill({ json: { provider: 'official_account', taxpayer: 'x' } }))
@@ -429,19 +438,19 @@ await play({}, async ({ host, web, visit, step }) => {
     await shown('您好，请问有什么可以帮您')
     const { items } = await neighbour.get('/me/conversations')
     for (const name of ['conversation/conversation', 'rating/rating', 'appeal/appeal']) {
-      await page.goto(`${web.url}/taxpayer/#/pages/${name}?id=${items[0].id}`)
+      await page.goto(`${host.address}/taxpayer/#/pages/${name}?id=${items[0].id}`)
       await shown('没有找到相关内容')
     }
     await look(page, '23-not-mine')
-    await page.goto(`${web.url}/taxpayer/#/pages/line/line?line=${items[0].id}`)
+    await page.goto(`${host.address}/taxpayer/#/pages/line/line?line=${items[0].id}`)
     await shown('没有找到这个咨询入口')
     await look(page, '23-no-line')
     await page.route('**/api/v1/me/appeals*', (route) => route.fulfill({ status: 403, json: { code: 'access.denied', status: 403, title: '您没有权限进行此操作' } }))
-    await page.goto(`${web.url}/taxpayer/#/pages/appeals/appeals`)
+    await page.goto(`${host.address}/taxpayer/#/pages/appeals/appeals`)
     await shown('您没有权限进行此操作')
     await look(page, '23-denied')
     await page.unroute('**/api/v1/me/appeals*')
-    await page.goto(`${web.url}/taxpayer/#/pages/me/me`)
+    await page.goto(`${host.address}/taxpayer/#/pages/me/me`)
     await tap('退出登录')
     await page.getByRole('dialog').getByRole('button', { name: '退出登录' }).click()
     await shown('您已退出登录')

@@ -1,14 +1,21 @@
-// A host, what it serves, and browsers before it, with an eye on all that must never happen.
+// A host that serves both applications, and browsers before it, with an eye on all that must never happen.
 import assert from 'node:assert/strict'
 import { chromium } from 'playwright-core'
 import { startHost } from './host.mjs'
 import { findings } from './look.mjs'
-import { serve } from './serve.mjs'
+import { network } from './network.mjs'
+
+/** Others are told of typing at most once in some seconds: goes on until they are. */
+export async function typeUntil(told, box) {
+  let going = true
+  const heard = told.finally(() => (going = false))
+  while (going) await box.pressSequentially('写', { delay: 100 })
+  await heard
+}
 
 /** Plays a piece on a stage of its own, and says how it went. */
 export async function play(options, piece) {
   const host = await startHost(options)
-  const web = await serve(host.address)
   const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] })
   const broken = []
   const outside = new Set()
@@ -16,15 +23,21 @@ export async function play(options, piece) {
   let steps = 0
   const pages = []
 
-  /** A browser of somebody's own. */
-  async function visit() {
-    const context = await browser.newContext({ viewport: { width: 390, height: 844 }, locale: 'zh-CN', acceptDownloads: true })
+  const networks = []
+
+  /** A browser of somebody's own; `cuttable`: over a network that can be cut. */
+  async function visit({ cuttable = false } = {}) {
+    const wire = cuttable ? await network() : null
+    if (wire) networks.push(wire)
+    const proxy = wire ? { server: wire.url } : undefined
+    const context = await browser.newContext({ proxy, viewport: { width: 390, height: 844 }, locale: 'zh-CN', acceptDownloads: true })
     // Whether something would have been heard.
     await context.addInitScript(() => {
       window.tones = 0
       const make = AudioContext.prototype.createOscillator
       AudioContext.prototype.createOscillator = function () {
         window.tones++
+        window.toned = performance.now()
         return make.call(this)
       }
     })
@@ -39,14 +52,15 @@ export async function play(options, piece) {
       const text = message.text()
       if (message.type() === 'error' && !/Failed to load resource|WebSocket connection/.test(text)) broken.push(text)
     })
-    page.on('request', (request) => [web.url, host.address, 'blob:'].some((known) => request.url().startsWith(known)) || outside.add(request.url()))
+    page.on('request', (request) => [host.address, 'blob:'].some((known) => request.url().startsWith(known)) || outside.add(request.url()))
     pages.push(page)
     const says = (text) => page.getByText(text, { exact: false }).first()
     const tap = (name) => page.getByRole('button', { name }).first().click()
-    const open = (path) => page.goto(`${web.url}/taxpayer/#/pages/${path}`)
+    const open = (path) => page.goto(`${host.address}/taxpayer/#/pages/${path}`)
     return {
       context,
       page,
+      wire,
       says,
       tap,
       open,
@@ -85,7 +99,7 @@ export async function play(options, piece) {
   }
 
   try {
-    await piece({ host, web, visit, step })
+    await piece({ host, visit, step })
     assert.equal(dialogs, 0, 'no dialog was opened by what somebody wrote')
     assert.deepEqual(broken, [], 'nothing broke')
     assert.deepEqual([...outside], [], 'nothing is asked of anybody else')
@@ -98,7 +112,7 @@ export async function play(options, piece) {
     process.exitCode = 1
   } finally {
     await browser.close()
-    web.close()
+    for (const wire of networks) wire.close()
     await host.stop()
   }
 }

@@ -1,27 +1,24 @@
-// Two browsers hold a conversation, the taxpayer's and the officer's; others come and go around them.
+// Two browsers hold a conversation, the taxpayer's pages and the staff console; others come and go around them.
 import assert from 'node:assert/strict'
 import { person } from './host.mjs'
 import { look } from './look.mjs'
-import { play } from './stage.mjs'
+import { officerAt } from './officer.mjs'
+import { play, typeUntil } from './stage.mjs'
 
+const HOSTILE = '<img src=x onerror=alert(1)>'
+const QUIET_MS = 900 // two reminders in one moment are one sound
 const GONE_MS = 150_000 // an officer's lease and grace, and some more
 
-await play({ admitted: true }, async ({ host, web, visit, step }) => {
+await play({ admitted: true }, async ({ host, visit, step }) => {
   const [mine, others] = host.sign_ins.filter((s) => s.role === 'taxpayer')
   const [seated, fleeting] = host.sign_ins.filter((s) => s.role === 'officer')
   const drops = await person(host.address, fleeting)
   const lines = (await drops.get('/lines')).items
   const lineNamed = (name) => lines.find((l) => l.name === name)
-  const here = await visit()
+  const here = await visit({ cuttable: true })
   const there = await visit()
-  const desk = await visit()
-  const box = desk.page.locator('textarea').last()
+  const desk = officerAt(host, await visit())
   let abandoned
-
-  async function answer(text) {
-    await box.fill(text)
-    await box.press('Enter')
-  }
 
   await step('one is served by an officer who then drops off', async () => {
     await there.open('home/home')
@@ -68,10 +65,8 @@ await play({ admitted: true }, async ({ host, web, visit, step }) => {
   await step('is told by sound and popup that an officer is there', async () => {
     await here.open('home/home')
     await here.page.getByText('前面没有人了').first().waitFor()
-    await desk.page.setViewportSize({ width: 1280, height: 800 })
-    await desk.page.goto(`${host.address}/officer`)
     await desk.signIn(seated)
-    await desk.page.locator('li', { hasText: '个人所得税咨询' }).getByRole('button', { name: '接入下一位' }).click()
+    await desk.claim(lineNamed('个人所得税咨询'))
     await here.shown('“专项附加扣除怎么填”工作人员已接入')
     assert.ok((await here.page.evaluate(() => window.tones)) > 0, 'a sound was played')
     await look(here.page, '25-popup')
@@ -82,28 +77,27 @@ await play({ admitted: true }, async ({ host, web, visit, step }) => {
 
   await step('talks with the officer in another browser', async () => {
     for (let n = 1; n <= 3; n++) {
-      await here.write(`纳税人第${n}句`)
-      await desk.shown(`纳税人第${n}句`)
-      await answer(`坐席第${n}句`)
-      await here.shown(`坐席第${n}句`)
+      await here.write(`纳税人第${n}句 ${HOSTILE}`)
+      await desk.shown(`纳税人第${n}句 ${HOSTILE}`)
+      await desk.say(`坐席第${n}句 ${HOSTILE}`)
+      await here.shown(`坐席第${n}句 ${HOSTILE}`)
     }
     await here.shown('已读')
-    await box.pressSequentially('正在写')
-    await here.shown('对方正在输入')
-    await box.fill('')
+    await typeUntil(here.shown('对方正在输入'), desk.box)
+    await desk.box.fill('')
   })
 
   await step('hears of messages on other pages, and finds them counted', async () => {
     await here.page.getByRole('button', { name: '返回' }).click()
-    await here.page.waitForTimeout(900) // two reminders in one moment are one sound
+    await here.page.waitForFunction((quiet) => performance.now() - window.toned > quiet, QUIET_MS)
     const before = await here.page.evaluate(() => window.tones)
-    await answer('您还在吗')
+    await desk.say('您还在吗')
     await here.page.getByText('1 条未读').first().waitFor({ state: 'attached' })
     assert.ok((await here.page.evaluate(() => window.tones)) > before, 'a sound was played')
     assert.equal(await here.page.getByText('知道了').count(), 0, 'the line declares no popup for messages')
     assert.match(await here.page.title(), /^（1）/)
     await here.context.setOffline(true)
-    for (const text of ['第二遍', '第三遍']) await answer(text)
+    for (const text of ['第二遍', '第三遍']) await desk.say(text)
     await here.shown('网络暂时断开')
     await here.context.setOffline(false)
     await here.page.getByText('3 条未读').first().waitFor({ state: 'attached' })
@@ -115,12 +109,12 @@ await play({ admitted: true }, async ({ host, web, visit, step }) => {
   await step('loses nothing when the socket is cut in the middle of a message', async () => {
     const conversation = here.id()
     for (let n = 1; n <= 12; n++) {
-      if (n % 3 === 1) web.cut()
-      await answer(`断线第${n}条`)
+      if (n % 3 === 1) here.wire.cut()
+      await desk.say(`断线第${n}条`)
       if (n % 4 === 0) await here.write(`断线时回复${n}`)
       if (n % 3 === 0) await here.shown(`断线第${n}条`)
     }
-    assert.equal(web.cuts(), 4)
+    assert.equal(here.wire.cuts(), 4)
     await here.page.waitForFunction(() => !document.body.innerText.includes('发送中'))
     const seen = await here.page.locator('.message .pre').allInnerTexts()
     const told = seen.filter((text) => text.startsWith('断线第'))
@@ -130,13 +124,23 @@ await play({ admitted: true }, async ({ host, web, visit, step }) => {
     assert.equal(seen.length, items.length, 'both sides have the same')
   })
 
+  await step('is told of a hold, and of the end', async () => {
+    await desk.hold()
+    await here.shown('正在核实您的问题')
+    await desk.resume()
+    await here.gone('正在核实您的问题')
+    await desk.close()
+    await here.shown('本次咨询已结束')
+    await here.shown('已解决')
+  })
+
   await step('the one whose officer dropped off waits again, and another takes over', async () => {
     await there.says('“电子发票怎么红冲”正在重新为您排队').waitFor({ timeout: GONE_MS })
     await look(there.page, '26-returned')
     await there.tap('打开')
     await there.shown('您的号码')
     await there.write('我还在等')
-    await desk.page.locator('li', { hasText: '发票与登记' }).getByRole('button', { name: '接入下一位' }).click()
+    await desk.claim(lineNamed('发票与登记'))
     await there.shown(`工作人员 ${seated.login} 正在为您服务`)
     for (const text of ['发票开错了', '请稍等，我看一下', '我还在等']) await there.shown(text)
     await desk.shown('我还在等')

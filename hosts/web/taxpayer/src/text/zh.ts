@@ -111,9 +111,20 @@ export const zh = {
     number: '证件号码',
     uscc: '统一社会信用代码',
     actsFor: (n: number) => `可代表 ${n} 家企业办税`,
-    linked: (title: string) => `已通过${title}认证`,
+    // Not 认证: that is said of the real name, and may differ.
+    linked: (title: string) => `已关联${title}`,
     notLinked: '凭密码登录',
     synthetic: '合成数据',
+  },
+
+  realName: {
+    label: '实名认证',
+    unknown: '未实名',
+    found: (state: string, day: string, how: string) => `${state}（${day}，${how}）`,
+    state: { captured: '已采集信息，尚未认证', verified: '已实名', failed: '认证未通过', lapsed: '认证已失效' },
+    level: { name_and_number: '姓名和证件号码核对', name_number_and_phone: '姓名、证件和手机号码核对', face: '人脸核验', in_person: '现场核验' },
+    channel: { hall: '办税服务厅', electronic_tax_bureau: '电子税务局', portal: '政务服务平台', mini_program: '微信小程序', kiosk: '自助办税终端', register: '税务登记', migration: '原办税平台' },
+    next: '可在电子税务局办理实名认证，也可带本人有效身份证件到办税服务厅办理。',
   },
 
   line: {
@@ -324,6 +335,7 @@ export const zh = {
     uscc: '统一社会信用代码',
     phone: '手机号码',
     noPhone: '未登记',
+    authority: '主管税务机关',
     masked: '为保护您的个人信息，这里只显示部分内容。信息有误请到办税服务厅或电子税务局更正。',
     takePhone: '使用微信手机号更新',
     phoneTaken: '手机号码已更新',
