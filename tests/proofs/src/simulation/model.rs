@@ -181,6 +181,8 @@ struct Session {
 #[derive(Default)]
 pub(crate) struct Model {
     officers: u8,
+    /// What the core named each officer, for those who are gone at one instant.
+    desks: Vec<[u8; 16]>,
     told_outside: bool,
     /// The latest instant this host has seen.
     latest: Option<i64>,
@@ -256,9 +258,9 @@ const OVER: Told = Told::Refused("interaction.closed", 0);
 const NOT_ITS_OFFICER: Told = Told::Refused("interaction.not_its_officer", 0);
 
 impl Model {
-    pub(crate) fn new(officers: u8, told_outside: bool, directory: Directory, now: i64) -> Self {
+    pub(crate) fn new(officers: u8, desks: Vec<[u8; 16]>, told_outside: bool, directory: Directory, now: i64) -> Self {
         let (at, people) = (Due { low: now, high: now }, People::of(directory, now));
-        Self { officers, told_outside, people, latest: Some(now), tickets: [1; LINES.len()], forget: Some(at), ..Self::default() }
+        Self { officers, desks, told_outside, people, latest: Some(now), tickets: [1; LINES.len()], forget: Some(at), ..Self::default() }
     }
 
     /// The host's time: never earlier than what it has seen.
@@ -709,7 +711,7 @@ impl Model {
     /// What officers held who are gone waits again where it stood. How many conversations that are.
     pub(crate) fn returned(&mut self, now: i64) -> u64 {
         let mut gone: Vec<(i64, u8)> = self.attendance.iter().filter(|(_, at)| **at <= now).map(|(n, at)| (*at, *n)).collect();
-        gone.sort_unstable();
+        gone.sort_unstable_by_key(|(at, officer)| (*at, self.desks[usize::from(*officer)]));
         let mut back = 0;
         for (_, officer) in gone {
             self.attendance.remove(&officer);

@@ -191,8 +191,9 @@ impl Player {
         for who in everybody.chain(directory.everybody().map(Who::Taxpayer)) {
             names.insert(stage.actor(who).as_ref().to_string(), who);
         }
+        let desks = stage.officers.iter().map(|id| *id.as_bytes()).collect();
         let mut player = Self {
-            model: Model::new(setting.officers, setting.told, directory, now),
+            model: Model::new(setting.officers, desks, setting.told, directory, now),
             counts: Counts::default(),
             ids: Vec::new(),
             labels: HashMap::new(),

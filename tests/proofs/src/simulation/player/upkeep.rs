@@ -70,6 +70,11 @@ impl Player {
     pub(super) fn offer(&mut self, step: &Step, now: i64) -> Checked<Came> {
         self.counts.commands += 1;
         let due = self.model.offers_due(now);
+        if step.strike.is_some() {
+            // How many calls of storage it takes, and so which one the fault strikes, depends on who is known to wait.
+            self.recount()?;
+            self.stage.turn_to(step.number, step.at);
+        }
         let until = Instant::now() + PATIENCE;
         let mut slowly = 0;
         let (answer, done) = loop {
