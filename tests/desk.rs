@@ -7,9 +7,9 @@ use zhengna_core::core::LiveEvent;
 use zhengna_core::error::{Problem, Refusal};
 use zhengna_core::id::{ConversationId, LineId};
 use zhengna_core::interaction::{
-    AskColleague, Availability, Claim, Close, ConversationState, Enter, Hold, Join, LineSettings, MarkRead, Merge, OpenLine, Outcome, Rate,
-    Reminder, ReminderFor, ReminderKind, ReminderRule, Reminders, Resume, Review, SendMessage, Sound, StepOut, Transfer, TransferTo,
-    Whisper,
+    AskColleague, Availability, Claim, Close, ConversationState, DeclineOffer, Enter, Hold, Join, Leave, LineKind, LineSettings, MarkRead,
+    Merge, OpenLine, Outcome, Rate, Reminder, ReminderFor, ReminderKind, ReminderRule, Reminders, Resume, Review, RoutedTopic, Routing,
+    SendMessage, Sound, Specialist, StepOut, Transfer, TransferTo, Whisper,
 };
 use zhengna_core::journal::{Cursor, EventKind, Topic};
 use zhengna_core::{Error, Session, limits};
@@ -380,5 +380,59 @@ fn each_is_reminded_once_as_the_line_declares() {
             assert_eq!(of_home, [ReminderKind::Claimed, ReminderKind::Message], "{engine:?}: the loud line's, both times");
             officer.interaction().close(Close { conversation: id, outcome: Outcome::Resolved, note: None }).wait().unwrap();
         }
+    }
+}
+
+/// Found by review: whoever had a conversation of a taxpayer could merge into it what only others may take.
+#[test]
+fn nobody_merges_what_is_not_theirs_to_take() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let topic = RoutedTopic { code: "refund".into(), name: "退税".into(), parent: None, specialists_only: true };
+        let specialists = vec![Specialist { officer: world.officers[1], topics: vec!["refund".into()] }];
+        let routing = Routing { topics: vec![topic], specialists, push: true, ..Routing::default() };
+        let routed = open(&world, LineSettings { routing: Some(routing), ..LineSettings::new("退税") });
+        let desk = open(&world, LineSettings { kind: LineKind::UnresolvedMatterDesk, ..LineSettings::new("办不成事") });
+        let kept = claimed(&world, 0, 0);
+        let enter = |line, topic: Option<&str>| {
+            let cmd = Enter { topic_code: topic.map(str::to_owned), ..Enter::new(line, "问") };
+            world.taxpayer(0).interaction().enter(cmd).wait().unwrap().conversation
+        };
+        let merge = |other| world.officer(0).interaction().merge(Merge { conversation: kept, other }).wait();
+        for other in [enter(routed, Some("refund")), enter(desk, None)] {
+            assert_eq!(refused(merge(other)), Refusal::NobodyForYou, "{engine:?}");
+            let seen = world.officer(0).interaction().parallel(kept).unwrap();
+            assert!(seen.iter().all(|p| !p.mergeable), "{engine:?}: nor is it said that they may");
+            world.taxpayer(0).interaction().leave(Leave { conversation: other }).wait().unwrap();
+        }
+        // Offered to a colleague, it is the colleague's to answer; what is anybody's is merged, and it is kept why.
+        let other = enter(routed, None);
+        world.officer(1).interaction().be_present().wait().unwrap();
+        assert_eq!(settle(&world.core, |core| core.offer_waiting().unwrap(), |n| *n == 1), 1, "{engine:?}");
+        assert_eq!(refused(merge(other)), Refusal::NobodyForYou, "{engine:?}");
+        world.officer(1).interaction().decline_offer(DeclineOffer { conversation: other }).wait().unwrap();
+        merge(other).unwrap();
+        let told = world.session_of(world.supervisor).interaction().assignments(other).unwrap();
+        let last = told.last().unwrap();
+        assert!(last.replays && last.record.decision.officer == world.officers[0], "{engine:?}: {told:?}");
+    }
+}
+
+/// Found by review: whoever joined and went home kept everybody else out.
+#[test]
+fn another_may_join_where_the_one_who_did_is_gone() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let id = claimed(&world, 0, 0);
+        let both = [Permission::SuperviseInteraction, Permission::ServeTaxpayers];
+        let [first, second] = ["22010811", "22010812"].map(|no| world.appoint(no, NANGUAN, &both));
+        let join = |who| world.session_of(who).interaction().join(Join { conversation: id, reason: "协助".into() }).wait();
+        world.session_of(first).interaction().be_present().wait().unwrap();
+        join(first).unwrap();
+        assert_eq!(refused(join(second)), Refusal::JoinedAlready, "{engine:?}");
+        world.clock.advance(limits::PRESENCE_LEASE + limits::OFFICER_GRACE);
+        join(second).unwrap();
+        assert_eq!(world.taxpayer(0).interaction().conversation(id).unwrap().joined_staff_no.as_deref(), Some("22010812"), "{engine:?}");
+        assert!(world.session_of(first).interaction().messages(id, 0, 10).is_err(), "{engine:?}");
     }
 }

@@ -254,6 +254,13 @@ fn the_gate_of_a_zone_asks_for_roster_and_relation_at_entry_and_at_every_message
         assert_eq!(told.code, "interaction.no_enterprise", "{engine:?}");
         assert!(told.message.contains("电子税务局"), "says how to mend it: {}", told.message);
 
+        // Full or not: nobody is sent on past the gate who would not be let in.
+        let spare = opened(&world, named("备用"));
+        let zone = LineSettings { kind: LineKind::LargeEnterprise, waiting_max: 1, overflow: Some(spare), ..named("满员专区") };
+        let zone = opened(&world, zone);
+        enter(&world.taxpayer(0), zone).unwrap();
+        assert_eq!(refused(enter(&world.taxpayer(1), zone)), Refusal::NotOnRoster(Roster::LargeEnterprise), "{engine:?}");
+
         let conversation = enter(&world.taxpayer(0), line).unwrap();
         let send = || world.taxpayer(0).interaction().send(SendMessage::new(conversation, "您好")).wait();
         send().unwrap();

@@ -273,3 +273,44 @@ fn how_a_line_keeps_its_promise_is_counted() {
         assert!(boss.interaction().promises(until, begun).is_err(), "{engine:?}");
     }
 }
+
+/// Found by review: the line with the smaller id took whatever was free, whoever waited longer in another.
+#[test]
+fn capacity_that_frees_goes_to_whoever_waits_longest_in_any_line_that_offers() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let lines = [pushing(&world), pushing(&world)];
+        // Turn about, the later line first, a second apart.
+        let ids: Vec<ConversationId> = (0..4)
+            .map(|n| {
+                world.clock.advance(Duration::from_secs(1));
+                enter(&world, n, lines[(n + 1) % 2], None)
+            })
+            .collect();
+        present(&world, &[0]);
+        offer(&world, 3);
+        let theirs = settle(&world.core, |_| offered_now(&world, 0), |offers| offers.len() == 3);
+        assert!(ids[..3].iter().all(|id| theirs.contains(id)), "{engine:?}: the first three of both lines, for capacity is 3");
+    }
+}
+
+/// Found by review: an offer stayed with somebody who was gone until it ran out, however long that was.
+#[test]
+fn what_is_offered_to_somebody_who_is_gone_goes_on_to_somebody_else() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let policy = Policy { offer_s: 3600, ..Policy::default() };
+        let routing = Routing { policy, push: true, ..Routing::default() };
+        let line = open(&world, LineSettings { routing: Some(routing), ..LineSettings::new("长时派单") });
+        let id = enter(&world, 0, line, None);
+        present(&world, &[0]);
+        offer(&world, 1);
+        world.clock.advance(limits::PRESENCE_LEASE + limits::OFFICER_GRACE);
+        present(&world, &[1]);
+        assert_eq!(world.core.return_held().unwrap(), 0, "{engine:?}: they held nothing");
+        assert_eq!(refused(accept(&world.officer(0), id)), Refusal::OfferOver, "{engine:?}");
+        offer(&world, 1);
+        assert_eq!(offered(&world, 1), [id], "{engine:?}");
+        assert_eq!(world.recount(), Vec::<String>::new(), "{engine:?}");
+    }
+}

@@ -340,6 +340,8 @@ pub const ROUTED_READ_MAX: usize = 2000;
 
 /// Offers that one look at a line makes.
 pub const OFFERS_AT_ONCE: usize = 20;
+/// Turns that lines take in one look at what is to be offered, where the same officers may serve several.
+pub const OFFER_ROUNDS: u32 = 20;
 /// Officers who are there and are looked at for a line that offers.
 pub const OFFERED_OFFICERS_MAX: usize = 1_000;
 /// Who let a conversation pass and is remembered.

@@ -100,7 +100,7 @@ pub(super) fn in_order(tx: &mut dyn ReadTx, routing: &Routing, rows: &[Conversat
 
 /// Those who look after somebody that waits, serve there and are at their desk: what waits is held for them a while.
 fn held_for(
-    tx: &mut dyn Tx,
+    tx: &mut dyn ReadTx,
     ctx: &Ctx,
     line: &Line,
     routing: &Routing,
@@ -119,6 +119,28 @@ fn held_for(
         there.push(candidate(&officer, holds(tx, id)?, routing.known_to(id), ctx.now()));
     }
     Ok(there)
+}
+
+/// Why an officer may take one that waits, whoever stands before it; nothing where the line is not shared out. The officer has a conversation
+/// of the same taxpayer, so that it takes no room.
+///
+/// # Errors
+/// `NobodyForYou`.
+pub(super) fn out_of_turn(
+    tx: &mut dyn ReadTx,
+    ctx: &Ctx,
+    line: &Line,
+    officer: &Officer,
+    row: &Conversation,
+) -> Result<Option<Record>, Error> {
+    if row.offer(ctx.now()).is_some_and(|to| to != officer.id) {
+        return Err(Error::Refused(Refusal::NobodyForYou));
+    }
+    let Some(routing) = &line.routing else { return Ok(None) };
+    let mut waiting = in_order(tx, routing, std::slice::from_ref(row))?;
+    waiting.iter_mut().for_each(|w| w.last = w.last.filter(|last| *last == officer.id));
+    let others = held_for(tx, ctx, line, routing, &waiting, officer.id)?;
+    decided(ctx, line, waiting, candidate(officer, 0, routing.known_to(officer.id), ctx.now()), others).map(Some)
 }
 
 fn decided(ctx: &Ctx, line: &Line, waiting: Vec<Waiting>, asks: Candidate, mut officers: Vec<Candidate>) -> Result<Record, Error> {

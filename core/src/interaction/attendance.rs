@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Conversation, ConversationState, join};
+use super::{Conversation, ConversationState, join, offer};
 use crate::access::{Engine, Officer};
 use crate::clock::Timestamp;
 use crate::ctx::Ctx;
@@ -77,8 +77,8 @@ impl crate::core::Answer for Returned {
     }
 }
 
-/// Gives back what an officer holds who is gone: each conversation waits again where it stood, by its rank and its first arrival. Nothing,
-/// where they came back meanwhile.
+/// Gives back what an officer holds who is gone: each conversation waits again where it stood, by its rank and its first arrival; what is
+/// offered to them goes on to somebody else. Nothing, where they came back meanwhile.
 pub fn return_held(tx: &mut dyn Tx, ctx: &Ctx, cmd: ReturnHeld) -> Result<Returned, Error> {
     let officer = cmd.officer;
     // The officer's lock, as for a claim: what they take while this runs is not missed.
@@ -93,14 +93,18 @@ pub fn return_held(tx: &mut dyn Tx, ctx: &Ctx, cmd: ReturnHeld) -> Result<Return
     }
     let why = Engine::work("what an officer holds who is gone");
     let held = stretch(Some(Conversation::BY_OFFICER), (officer, ConversationState::Active)).limit(limits::OFFICER_DESK_MAX);
-    let mut held: Vec<ConversationId> = tx.scan::<Conversation>(why, held)?.iter().map(|c| c.id).collect();
-    held.sort_unstable(); // the order of locks
-    for id in held {
+    let mut theirs: Vec<ConversationId> = tx.scan::<Conversation>(why, held)?.iter().map(|c| c.id).collect();
+    theirs.extend(offer::on_offer(tx, officer)?.iter().map(|c| c.id));
+    theirs.sort_unstable(); // the order of locks
+    for id in theirs {
         let Some(found) = tx.lock_row::<Conversation>((id,))? else { continue };
         let c = found.trust("held by an officer who is gone").into_inner();
         if c.state == ConversationState::Active && c.officer == Some(officer) {
             back_in_line(tx, ctx, &c)?;
             back.push(id);
+        } else if c.state == ConversationState::Waiting && c.offered_to == Some(officer) {
+            let ended = c.offered_until.map_or(ctx.now(), |until| until.min(ctx.now()));
+            offer::pass_on(tx, ctx, &c, ended)?;
         }
     }
     tx.remove(&attendance)?;

@@ -81,6 +81,9 @@ pub fn enter(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, cmd: Enter) -> R
         Some(overflow) if asked.open && is_full(tx, &asked)? => overflow,
         _ => asked.id,
     };
+    if id != asked.id {
+        gate::admit(tx, asked.kind, taxpayer, ctx.now())?;
+    }
     let found = tx.lock_row::<Line>((id,))?;
     // The one that takes over need not be shown to anybody.
     let line = if id == asked.id {

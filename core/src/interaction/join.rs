@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::attendance::is_there;
 use super::{Conversation, ConversationState};
 use crate::access::{Permission, check};
 use crate::ctx::Ctx;
@@ -51,7 +52,7 @@ impl crate::core::Answer for Joined {
 /// Takes part in a conversation that an officer has.
 ///
 /// # Errors
-/// `Denied` for whoever may not serve taxpayers there; `JoinedAlready` where somebody else takes part, or the caller has it;
+/// `Denied` for whoever may not serve taxpayers there; `JoinedAlready` where somebody else takes part who is there, or the caller has it;
 /// `ConversationClosed` where nobody has it.
 pub fn join(tx: &mut dyn Tx, ctx: &Ctx, cmd: Join) -> Result<Joined, Error> {
     reason(&cmd.reason)?;
@@ -64,10 +65,15 @@ pub fn join(tx: &mut dyn Tx, ctx: &Ctx, cmd: Join) -> Result<Joined, Error> {
     if c.state != ConversationState::Active {
         return Err(Error::Refused(Refusal::ConversationClosed));
     }
-    if c.officer == Some(me.id) || c.joined.is_some_and(|joined| joined != me.id) {
+    let other = c.joined.filter(|joined| *joined != me.id);
+    let stays = other.map(|joined| is_there(tx, joined, ctx.now())).transpose()?.unwrap_or_default();
+    if c.officer == Some(me.id) || stays {
         return Err(Error::Refused(Refusal::JoinedAlready));
     }
-    if c.joined.is_none() {
+    if other.is_some() {
+        told(tx, ctx, &c)?;
+    }
+    if c.joined != Some(me.id) {
         tx.replace(&*c, Conversation { joined: Some(me.id), served_by: c.served_beside(me.id), ..(*c).clone() })?;
         // The desk first: whoever follows it finds the conversation, and all that happens in it from here on.
         journal::record(tx, ctx, Topic::Officer(me.id), EventKind::Joined, Some(c.id), None)?;

@@ -3,10 +3,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::assigned::{keep, out_of_turn};
 use super::close::end;
 use super::conversation::{had_by_caller, staff_no_of};
-use super::{Conversation, ConversationState, Line, Outcome, reminder};
-use crate::access::{Engine, Permission, check};
+use super::{Conversation, ConversationState, Line, LineKind, Outcome, reminder};
+use crate::access::{Engine, Officer, Permission, check};
+use crate::assignment::Record;
 use crate::clock::Timestamp;
 use crate::ctx::Ctx;
 use crate::error::{Error, Problem, Refusal};
@@ -45,7 +47,7 @@ impl crate::core::Answer for Merged {
 ///
 /// # Errors
 /// `Invalid` for another that is not the same taxpayer's, not open, or waits in a line that the caller does not serve; `HadByAnother`;
-/// `NotItsOfficer`, `ConversationClosed` for the one that goes on.
+/// `NobodyForYou` for one that waits and is for others; `NotItsOfficer`, `ConversationClosed` for the one that goes on.
 pub fn merge(tx: &mut dyn Tx, ctx: &Ctx, cmd: Merge) -> Result<Merged, Error> {
     let me = ctx.actor().officer()?;
     let unknown = || Error::invalid("other", Problem::Unknown("conversation"));
@@ -74,15 +76,35 @@ pub fn merge(tx: &mut dyn Tx, ctx: &Ctx, cmd: Merge) -> Result<Merged, Error> {
         _ => {}
     }
     let waited = other.state == ConversationState::Waiting;
+    let why = if waited { mine_to_take(tx, ctx, &kept, &other)? } else { None };
     // Theirs by now: whoever answers reads what was written there.
     let taken = Conversation { officer: Some(me.id), served_by: other.served_also_by(me.id), merged_into: Some(kept.id), ..other.clone() };
     end(tx, ctx, &other, taken, Outcome::Merged, None)?;
+    if let Some(record) = why {
+        keep(tx, &Conversation { version: other.version + 1, ..other.clone() }, record)?;
+    }
     owe(tx, &kept, if waited { Some(kept.now(ctx)) } else { other.unanswered_since })?;
     if waited {
         journal::record(tx, ctx, Topic::Line(other.line), EventKind::LineMoved, None, None)?;
     }
     journal::record(tx, ctx, Topic::Conversation(kept.id), EventKind::Merged, Some(other.id), None)?;
     Ok(Merged { conversation: kept.id, other: other.id })
+}
+
+/// Why the caller may take one that waits out of its turn: as whoever asks for the next one may, and never from the desk of what could not be
+/// settled into another line, where nobody follows it to its outcome.
+fn mine_to_take(tx: &mut dyn ReadTx, ctx: &Ctx, kept: &Conversation, other: &Conversation) -> Result<Option<Record>, Error> {
+    let of = |tx: &mut dyn ReadTx, id| -> Result<Line, Error> {
+        let found = tx.find::<Line>((id,))?.ok_or(Error::NotFound { what: "line" })?;
+        Ok(found.trust("the lines of two conversations of one taxpayer").into_inner())
+    };
+    let (line, into) = (of(tx, other.line)?, of(tx, kept.line)?);
+    if line.kind == LineKind::UnresolvedMatterDesk && into.kind != line.kind {
+        return Err(Error::Refused(Refusal::NobodyForYou));
+    }
+    let me = ctx.actor().officer()?.id;
+    let officer = tx.find::<Officer>((me,))?.ok_or(Error::SignInRequired)?.trust("the caller's own record").into_inner();
+    out_of_turn(tx, ctx, &line, &officer, other)
 }
 
 /// Whoever waited for an answer in the other one waits for it in the one that goes on, unless that is on hold: the hold is what they were told.
@@ -126,14 +148,18 @@ pub fn parallel(tx: &mut dyn ReadTx, ctx: &Ctx, id: ConversationId) -> Result<Ve
         let open: Vec<Conversation> = tx.scan(why, stretch(Some(Conversation::BY_TAXPAYER), (c.taxpayer, state)))?;
         for other in open.into_iter().filter(|other| other.id != id) {
             let line = tx.find::<Line>((other.line,))?.ok_or(Error::NotFound { what: "line" })?;
+            let mergeable = match other.officer {
+                _ if c.officer != Some(me.id) => false,
+                Some(officer) => officer == me.id,
+                None => me.may_at(Permission::ServeTaxpayers, &other.authority) && mine_to_take(tx, ctx, &c, &other).is_ok(),
+            };
             views.push(ParallelView {
                 conversation: other.id,
                 line_name: line.trust("the line in which a taxpayer of the caller's waits too").into_inner().name,
                 state,
                 staff_no: other.officer.map(|officer: OfficerId| staff_no_of(tx, officer)).transpose()?.flatten(),
                 entered_at: other.entered_at,
-                mergeable: c.officer == Some(me.id)
-                    && other.officer.map_or_else(|| me.may_at(Permission::ServeTaxpayers, &other.authority), |officer| officer == me.id),
+                mergeable,
             });
         }
     }

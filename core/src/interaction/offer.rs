@@ -48,6 +48,8 @@ impl Conversation {
 pub struct OfferWaiting {
     /// Which line.
     pub line: LineId,
+    /// Nobody who came later: somebody waits since then in another line, whose turn it is first.
+    pub until: Option<Timestamp>,
 }
 
 /// What was offered, and what was let pass.
@@ -73,14 +75,15 @@ struct Plan {
     offers: Vec<Record>,
 }
 
-/// Lines in which something is to be offered, or was let pass.
-pub(crate) fn to_offer(tx: &mut dyn ReadTx, ctx: &Ctx, presence: &Presence) -> Result<Vec<LineId>, Error> {
+/// Lines in which something is to be offered, or was let pass: that of whoever waits longest first, each as far as nobody in the next one
+/// waits longer: the same officers serve several.
+pub(crate) fn to_offer(tx: &mut dyn ReadTx, ctx: &Ctx, presence: &Presence) -> Result<Vec<OfferWaiting>, Error> {
     let busy: Vec<LineId> = tx.project(ReadyLines::busy).unwrap_or_default();
     let mut due = Vec::new();
     for id in busy {
         let Some(line) = tx.find::<Line>((id,))? else { continue };
         let line = line.trust("the host shares lines out").into_inner();
-        let plan = match plan(tx, ctx, presence, &line) {
+        let plan = match plan(tx, ctx, presence, &line, None) {
             // The other lines are shared out all the same.
             Err(Error::Store(StoreError::Corrupt(what))) => {
                 tracing::error!(line = %id, error = what, "a line cannot be shared out");
@@ -88,18 +91,28 @@ pub(crate) fn to_offer(tx: &mut dyn ReadTx, ctx: &Ctx, presence: &Presence) -> R
             }
             plan => plan?,
         };
-        if plan.is_some_and(|plan| !plan.passed.is_empty() || !plan.offers.is_empty()) {
-            due.push(id);
+        if let Some(plan) = plan.filter(|plan| !plan.passed.is_empty() || !plan.offers.is_empty()) {
+            due.push((plan.offers.first().map(arrived), id));
         }
     }
-    Ok(due)
+    due.sort_unstable();
+    // Of the last one its first alone: who waits behind the first of another is not known yet.
+    let last = due.last().filter(|_| due.len() > 1).and_then(|(first, _)| *first);
+    let next = due.iter().skip(1).map(|(first, _)| *first).chain([last]);
+    Ok(due.iter().zip(next).map(|((_, line), until)| OfferWaiting { line: *line, until }).collect())
+}
+
+/// Since when whoever is offered waits.
+fn arrived(record: &Record) -> Timestamp {
+    let work = record.decision.work;
+    record.inputs.waiting.iter().find(|w| w.id == work).map(|w| w.arrived).unwrap_or_default()
 }
 
 /// Offers what waits in a line to those who are there.
 pub(crate) fn offer_waiting(tx: &mut dyn Tx, ctx: &Ctx, presence: &Presence, cmd: OfferWaiting) -> Result<Offered, Error> {
     let mut done = Offered { line: cmd.line, offered: Vec::new(), passed: Vec::new() };
     let line = tx.lock_row::<Line>((cmd.line,))?.ok_or(Error::NotFound { what: "line" })?.trust("the host shares lines out").into_inner();
-    let Some(Plan { passed, offers }) = plan(tx, ctx, presence, &line)? else { return Ok(done) };
+    let Some(Plan { passed, offers }) = plan(tx, ctx, presence, &line, cmd.until)? else { return Ok(done) };
     // Locked in the order of ids, which is not that of waiting, and looked at again: one may have been accepted a moment ago.
     let work = offers.iter().map(|record| ConversationId::from_uuid(record.decision.work.uuid()));
     let mut waiting = BTreeMap::new();
@@ -134,7 +147,7 @@ fn still_waits(tx: &mut dyn Tx, id: ConversationId) -> Result<Option<Conversatio
 }
 
 /// `None` where the line offers nothing.
-fn plan(tx: &mut dyn ReadTx, ctx: &Ctx, presence: &Presence, line: &Line) -> Result<Option<Plan>, Error> {
+fn plan(tx: &mut dyn ReadTx, ctx: &Ctx, presence: &Presence, line: &Line, until: Option<Timestamp>) -> Result<Option<Plan>, Error> {
     let now = ctx.now();
     let Some(routing) = line.routing.as_ref().filter(|routing| routing.push) else { return Ok(None) };
     let officers = candidates(tx, now, routing, &presence.serving(&line.authority, now))?;
@@ -159,6 +172,7 @@ fn plan(tx: &mut dyn ReadTx, ctx: &Ctx, presence: &Presence, line: &Line) -> Res
             w.passed.push(Pass { officer, at: until }); // written down with the rest of this plan
         }
     }
+    waiting.retain(|w| w.rank < 0 || until.is_none_or(|until| w.arrived <= until));
     let mut offers = Vec::new();
     if !waiting.is_empty() && !officers.is_empty() {
         let policies = std::iter::once((line.id, routing.policy.clone())).collect();
@@ -213,7 +227,7 @@ fn candidates(tx: &mut dyn ReadTx, now: Timestamp, routing: &Routing, there: &[T
 }
 
 /// What is offered to an officer, in whatever line, or was until a moment ago.
-fn on_offer(tx: &mut dyn ReadTx, officer: OfficerId) -> Result<Vec<Conversation>, Error> {
+pub(super) fn on_offer(tx: &mut dyn ReadTx, officer: OfficerId) -> Result<Vec<Conversation>, Error> {
     let range = stretch(Some(Conversation::BY_OFFER), (officer,)).limit(limits::OFFICER_DESK_MAX);
     Ok(tx.scan(Engine::work("what is offered to an officer"), range)?)
 }
@@ -229,7 +243,7 @@ fn lately(tx: &mut dyn ReadTx, officer: OfficerId, now: Timestamp) -> Result<(Du
 }
 
 /// Takes an offer back from whoever let it pass; what it became.
-fn pass_on(tx: &mut dyn Tx, ctx: &Ctx, c: &Conversation, at: Timestamp) -> Result<Conversation, Error> {
+pub(super) fn pass_on(tx: &mut dyn Tx, ctx: &Ctx, c: &Conversation, at: Timestamp) -> Result<Conversation, Error> {
     let Some(officer) = c.offered_to else { return Ok(c.clone()) };
     let mut passes = c.passes.clone().unwrap_or_default();
     passes.0.push(Pass { officer, at });

@@ -121,7 +121,7 @@ pub(crate) fn carry_out(tx: &mut dyn Tx, ctx: &Ctx, approval: &Approval) -> Resu
     Ok(())
 }
 
-/// Within the limits, over into a line that is there and is another one, and with specialists who serve at its authority: those who are new
+/// Within the limits, over into another line of its authority or of one above, and with specialists who serve at its authority: those who are new
 /// to it, for nobody's leaving keeps it from being changed otherwise.
 fn settled(
     tx: &mut dyn ReadTx,
@@ -131,10 +131,12 @@ fn settled(
     settings: LineSettings,
 ) -> Result<LineSettings, Error> {
     let settings = settings.checked()?;
-    if let Some(overflow) = settings.overflow
-        && (line.is_some_and(|line| line.id == overflow) || tx.find::<Line>((overflow,))?.is_none())
-    {
-        return Err(Error::invalid("overflow", Problem::Unknown("line")));
+    if let Some(overflow) = settings.overflow {
+        let over = tx.find::<Line>((overflow,))?.map(|over| over.trust("where a line sends people on").into_inner());
+        let near = |over: &Line| over.authority.own().is_some_and(|own| authority.codes().contains(&own));
+        if line.is_some_and(|line| line.id == overflow) || !over.is_some_and(|over| near(&over)) {
+            return Err(Error::invalid("overflow", Problem::Unknown("line")));
+        }
     }
     let present = line.and_then(|line| line.routing.as_ref());
     let named = settings.routing.iter().flat_map(|routing| routing.specialists.iter().enumerate());

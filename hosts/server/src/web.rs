@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path as Wanted, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use rust_embed::RustEmbed;
@@ -132,7 +132,10 @@ pub(crate) fn router() -> Router<App> {
         };
         let home = format!("/{application}/");
         let there = home.clone();
-        router = router.route(&format!("/{application}"), get(async move || Redirect::permanent(&there)));
+        router = router.route(
+            &format!("/{application}"),
+            get(async move |uri: Uri| Redirect::permanent(&uri.query().map_or(there.clone(), |query| format!("{there}?{query}")))),
+        );
         router = router.route(&home, get(index)).route(&format!("/{application}/{{*path}}"), get(file));
     }
     router

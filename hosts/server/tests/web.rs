@@ -42,7 +42,9 @@ fn applications_are_served_from_the_folder_that_is_named_and_from_nowhere_else()
         let (status, _, body) = get(&host, path, "*/*");
         assert!(status == 404 && !body.contains("秘密"), "{path}: {status}");
     }
-    assert_eq!((get(&host, "/console", page).0, get(&host, "/taxpayer", page).0), (308, 308));
+    let (status, head, _) = get(&host, "/taxpayer?line=1&entry=ze1", page);
+    assert!(status == 308 && head.contains("location: /taxpayer/?line=1&entry=ze1"), "a printed link loses nothing: {head}");
+    assert_eq!(get(&host, "/console", page).0, 308);
 
     let (status, head, body) = get(&host, "/taxpayer/", page);
     assert_eq!((status, body.contains("make web")), (404, true), "what was not built says how it is built");

@@ -715,9 +715,14 @@ impl Model {
         let mut back = 0;
         for (_, officer) in gone {
             self.attendance.remove(&officer);
-            let mut held: Vec<u32> = self.held.get(&officer).into_iter().flatten().copied().collect();
-            held.sort_unstable_by_key(|label| self.conversations[label].id);
-            for label in held {
+            let mut theirs: Vec<u32> = self.held.get(&officer).into_iter().flatten().copied().collect();
+            theirs.extend(self.asked(officer));
+            theirs.sort_unstable_by_key(|label| self.conversations[label].id);
+            for label in theirs {
+                if let Some((_, until)) = self.conversations[&label].offered.filter(|(asked, _)| *asked == officer) {
+                    self.let_pass(Who::System, now, label, until.min(now));
+                    continue;
+                }
                 self.off_desk(label);
                 let Some(c) = self.conversations.get_mut(&label) else { continue };
                 c.active_at = now.max(c.active_at);

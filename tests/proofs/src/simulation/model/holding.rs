@@ -51,6 +51,7 @@ impl Model {
             (State::Closed | State::Left, _) => return INVALID,
             (_, Some(officer)) if officer != me => return Told::Refused("interaction.had_by_another", 0),
             (_, None) if self.county(me) != LINES[usize::from(c.line)] => return INVALID,
+            (_, None) if c.offered_now(now).is_some_and(|asked| asked != me) => return Told::Refused("interaction.nobody_for_you", 0),
             _ => {}
         }
         let (waited, line, place, wait) = (c.state == State::Waiting, c.line, (c.entered_at, c.id, other), (c.rank, c.ticket));

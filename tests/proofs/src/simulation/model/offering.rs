@@ -92,8 +92,14 @@ impl Model {
         Ok(())
     }
 
+    /// What an officer was asked to take and did not answer yet, whether time is left or not.
+    pub(super) fn asked(&self, officer: u8) -> Vec<u32> {
+        let waiting = self.waiting[usize::from(OFFERING)].values().copied();
+        waiting.filter(|label| self.conversations[label].offered.is_some_and(|(asked, _)| asked == officer)).collect()
+    }
+
     /// Whoever was asked did not take it. It keeps its place.
-    fn let_pass(&mut self, who: Who, now: i64, label: u32, at: i64) {
+    pub(super) fn let_pass(&mut self, who: Who, now: i64, label: u32, at: i64) {
         let Some(c) = self.conversations.get_mut(&label) else { return };
         let Some((officer, _)) = c.offered.take() else { return };
         c.passes.push((officer, at));
