@@ -88,11 +88,10 @@ pub fn merge(tx: &mut dyn Tx, ctx: &Ctx, cmd: Merge) -> Result<Merged, Error> {
 /// Whoever waited for an answer in the other one waits for it in the one that goes on, unless that is on hold: the hold is what they were told.
 fn owe(tx: &mut dyn Tx, kept: &Conversation, since: Option<Timestamp>) -> Result<(), Error> {
     let Some(since) = since.filter(|_| kept.held_until.is_none()) else { return Ok(()) };
-    match kept.unanswered_since {
-        Some(already) if already <= since => return Ok(()),
-        Some(_) => {}
-        None => reminder::watch(tx, kept, since)?,
+    if kept.unanswered_since.is_some_and(|already| already <= since) {
+        return Ok(());
     }
+    reminder::watch(tx, kept, since)?;
     tx.replace(kept, Conversation { unanswered_since: Some(since), ..kept.clone() })?;
     Ok(())
 }
