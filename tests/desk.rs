@@ -348,6 +348,23 @@ fn whoever_is_left_without_an_answer_is_told_of() {
 }
 
 #[test]
+fn an_officer_is_reminded_of_what_was_owed_longer_in_the_conversation_that_was_merged() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let (officer, line) = (world.officer(0), open(&world, LineSettings::new("发票")));
+        let other = world.taxpayer(0).interaction().enter(Enter::new(line, "发票")).wait().unwrap().conversation;
+        officer.interaction().claim(Claim { line }).wait().unwrap();
+        let half = Duration::from_secs(limits::UNANSWERED_S.unsigned_abs() / 2);
+        world.clock.advance(half);
+        let kept = claimed(&world, 0, 0);
+        officer.interaction().merge(Merge { conversation: kept, other }).wait().unwrap();
+        world.clock.advance(half);
+        while world.core.run_due(10).unwrap() > 0 {}
+        assert_eq!(heard(&world, &officer, &[EventKind::Unanswered], 1).len(), 1, "{engine:?}: a minute after they asked");
+    }
+}
+
+#[test]
 fn each_is_reminded_once_as_the_line_declares() {
     for engine in ENGINES {
         let world = World::new(engine);

@@ -57,6 +57,12 @@ words! {
         ReminderLate = "reminder_late",
         /// What is offered to somebody is offered to the next as well.
         OfferedTwice = "offered_twice",
+        /// Whoever let an offer pass is asked again at once.
+        PassForgotten = "pass_forgotten",
+        /// Whoever took part in a conversation stays in it when it changes hands.
+        JoinedKept = "joined_kept",
+        /// What was owed in a conversation is forgotten where it goes on in another.
+        OwedForgotten = "owed_forgotten",
         /// Whoever came last is served first.
         LineOrderReversed = "line_order_reversed",
         /// The scope of an idempotency key leaves out actor and operation.

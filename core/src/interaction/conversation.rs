@@ -12,6 +12,7 @@ use crate::error::{Error, Refusal};
 use crate::id::{ConversationId, LineId, OfficerId, TaxpayerId};
 use crate::identity::subject::{self, sealed_text};
 use crate::identity::{Masked, Personal, Roster, masked_name};
+use crate::planted::{Bug, planted};
 use crate::store::{ReadTx, Reads, Record, Tx, Writes};
 
 words! {
@@ -155,7 +156,8 @@ impl Conversation {
 
     /// The same as it is while no officer has it, or no other one yet: nobody holds it back, takes part, or owes an answer.
     pub(super) fn unattended(self) -> Self {
-        Self { held_until: None, joined: None, unanswered_since: None, ..self.not_offered() }
+        let joined = self.joined.filter(|_| planted(Bug::JoinedKept));
+        Self { held_until: None, joined, unanswered_since: None, ..self.not_offered() }
     }
 
     /// Now: within a conversation time never goes back, whatever the clocks of the hosts say.

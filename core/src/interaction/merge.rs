@@ -14,6 +14,7 @@ use crate::ctx::Ctx;
 use crate::error::{Error, Problem, Refusal};
 use crate::id::{ConversationId, OfficerId};
 use crate::journal::{self, EventKind, Topic};
+use crate::planted::{Bug, planted};
 use crate::store::{ReadTx, Reads, Tx, Writes, stretch};
 
 /// Merges another conversation of the same taxpayer into one that the caller has.
@@ -109,12 +110,11 @@ fn mine_to_take(tx: &mut dyn ReadTx, ctx: &Ctx, kept: &Conversation, other: &Con
 
 /// Whoever waited for an answer in the other one waits for it in the one that goes on, unless that is on hold: the hold is what they were told.
 fn owe(tx: &mut dyn Tx, kept: &Conversation, since: Option<Timestamp>) -> Result<(), Error> {
-    let Some(since) = since.filter(|_| kept.held_until.is_none()) else { return Ok(()) };
-    match kept.unanswered_since {
-        Some(already) if already <= since => return Ok(()),
-        Some(_) => {}
-        None => reminder::watch(tx, kept, since)?,
+    let Some(since) = since.filter(|_| kept.held_until.is_none() && !planted(Bug::OwedForgotten)) else { return Ok(()) };
+    if kept.unanswered_since.is_some_and(|already| already <= since) {
+        return Ok(());
     }
+    reminder::watch(tx, kept, since)?;
     tx.replace(kept, Conversation { unanswered_since: Some(since), ..kept.clone() })?;
     Ok(())
 }

@@ -246,7 +246,9 @@ fn lately(tx: &mut dyn ReadTx, officer: OfficerId, now: Timestamp) -> Result<(Du
 pub(super) fn pass_on(tx: &mut dyn Tx, ctx: &Ctx, c: &Conversation, at: Timestamp) -> Result<Conversation, Error> {
     let Some(officer) = c.offered_to else { return Ok(c.clone()) };
     let mut passes = c.passes.clone().unwrap_or_default();
-    passes.0.push(Pass { officer, at });
+    if !planted(Bug::PassForgotten) {
+        passes.0.push(Pass { officer, at });
+    }
     let beyond = passes.0.len().saturating_sub(limits::PASSES_KEPT_MAX);
     passes.0.drain(..beyond);
     let passed = tx.replace(c, Conversation { passes: Some(passes), ..c.clone().not_offered() })?;

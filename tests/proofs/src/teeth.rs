@@ -54,7 +54,10 @@ fn proof_of(bug: Bug) -> &'static str {
         | Bug::FormerNumberLost
         | Bug::RevealOffCard
         | Bug::RecoveryCodeReusable
-        | Bug::TakeBackForgets => "simulation",
+        | Bug::TakeBackForgets
+        | Bug::PassForgotten
+        | Bug::JoinedKept
+        | Bug::OwedForgotten => "simulation",
         Bug::PermissionUncompared
         | Bug::SubtreeUpward
         | Bug::EndedSessionAccepted
@@ -120,6 +123,7 @@ fn words_of(bug: Bug) -> &'static [&'static str] {
         // Nothing tells that it goes on, and it stands as it stood.
         Bug::HoldForgotten => &["should be", "the journal lacks"],
         Bug::OfferedTwice => &[" made, "],
+        Bug::PassForgotten => &["should not be offered", "may be offered to", "the journal holds an event that should not be"],
         Bug::DeliveryForgotten => &["deliveries are due"],
         Bug::SocketTicketReusable => &["a socket ticket opened"],
         Bug::TakeBackForgets => &["should be", "was taken back and is still"],
@@ -137,7 +141,10 @@ fn words_of(bug: Bug) -> &'static [&'static str] {
         | Bug::SavepointNotRolledBack
         | Bug::ReleaseForgotten
         | Bug::RevealOffCard
+        | Bug::JoinedKept
         | Bug::RecoveryCodeReusable => &["should be"],
+        // Seen where it goes on, or when nobody is reminded of it.
+        Bug::OwedForgotten => &["should be", "is due and did not ring", "the journal lacks"],
         // Found where it is asked, or where projections are compared with their rows.
         Bug::ProjectionNotUndone => &["should be", "what is kept in memory is not what the rows say"],
         Bug::FormerNumberLost => &["should be", "a row of former_number with this key exists already"],

@@ -76,13 +76,10 @@ impl Model {
     /// Whoever waited for an answer elsewhere waits for it here, but while this one is on hold.
     fn owe(&mut self, label: u32, since: Option<i64>) {
         let (Some(since), Some(c)) = (since, self.conversations.get_mut(&label)) else { return };
-        let known = c.unanswered_since;
-        if c.held_until.is_some() || known.is_some_and(|known| known <= since) {
+        if c.held_until.is_some() || c.unanswered_since.is_some_and(|known| known <= since) {
             return;
         }
         c.unanswered_since = Some(since);
-        if known.is_none() {
-            self.set_by(Bell::Unanswered, label, since + UNANSWERED);
-        }
+        self.set_by(Bell::Unanswered, label, since + UNANSWERED);
     }
 }
