@@ -287,6 +287,7 @@ fn capacity_that_frees_goes_to_whoever_waits_longest_in_any_line_that_offers() {
                 enter(&world, n, lines[(n + 1) % 2], None)
             })
             .collect();
+        assert_eq!(world.recount(), Vec::<String>::new(), "{engine:?}: what waits is known");
         present(&world, &[0]);
         offer(&world, 3);
         let theirs = settle(&world.core, |_| offered_now(&world, 0), |offers| offers.len() == 3);

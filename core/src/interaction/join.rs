@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::attendance::is_there;
+use super::attendance::{attend, is_there};
 use super::{Conversation, ConversationState};
 use crate::access::{Permission, check};
 use crate::ctx::Ctx;
@@ -74,6 +74,7 @@ pub fn join(tx: &mut dyn Tx, ctx: &Ctx, cmd: Join) -> Result<Joined, Error> {
         told(tx, ctx, &c)?;
     }
     if c.joined != Some(me.id) {
+        attend(tx, ctx, me.id)?; // whoever takes part is there
         tx.replace(&*c, Conversation { joined: Some(me.id), served_by: c.served_beside(me.id), ..(*c).clone() })?;
         // The desk first: whoever follows it finds the conversation, and all that happens in it from here on.
         journal::record(tx, ctx, Topic::Officer(me.id), EventKind::Joined, Some(c.id), None)?;

@@ -11,12 +11,19 @@ impl Model {
         if c.state != State::Active {
             return OVER;
         }
-        if c.officer == Some(me) || c.joined.is_some_and(|other| other != me) {
+        let other = c.joined.filter(|other| *other != me);
+        let stays = other.is_some_and(|other| self.attendance.get(&other).is_some_and(|gone_at| now < *gone_at));
+        if c.officer == Some(me) || stays {
             return Told::Refused("interaction.joined_already", 0);
         }
+        if other.is_some() {
+            self.parted(who, now, label);
+        }
+        let Some(c) = self.conversations.get_mut(&label) else { return NOT_FOUND };
         if c.joined.is_none() {
             c.joined = Some(me);
             let place = (c.entered_at, c.id, label);
+            self.attend(me, now);
             self.joined.entry(me).or_default().insert(label);
             self.by_officer.entry(me).or_default().insert(place);
             self.event(who, now, About::Officer(me), "conversation.joined", Some(label), None);
