@@ -864,6 +864,11 @@ impl Model {
         self.waiting[usize::from(line)].len()
     }
 
+    /// The first in a line.
+    pub(crate) fn first_in(&self, line: u8) -> Option<u32> {
+        self.waiting[usize::from(line)].values().next().copied()
+    }
+
     /// Everybody who waits.
     pub(crate) fn all_waiting(&self) -> Vec<u32> {
         self.waiting.iter().flat_map(|line| line.values().copied()).collect()

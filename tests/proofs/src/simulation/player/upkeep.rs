@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::hash::Hash;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use zhengna_core::access::Authenticated;
 use zhengna_core::audit::Checkpoint;
@@ -15,7 +15,7 @@ use zhengna_core::{Error, Timestamp, limits, operation};
 use zhengna_tests::world::Engine;
 
 use super::super::model::{Bell, LEASE_ROWS, Told};
-use super::super::stage::{SLOW_MAX, patiently, slow};
+use super::super::stage::{OFFERING, SLOW_MAX, patiently, slow};
 use super::super::step::{Deed, Step, Who};
 use super::{Came, Checked, PATIENCE, Player, outcome_word};
 
@@ -70,10 +70,8 @@ impl Player {
     pub(super) fn offer(&mut self, step: &Step, now: i64) -> Checked<Came> {
         self.counts.commands += 1;
         let due = self.model.offers_due(now);
-        if step.strike.is_some() {
-            // How many calls of storage it takes, and so which one the fault strikes, depends on who is known to wait.
-            self.recount()?;
-            self.stage.turn_to(step.number, step.at);
+        if self.postgres() {
+            self.catch_up(step)?;
         }
         let until = Instant::now() + PATIENCE;
         let mut slowly = 0;
@@ -110,6 +108,28 @@ impl Player {
         let came = if answer.is_some() { Came::Done } else { Came::Failed };
         self.last = answer.map(|_| Told::Offered(offers));
         Ok(came)
+    }
+
+    /// Waits until the host knows who waits and who is there: on PostgreSQL it does a moment later. Whom it asks depends on that, and which
+    /// call of storage a fault strikes.
+    fn catch_up(&mut self, step: &Step) -> Checked<()> {
+        if step.strike.is_some() {
+            self.recount()?;
+        }
+        if let Some(conversation) = self.model.first_in(OFFERING) {
+            let who = Who::Taxpayer(self.model.conversations[&conversation].taxpayer);
+            let asked = Step { deed: Deed::Position { who, conversation }, key: None, strike: None, ..*step };
+            let (should, until) = (self.model.take(&asked, None), Instant::now() + PATIENCE);
+            while !matches!(self.perform(&asked), (Ok(told), _) if told == should) {
+                if Instant::now() > until {
+                    return Err(format!("the host does not learn who is there: {should:?}"));
+                }
+                let signal = self.core().store().signal();
+                signal.wait_past(signal.count(), Duration::from_millis(10));
+            }
+        }
+        self.stage.turn_to(step.number, step.at);
+        Ok(())
     }
 
     /// What was offered to whom, by the events that the model does not know of.
