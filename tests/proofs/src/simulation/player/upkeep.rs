@@ -119,10 +119,14 @@ impl Player {
         if let Some(conversation) = self.model.first_in(OFFERING) {
             let who = Who::Taxpayer(self.model.conversations[&conversation].taxpayer);
             let asked = Step { deed: Deed::Position { who, conversation }, key: None, strike: None, ..*step };
-            let (should, until) = (self.model.take(&asked, None), Instant::now() + PATIENCE);
-            while !matches!(self.perform(&asked), (Ok(told), _) if told == should) {
+            let (should, until) = (self.model.take(&asked, None), Instant::now() + PATIENCE * 3);
+            loop {
+                let (told, _) = self.perform(&asked);
+                if told.as_ref().is_ok_and(|told| *told == should) {
+                    break;
+                }
                 if Instant::now() > until {
-                    return Err(format!("the host does not learn who is there: {should:?}"));
+                    return Err(format!("the host does not learn who is there: it says {told:?}\n  should be {should:?}"));
                 }
                 let signal = self.core().store().signal();
                 signal.wait_past(signal.count(), Duration::from_millis(10));
