@@ -120,8 +120,8 @@ fn words_of(bug: Bug) -> &'static [&'static str] {
         // Counted, or come upon by whoever reads the trail in its order.
         Bug::ChainGap => &["records are sealed, there should be", "of the trail is Some("],
         Bug::TimerNotRearmed | Bug::ReminderLate => &["is due and did not ring"],
-        // Nothing tells that it goes on, and it stands as it stood.
-        Bug::HoldForgotten => &["should be", "the journal lacks"],
+        // Nothing tells that it goes on, and it stands as it stood; so it is closed for being silent too soon, and the outside is told.
+        Bug::HoldForgotten => &["should be", "the journal lacks", "was delivered already"],
         Bug::OfferedTwice => &[" made, "],
         Bug::PassForgotten => &["should not be offered", "may be offered to", "the journal holds an event that should not be"],
         Bug::DeliveryForgotten => &["deliveries are due"],

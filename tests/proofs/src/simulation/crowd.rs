@@ -390,7 +390,7 @@ impl Crowd {
             self.now += 24 * HOUR - OPEN_HOURS;
         }
         let line = [0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, UNSERVED][self.dice.below(20) as usize];
-        let line = if self.dice.chance(self.beside_often(120)) { OFFERING } else { line };
+        let line = if self.dice.chance(if self.is_long() { 5 } else { 120 }) { OFFERING } else { line };
         // Some who talk already come about something else.
         let talking = if self.dice.chance(60) { self.whoever_talks() } else { None };
         let (who, label) = (talking.map_or_else(|| self.taxpayer(), |(who, ..)| who), self.labels);
@@ -492,7 +492,9 @@ impl Crowd {
             }
         }
         self.take(Deed::Return, None)?;
-        self.offer()?;
+        if nth.is_multiple_of(3) || !self.is_long() {
+            self.offer()?;
+        }
         if nth.is_multiple_of(2) {
             let max = 1 + self.dice.below(400) as u32;
             let who = match nth % 16 {

@@ -6,9 +6,14 @@ use super::super::step::{Deed, Who};
 use super::{Crowd, Intent, SECOND};
 
 impl Crowd {
-    /// Times of a thousand. In long worlds rarely: what follows takes steps, and their budget goes to more conversations.
-    pub(super) fn beside_often(&self, often: u64) -> u64 {
-        if self.plot.conversations > 200 { often / 8 } else { often }
+    /// In long worlds what is done at desks beside answering is done rarely: it takes steps, and their budget goes to more conversations.
+    pub(super) fn is_long(&self) -> bool {
+        self.plot.conversations > 200
+    }
+
+    /// Times of a thousand.
+    fn beside_often(&self, often: u64) -> u64 {
+        if self.is_long() { often / 8 } else { often }
     }
 
     /// What an officer does beside answering: puts somebody on hold, lets them go on, merges two of theirs.
