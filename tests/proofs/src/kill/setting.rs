@@ -1,7 +1,7 @@
 //! What the host finds when it first starts: authorities, officers, taxpayers, a line for each client, passwords.
 
 use zhengna_core::access::{ActorKind, ActorRef};
-use zhengna_core::interaction::OpenLine;
+use zhengna_core::interaction::{LineSettings, OpenLine, Reminders};
 use zhengna_core::{Error, ManualClock};
 use zhengna_tests::world::{self, Keep, World};
 
@@ -34,7 +34,10 @@ pub(super) fn furnish(files: &Files, clients: usize, served: usize) -> Result<Ve
         world.officers.iter().enumerate().try_for_each(|(n, o)| give(ActorKind::Officer, o.uuid(), n))?;
         world.taxpayers.iter().enumerate().try_for_each(|(n, t)| give(ActorKind::Taxpayer, t.uuid(), n))?;
         let place = |n: usize| {
-            let line = OpenLine::new(format!("{n}号窗口"), world::code(world::NANGUAN));
+            // Nobody is reminded: what the host does by itself has records too, and those of the clients are counted here.
+            let nothing = Reminders { rules: Vec::new(), unanswered_s: None, escalate_s: None };
+            let settings = LineSettings { reminders: Some(nothing), ..LineSettings::new(format!("{n}号窗口")) };
+            let line = OpenLine { authority: world::code(world::NANGUAN), settings, external_id: None };
             let line = system.interaction().open_line(line).wait()?.line;
             Ok(Place { line: line.to_string(), served: n < served })
         };
