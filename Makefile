@@ -1,5 +1,5 @@
 # The commands. `make run` and `make test` need nothing but Rust, Node, Python and a C compiler.
-.PHONY: help run dev web web-test web-test-console web-test-taxpayer test proof soak fuzz bench lint audit vendored
+.PHONY: help run dev web web-test test proof soak fuzz bench lint audit vendored
 
 help: ## What there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -24,13 +24,7 @@ web-test: export ZHENGNA_BIN := $(abspath $(or $(CARGO_TARGET_DIR),target)/debug
 web-test: ## The two applications in a real browser, each against a host of its own; after `make web` (needs Chromium)
 	[ -x "$$ZHENGNA_BIN" ] || cargo build --package zhengna-server --bin zhengna
 	npm --prefix hosts/web run test:shared
-	$(MAKE) -j2 web-test-console web-test-taxpayer
-
-# Side by side: half of the time they wait, for leases and pages.
-web-test-console:
 	npm --prefix hosts/web run test:console
-
-web-test-taxpayer:
 	ZHENGNA="$$ZHENGNA_BIN" npm --prefix hosts/web/taxpayer test
 
 run: hosts/web/dist/built ## Build the applications and the host, and start it with demo data on embedded SQLite
