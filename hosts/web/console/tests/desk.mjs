@@ -49,7 +49,7 @@ async function signIn(page, role, i = 0) {
 const step = (words) => console.log(`- ${words}`)
 async function shot(page, name) {
   await page.waitForTimeout(350) // what fades in has
-  await page.screenshot({ path: join(shots, `${name}.png`) })
+  await page.screenshot({ timeout: 60_000, path: join(shots, `${name}.png`) })
   await accessible(page, name, wrong)
 }
 
