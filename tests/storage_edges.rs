@@ -409,3 +409,17 @@ fn a_reader_of_the_journal_never_passes_a_transaction_that_is_still_open() {
         assert!(began.elapsed() < Duration::from_secs(20), "never passed on");
     }
 }
+
+/// Found by the simulation: a host that had just started did not hear who was there until they said so again.
+#[test]
+fn a_host_hears_what_is_whispered_from_the_moment_it_has_started() {
+    let keep = fresh(Engine::Postgres);
+    let other = open(&keep);
+    for n in 0..10 {
+        let store = open(&keep);
+        let (tell, told) = channel();
+        store.signal().on_whisper(move |note| drop(tell.send(note.to_owned())));
+        other.whisper(&format!("note {n}"));
+        assert_eq!(told.recv_timeout(Duration::from_secs(10)), Ok(format!("note {n}")));
+    }
+}

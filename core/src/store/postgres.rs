@@ -86,7 +86,7 @@ impl PostgresStore {
         });
         let result = opened.wait();
         let _ = opening.join(); // a panic inside was answered as "unknown"
-        let (inner, cursor, applied) = result?;
+        let (inner, listening, cursor, applied) = result?;
         let mut store = Self { inner, threads: Vec::new(), applied };
         for _ in 0..WRITERS {
             store.spawn("zhengna-pg-write", |inner| worker(&inner, |inner| &inner.writes))?;
@@ -95,7 +95,7 @@ impl PostgresStore {
             store.spawn("zhengna-pg-read", |inner| worker(&inner, |inner| &inner.reads))?;
         }
         store.spawn("zhengna-pg-hint", |inner| give_hints(&inner))?;
-        store.spawn("zhengna-pg-follow", move |inner| follow(&inner, make, cursor))?;
+        store.spawn("zhengna-pg-follow", move |inner| follow(&inner, make, listening, cursor))?;
         Ok(Arc::new(store))
     }
 
@@ -124,7 +124,8 @@ impl Drop for PostgresStore {
     }
 }
 
-fn open(url: &str, migrate_at: Option<Timestamp>, make: MakeProjections) -> Result<(Arc<Inner>, Cursor, Vec<i64>), Error> {
+/// What is shared, a connection that hears what others whisper from now on, how far the projections got, and the migrations that were applied.
+fn open(url: &str, migrate_at: Option<Timestamp>, make: MakeProjections) -> Result<(Arc<Inner>, PgConn, Cursor, Vec<i64>), Error> {
     let mut conn = PgConn::connect(url)?;
     let collate = conn.text("SELECT datcollate FROM pg_database WHERE datname = current_database()")?;
     if !matches!(collate.as_str(), "C" | "POSIX" | "C.UTF-8" | "C.utf8") {
@@ -147,6 +148,8 @@ fn open(url: &str, migrate_at: Option<Timestamp>, make: MakeProjections) -> Resu
             Vec::new()
         }
     };
+    // Before anybody has the store: what they whisper next is heard.
+    listen(&mut conn)?;
     let (mut projections, cursor) = (Projections::new(make), {
         let mut tx = SqlTx::new(&mut conn, None, Projected::Absent);
         // First the cursor, then the rows: what commits in between is followed twice, never missed.
@@ -163,7 +166,7 @@ fn open(url: &str, migrate_at: Option<Timestamp>, make: MakeProjections) -> Resu
         signal: Signal::default(),
         closing: AtomicBool::new(false),
     };
-    Ok((Arc::new(inner), cursor, applied))
+    Ok((Arc::new(inner), conn, cursor, applied))
 }
 
 /// Migrates while no other host does.
@@ -433,16 +436,14 @@ fn give_hints(inner: &Inner) {
 }
 
 /// Keeps the published projections in step with what every host, this one too, has committed.
-fn follow(inner: &Inner, make: MakeProjections, mut cursor: Cursor) {
-    let (mut listening, mut slot, mut broken) = (false, None, false);
+fn follow(inner: &Inner, make: MakeProjections, listening: PgConn, mut cursor: Cursor) {
+    let (mut slot, mut broken) = (Some(listening), false);
     while !inner.closing.load(Ordering::SeqCst) {
+        broken |= slot.as_ref().is_none_or(|conn| conn.client.is_closed());
         let result = (|| -> Result<(), Error> {
             let conn = connection(inner, &mut slot)?;
-            if !listening {
-                conn.client.batch_execute("LISTEN zhengna").map_err(|e| error(&e, "listen"))?;
-                listening = true;
-            }
             if broken {
+                listen(conn)?;
                 // After a failure nobody knows how far the projections got: begin again from the rows.
                 let mut tx = SqlTx::new(conn, None, Projected::Absent);
                 let mut fresh = Projections::new(make);
@@ -468,10 +469,13 @@ fn follow(inner: &Inner, make: MakeProjections, mut cursor: Cursor) {
         if let Err(e) = result {
             tracing::warn!(error = %e, "following the journal failed; starting again");
             slot = None;
-            listening = false;
             std::thread::sleep(FOLLOW_EVERY);
         }
     }
+}
+
+fn listen(conn: &mut PgConn) -> StoreResult<()> {
+    conn.client.batch_execute("LISTEN zhengna").map_err(|e| error(&e, "listen"))
 }
 
 fn wait(client: &mut Client, timeout: Duration) -> StoreResult<Vec<String>> {

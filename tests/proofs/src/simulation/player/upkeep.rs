@@ -119,7 +119,7 @@ impl Player {
         if let Some(conversation) = self.model.first_in(OFFERING) {
             let who = Who::Taxpayer(self.model.conversations[&conversation].taxpayer);
             let asked = Step { deed: Deed::Position { who, conversation }, key: None, strike: None, ..*step };
-            let (should, until) = (self.model.take(&asked, None), Instant::now() + PATIENCE * 3);
+            let (should, until) = (self.model.take(&asked, None), Instant::now() + PATIENCE);
             loop {
                 let (told, _) = self.perform(&asked);
                 if told.as_ref().is_ok_and(|told| *told == should) {
