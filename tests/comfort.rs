@@ -122,8 +122,10 @@ fn a_message_is_recalled_by_its_officer_after_the_conversation_was_handed_on() {
         officer.interaction().transfer(Transfer::new(conversation, TransferTo::Line(world.line), "请续办")).wait().unwrap();
         let recall = Recall { conversation, number: 1 };
         assert!(matches!(world.officer(1).interaction().recall(recall.clone()).wait(), Err(Error::NotFound { .. })), "{engine:?}");
-        officer.interaction().recall(recall).wait().unwrap();
         assert!(officer.interaction().messages(conversation, 0, 10).is_err(), "{engine:?}: no more than that");
+        let session = officer.with_key("r").unwrap();
+        let done = session.interaction().recall(recall.clone()).wait().unwrap();
+        assert_eq!(session.interaction().recall(recall).wait(), Ok(done), "{engine:?}: a repeat is answered alike");
     }
 }
 

@@ -44,7 +44,8 @@ impl crate::core::Answer for Recalled {
     }
 }
 
-/// Recalls a message of the caller's own, also where its officer has handed the conversation on since. Nothing is renumbered, and what was unread stays so.
+/// Recalls a message of the caller's own, also where its officer has handed the conversation on since. Nothing is renumbered, and what was
+/// unread stays so.
 pub fn recall(tx: &mut dyn Tx, ctx: &Ctx, cmd: Recall) -> Result<Recalled, Error> {
     let found = tx.lock_row::<Conversation>((cmd.conversation,))?;
     let c = match check(ctx, found.clone()) {

@@ -45,7 +45,7 @@ commands! {
     AskColleague => Conversation(conversation);
     Merge => Conversation(conversation);
     SendMessage => Conversation(conversation);
-    Recall => Conversation(conversation);
+    Recall;
     PutCannedReply;
     DeleteCannedReply;
     PutOwnCannedReply;
