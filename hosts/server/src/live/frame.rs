@@ -2,6 +2,7 @@
 
 use axum::body::Bytes;
 use axum::extract::ws::Utf8Bytes;
+use axum::http::StatusCode;
 use serde::Serialize;
 use zhengna_core::access::ActorKind;
 use zhengna_core::core::LiveEvent;
@@ -73,7 +74,10 @@ impl Said<'_> {
 
 impl From<Problem> for Ended {
     fn from(problem: Problem) -> Self {
-        if problem.status.as_u16() == 401 || problem.status.as_u16() == 403 { Self::SessionOver } else { Self::Failed }
+        match problem.status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Self::SessionOver,
+            _ => Self::Failed,
+        }
     }
 }
 
