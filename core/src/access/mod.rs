@@ -35,8 +35,8 @@ pub use emergency::{TakeEmergencyPost, take_emergency_post};
 pub(crate) use emergency::{emergency_is_over, end_emergency};
 pub use integrity::{Integrity, Sealed};
 pub(crate) use integrity::{add_sealed, altered, genuine, replace_sealed};
-pub(crate) use officer::find_officer;
 pub use officer::{AddOfficer, LeaveRecorded, Officer, OfficerAdded, OfficerView, RecordLeave, add_officer, officers, record_leave};
+pub(crate) use officer::{find_officer, staff_no_of};
 pub use password::{ChangePassword, GivePassword, PasswordChange, PastPassword, change_password, give_password};
 pub(crate) use password::{not_within_given, own_passwords};
 pub use post::{

@@ -92,10 +92,16 @@ impl crate::core::Answer for OfficerAdded {
     }
 }
 
-/// The officer with this staff number.
+/// The officer with this staff number. Whoever asks for somebody else is told of them only where they may know them.
 pub(crate) fn find_officer(tx: &mut dyn ReadTx, staff_no: &str) -> Result<Option<OfficerId>, Error> {
     let found = tx.find_by::<Officer>(Officer::BY_STAFF_NO, (staff_no.to_owned(),))?;
-    Ok(found.map(|o| o.trust("the host itself looks up its staff").into_inner().id))
+    Ok(found.map(|o| o.trust("an id, of which the caller is told what the rule that asks allows").into_inner().id))
+}
+
+/// An officer's number, which whoever sees what they do may see.
+pub(crate) fn staff_no_of(tx: &mut dyn ReadTx, officer: OfficerId) -> Result<Option<String>, Error> {
+    let found = tx.find::<Officer>((officer,))?;
+    Ok(found.map(|o| o.trust("whoever sees what an officer does sees their number").into_inner().staff_no))
 }
 
 /// Adds an officer. They can sign in once they have a password, and do something once they hold a post.

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::kept_from::KeptFrom;
-use crate::access::{AuthorityPath, Bar, Checked, Officer, Scope, Term, check};
+use crate::access::{AuthorityPath, Bar, Checked, Scope, Term, check, staff_no_of};
 use crate::clock::Timestamp;
 use crate::crypto::Place;
 use crate::ctx::Ctx;
@@ -186,8 +186,7 @@ pub(crate) fn opened(tx: &mut dyn ReadTx, ctx: &Ctx, a: &Appeal) -> Result<(Stri
 
 /// An appeal as whoever opened it sees it.
 pub(crate) fn view(tx: &mut dyn ReadTx, ctx: &Ctx, a: &Appeal) -> Result<AppealView, Error> {
-    let respondent = a.respondent.map(|officer| tx.find::<Officer>((officer,))).transpose()?.flatten();
-    let staff_no = respondent.map(|o| o.trust("whoever sees an appeal sees the number of whom it is about").into_inner().staff_no);
+    let staff_no = a.respondent.map(|officer| staff_no_of(tx, officer)).transpose()?.flatten();
     let (text, answer) = opened(tx, ctx, a)?;
     Ok(AppealView {
         id: a.id,

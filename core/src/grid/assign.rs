@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use super::GridOfficer;
 use super::grid_officer::newest_of;
-use crate::access::{Officer, Permission, check, holds_at};
+use crate::access::{Permission, check, find_officer, holds_at};
 use crate::ctx::Ctx;
 use crate::error::{Error, Problem};
-use crate::id::TaxpayerId;
+use crate::id::{OfficerId, TaxpayerId};
 use crate::identity::{Taxpayer, reason};
-use crate::store::{Reads, Tx, Writes};
+use crate::store::{ReadTx, Reads, Tx, Writes};
 
 /// Says who looks after a taxpayer from now on.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -51,27 +51,27 @@ pub fn assign(tx: &mut dyn Tx, ctx: &Ctx, cmd: AssignGridOfficer) -> Result<Grid
     reason(&cmd.reason)?;
     let found = tx.find::<Taxpayer>((cmd.taxpayer,))?;
     let taxpayer = check(ctx, found)?;
-    let officer = cmd.staff_no.map(|staff_no| serving(tx, ctx, &taxpayer, staff_no.trim())).transpose()?;
-    let answer = GridOfficerAssigned { taxpayer: taxpayer.id, staff_no: officer.as_ref().map(|officer| officer.staff_no.clone()) };
+    let staff_no = cmd.staff_no.map(|staff_no| staff_no.trim().to_owned());
+    let officer = staff_no.as_deref().map(|staff_no| serving(tx, ctx, &taxpayer, staff_no)).transpose()?;
+    let answer = GridOfficerAssigned { taxpayer: taxpayer.id, staff_no };
     let newest = newest_of(tx, taxpayer.id)?;
     // Two changes of one instant follow each other all the same.
     let at = newest.as_ref().map_or(ctx.now(), |row| ctx.now().max(row.starts_at.plus(Duration::from_micros(1))));
     let holding = newest.filter(|row| row.holds(at));
-    if holding.as_ref().map(|row| row.officer) == officer.as_ref().map(|officer| officer.id) {
+    if holding.as_ref().map(|row| row.officer) == officer {
         return Ok(answer);
     }
     if let Some(row) = holding {
         tx.replace(&row, GridOfficer { ends_at: Some(at), ..row.clone() })?;
     }
     if let Some(officer) = officer {
-        tx.add(&GridOfficer { taxpayer: taxpayer.id, starts_at: at, ends_at: None, officer: officer.id, version: 0 })?;
+        tx.add(&GridOfficer { taxpayer: taxpayer.id, starts_at: at, ends_at: None, officer, version: 0 })?;
     }
     Ok(answer)
 }
 
-fn serving(tx: &mut dyn Tx, ctx: &Ctx, taxpayer: &Taxpayer, staff_no: &str) -> Result<Officer, Error> {
+fn serving(tx: &mut dyn ReadTx, ctx: &Ctx, taxpayer: &Taxpayer, staff_no: &str) -> Result<OfficerId, Error> {
     let unknown = || Error::invalid("staff_no", Problem::Unknown("officer"));
-    let found = tx.find_by::<Officer>(Officer::BY_STAFF_NO, (staff_no.to_owned(),))?.ok_or_else(unknown)?;
-    let officer = found.trust("told of only if they serve at the authority of a taxpayer within reach").into_inner();
-    if holds_at(tx, ctx, officer.id, Permission::ServeTaxpayers, &taxpayer.authority)? { Ok(officer) } else { Err(unknown()) }
+    let officer = find_officer(tx, staff_no)?.ok_or_else(unknown)?;
+    if holds_at(tx, ctx, officer, Permission::ServeTaxpayers, &taxpayer.authority)? { Ok(officer) } else { Err(unknown()) }
 }

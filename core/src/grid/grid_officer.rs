@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::access::{Engine, Officer, check};
+use crate::access::{Engine, check, staff_no_of};
 use crate::clock::Timestamp;
 use crate::ctx::Ctx;
 use crate::error::Error;
@@ -85,10 +85,6 @@ pub fn grid_officers(tx: &mut dyn ReadTx, ctx: &Ctx, taxpayer: TaxpayerId) -> Re
     let range = stretch(None, (taxpayer,)).newest_first().limit(limits::GRID_OFFICERS_SHOWN_MAX);
     let rows: Vec<GridOfficer> = tx.scan(Engine::work("who looked after a taxpayer whom the caller opened"), range)?;
     rows.into_iter()
-        .map(|row| {
-            let officer = tx.find::<Officer>((row.officer,))?;
-            let staff_no = officer.map(|o| o.trust("whoever sees a taxpayer sees who looks after them").into_inner().staff_no);
-            Ok(GridOfficerView { staff_no, starts_at: row.starts_at, ends_at: row.ends_at })
-        })
+        .map(|row| Ok(GridOfficerView { staff_no: staff_no_of(tx, row.officer)?, starts_at: row.starts_at, ends_at: row.ends_at }))
         .collect()
 }

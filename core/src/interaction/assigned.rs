@@ -6,10 +6,9 @@ use serde::Serialize;
 
 use super::attendance::is_there;
 use super::claim::holds;
-use super::conversation::staff_no_of;
 use super::ready::first_waiting;
 use super::{Conversation, ConversationState, Line, Routing};
-use crate::access::{Engine, Officer, Permission, check, holds_at};
+use crate::access::{Engine, Officer, Permission, check, holds_at, staff_no_of};
 use crate::assignment::{self, Candidate, Inputs, Question, Record, Waiting};
 use crate::clock::Timestamp;
 use crate::ctx::Ctx;
@@ -54,11 +53,7 @@ pub(super) fn next_for(tx: &mut dyn Tx, ctx: &Ctx, line: &Line, officer: &Office
     if rows.is_empty() {
         return Err(nobody);
     }
-    let mut waiting = in_order(tx, routing, &rows)?;
-    // Of another who had it nobody knows here whether they are there.
-    waiting.iter_mut().for_each(|w| w.last = w.last.filter(|last| *last == officer.id));
-    let others = held_for(tx, ctx, line, routing, &waiting, officer.id)?;
-    let record = decided(ctx, line, waiting, candidate(officer, holding, known, ctx.now()), others)?;
+    let record = routed_to(tx, ctx, line, routing, officer, holding, &rows)?;
     let first = locked(tx, ConversationId::from_uuid(record.decision.work.uuid()))?;
     Ok((first, record))
 }
@@ -136,11 +131,25 @@ pub(super) fn out_of_turn(
     if row.offer(ctx.now()).is_some_and(|to| to != officer.id) {
         return Err(Error::Refused(Refusal::NobodyForYou));
     }
-    let Some(routing) = &line.routing else { return Ok(None) };
-    let mut waiting = in_order(tx, routing, std::slice::from_ref(row))?;
+    let row = std::slice::from_ref(row);
+    line.routing.as_ref().map(|routing| routed_to(tx, ctx, line, routing, officer, 0, row)).transpose()
+}
+
+/// Which of these rows of a line that is shared out an officer takes who asks, and why.
+fn routed_to(
+    tx: &mut dyn ReadTx,
+    ctx: &Ctx,
+    line: &Line,
+    routing: &Routing,
+    officer: &Officer,
+    holding: i64,
+    rows: &[Conversation],
+) -> Result<Record, Error> {
+    let mut waiting = in_order(tx, routing, rows)?;
+    // Of another who had it nobody knows here whether they are there.
     waiting.iter_mut().for_each(|w| w.last = w.last.filter(|last| *last == officer.id));
     let others = held_for(tx, ctx, line, routing, &waiting, officer.id)?;
-    decided(ctx, line, waiting, candidate(officer, 0, routing.known_to(officer.id), ctx.now()), others).map(Some)
+    decided(ctx, line, waiting, candidate(officer, holding, routing.known_to(officer.id), ctx.now()), others)
 }
 
 fn decided(ctx: &Ctx, line: &Line, waiting: Vec<Waiting>, asks: Candidate, mut officers: Vec<Candidate>) -> Result<Record, Error> {
@@ -216,8 +225,8 @@ fn routed(tx: &mut dyn ReadTx, routing: &Routing, c: &Conversation, arrived: Tim
 }
 
 /// Keeps what was decided about a conversation that an officer has now.
-pub(super) fn keep(tx: &mut dyn Tx, taken: &Conversation, record: Record) -> Result<(), Error> {
-    Ok(tx.add(&Assignment { conversation: taken.id, version: taken.version, record })?)
+pub(super) fn keep(tx: &mut dyn Tx, conversation: ConversationId, version: i64, record: Record) -> Result<(), Error> {
+    Ok(tx.add(&Assignment { conversation, version, record })?)
 }
 
 /// How a conversation came to an officer.

@@ -57,7 +57,7 @@ pub fn claim(tx: &mut dyn Tx, ctx: &Ctx, cmd: Claim) -> Result<Claimed, Error> {
     let line = check(ctx, found)?;
     let (first, record) = next_for(tx, ctx, &line, &officer, holding)?;
     let taken = take(tx, ctx, &first)?;
-    keep(tx, &taken, record)?;
+    keep(tx, taken.id, taken.version, record)?;
     Ok(Claimed { conversation: first.id, ticket: first.ticket })
 }
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::message::Reader;
 use super::{Line, Outcome, Passes, ServedBy, SourceChannel};
-use crate::access::{Actor, AuthorityPath, Checked, Officer, Permission, Term, Unchecked, check};
+use crate::access::{Actor, AuthorityPath, Checked, Permission, Term, Unchecked, check, staff_no_of};
 use crate::clock::Timestamp;
 use crate::crypto::{Place, SubjectKey};
 use crate::ctx::Ctx;
@@ -311,12 +311,6 @@ pub(crate) fn list_of_anybody(tx: &mut dyn ReadTx, ctx: &Ctx, limit: u32) -> Res
     let why = crate::access::Engine::work("a bench asks nobody");
     let found: Vec<Conversation> = tx.scan(why, crate::store::stretch(None, ()).newest_first().limit(limit))?;
     found.iter().map(|c| view(tx, ctx, c)).collect()
-}
-
-/// An officer's number, which whoever sees what they do may see.
-pub(super) fn staff_no_of(tx: &mut dyn ReadTx, officer: OfficerId) -> Result<Option<String>, Error> {
-    let found = tx.find::<Officer>((officer,))?;
-    Ok(found.map(|o| o.trust("whoever sees a conversation sees its officers' numbers").into_inner().staff_no))
 }
 
 pub(super) fn view(tx: &mut dyn ReadTx, ctx: &Ctx, c: &Conversation) -> Result<ConversationView, Error> {

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::assigned::{keep, out_of_turn};
 use super::close::end;
-use super::conversation::{had_by_caller, staff_no_of};
+use super::conversation::had_by_caller;
 use super::{Conversation, ConversationState, Line, LineKind, Outcome, reminder};
-use crate::access::{Engine, Officer, Permission, check};
+use crate::access::{Engine, Officer, Permission, check, staff_no_of};
 use crate::assignment::Record;
 use crate::clock::Timestamp;
 use crate::ctx::Ctx;
@@ -82,7 +82,7 @@ pub fn merge(tx: &mut dyn Tx, ctx: &Ctx, cmd: Merge) -> Result<Merged, Error> {
     let taken = Conversation { officer: Some(me.id), served_by: other.served_also_by(me.id), merged_into: Some(kept.id), ..other.clone() };
     end(tx, ctx, &other, taken, Outcome::Merged, None)?;
     if let Some(record) = why {
-        keep(tx, &Conversation { version: other.version + 1, ..other.clone() }, record)?;
+        keep(tx, other.id, other.version + 1, record)?; // the version it ended as
     }
     owe(tx, &kept, if waited { Some(kept.now(ctx)) } else { other.unanswered_since })?;
     if waited {

@@ -3,9 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::conversation::{open, staff_no_of};
+use super::conversation::open;
 use super::{Conversation, ConversationState, Quoted, gate, hold, reminder};
-use crate::access::{Actor, ActorKind, ActorRef, Checked, check};
+use crate::access::{Actor, ActorKind, ActorRef, Checked, check, staff_no_of};
 use crate::clock::Timestamp;
 use crate::crypto::{Place, SubjectKey};
 use crate::ctx::Ctx;

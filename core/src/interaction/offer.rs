@@ -132,7 +132,7 @@ pub(crate) fn offer_waiting(tx: &mut dyn Tx, ctx: &Ctx, presence: &Presence, cmd
         let free = |c: &&Conversation| c.offer(ctx.now()).is_none() || planted(Bug::OfferedTwice);
         let Some(c) = waiting.get(&id).filter(free) else { continue };
         let offered = tx.replace(c, Conversation { offered_to: Some(officer), offered_until: Some(until), ..c.clone() })?;
-        keep(tx, &offered, record)?;
+        keep(tx, id, offered.version, record)?;
         journal::record(tx, ctx, Topic::Officer(officer), EventKind::Offered, Some(id), None)?;
         done.offered.push((id, officer));
     }

@@ -3,10 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::conversation::staff_no_of;
 use super::message::{Reader, warned};
 use super::{Conversation, ConversationState};
-use crate::access::{Actor, Checked, Engine, Officer, Permission, check, holds_at};
+use crate::access::{Actor, Checked, Engine, Permission, check, find_officer, holds_at, staff_no_of};
 use crate::clock::Timestamp;
 use crate::crypto::Place;
 use crate::ctx::Ctx;
@@ -119,8 +118,7 @@ pub fn ask_colleague(tx: &mut dyn Tx, ctx: &Ctx, cmd: AskColleague) -> Result<Wh
     let unknown = || Error::invalid("staff_no", Problem::Unknown("officer"));
     let found = tx.find::<Conversation>((cmd.conversation,))?;
     let authority = check(ctx, found)?.authority.clone();
-    let found = tx.find_by::<Officer>(Officer::BY_STAFF_NO, (cmd.staff_no.trim().to_owned(),))?.ok_or_else(unknown)?;
-    let asked = found.trust("told of only if they serve or supervise at the conversation's authority").id;
+    let asked = find_officer(tx, cmd.staff_no.trim())?.ok_or_else(unknown)?;
     let of_it = holds_at(tx, ctx, asked, Permission::ServeTaxpayers, &authority)?
         || holds_at(tx, ctx, asked, Permission::SuperviseInteraction, &authority)?;
     if !of_it || asked == ctx.actor().officer()?.id {
