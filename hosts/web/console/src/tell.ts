@@ -18,8 +18,8 @@ export function done(words: string): void {
   ElMessage({ type: 'success', message: words })
 }
 
-/** One thing at a time; what goes wrong is told. Answers whether it was done. */
-export function useBusy() {
+/** One thing at a time; what goes wrong is told, in a popup or as the page says. Answers whether it was done. */
+export function useBusy(told: (problem: unknown) => void = complain) {
   const busy = ref(false)
   async function run(work: () => Promise<unknown>): Promise<boolean> {
     if (busy.value) return false
@@ -28,7 +28,7 @@ export function useBusy() {
       await work()
       return true
     } catch (problem) {
-      complain(problem)
+      told(problem)
       return false
     } finally {
       busy.value = false
