@@ -358,6 +358,11 @@ impl Crowd {
         self.player.model.conversations.get(&conversation).map(|c| Who::Taxpayer(c.taxpayer))
     }
 
+    /// Gone without a word. Whoever supervises serves now and then, and is never gone so.
+    fn is_away(&self, officer: u8) -> bool {
+        self.away.get(usize::from(officer)).is_some_and(|away| *away)
+    }
+
     /// How many officers there are, with those who supervise too.
     fn staff(&self) -> u8 {
         self.away.len() as u8 + CHIEFS
@@ -409,7 +414,7 @@ impl Crowd {
     fn poll(&mut self, officer: u8) -> Result<(), String> {
         let wait = self.dice.between(4 * SECOND, 16 * SECOND);
         self.after(wait, Intent::Poll { officer });
-        if self.away[usize::from(officer)] {
+        if self.is_away(officer) {
             return Ok(());
         }
         let mut lines = self.player.model.serves(officer);
@@ -456,7 +461,7 @@ impl Crowd {
             return Ok(());
         }
         let who = if left.is_multiple_of(2) { Who::Officer(officer) } else { taxpayer };
-        if matches!(who, Who::Officer(n) if self.away[usize::from(n)]) {
+        if matches!(who, Who::Officer(n) if self.is_away(n)) {
             return Ok(()); // until they are back, or it is closed for them
         }
         if self.dice.chance(250) {
@@ -487,7 +492,7 @@ impl Crowd {
             self.take(Deed::Deliver { well }, None)?;
         }
         for officer in 0..self.away.len() as u8 {
-            if !self.away[usize::from(officer)] {
+            if !self.is_away(officer) {
                 self.take(Deed::Present { who: Who::Officer(officer) }, None)?;
             }
         }

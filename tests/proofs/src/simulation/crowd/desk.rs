@@ -88,7 +88,7 @@ impl Crowd {
     /// Mostly yes, sometimes no, sometimes nothing at all.
     pub(super) fn answer(&mut self, officer: u8, conversation: u32) -> Result<(), String> {
         let who = Who::Officer(officer);
-        if self.away[usize::from(officer)] {
+        if self.is_away(officer) {
             return Ok(());
         }
         if self.dice.chance(100) {
