@@ -81,6 +81,9 @@ export const text = {
     here: '在线',
     away: '离线',
     connecting: '连接中',
+    takesOffers: '派单 接收',
+    takesNone: '派单 暂停',
+    offersHelp: '暂停后系统不再派单，您仍可自己接入；退出登录后恢复接收',
     strip: '网络暂时断开，正在重新连接。您写的内容会保留，连上后自动发出。',
   },
   attention: {

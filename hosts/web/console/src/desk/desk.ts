@@ -13,6 +13,8 @@ import { Thread } from './thread'
 
 type Schemas = components['schemas']
 
+/** Who takes a break, as this tab remembers it. */
+const IN_BREAK = 'in_break'
 const PRESENCE_EVERY_MS = 20_000
 const LINES_AFTER_MS = 150
 /** Who is on duty changes lines, and is no event. */
@@ -45,6 +47,8 @@ export const desk = reactive({
   linesFailed: null as unknown,
   linesRead: false,
   offers: [] as Schemas['OfferView'][],
+  /** Whether what waits may be offered, unasked. */
+  takesOffers: true,
   /** Conversations of others about which a colleague asks. */
   asked: [] as string[],
   recent: [] as Schemas['ConversationView'][],
@@ -84,6 +88,7 @@ export function onEvent(listener: (event: LiveEvent) => void): () => void {
 
 export function begin(): void {
   if (!me.is?.officer) return
+  desk.takesOffers = kept.get(IN_BREAK) !== me.is.officer
   desk.outbox = Outbox.of(me.is.officer, (id, message) => threads.get(id)?.sent(message), (item) => (desk.warned = item))
   live?.stop()
   live = new Live(transport, { state: turned, hello, event: happened, typing: (id, who) => who === 'taxpayer' && threads.get(id)?.typing() })
@@ -129,7 +134,16 @@ function hello(): void {
 }
 
 function bePresent(): void {
-  if (me.can('interaction.be_present')) api.PUT('/api/v1/me/presence').catch(() => {}) // the next beat says it again
+  if (!me.can('interaction.be_present')) return
+  const query = { offers: String(desk.takesOffers) }
+  api.PUT('/api/v1/me/presence', { params: { query } }).catch(() => {}) // the next beat says it again
+}
+
+/** In a break nothing is offered; until one signs out, or says so again. */
+export function toggleOffers(): void {
+  desk.takesOffers = !desk.takesOffers
+  kept.set(IN_BREAK, desk.takesOffers ? null : (me.is?.officer ?? null))
+  bePresent()
 }
 
 export async function readLines(): Promise<void> {
