@@ -1,15 +1,18 @@
 //! What should happen: the rules of human interaction once more, as plainly as they can be said. No code of the core
 //! is used here. Each deed is told what it should be answered, and what the journal and the audit trail should hold.
 
+mod attendance;
 pub(crate) mod doors;
 pub(crate) mod factors;
 mod holding;
 mod imports;
 mod joining;
+mod lines;
 mod offering;
 pub(crate) mod people;
 mod reading;
 mod sessions;
+mod talking;
 mod told;
 mod upkeep;
 
@@ -516,104 +519,6 @@ impl Model {
         }
     }
 
-    fn enter(&mut self, who: Who, now: i64, line: u8, label: u32, id: Option<[u8; 16]>) -> Told {
-        let Who::Taxpayer(taxpayer) = who else { return NOT_FOUND };
-        let same = self.open.get(&taxpayer).and_then(|open| open.iter().find(|l| self.conversations[l].line == line));
-        if let Some(same) = same {
-            return Told::Refused("interaction.already_in_line", i64::from(*same));
-        }
-        let Some(id) = id else { return Told::Refused("an id was expected", 0) };
-        let ticket = self.tickets[usize::from(line)];
-        self.tickets[usize::from(line)] += 1;
-        self.conversations.insert(
-            label,
-            Conversation {
-                id,
-                line,
-                taxpayer,
-                officer: None,
-                state: State::Waiting,
-                rank: 0,
-                ticket,
-                entered_at: now,
-                claimed_at: None,
-                ended_at: None,
-                active_at: now,
-                outcome: None,
-                messages: Vec::new(),
-                taxpayer_read: 0,
-                officer_read: 0,
-                held_until: None,
-                unanswered_since: None,
-                merged_into: None,
-                joined: None,
-                whispers: Vec::new(),
-                offered: None,
-                passes: Vec::new(),
-            },
-        );
-        self.waiting[usize::from(line)].insert((0, ticket), label);
-        self.open.entry(taxpayer).or_default().insert(label);
-        self.by_taxpayer.entry(taxpayer).or_default().insert((now, id, label));
-        if self.is_watched(line) {
-            self.within.insert((now, id, label));
-        }
-        self.event(who, now, About::Taxpayer(taxpayer), "conversation.entered", Some(label), None);
-        self.event(who, now, About::Conversation(label), "conversation.entered", Some(label), None);
-        self.event(who, now, About::Line(line), "line.entered", None, None);
-        self.record("interaction.enter", who, Subject::Conversation(label), now);
-        Told::Entered { ticket }
-    }
-
-    fn claim(&mut self, who: Who, now: i64, line: u8) -> Told {
-        let Who::Officer(me) = who else { return NOT_FOUND };
-        if let Some(full) = self.is_full(me) {
-            return full;
-        }
-        if self.county(me) != LINES[usize::from(line)] {
-            return NOT_FOUND;
-        }
-        // What is offered to somebody else is theirs to answer first.
-        let is_free = |label: &u32| self.conversations[label].offered_now(now).is_none_or(|officer| officer == me);
-        let Some(label) = self.waiting[usize::from(line)].values().copied().find(is_free) else {
-            return Told::Refused("interaction.nobody_waiting", 0);
-        };
-        self.taken(me, now, label);
-        self.record("interaction.claim", who, Subject::Conversation(label), now);
-        Told::Claimed { conversation: label, ticket: self.conversations[&label].ticket }
-    }
-
-    /// What an officer is told who has as much as they may.
-    fn is_full(&self, officer: u8) -> Option<Told> {
-        let holding = self.holds(officer);
-        (holding >= CAPACITY).then_some(Told::Refused("interaction.at_capacity", holding as i64))
-    }
-
-    /// An officer has a conversation that waited.
-    fn taken(&mut self, me: u8, now: i64, label: u32) {
-        let who = Who::Officer(me);
-        let Some(c) = self.conversations.get_mut(&label) else { return };
-        // Time never goes back within a conversation.
-        let at = now.max(c.active_at);
-        (c.state, c.officer, c.claimed_at, c.active_at) = (State::Active, Some(me), Some(at), at);
-        c.unanswered_since = Some(at);
-        let (place, line, wait) = ((c.entered_at, c.id, label), c.line, (c.rank, c.ticket));
-        self.waiting[usize::from(line)].remove(&wait);
-        self.held.entry(me).or_default().insert(label);
-        self.by_officer.entry(me).or_default().insert(place);
-        self.set_by(Bell::Unanswered, label, at + UNANSWERED);
-        self.timers.entry((Bell::Idle, label)).or_insert(Due { low: now + IDLE, high: now + IDLE });
-        self.attend(me, now);
-        self.event(who, now, About::Officer(me), "conversation.claimed", Some(label), None);
-        self.event(who, now, About::Conversation(label), "conversation.claimed", Some(label), None);
-        self.event(who, now, About::Line(line), "line.moved", None, None);
-        // Whoever else was asked need not answer any more.
-        let asked = self.conversations.get_mut(&label).and_then(|c| c.offered.take_if(|(officer, _)| *officer == me));
-        if asked.is_none() {
-            self.withdrawn(who, now, label);
-        }
-    }
-
     /// What forbids somebody who sees a conversation to do what only its officer does.
     fn not_had(&self, who: Who, deed: &Deed, label: u32) -> Option<Told> {
         let its_officers =
@@ -658,198 +563,6 @@ impl Model {
             Deed::Whispers { .. } => Told::Whispers(self.remarks(who, label)),
             Deed::Decline { .. } => self.decline(who, now, label),
             _ => NOT_FOUND,
-        }
-    }
-
-    /// An officer was seen at their desk; written down once in half a lease.
-    fn attend(&mut self, officer: u8, now: i64) {
-        let gone_at = now + PRESENCE + GRACE;
-        match self.attendance.get(&officer) {
-            Some(known) if known + PRESENCE / 2 > gone_at => {}
-            _ => drop(self.attendance.insert(officer, gone_at)),
-        }
-    }
-
-    /// Takes a conversation from the desk of its officer.
-    fn off_desk(&mut self, label: u32) -> Option<u8> {
-        let c = self.conversations.get_mut(&label)?;
-        let (officer, place) = (c.officer.take()?, (c.entered_at, c.id, label));
-        (c.state, c.claimed_at, c.held_until, c.unanswered_since) = (State::Waiting, None, None, None);
-        self.held.entry(officer).or_default().remove(&label);
-        self.by_officer.entry(officer).or_default().remove(&place);
-        Some(officer)
-    }
-
-    fn transfer(&mut self, who: Who, now: i64, label: u32, line: u8) -> Told {
-        let c = &self.conversations[&label];
-        let (taxpayer, from) = (c.taxpayer, c.line);
-        let there = self.open.get(&taxpayer).and_then(|open| open.iter().find(|l| self.conversations[l].line == line));
-        if let (Some(same), true) = (there, line != from) {
-            return Told::Refused("interaction.already_in_line", i64::from(*same));
-        }
-        let Some(officer) = self.off_desk(label) else { return NOT_FOUND };
-        let ticket = self.tickets[usize::from(line)];
-        self.tickets[usize::from(line)] += 1;
-        let Some(c) = self.conversations.get_mut(&label) else { return NOT_FOUND };
-        (c.line, c.rank, c.ticket, c.active_at) = (line, -1, ticket, now.max(c.active_at));
-        let place = (c.entered_at, c.id, label);
-        self.waiting[usize::from(line)].insert((-1, ticket), label);
-        if self.is_watched(line) {
-            self.within.insert(place);
-        } else {
-            self.within.remove(&place);
-        }
-        self.parted(who, now, label);
-        for about in [About::Conversation(label), About::Taxpayer(taxpayer), About::Officer(officer)] {
-            self.event(who, now, about, "conversation.transferred", Some(label), None);
-        }
-        self.event(who, now, About::Line(line), "line.entered", None, None);
-        self.record("interaction.transfer", who, Subject::Transferred(label, line), now);
-        Told::Done(label)
-    }
-
-    /// What officers held who are gone waits again where it stood. How many conversations that are.
-    pub(crate) fn returned(&mut self, now: i64) -> u64 {
-        let mut gone: Vec<(i64, u8)> = self.attendance.iter().filter(|(_, at)| **at <= now).map(|(n, at)| (*at, *n)).collect();
-        gone.sort_unstable_by_key(|(at, officer)| (*at, self.desks[usize::from(*officer)]));
-        let mut back = 0;
-        for (_, officer) in gone {
-            self.attendance.remove(&officer);
-            let mut theirs: Vec<u32> = self.held.get(&officer).into_iter().flatten().copied().collect();
-            theirs.extend(self.asked(officer));
-            theirs.sort_unstable_by_key(|label| self.conversations[label].id);
-            for label in theirs {
-                if let Some((_, until)) = self.conversations[&label].offered.filter(|(asked, _)| *asked == officer) {
-                    self.let_pass(Who::System, now, label, until.min(now));
-                    continue;
-                }
-                self.off_desk(label);
-                let Some(c) = self.conversations.get_mut(&label) else { continue };
-                c.active_at = now.max(c.active_at);
-                let (line, place, taxpayer) = (c.line, (c.rank, c.ticket), c.taxpayer);
-                self.waiting[usize::from(line)].insert(place, label);
-                self.parted(Who::System, now, label);
-                for about in [About::Conversation(label), About::Taxpayer(taxpayer), About::Officer(officer)] {
-                    self.event(Who::System, now, about, "conversation.returned", Some(label), None);
-                }
-                self.event(Who::System, now, About::Line(line), "line.entered", None, None);
-                back += 1;
-            }
-            self.record("interaction.return_held", Who::System, Subject::Officer(officer), now);
-        }
-        back
-    }
-
-    fn send(&mut self, who: Who, now: i64, label: u32, text: u32, key: Option<u32>) -> Told {
-        let Some(c) = self.conversations.get_mut(&label) else { return NOT_FOUND };
-        if matches!(c.state, State::Closed | State::Left) {
-            return OVER;
-        }
-        let at = now.max(c.active_at);
-        let (active, held) = (c.state == State::Active, c.held_until.is_some());
-        c.messages.push(Message { who, key, text, at });
-        let number = c.messages.len() as i64;
-        c.active_at = at;
-        match who {
-            Who::Taxpayer(_) => c.taxpayer_read = number,
-            // Whoever takes part answers for its officer, and has not read for them.
-            Who::Officer(n) if c.joined == Some(n) => c.unanswered_since = None,
-            _ => (c.officer_read, c.unanswered_since) = (number, None),
-        }
-        let begins = active && !held && c.unanswered_since.is_none();
-        match who {
-            Who::Taxpayer(_) if held => self.goes_on(who, now, label),
-            Who::Taxpayer(_) if begins => {
-                c.unanswered_since = Some(at);
-                self.set_by(Bell::Unanswered, label, at + UNANSWERED);
-            }
-            _ => {}
-        }
-        self.event(who, now, About::Conversation(label), "message.sent", Some(label), Some(number));
-        self.record("interaction.send", who, Subject::Message(label, number), now);
-        Told::Sent { number, at }
-    }
-
-    fn read(&mut self, who: Who, now: i64, label: u32, number: i64) -> Told {
-        let Some(c) = self.conversations.get_mut(&label) else { return NOT_FOUND };
-        let number = number.min(c.messages.len() as i64);
-        if matches!(who, Who::Officer(n) if c.officer != Some(n)) {
-            return Told::Moved(0);
-        }
-        let mark = if matches!(who, Who::Taxpayer(_)) { &mut c.taxpayer_read } else { &mut c.officer_read };
-        if number <= *mark {
-            return Told::Moved(0);
-        }
-        *mark = number;
-        self.event(who, now, About::Conversation(label), "messages.read", Some(label), Some(number));
-        Told::Moved(1)
-    }
-
-    fn leave(&mut self, who: Who, now: i64, label: u32) -> Told {
-        let Some(c) = self.conversations.get_mut(&label) else { return NOT_FOUND };
-        match c.state {
-            State::Waiting => {}
-            State::Active => return Told::Refused("interaction.already_served", 0),
-            State::Closed | State::Left => return OVER,
-        }
-        c.state = State::Left;
-        c.ended_at = Some(now.max(c.active_at));
-        let (line, place, taxpayer) = (c.line, (c.rank, c.ticket), c.taxpayer);
-        self.withdrawn(who, now, label);
-        self.waiting[usize::from(line)].remove(&place);
-        self.close_for(taxpayer, label);
-        self.event(who, now, About::Conversation(label), "conversation.left", Some(label), None);
-        self.event(who, now, About::Taxpayer(taxpayer), "conversation.left", Some(label), None);
-        self.event(who, now, About::Line(line), "line.moved", None, None);
-        self.record("interaction.leave", who, Subject::Conversation(label), now);
-        Told::Done(label)
-    }
-
-    fn prioritise(&mut self, who: Who, now: i64, label: u32) -> Told {
-        let Some(c) = self.conversations.get_mut(&label) else { return NOT_FOUND };
-        match c.state {
-            State::Waiting => {}
-            State::Active => return Told::Refused("interaction.already_served", 0),
-            State::Closed | State::Left => return OVER,
-        }
-        if c.rank != -1 {
-            let line = c.line;
-            let ticket = c.ticket;
-            let before = std::mem::replace(&mut c.rank, -1);
-            self.waiting[usize::from(line)].remove(&(before, ticket));
-            self.waiting[usize::from(line)].insert((-1, ticket), label);
-            self.event(who, now, About::Conversation(label), "conversation.prioritised", Some(label), None);
-            self.event(who, now, About::Line(line), "line.moved", None, None);
-        }
-        self.record("interaction.prioritise", who, Subject::Conversation(label), now);
-        Told::Done(label)
-    }
-
-    fn close_for(&mut self, taxpayer: u16, label: u32) {
-        if let Some(open) = self.open.get_mut(&taxpayer) {
-            open.remove(&label);
-        }
-    }
-
-    fn end(&mut self, who: Who, now: i64, label: u32, outcome: &'static str) {
-        self.parted(who, now, label);
-        self.withdrawn(who, now, label);
-        let Some(c) = self.conversations.get_mut(&label) else { return };
-        let at = now.max(c.active_at);
-        (c.state, c.ended_at, c.outcome) = (State::Closed, Some(at), Some(outcome));
-        (c.held_until, c.unanswered_since) = (None, None);
-        let (taxpayer, officer, line, id) = (c.taxpayer, c.officer, c.line, c.id);
-        self.closed[usize::from(line)].insert((at, id, label));
-        self.close_for(taxpayer, label);
-        self.event(who, now, About::Conversation(label), "conversation.closed", Some(label), None);
-        self.event(who, now, About::Taxpayer(taxpayer), "conversation.closed", Some(label), None);
-        if let Some(officer) = officer {
-            self.held.entry(officer).or_default().remove(&label);
-            self.event(who, now, About::Officer(officer), "conversation.closed", Some(label), None);
-        }
-        if self.told_outside {
-            let due = Due { low: now, high: now };
-            self.deliveries.insert(label, Delivery { due, attempts: (0, 0), perhaps_done: false, outcome });
         }
     }
 
