@@ -130,13 +130,20 @@ impl Model {
         Told::Done(label)
     }
 
-    pub(super) fn leave(&mut self, who: Who, now: i64, label: u32) -> Told {
-        let Some(c) = self.conversations.get_mut(&label) else { return NOT_FOUND };
-        match c.state {
-            State::Waiting => {}
-            State::Active => return Told::Refused("interaction.already_served", 0),
-            State::Closed | State::Left => return OVER,
+    /// What forbids what is done to those who wait.
+    fn waits_no_more(&self, label: u32) -> Option<Told> {
+        match self.conversations[&label].state {
+            State::Waiting => None,
+            State::Active => Some(Told::Refused("interaction.already_served", 0)),
+            State::Closed | State::Left => Some(OVER),
         }
+    }
+
+    pub(super) fn leave(&mut self, who: Who, now: i64, label: u32) -> Told {
+        if let Some(refused) = self.waits_no_more(label) {
+            return refused;
+        }
+        let Some(c) = self.conversations.get_mut(&label) else { return NOT_FOUND };
         c.state = State::Left;
         c.ended_at = Some(now.max(c.active_at));
         let (line, place, taxpayer) = (c.line, (c.rank, c.ticket), c.taxpayer);
@@ -151,12 +158,10 @@ impl Model {
     }
 
     pub(super) fn prioritise(&mut self, who: Who, now: i64, label: u32) -> Told {
-        let Some(c) = self.conversations.get_mut(&label) else { return NOT_FOUND };
-        match c.state {
-            State::Waiting => {}
-            State::Active => return Told::Refused("interaction.already_served", 0),
-            State::Closed | State::Left => return OVER,
+        if let Some(refused) = self.waits_no_more(label) {
+            return refused;
         }
+        let Some(c) = self.conversations.get_mut(&label) else { return NOT_FOUND };
         if c.rank != -1 {
             let line = c.line;
             let ticket = c.ticket;
