@@ -1,4 +1,4 @@
 import type { components } from '@shared'
 
-/** How many of a hundred who were served were served in time; null where nothing was promised, or nobody served. */
-export const keptOf = ({ kept, served }: components['schemas']['LinePromise']): number | null => (kept == null || !served ? null : Math.round((kept / served) * 100))
+/** How many of a hundred promises that were kept or broken by now were kept; null where nothing was promised, or nothing is decided yet. */
+export const keptOf = ({ kept, measured }: components['schemas']['LinePromise']): number | null => (kept == null || !measured ? null : Math.round((kept / measured) * 100))

@@ -84,6 +84,11 @@ export const text = {
     takesOffers: '派单 接收',
     takesNone: '派单 暂停',
     offersHelp: '暂停后系统不再派单，您仍可自己接入；退出登录后恢复接收',
+    shift: (at: string | null) => (at ? `下班 ${at}` : '下班时间'),
+    shiftHelp: '到下班时间后系统不再派单，您可以从容办完手上的会话',
+    shiftTitle: '今天几点下班？',
+    shiftSave: '保存',
+    shiftNone: '不设下班时间',
     strip: '网络暂时断开，正在重新连接。您写的内容会保留，连上后自动发出。',
   },
   attention: {
@@ -359,6 +364,7 @@ export const text = {
     half: '一半人等待',
     most: '九成人等待',
     messages: '留言按时答复',
+    calledBack: '改为留言',
   },
   emergency: {
     title: '应急岗位',

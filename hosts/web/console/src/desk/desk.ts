@@ -15,6 +15,8 @@ type Schemas = components['schemas']
 
 /** Who takes a break, as this tab remembers it. */
 const IN_BREAK = 'in_break'
+/** When their shift ends. */
+const SHIFT_ENDS = 'shift_ends'
 const PRESENCE_EVERY_MS = 20_000
 const LINES_AFTER_MS = 150
 /** Who is on duty changes lines, and is no event. */
@@ -49,6 +51,8 @@ export const desk = reactive({
   offers: [] as Schemas['OfferView'][],
   /** Whether what waits may be offered, unasked. */
   takesOffers: true,
+  /** When the officer's shift ends, as they said. */
+  shiftEnds: null as string | null,
   /** Conversations of others about which a colleague asks. */
   asked: [] as string[],
   recent: [] as Schemas['ConversationView'][],
@@ -89,6 +93,8 @@ export function onEvent(listener: (event: LiveEvent) => void): () => void {
 export function begin(): void {
   if (!me.is?.officer) return
   desk.takesOffers = kept.get(IN_BREAK) !== me.is.officer
+  const [whose, ends] = kept.get(SHIFT_ENDS)?.split(' ') ?? []
+  desk.shiftEnds = whose === me.is.officer ? (ends ?? null) : null
   desk.outbox = Outbox.of(me.is.officer, (id, message) => threads.get(id)?.sent(message), (item) => (desk.warned = item))
   live?.stop()
   live = new Live(transport, { state: turned, hello, event: happened, typing: (id, who) => who === 'taxpayer' && threads.get(id)?.typing() })
@@ -135,7 +141,7 @@ function hello(): void {
 
 function bePresent(): void {
   if (!me.can('interaction.be_present')) return
-  const query = { offers: String(desk.takesOffers) }
+  const query = { offers: String(desk.takesOffers), ...(desk.shiftEnds && { until: desk.shiftEnds }) }
   api.PUT('/api/v1/me/presence', { params: { query } }).catch(() => {}) // the next beat says it again
 }
 
@@ -143,6 +149,13 @@ function bePresent(): void {
 export function toggleOffers(): void {
   desk.takesOffers = !desk.takesOffers
   kept.set(IN_BREAK, desk.takesOffers ? null : (me.is?.officer ?? null))
+  bePresent()
+}
+
+/** From then on nothing is offered; null where it is not known. */
+export function setShiftEnd(ends: string | null): void {
+  desk.shiftEnds = ends
+  kept.set(SHIFT_ENDS, ends && me.is?.officer ? `${me.is.officer} ${ends}` : null)
   bePresent()
 }
 
