@@ -460,7 +460,7 @@ fn a_low_rating_is_answered_and_called_back_by_others_than_the_one_who_was_rated
         assert_eq!(open.due_at, at("2026-11-30T16:30:00"), "{engine:?}");
         let own = &follow_ups(&rated, all)[0];
         assert_eq!((own.may_act, own.rating.clone().unwrap().comment), (false, None), "{engine:?}: without the words");
-        let answer = || AnswerFollowUp { conversation, answer: "已增加人手，向您致歉".into() };
+        let answer = || AnswerFollowUp::new(conversation, "已增加人手，向您致歉");
         let heard = |revisit| RevisitFollowUp { conversation, revisit, note: "电话回访".into() };
         assert_eq!(rated.interaction().answer_follow_up(answer()).wait(), Err(Error::Refused(Refusal::OwnRating)), "{engine:?}");
         let stranger = world.appoint("22019002", JILIN_CITY, &[Permission::SuperviseInteraction]);
@@ -469,6 +469,9 @@ fn a_low_rating_is_answered_and_called_back_by_others_than_the_one_who_was_rated
         assert!(follow_ups(&stranger, all).is_empty(), "{engine:?}");
         let early = supervisor.interaction().revisit_follow_up(heard(Revisit::Content)).wait();
         assert_eq!(early, Err(Error::Refused(Refusal::FollowUpState)), "{engine:?}: nothing to call about yet");
+        let number = AnswerFollowUp::new(conversation, "请致电 13843112345 找王科长");
+        let warned = supervisor.interaction().answer_follow_up(number).wait();
+        assert!(matches!(warned, Err(Error::Refused(Refusal::PersonalData(_)))), "{engine:?}: its taxpayer reads it");
         supervisor.interaction().answer_follow_up(answer()).wait().unwrap();
         assert_eq!(taxpayer.interaction().rating(conversation).unwrap().answer.as_deref(), Some("已增加人手，向您致歉"), "{engine:?}");
         assert_eq!(rated.interaction().revisit_follow_up(heard(Revisit::Content)).wait(), Err(Error::Refused(Refusal::OwnRating)));
@@ -512,7 +515,7 @@ fn whoever_was_served_and_left_after_it_went_on_rates_it_and_none_who_served_fol
             assert!(taxpayer.interaction().rate(rate(conversation, Grade::Dissatisfied, &["slow"])).wait().unwrap().followed_up);
             let own = &follow_ups(&rated, FollowUpsAsked::default())[0];
             assert_eq!((own.may_act, own.rating.clone().unwrap().comment), (false, None), "{engine:?} {how:?}");
-            let answer = || AnswerFollowUp { conversation, answer: "已致歉".into() };
+            let answer = || AnswerFollowUp::new(conversation, "已致歉");
             let heard = || RevisitFollowUp { conversation, revisit: Revisit::Content, note: "电话回访".into() };
             let refused = Err(Error::Refused(Refusal::OwnRating));
             assert_eq!(rated.interaction().answer_follow_up(answer()).wait().map(drop), refused, "{engine:?} {how:?}");
@@ -556,7 +559,7 @@ fn a_follow_up_is_due_by_the_calendar_in_force_and_found_overdue_once() {
         while world.core.run_due(10).unwrap() > 0 {}
         assert_eq!((overdue(), one().overdue), (1, true), "{engine:?}");
         // Answered late it stays overdue.
-        supervisor.interaction().answer_follow_up(AnswerFollowUp { conversation, answer: "已说明".into() }).wait().unwrap();
+        supervisor.interaction().answer_follow_up(AnswerFollowUp::new(conversation, "已说明")).wait().unwrap();
         assert_eq!(overdue(), 1, "{engine:?}");
     }
 }
@@ -579,7 +582,7 @@ fn nothing_of_a_rating_can_be_read_once_its_person_is_erased_and_nobody_is_to_ca
         assert_eq!((left.state, left.overdue), (FollowUpState::Dropped, false), "{engine:?}");
         let kept = left.rating.clone().unwrap();
         assert_eq!((kept.grade, kept.comment.as_deref()), (Grade::Dissatisfied, Some("已删除")), "{engine:?}: counted, not read");
-        let answer = AnswerFollowUp { conversation, answer: "已说明".into() };
+        let answer = AnswerFollowUp::new(conversation, "已说明");
         let refused = supervisor.interaction().answer_follow_up(answer).wait();
         assert_eq!(refused, Err(Error::Refused(Refusal::FollowUpState)), "{engine:?}");
         assert_eq!(review(&world, conversation)[0].text, "已删除", "{engine:?}: recalled or not");

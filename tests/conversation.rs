@@ -113,6 +113,7 @@ fn a_conversation_in_which_nobody_writes_is_closed() {
         let world = World::new(engine);
         let entered = world.entered(0);
         world.officer(0).interaction().claim(Claim { line: world.line }).wait().unwrap();
+        world.officer(0).interaction().send(SendMessage::new(entered.conversation, "您好")).wait().unwrap();
         world.clock.advance(limits::CONVERSATION_IDLE / 2);
         world.taxpayer(0).interaction().send(SendMessage::new(entered.conversation, "在吗")).wait().unwrap();
         world.clock.advance(limits::CONVERSATION_IDLE / 2);

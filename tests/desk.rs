@@ -143,6 +143,47 @@ fn so_many_are_on_hold_at_once_and_nobody_on_hold_is_closed_for_being_silent() {
 }
 
 #[test]
+fn nobody_stays_on_hold_for_ever_without_a_word() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let id = claimed(&world, 0, 0);
+        let hour = || {
+            for _ in 0..60 {
+                world.clock.advance(MINUTE);
+                world.officer(0).interaction().be_present().wait().unwrap();
+            }
+        };
+        for _ in 0..limits::HELD_SILENT_MINUTES_MAX / 60 {
+            hold(&world, 0, id, 60).unwrap();
+            hour();
+        }
+        assert_eq!(refused(hold(&world, 0, id, 1)), Refusal::HeldTooLong, "{engine:?}");
+        say(&world.officer(0), id, "还在为您核实");
+        hold(&world, 0, id, 60).unwrap();
+    }
+}
+
+#[test]
+fn whoever_never_heard_a_word_waits_again_and_is_not_closed_for_silence() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let (silent, talked) = (claimed(&world, 0, 0), claimed(&world, 1, 0));
+        say(&world.officer(0), talked, "您好");
+        for _ in 0..limits::CONVERSATION_IDLE.as_secs() / 60 {
+            world.clock.advance(MINUTE);
+            world.officer(0).interaction().be_present().wait().unwrap();
+        }
+        while world.core.run_due(50).unwrap() > 0 {}
+        let state = |n: usize, id| world.taxpayer(n).interaction().conversation(id).unwrap().state;
+        assert_eq!((state(0, silent), state(1, talked)), (ConversationState::Waiting, ConversationState::Closed), "{engine:?}");
+        let later = world.entered(2).conversation;
+        assert_eq!(claim(&world, 1), Ok(silent), "{engine:?}: before those who came later");
+        assert_eq!(claim(&world, 1), Ok(later), "{engine:?}");
+        assert_eq!(world.recount(), Vec::<String>::new(), "{engine:?}");
+    }
+}
+
+#[test]
 fn a_supervisor_takes_part_and_it_stays_its_officers() {
     for engine in ENGINES {
         let world = World::new(engine);

@@ -119,6 +119,46 @@ fn outside_the_hours_of_a_line_entering_leaves_a_message_with_a_deadline() {
     }
 }
 
+#[test]
+fn whoever_still_waits_when_the_hours_of_a_line_end_is_called_back_and_keeps_the_place() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let line = opened(&world, LineSettings { hours: LineHours::OfficeHours, reply_minutes: 90, ..named("综合咨询") });
+        let always = opened(&world, named("日夜"));
+        world.clock.set(at("2026-11-27T16:20:00")); // Friday; it closes at 16:30
+        let ids: Vec<ConversationId> = (0..4).map(|n| enter(&world.taxpayer(n), line).unwrap()).collect();
+        enter(&world.taxpayer(0), always).unwrap();
+        let due = |n: usize| world.taxpayer(n).interaction().conversation(ids[n]).unwrap().reply_due;
+        let run = || while world.core.run_due(10).unwrap() > 0 {};
+        world.officer(0).interaction().claim(Claim { line }).wait().unwrap();
+        let asked = world.taxpayer(1).interaction().request_callback(RequestCallback { conversation: ids[1] }).wait().unwrap();
+        run();
+        assert_eq!((due(0), due(2)), (None, None), "{engine:?}: not yet");
+        world.clock.set(at("2026-11-27T16:30:00"));
+        run();
+        let monday = Some(at("2026-11-30T10:00:00"));
+        assert_eq!([0, 1, 2, 3].map(due), [None, Some(asked.reply_due), monday, monday], "{engine:?}: who talks, asked, and waits");
+        let ahead = world.taxpayer(3).interaction().position(ids[3]).unwrap().ahead;
+        assert_eq!(ahead, Some(2), "{engine:?}: their place is what it was");
+        // Whoever was served by somebody who has dropped waits again, and is called back as well.
+        world.clock.set(at("2026-11-27T16:45:00"));
+        assert_eq!(world.core.return_held().unwrap(), 1, "{engine:?}");
+        run();
+        assert_eq!(due(0), monday, "{engine:?}");
+        let mine = world.taxpayer(0).interaction().mine(zhengna_core::store::Page { after: None, limit: 10 }).unwrap();
+        assert!(mine.iter().any(|c| c.line == always && c.reply_due.is_none()), "{engine:?}: it is served at night");
+        // The next morning the line goes on as before: whoever comes then waits there.
+        world.clock.set(at("2026-11-30T09:00:00"));
+        let next = enter(&world.taxpayer(4), line).unwrap();
+        run();
+        assert_eq!(world.taxpayer(4).interaction().conversation(next).unwrap().reply_due, None, "{engine:?}");
+        world.clock.set(at("2026-11-30T11:30:00"));
+        run();
+        let noon = world.taxpayer(4).interaction().conversation(next).unwrap().reply_due;
+        assert_eq!(noon, Some(at("2026-11-30T14:30:00")), "{engine:?}: lunch, and ninety minutes");
+    }
+}
+
 /// What was promised over a year whose notice is not known says so, and moves when that comes.
 #[test]
 fn a_message_is_answered_by_the_calendar_in_force() {

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use zhengna_core::access::Permission;
+use zhengna_core::access::{EndGrant, Permission};
 use zhengna_core::assignment::{Choice, Policy};
 use zhengna_core::error::Refusal;
 use zhengna_core::id::{ConversationId, LineId, OfficerId};
 use zhengna_core::interaction::{
-    AcceptOffer, Availability, Claim, Close, DeclineOffer, Enter, Leave, LineKind, LinePromise, LineSettings, OpenLine, Outcome,
-    RoutedTopic, Routing, Specialist,
+    AcceptOffer, Availability, Claim, Close, DeclineOffer, Enter, Leave, LineKind, LinePromise, LineSettings, NoEstimate, OpenLine,
+    Outcome, RequestCallback, RoutedTopic, Routing, SendMessage, Specialist, Transfer, TransferTo,
 };
 use zhengna_core::{Error, Session, limits};
 use zhengna_tests::world::{ENGINES, NANGUAN, World, code, refused, settle};
@@ -67,7 +67,7 @@ fn what_waits_is_offered_to_one_after_another_and_nobody_loses_their_place() {
         assert_eq!(world.taxpayer(0).interaction().position(id).unwrap().ahead, Some(0), "{engine:?}: it stands where it stood");
         assert_eq!(
             refused(world.officer(second).interaction().claim(Claim { line }).wait()),
-            Refusal::NobodyWaiting,
+            Refusal::NobodyForYou,
             "{engine:?}: nor is it to be had while somebody is asked"
         );
 
@@ -238,18 +238,25 @@ fn how_a_line_keeps_its_promise_is_counted() {
         let id = enter(&world, 0, line, None);
         world.clock.advance(Duration::from_secs(60));
         claim();
-        for n in 1..4 {
-            enter(&world, n, line, None);
-        }
-        world.clock.advance(Duration::from_secs(61));
+        let say = |id| world.officer(0).interaction().send(SendMessage::new(id, "您好")).wait().unwrap();
+        say(id);
+        let others: Vec<ConversationId> = (1..5).map(|n| enter(&world, n, line, None)).collect();
+        world.clock.advance(Duration::from_secs(30));
+        // Taken in time is not answered in time; and whoever would rather be called back was not answered at all.
+        let taken = claim();
+        world.taxpayer(4).interaction().request_callback(RequestCallback { conversation: others[3] }).wait().unwrap();
+        world.clock.advance(Duration::from_secs(31));
+        say(taken);
         let late = claim();
+        say(late);
+        // What goes on in another line was promised in this one.
+        let elsewhere = Transfer::new(taken, TransferTo::Line(world.line), "请接手");
+        world.officer(0).interaction().transfer(elsewhere).wait().unwrap();
         // Handing it on and taking it again does not make the wait longer or shorter.
         world.clock.advance(limits::PRESENCE_LEASE + limits::OFFICER_GRACE);
         world.core.return_held().unwrap();
         world.officer(1).interaction().claim(Claim { line }).wait().unwrap();
-        let left = world.officer(1).interaction().waiting(line, 10).unwrap().first.last().unwrap().id;
-        let gone = (1..4).find_map(|n| world.taxpayer(n).interaction().leave(Leave { conversation: left }).wait().ok());
-        assert!(gone.is_some(), "{engine:?}");
+        world.taxpayer(3).interaction().leave(Leave { conversation: others[2] }).wait().unwrap();
         let boss = world.session_of(world.supervisor);
         let until = world.core.now().plus(Duration::from_secs(1));
         let told = boss.interaction().promises(begun, until).unwrap().lines;
@@ -257,20 +264,91 @@ fn how_a_line_keeps_its_promise_is_counted() {
             line,
             name: "快速专线".into(),
             promise_s: Some(60),
-            entered: 4,
+            entered: 5,
             left: 1,
-            served: 2,
+            served: 3,
+            called_back: 1,
+            measured: Some(4),
             kept: Some(1),
             p50_s: Some(60),
             p90_s: Some(61),
-            messages: 0,
-            messages_in_time: 0,
+            messages: 1,
+            messages_in_time: 1,
         };
         assert_eq!(told, [expected], "{engine:?}: {id} in time, {late} not");
         assert!(matches!(world.officer(0).interaction().promises(begun, until), Err(Error::Denied { .. })), "{engine:?}");
         let elsewhere: OfficerId = world.appoint("22010810", zhengna_tests::world::JILIN_CITY, &[Permission::SuperviseInteraction]);
         assert_eq!(world.session_of(elsewhere).interaction().promises(begun, until).unwrap().lines, [], "{engine:?}: of one's area");
         assert!(boss.interaction().promises(until, begun).is_err(), "{engine:?}");
+    }
+}
+
+/// Found by review: whoever was handed on left no minutes of load behind, and the one who hands everything on was asked first each time.
+#[test]
+fn what_was_handed_on_was_work_all_the_same() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let line = pushing(&world);
+        present(&world, &[0, 1]);
+        for (officer, minutes) in [(0, 30), (1, 5)] {
+            let id = world.entered(officer).conversation;
+            world.officer(officer).interaction().claim(Claim { line: world.line }).wait().unwrap();
+            for _ in 0..minutes {
+                world.clock.advance(Duration::from_secs(60));
+                present(&world, &[0, 1]);
+            }
+            let on = Transfer::new(id, TransferTo::Officer(world.officers[2]), "请接手");
+            present(&world, &[2]);
+            world.officer(officer).interaction().transfer(on).wait().unwrap();
+        }
+        world.clock.advance(limits::PRESENCE_LEASE);
+        present(&world, &[0, 1]);
+        let id = enter(&world, 5, line, None);
+        offer(&world, 1);
+        assert_eq!(offered(&world, 1), [id], "{engine:?}: five minutes are fewer than thirty");
+    }
+}
+
+/// Found by review: somebody whose right to serve ended a moment ago was offered what they could not take.
+#[test]
+fn whoever_may_not_serve_any_more_is_offered_nothing() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let line = pushing(&world);
+        let leaver = world.appoint("22010966", NANGUAN, &[Permission::ServeTaxpayers]);
+        let session = world.session_of(leaver);
+        session.interaction().be_present().wait().unwrap();
+        let security = world.session_of(world.security);
+        let grant = security.access().grants(leaver).unwrap()[0].id;
+        security.access().end_grant(EndGrant { grant, reason: "调岗".into() }).wait().unwrap();
+        enter(&world, 0, line, None);
+        assert_eq!(world.core.offer_waiting().unwrap(), 0, "{engine:?}");
+    }
+}
+
+/// Found by review: every line was told the same officers, though they served others as well, and though nobody there knew the topic.
+#[test]
+fn a_wait_is_estimated_by_who_may_take_it_and_what_else_they_have_to_do() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let topic = RoutedTopic { code: "vat".into(), name: "增值税".into(), parent: None, specialists_only: true };
+        let specialists = vec![Specialist { officer: world.officers[2], topics: vec!["vat".into()] }];
+        let routing = Routing { topics: vec![topic], specialists, policy: Policy::default(), push: false };
+        let line = open(&world, LineSettings { routing: Some(routing), ..LineSettings::new("增值税") });
+        present(&world, &[0]);
+        let about_vat = enter(&world, 0, line, Some("vat"));
+        let ids: Vec<ConversationId> = (1..5).map(|n| enter(&world, n, line, None)).collect();
+        let told = |n: usize, id| world.taxpayer(n).interaction().position(id).unwrap();
+        let wait = |n: usize, id| settle(&world.core, |_| told(n, id).estimate.map(|e| e.p50_s), Option::is_some).unwrap();
+        assert_eq!(told(0, about_vat).no_estimate, Some(NoEstimate::NobodyThere), "{engine:?}: who is there may not take it");
+        let before = wait(4, ids[3]);
+        for n in [5, 0, 1] {
+            world.entered(n);
+        }
+        let longer = settle(&world.core, |_| wait(4, ids[3]), |after| *after > before);
+        assert!(longer > before, "{engine:?}: the same officer serves those, too");
+        let told = world.core.positions(line).unwrap();
+        assert_eq!(told.iter().map(|p| p.estimate.is_some()).collect::<Vec<_>>(), [false, true, true, true, true], "{engine:?}");
     }
 }
 

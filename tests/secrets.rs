@@ -27,7 +27,7 @@ fn what_people_type_is_nowhere_to_be_read_on_disk() {
     let rate = Rate { conversation, grade: Grade::Dissatisfied, reasons: Vec::new(), comment: Some(CANARIES[4].into()) };
     world.taxpayer(0).interaction().rate(rate).wait().unwrap();
     let supervisor = world.session_of(world.supervisor);
-    let answer = AnswerFollowUp { conversation, answer: CANARIES[5].into() };
+    let answer = AnswerFollowUp::new(conversation, CANARIES[5]);
     supervisor.interaction().answer_follow_up(answer).wait().unwrap();
     let heard = RevisitFollowUp { conversation, revisit: Revisit::Content, note: CANARIES[6].into() };
     supervisor.interaction().revisit_follow_up(heard).wait().unwrap();

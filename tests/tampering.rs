@@ -181,7 +181,7 @@ fn furnished() -> (World, PathBuf, Vec<Checkpoint>) {
         let low = Rate { conversation, grade: Grade::VeryDissatisfied, reasons: vec!["wrong".into()], comment };
         world.taxpayer(n).interaction().rate(low).wait().unwrap();
         let supervisor = world.session_of(world.supervisor);
-        supervisor.interaction().answer_follow_up(AnswerFollowUp { conversation, answer: "已说明".into() }).wait().unwrap();
+        supervisor.interaction().answer_follow_up(AnswerFollowUp::new(conversation, "已说明")).wait().unwrap();
         let heard = RevisitFollowUp { conversation, revisit: Revisit::Content, note: "表示理解".into() };
         supervisor.interaction().revisit_follow_up(heard).wait().unwrap();
     }

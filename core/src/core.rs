@@ -335,6 +335,11 @@ impl Core {
                 let cmd = interaction::RemindUnanswered { timer, token };
                 system.command(&operation::REMIND_UNANSWERED, cmd, interaction::remind_unanswered).wait().map(drop)
             }
+            Some(TimerKind::HoursOver) => {
+                let (cmd, calendars) = (interaction::HoursOver { timer, token }, self.0.calendars.clone());
+                let rule = move |tx: &mut dyn Tx, ctx: &Ctx, cmd| interaction::hours_over(tx, ctx, &calendars, cmd);
+                system.command(&operation::HOURS_OVER, cmd, rule).wait().map(drop)
+            }
             Some(TimerKind::FollowUpDue) => {
                 let (cmd, calendars) = (interaction::FollowUpDue { timer, token }, self.0.calendars.clone());
                 let rule = move |tx: &mut dyn Tx, ctx: &Ctx, cmd| interaction::follow_up_due(tx, ctx, &calendars, cmd);

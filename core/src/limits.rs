@@ -250,6 +250,8 @@ pub const FOLLOW_UPS_SCANNED_MAX: u32 = 1_000;
 pub const RECOMPUTED_AT_ONCE: u32 = 50;
 /// They are looked at again so long after a change of the calendar: what was under way as it took effect was computed by the one before.
 pub const RECOMPUTED_AGAIN_AFTER: Duration = Duration::from_secs(5 * 60);
+/// Conversations that wait in a line whose hours are over, and are promised an answer in one transaction.
+pub const CALLED_BACK_AT_ONCE: u32 = 100;
 /// Officers who are remembered to have served one conversation.
 pub const SERVED_BY_MAX: usize = 50;
 /// Characters of a closing note.
@@ -270,6 +272,8 @@ pub const ESCALATE_S: i64 = 120;
 pub const UNANSWERED_S_MAX: i64 = 24 * 3600;
 /// Minutes for which a conversation may be put on hold at once.
 pub const HOLD_MINUTES_MAX: i64 = 60;
+/// Minutes after the last word until which a conversation may be on hold, however often that is put off.
+pub const HELD_SILENT_MINUTES_MAX: i64 = 4 * 60;
 /// Remarks of officers beside one conversation.
 pub const WHISPERS_PER_CONVERSATION_MAX: i64 = 500;
 /// An officer's presence ends this long after its last renewal.

@@ -128,7 +128,7 @@ pub const CLASSES: &[Class] = &[
         basis: "texts of the bureau and its officers, who delete them; they hold no number of a person",
     },
     Class {
-        tables: &["line", "conversation", "assignment", "message", "whisper", "rating", "follow_up"],
+        tables: &["line", "conversation", "assignment", "stint", "message", "whisper", "rating", "follow_up"],
         what: "conversations, ratings and what followed",
         keep: Keep::Always,
         basis: "no rule that we know sets an end: how long such records are kept is for the bureau's own list of archives (机关文件材料归档范围和文书档案保管期限规定, 国家档案局令第8号), which it has not given us; 个人信息保护法 第十九条 asks for the shortest. A person's are unreadable when they are erased",

@@ -64,6 +64,7 @@ declared! {
     interaction::Attendance,
     interaction::Conversation,
     interaction::Assignment,
+    interaction::Stint,
     interaction::Message,
     interaction::WhisperRow,
     appeal::Appeal,

@@ -453,7 +453,7 @@ impl Play {
                 self.as_(*who, 0).interaction().follow_ups(FollowUpsAsked::default(), Page { after: None, limit: 50 }).map(|f| f.items),
             ),
             Step::Answer(who, c, key) => {
-                let cmd = AnswerFollowUp { conversation: self.conversation(*c), answer: "已说明".into() };
+                let cmd = AnswerFollowUp::new(self.conversation(*c), "已说明");
                 written(self.about(*who, *c, *key).interaction().answer_follow_up(cmd).wait())
             }
             Step::Revisit(who, c, heard) => {

@@ -14,7 +14,8 @@ use zhengna_core::error::Refusal;
 use zhengna_core::id::{ConversationId, LineId, OfficerId, PostId, TaxpayerId};
 use zhengna_core::identity::{BeginImport, ImportRow, Listed, ListedRelation, NewTaxpayer, PersonalField, RequestDisclosure, Role};
 use zhengna_core::interaction::{
-    AnswerFollowUp, Claim, Close, Enter, FollowUpState, FollowUpsAsked, Grade, Join, Leave, LineSettings, OpenLine, Outcome, Rate, Routing,
+    AnswerFollowUp, Claim, Close, Enter, FollowUpState, FollowUpsAsked, Grade, Join, Leave, LineHours, LineSettings, OpenLine, Outcome,
+    Rate, Routing,
 };
 use zhengna_core::store::Page;
 use zhengna_core::{Error, Session, limits};
@@ -204,8 +205,9 @@ impl Cast {
     }
 
     pub(crate) fn active(&self, n: u64) -> (Session, ConversationId) {
+        let officer = self.nobody_waits();
         let waiting = self.waiting(n);
-        let claimed = self.idle_officer().interaction().claim(Claim { line: self.stage.world.line }).wait().unwrap();
+        let claimed = officer.interaction().claim(Claim { line: self.stage.world.line }).wait().unwrap();
         assert_eq!(claimed.conversation, waiting.1, "nobody else waits on this stage");
         waiting
     }
@@ -220,6 +222,32 @@ impl Cast {
         self.idle_officer();
         self.stage.world.clock.advance(limits::CONVERSATION_IDLE);
         self.run_all();
+        self.nobody_waits();
+    }
+
+    /// Whoever was never answered may wait again by now: they are taken, and it is over.
+    fn nobody_waits(&self) -> Session {
+        let claim = || self.idle_officer().interaction().claim(Claim { line: self.stage.world.line }).wait();
+        while claim().is_ok() {}
+        self.idle_officer()
+    }
+
+    /// Somebody entered a line whose hours are over by now.
+    pub(crate) fn left_at_closing_time(&self, n: u64) {
+        let settings = LineSettings { hours: LineHours::OfficeHours, ..LineSettings::new(format!("办公时间{n}")) };
+        let opened = OpenLine { authority: code(NANGUAN), settings, external_id: None };
+        let line = self.system().interaction().open_line(opened).wait().unwrap().line;
+        let (_, taxpayer) = self.newcomer(n);
+        let served = || taxpayer.interaction().lines().unwrap().iter().find(|l| l.id == line).unwrap().served;
+        let pass = |minutes: u64| self.stage.world.clock.advance(std::time::Duration::from_secs(60 * minutes));
+        while !served() {
+            pass(60);
+        }
+        self.run_all();
+        taxpayer.interaction().enter(Enter::new(line, "问")).wait().unwrap();
+        while served() {
+            pass(10);
+        }
     }
 
     /// Runs whatever is due.
@@ -288,7 +316,7 @@ impl Cast {
         let supervisor = self.supervisor();
         let asked = FollowUpsAsked { state: Some(FollowUpState::Open), overdue: false };
         for open in supervisor.interaction().follow_ups(asked, Page { after: None, limit: 200 }).unwrap().items {
-            let answer = AnswerFollowUp { conversation: open.conversation.id, answer: "已说明".into() };
+            let answer = AnswerFollowUp::new(open.conversation.id, "已说明");
             supervisor.interaction().answer_follow_up(answer).wait().unwrap();
         }
         let (taxpayer, conversation) = self.ended(n);

@@ -372,6 +372,11 @@ pub(crate) const DRIVEN: &[Driven] = &[
         cast.stage.world.clock.advance(std::time::Duration::from_secs((limits::UNANSWERED_S + limits::ESCALATE_S).unsigned_abs()));
         run_off(cast)
     } },
+    Driven { operation: &operation::HOURS_OVER, again: Again::Steps, prepare: |cast, n| {
+        cast.nothing_due();
+        cast.left_at_closing_time(n);
+        run_off(cast)
+    } },
     Driven { operation: &operation::JOIN, again: Again::Harmless, prepare: |cast, n| {
         let (_, conversation) = cast.active(n);
         let chief = cast.keyed(cast.chief(), n);
@@ -448,12 +453,12 @@ pub(crate) const DRIVEN: &[Driven] = &[
     Driven { operation: &operation::ANSWER_FOLLOW_UP, again: Again::Harmless, prepare: |cast, n| {
         let conversation = cast.rated_low(n);
         let supervisor = cast.keyed(cast.supervisor(), n);
-        let answer = AnswerFollowUp { conversation, answer: "已向纳税人说明".into() };
+        let answer = AnswerFollowUp::new(conversation, "已向纳税人说明");
         Box::new(move || done(supervisor.interaction().answer_follow_up(answer.clone()).wait()))
     } },
     Driven { operation: &operation::REVISIT_FOLLOW_UP, again: Again::Harmless, prepare: |cast, n| {
         let conversation = cast.rated_low(n);
-        cast.supervisor().interaction().answer_follow_up(AnswerFollowUp { conversation, answer: "已向纳税人说明".into() }).wait().unwrap();
+        cast.supervisor().interaction().answer_follow_up(AnswerFollowUp::new(conversation, "已向纳税人说明")).wait().unwrap();
         let supervisor = cast.keyed(cast.supervisor(), n);
         let heard = RevisitFollowUp { conversation, revisit: Revisit::NotContent, note: "仍未解决".into() };
         Box::new(move || done(supervisor.interaction().revisit_follow_up(heard.clone()).wait()))
@@ -634,8 +639,9 @@ fn run_off(cast: &Cast) -> Deed<'_> {
 
 /// Nobody writes for half an hour, and the timer falls due; once more at the end of each lease.
 fn idle(cast: &Cast, n: u64) -> Deed<'_> {
-    cast.active(n);
-    cast.escalated();
+    let (_, conversation) = cast.active(n);
+    cast.stage.world.officer(0).interaction().send(SendMessage::new(conversation, "您好")).wait().unwrap();
+    cast.escalated(); // nobody is: it is answered
     cast.stage.world.clock.advance(limits::CONVERSATION_IDLE);
     run_off(cast)
 }

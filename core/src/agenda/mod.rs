@@ -32,6 +32,8 @@ words! {
         ForgetKeys = "door.forget_keys",
         /// Audit records that nobody has screened yet.
         Screen = "control.screen",
+        /// A line whose hours may be over.
+        HoursOver = "line.hours_over",
     }
 }
 

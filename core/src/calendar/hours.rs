@@ -131,6 +131,13 @@ impl Timeline {
         self.spans(day).iter().any(|s| (span_start(s)..span_end(s)).contains(&into))
     }
 
+    /// When the stretch of hours ends in which an instant lies, at midnight at the latest. `None` while the authority is not open.
+    pub fn open_until(&self, at: Timestamp) -> Option<Timestamp> {
+        let (_, day, into) = self.place(at)?;
+        let span = self.spans(day).iter().find(|s| (span_start(s)..span_end(s)).contains(&into))?;
+        Some(Timestamp::from_micros(midnight(day).micros() + span_end(span)))
+    }
+
     /// The first instant from `at` on at which the authority is open. `None` behind the range.
     pub fn opens(&self, at: Timestamp) -> Option<Timestamp> {
         if self.is_open(at) {

@@ -93,6 +93,9 @@ pub enum Refusal {
     /// The officer has as many conversations on hold as they may.
     #[error("{0} conversations are on hold already")]
     OnHoldMax(i64),
+    /// Nobody has said a word for so long that the conversation cannot stay on hold for longer.
+    #[error("nobody has said a word for so long that it cannot stay on hold for longer")]
+    HeldTooLong,
     /// The caller has the conversation, or somebody else who supervises takes part already.
     #[error("the caller has the conversation, or somebody else takes part already")]
     JoinedAlready,
@@ -280,6 +283,9 @@ impl Refusal {
             Self::ConversationClosed => ("interaction.closed", 409, "本次会话已结束".into()),
             Self::AlreadyServed => ("interaction.already_served", 409, "工作人员已接通，请在会话中告知对方结束".into()),
             Self::NotItsOfficer => ("interaction.not_its_officer", 409, "该会话由其他工作人员接待，请由其办理".into()),
+            Self::HeldTooLong => {
+                ("interaction.held_too_long", 409, "会话已久无人发言，挂起不能再延长：请先与纳税人说一声，再继续挂起".into())
+            }
             Self::OnHoldMax(n) => ("interaction.on_hold_max", 409, format!("您已挂起 {n} 个会话，已达上限，请先恢复其中一个")),
             Self::JoinedAlready => ("interaction.joined_already", 409, "该会话由您接待，或已有其他督导人员加入".into()),
             Self::NotJoined => ("interaction.not_joined", 409, "您未加入该会话".into()),

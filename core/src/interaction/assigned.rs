@@ -48,10 +48,15 @@ pub(super) fn next_for(tx: &mut dyn Tx, ctx: &Ctx, line: &Line, officer: &Office
     };
     let known = routing.known_to(officer.id);
     // What is offered to somebody else is theirs to answer first.
-    let free = |row: &Conversation| row.offer(ctx.now()).is_none_or(|to| to == officer.id);
+    let mut others_are_asked = false;
+    let free = |row: &Conversation| {
+        let free = row.offer(ctx.now()).is_none_or(|to| to == officer.id);
+        others_are_asked |= !free;
+        free
+    };
     let rows = looked_at(tx, line, routing, |topic| known.contains(topic), free)?;
     if rows.is_empty() {
-        return Err(nobody);
+        return Err(if others_are_asked { Error::Refused(Refusal::NobodyForYou) } else { nobody });
     }
     let record = routed_to(tx, ctx, line, routing, officer, holding, &rows)?;
     let first = locked(tx, ConversationId::from_uuid(record.decision.work.uuid()))?;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Conversation, ConversationState, join, offer};
+use super::{Conversation, ConversationState, hours_over, join, offer, stint};
 use crate::access::{Engine, Officer};
 use crate::clock::Timestamp;
 use crate::ctx::Ctx;
@@ -100,7 +100,7 @@ pub fn return_held(tx: &mut dyn Tx, ctx: &Ctx, cmd: ReturnHeld) -> Result<Return
         let Some(found) = tx.lock_row::<Conversation>((id,))? else { continue };
         let c = found.trust("held by an officer who is gone").into_inner();
         if c.state == ConversationState::Active && c.officer == Some(officer) {
-            back_in_line(tx, ctx, &c)?;
+            back_in_line(tx, ctx, &c, c.clone())?;
             back.push(id);
         } else if c.state == ConversationState::Waiting && c.offered_to == Some(officer) {
             let ended = c.offered_until.map_or(ctx.now(), |until| until.min(ctx.now()));
@@ -111,8 +111,8 @@ pub fn return_held(tx: &mut dyn Tx, ctx: &Ctx, cmd: ReturnHeld) -> Result<Return
     Ok(Returned { officer, conversations: back })
 }
 
-/// Lets a conversation wait again where it stood.
-fn back_in_line(tx: &mut dyn Tx, ctx: &Ctx, c: &Conversation) -> Result<(), Error> {
+/// Lets a conversation that is not over wait again where it stood, as it is at the end.
+pub(super) fn back_in_line(tx: &mut dyn Tx, ctx: &Ctx, before: &Conversation, c: Conversation) -> Result<(), Error> {
     let Some(officer) = c.officer else { return Ok(()) };
     let active_at = c.now(ctx);
     let ticket = if planted(Bug::ReturnedBehind) { c.ticket + 1_000_000 } else { c.ticket };
@@ -123,10 +123,12 @@ fn back_in_line(tx: &mut dyn Tx, ctx: &Ctx, c: &Conversation) -> Result<(), Erro
         served_by: c.served_also_by(officer),
         active_at,
         ticket,
-        ..c.clone().unattended()
+        ..c.unattended()
     };
-    tx.replace(c, waiting)?;
-    join::told(tx, ctx, c)?;
+    stint::ended(tx, before, active_at)?;
+    let c = tx.replace(before, waiting)?;
+    hours_over::look(tx, ctx, c.line)?;
+    join::told(tx, ctx, before)?;
     journal::record(tx, ctx, Topic::Conversation(c.id), EventKind::Returned, Some(c.id), None)?;
     journal::record(tx, ctx, Topic::Taxpayer(c.taxpayer), EventKind::Returned, Some(c.id), None)?;
     journal::record(tx, ctx, Topic::Officer(officer), EventKind::Returned, Some(c.id), None)?;

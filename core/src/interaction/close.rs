@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::conversation::had;
-use super::{Conversation, ConversationState, join, offer};
+use super::{Conversation, ConversationState, attendance, join, offer};
 use crate::access::check;
 use crate::agenda::{self, TimerKind};
 use crate::ctx::Ctx;
@@ -107,7 +107,8 @@ pub struct CloseIdle {
     pub token: i64,
 }
 
-/// Closes the conversation if nobody wrote for [`limits::CONVERSATION_IDLE`]; sets the timer anew if somebody did.
+/// Closes the conversation if nobody wrote for [`limits::CONVERSATION_IDLE`]; sets the timer anew if somebody did. Where the officer who has
+/// it never said a word, it is not over: it waits again where it stood, and others are asked first.
 pub fn close_idle(tx: &mut dyn Tx, ctx: &Ctx, cmd: CloseIdle) -> Result<Closed, Error> {
     let id = ConversationId::from_uuid(agenda::subject_of(tx, cmd.timer)?);
     let found = tx.lock_row::<Conversation>((id,))?;
@@ -123,6 +124,10 @@ pub fn close_idle(tx: &mut dyn Tx, ctx: &Ctx, cmd: CloseIdle) -> Result<Closed, 
         if !planted(Bug::TimerNotRearmed) {
             agenda::set_once(tx, TimerKind::ConversationIdle, id.uuid(), idle_at)?;
         }
+        return Ok(Closed { conversation: id, outcome: None });
+    }
+    if let Some(officer) = conversation.officer.filter(|_| conversation.never_answered()) {
+        attendance::back_in_line(tx, ctx, &conversation, (*conversation).clone().passed_by(officer, ctx.now()))?;
         return Ok(Closed { conversation: id, outcome: None });
     }
     end(tx, ctx, &conversation, (*conversation).clone(), Outcome::Idle, None)

@@ -117,6 +117,10 @@ record! {
         passes: Option<Passes>,
         /// Who looked after its taxpayer when they entered.
         own_officer: Option<OfficerId>,
+        /// The line that they entered first; absent in conversations of before that was kept.
+        entered_line: Option<LineId>,
+        /// When an officer first said a word; absent in conversations of before that was kept, too.
+        first_answered_at: Option<Timestamp>,
     }
     key(id);
     version version;
@@ -158,6 +162,11 @@ impl Conversation {
     pub(super) fn unattended(self) -> Self {
         let joined = self.joined.filter(|_| planted(Bug::JoinedKept));
         Self { held_until: None, joined, unanswered_since: None, ..self.not_offered() }
+    }
+
+    /// Whether the officer who has it has not said a word yet.
+    pub(super) fn never_answered(&self) -> bool {
+        self.unanswered_since.is_some() && self.unanswered_since == self.claimed_at
     }
 
     /// Now: within a conversation time never goes back, whatever the clocks of the hosts say.

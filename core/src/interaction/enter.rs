@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ready::is_full;
-use super::{Conversation, ConversationState, Line, SourceChannel, entry, gate};
+use super::{Conversation, ConversationState, Line, SourceChannel, entry, gate, hours_over};
 use crate::access::{Engine, check};
 use crate::calendar::Calendars;
 use crate::clock::Timestamp;
@@ -104,7 +104,8 @@ pub fn enter(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, cmd: Enter) -> R
     let on_behalf = gate::admit(tx, line.kind, taxpayer, ctx.now())?;
     let own = tx.find::<Taxpayer>((taxpayer,))?.ok_or(Error::SignInRequired)?.trust("the caller's own record").into_inner();
     let own_officer = looks_after(tx, taxpayer, on_behalf, ctx.now())?;
-    let reply = line.message_due(&*calendars.in_force(tx)?, ctx.now())?;
+    let in_force = calendars.in_force(tx)?;
+    let reply = line.message_due(&in_force, ctx.now())?;
     let id = ConversationId::from_uuid(ctx.new_uuid());
     let key = subject::create(tx, ctx, id.uuid())?;
     let topic = subject::seal(ctx, &key, Conversation::place("topic", &id), &topic);
@@ -153,8 +154,13 @@ pub fn enter(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, cmd: Enter) -> R
         offered_until: None,
         passes: None,
         own_officer,
+        entered_line: Some(line.id),
+        first_answered_at: None,
     };
     tx.add(&waiting.promised(reply))?;
+    if reply.is_none() {
+        hours_over::watch(tx, ctx, &line, &in_force)?;
+    }
     // The desk first: whoever follows it finds the conversation, and all that happens in it from here on.
     journal::record(tx, ctx, Topic::Taxpayer(taxpayer), EventKind::Entered, Some(id), None)?;
     journal::record(tx, ctx, Topic::Conversation(id), EventKind::Entered, Some(id), None)?;

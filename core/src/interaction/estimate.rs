@@ -60,6 +60,24 @@ pub(super) struct Serving {
     pub(super) free: u32,
 }
 
+/// How much those who serve a line have to do elsewhere: of those who wait in the lines that they serve, each counted as often as there are
+/// places for them, so many are in this one, and so many in all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Shared {
+    pub(super) here: u64,
+    pub(super) everywhere: u64,
+}
+
+impl Shared {
+    /// How many are served before somebody with `ahead` people before them, where lines take turns by how many wait in each.
+    pub(super) fn ahead(self, ahead: u32) -> u32 {
+        let turn = u64::from(ahead) + 1;
+        let everywhere = self.everywhere.max(self.here);
+        let before = if self.here == 0 { turn } else { turn.saturating_mul(everywhere).div_ceil(self.here) };
+        u32::try_from(before - 1).unwrap_or(u32::MAX)
+    }
+}
+
 /// Where nine waits of ten go, in standard deviations above the mean.
 const NINE_OF_TEN: f64 = 1.281_551_6;
 
@@ -117,6 +135,16 @@ mod tests {
             "four have to end, as four go on; 1.28 times the root of four times 300 by 4"
         );
         assert_eq!(estimate(0, there(1, 1, 0), &[]).unwrap().p50_s, limits::ESTIMATE_DEFAULT.as_secs());
+    }
+
+    #[test]
+    fn whoever_is_served_by_people_who_serve_others_waits_for_these_too() {
+        let shared = |here, everywhere| Shared { here, everywhere };
+        assert_eq!(shared(4, 4).ahead(3), 3, "nobody waits elsewhere");
+        assert_eq!(shared(4, 8).ahead(3), 7, "as many wait elsewhere: they take turns");
+        assert_eq!(shared(4, 8).ahead(0), 1);
+        assert_eq!(shared(8, 9).ahead(0), 1, "one of nine may come first");
+        assert_eq!(shared(0, 0).ahead(2), 2, "what is known is a moment old");
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::conversation::open;
-use super::message::Reader;
+use super::message::{Reader, warned};
 use super::rating::{RatingView, rating_of};
 use super::{Conversation, ConversationView, conversation, reply};
 use crate::access::{AuthorityPath, Checked, Engine, Scope, Term, check};
@@ -165,6 +165,16 @@ pub struct AnswerFollowUp {
     pub conversation: ConversationId,
     /// What was put right, or why it was as it was, 1 to 500 characters; the taxpayer reads it.
     pub answer: String,
+    /// Whether an officer was warned that numbers of people stand in the answer, and gives it all the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub confirmed: bool,
+}
+
+impl AnswerFollowUp {
+    /// An answer that nobody was warned of.
+    pub fn new(conversation: ConversationId, answer: impl Into<String>) -> Self {
+        Self { conversation, answer: answer.into(), confirmed: false }
+    }
 }
 
 /// Writes down what a call-back heard.
@@ -220,8 +230,14 @@ fn sealed(tx: &mut dyn Tx, ctx: &Ctx, id: ConversationId, column: &'static str, 
 }
 
 /// Answers a low rating of somebody else.
+///
+/// # Errors
+/// `PersonalData` for an answer with numbers of somebody that nobody confirmed; `OwnRating`; `FollowUpState`.
 pub fn answer_follow_up(tx: &mut dyn Tx, ctx: &Ctx, cmd: AnswerFollowUp) -> Result<FollowedUp, Error> {
     let text = error::text("answer", &cmd.answer, limits::CLOSING_NOTE_CHARS_MAX)?;
+    if !cmd.confirmed {
+        warned(ctx, &text)?;
+    }
     let row = locked(tx, ctx, cmd.conversation, FollowUpState::Open)?;
     let answer = Some(sealed(tx, ctx, row.conversation, "answer", &text)?);
     let (answered_by, answered_at) = (Some(ctx.actor().officer()?.id), Some(ctx.now()));

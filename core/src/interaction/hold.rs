@@ -4,6 +4,8 @@
 //! What is on hold leaves room for others; what comes back from hold is its officer's, however many they hold by then. Capacity bounds what
 //! is taken, not what was promised.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::claim::on_hold;
@@ -27,7 +29,8 @@ use crate::store::{Tx, Writes};
 pub struct Hold {
     /// Which.
     pub conversation: ConversationId,
-    /// For at most so many minutes, 1 to [`limits::HOLD_MINUTES_MAX`].
+    /// For at most so many minutes from now on, 1 to [`limits::HOLD_MINUTES_MAX`]; in all no more than
+    /// [`limits::HELD_SILENT_MINUTES_MAX`] after the last word.
     pub minutes: i64,
 }
 
@@ -59,7 +62,7 @@ impl crate::core::Answer for Held {
 /// Puts a conversation on hold, or gives one that is on hold another end.
 ///
 /// # Errors
-/// `OnHoldMax` where as many are on hold as may be; `NotItsOfficer`, `ConversationClosed`.
+/// `OnHoldMax` where as many are on hold as may be; `HeldTooLong` where it would be on hold for too long without a word; `NotItsOfficer`, `ConversationClosed`.
 pub fn hold(tx: &mut dyn Tx, ctx: &Ctx, cmd: Hold) -> Result<Held, Error> {
     let max = limits::HOLD_MINUTES_MAX;
     if !(1..=max).contains(&cmd.minutes) {
@@ -73,7 +76,11 @@ pub fn hold(tx: &mut dyn Tx, ctx: &Ctx, cmd: Hold) -> Result<Held, Error> {
     if others >= limits::ON_HOLD_MAX {
         return Err(Error::Refused(Refusal::OnHoldMax(others)));
     }
-    let until = c.now(ctx).plus(std::time::Duration::from_secs(60 * cmd.minutes.unsigned_abs()));
+    let minutes = |n: i64| Duration::from_secs(60 * n.unsigned_abs());
+    let until = c.now(ctx).plus(minutes(cmd.minutes));
+    if until > c.active_at.plus(minutes(limits::HELD_SILENT_MINUTES_MAX)) {
+        return Err(Error::Refused(Refusal::HeldTooLong));
+    }
     // Whoever puts somebody on hold tells them so: nobody waits for an answer until it is over.
     tx.replace(&*c, Conversation { held_until: Some(until), unanswered_since: None, ..(*c).clone() })?;
     agenda::set_by(tx, TimerKind::HoldOver, c.id.uuid(), until)?;

@@ -155,7 +155,7 @@ impl Line {
 
     /// Whether somebody serves it at an instant, by the calendar.
     pub(super) fn is_served(&self, now: &InForce, at: Timestamp) -> Result<bool, Error> {
-        Ok(self.hours == LineHours::Always || now.timeline(&self.authority, self.own_hours())?.is_open(at))
+        Ok(!self.has_hours() || now.timeline(&self.authority, self.own_hours())?.is_open(at))
     }
 
     /// When a message that was left in it is answered at the latest: so many minutes of its hours later, or of its authority's office
@@ -172,6 +172,16 @@ impl Line {
     /// When whoever comes now is answered at the latest, where nobody serves the line: what they leave is a message.
     pub(super) fn message_due(&self, now: &InForce, at: Timestamp) -> Result<Option<Reply>, Error> {
         if self.is_served(now, at)? { Ok(None) } else { self.reply_due(now, at, self.reply_minutes).map(Some) }
+    }
+
+    /// Until when it is served that is served now; `None` where that never ends.
+    pub(super) fn served_until(&self, now: &InForce, at: Timestamp) -> Result<Option<Timestamp>, Error> {
+        if self.has_hours() { Ok(now.timeline(&self.authority, self.own_hours())?.open_until(at)) } else { Ok(None) }
+    }
+
+    /// Whether there are times at which nobody serves it.
+    pub(super) fn has_hours(&self) -> bool {
+        self.hours != LineHours::Always
     }
 
     /// Whether whoever enters may name this topic.

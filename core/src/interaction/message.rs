@@ -150,9 +150,12 @@ fn after_message(tx: &mut dyn Tx, ctx: &Ctx, c: &Conversation, number: i64, sent
                 Conversation { taxpayer_read: number, ..written }
             }
         }
-        // Whoever takes part beside the officer answers for them, and has not read for them.
-        Actor::Officer(me) if c.joined == Some(me.id) => Conversation { unanswered_since: None, ..written },
-        _ => Conversation { officer_read: number, unanswered_since: None, ..written },
+        by => {
+            // Whoever takes part beside the officer answers for them, and has not read for them.
+            let joined = matches!(by, Actor::Officer(me) if c.joined == Some(me.id));
+            let officer_read = if joined { c.officer_read } else { number };
+            Conversation { officer_read, unanswered_since: None, first_answered_at: c.first_answered_at.or(Some(sent_at)), ..written }
+        }
     })
 }
 

@@ -12,8 +12,8 @@ use super::claim::{can_take, desk, take};
 use super::conversation::view;
 use super::estimate::handled_lately;
 use super::presence::There;
-use super::{Conversation, ConversationState, ConversationView, Line, Presence, ReadyLines, Routing};
-use crate::access::{Engine, Officer, check};
+use super::{Conversation, ConversationState, ConversationView, Line, Presence, ReadyLines, Routing, stint};
+use crate::access::{Engine, Officer, Permission, check, holds_at};
 use crate::assignment::{self, Candidate, Inputs, Pass, Question, Record};
 use crate::clock::Timestamp;
 use crate::ctx::Ctx;
@@ -35,6 +35,17 @@ impl Conversation {
     /// To whom it is offered now.
     pub(super) fn offer(&self, now: Timestamp) -> Option<OfficerId> {
         self.offered_to.filter(|_| self.offered_until.is_some_and(|until| now < until))
+    }
+
+    /// The same, and an officer who did not take it though they could: others are asked first.
+    pub(super) fn passed_by(self, officer: OfficerId, at: Timestamp) -> Self {
+        let mut passes = self.passes.clone().unwrap_or_default();
+        if !planted(Bug::PassForgotten) {
+            passes.0.push(Pass { officer, at });
+        }
+        let beyond = passes.0.len().saturating_sub(limits::PASSES_KEPT_MAX);
+        passes.0.drain(..beyond);
+        Self { passes: Some(passes), ..self }
     }
 
     /// The same, offered to nobody.
@@ -150,7 +161,7 @@ fn still_waits(tx: &mut dyn Tx, id: ConversationId) -> Result<Option<Conversatio
 fn plan(tx: &mut dyn ReadTx, ctx: &Ctx, presence: &Presence, line: &Line, until: Option<Timestamp>) -> Result<Option<Plan>, Error> {
     let now = ctx.now();
     let Some(routing) = line.routing.as_ref().filter(|routing| routing.push) else { return Ok(None) };
-    let officers = candidates(tx, now, routing, &presence.serving(&line.authority, now))?;
+    let officers = candidates(tx, ctx, line, routing, &presence.serving(&line.authority, now))?;
     let known: BTreeSet<&String> = officers.iter().flat_map(|officer| &officer.skills).collect();
     let mut passed = Vec::new();
     let rows = looked_at(
@@ -201,9 +212,13 @@ fn expected_minutes(tx: &mut dyn ReadTx, line: LineId) -> Result<u32, Error> {
 }
 
 /// Those who are there, with what they have and what they had lately.
-fn candidates(tx: &mut dyn ReadTx, now: Timestamp, routing: &Routing, there: &[There]) -> Result<Vec<Candidate>, Error> {
-    let mut all = Vec::new();
+fn candidates(tx: &mut dyn ReadTx, ctx: &Ctx, line: &Line, routing: &Routing, there: &[There]) -> Result<Vec<Candidate>, Error> {
+    let (mut all, now) = (Vec::new(), ctx.now());
     for &There { officer: id, availability, .. } in there.iter().take(limits::OFFERED_OFFICERS_MAX) {
+        // Their presence was noted a moment ago; the right to serve there may have ended since.
+        if !holds_at(tx, ctx, id, Permission::ServeTaxpayers, &line.authority)? {
+            continue;
+        }
         let Some(officer) = tx.find::<Officer>((id,))? else { continue };
         let officer = officer.trust("the host shares lines out").into_inner();
         let open = desk(tx, id)?;
@@ -232,12 +247,12 @@ pub(super) fn on_offer(tx: &mut dyn ReadTx, officer: OfficerId) -> Result<Vec<Co
     Ok(tx.scan(Engine::work("what is offered to an officer"), range)?)
 }
 
-/// How long an officer talked within [`limits::LOAD_WINDOW`], of what has ended, and when the last of it did.
+/// How long an officer talked within [`limits::LOAD_WINDOW`], of what has ended or went on elsewhere, and when the last of it did.
 fn lately(tx: &mut dyn ReadTx, officer: OfficerId, now: Timestamp) -> Result<(Duration, Timestamp), Error> {
     let range = stretch(Some(Conversation::BY_OFFICER), (officer, ConversationState::Closed)).newest_first().limit(limits::LOAD_SAMPLE);
     let closed: Vec<Conversation> = tx.scan(Engine::work("how much an officer had lately"), range)?;
     let ended = closed.iter().filter_map(|c| Some((c.claimed_at?, c.ended_at?)));
-    let recent: Vec<_> = ended.filter(|(_, ended)| now.since(*ended) < limits::LOAD_WINDOW).collect();
+    let recent: Vec<_> = ended.chain(stint::of(tx, officer)?).filter(|(_, ended)| now.since(*ended) < limits::LOAD_WINDOW).collect();
     let talked = recent.iter().map(|(claimed, ended)| ended.since(*claimed)).sum();
     Ok((talked, recent.iter().map(|(_, ended)| *ended).max().unwrap_or_default()))
 }
@@ -245,13 +260,7 @@ fn lately(tx: &mut dyn ReadTx, officer: OfficerId, now: Timestamp) -> Result<(Du
 /// Takes an offer back from whoever let it pass; what it became.
 pub(super) fn pass_on(tx: &mut dyn Tx, ctx: &Ctx, c: &Conversation, at: Timestamp) -> Result<Conversation, Error> {
     let Some(officer) = c.offered_to else { return Ok(c.clone()) };
-    let mut passes = c.passes.clone().unwrap_or_default();
-    if !planted(Bug::PassForgotten) {
-        passes.0.push(Pass { officer, at });
-    }
-    let beyond = passes.0.len().saturating_sub(limits::PASSES_KEPT_MAX);
-    passes.0.drain(..beyond);
-    let passed = tx.replace(c, Conversation { passes: Some(passes), ..c.clone().not_offered() })?;
+    let passed = tx.replace(c, c.clone().passed_by(officer, at).not_offered())?;
     journal::record(tx, ctx, Topic::Officer(officer), EventKind::OfferPassed, Some(c.id), None)?;
     Ok(passed)
 }

@@ -1,14 +1,15 @@
 //! Where somebody stands in line (排队位次), with an estimate of the wait: asked by one, or told to everybody who waits.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use super::conversation::open;
-use super::estimate::{Serving, estimate, handled_lately};
+use super::estimate::{Serving, Shared, estimate, handled_lately};
 use super::presence::There;
 use super::{Conversation, ConversationState, Estimate, Line, NoEstimate, Presence, ReadyLines};
-use crate::access::Engine;
+use crate::access::{AuthorityPath, Engine};
 use crate::calendar::Calendars;
 use crate::ctx::Ctx;
 use crate::error::Error;
@@ -48,28 +49,40 @@ pub fn position(tx: &mut dyn ReadTx, ctx: &Ctx, presence: &Presence, calendars: 
     let found = tx.find::<Line>((c.line,))?.ok_or(Error::NotFound { what: "line" })?;
     let line = found.trust("whoever waits in a line sees it").into_inner();
     let wait = Wait::of(tx, ctx, presence, calendars, &line)?;
-    Ok(wait.told(id, ahead, first))
+    let known = wait.known_to(tx, &line, c.topic_code.as_deref());
+    Ok(wait.told(known, id, ahead, first))
 }
 
 /// What the wait in a line is estimated from, the same for everybody in it.
 struct Wait {
-    there: Serving,
+    there: Vec<There>,
     handled: Vec<Duration>,
     served: bool,
 }
 
+/// Who may take somebody that waits, and how much else they have to do: the same for everybody with the same topic.
+type Known = (Serving, Shared);
+
 impl Wait {
     fn of(tx: &mut dyn ReadTx, ctx: &Ctx, presence: &Presence, calendars: &Calendars, line: &Line) -> Result<Self, Error> {
         Ok(Self {
-            there: serving(tx, &presence.serving(&line.authority, ctx.now())),
+            there: presence.serving(&line.authority, ctx.now()),
             handled: handled_lately(tx, line.id)?,
             served: line.is_served(&*calendars.in_force(tx)?, ctx.now())?,
         })
     }
 
+    /// Those who may take what is about a topic: of one for specialists only, these.
+    fn known_to(&self, tx: &dyn ReadTx, line: &Line, topic: Option<&str>) -> Known {
+        let only = line.routing.as_ref().zip(topic).filter(|(routing, topic)| routing.specialists_only(topic));
+        let may = |there: &&There| only.is_none_or(|(routing, topic)| routing.known_to(there.officer).iter().any(|known| known == topic));
+        let there: Vec<&There> = self.there.iter().filter(may).collect();
+        (serving(tx, &there), shared(tx, line, &there))
+    }
+
     /// What somebody is told with so many before them.
-    fn told(&self, conversation: ConversationId, ahead: u32, first: u32) -> Position {
-        let (estimate, no_estimate) = match estimate(ahead, self.there, &self.handled) {
+    fn told(&self, (there, shared): Known, conversation: ConversationId, ahead: u32, first: u32) -> Position {
+        let (estimate, no_estimate) = match estimate(shared.ahead(ahead), there, &self.handled) {
             Ok(estimate) => (Some(estimate), None),
             // Outside of its hours nobody is expected.
             Err(NoEstimate::NobodyThere) if !self.served => (None, Some(NoEstimate::NotServed)),
@@ -87,25 +100,38 @@ pub(crate) fn positions(
     calendars: &Calendars,
     line: LineId,
 ) -> Result<Vec<Position>, Error> {
-    let waiting: Vec<(ConversationId, bool)> = tx.project(|ready: &ReadyLines| ready.all(line)).unwrap_or_default();
+    let waiting = tx.project(|ready: &ReadyLines| ready.all(line)).unwrap_or_default();
     let Some(found) = tx.find::<Line>((line,))?.filter(|_| !waiting.is_empty()) else { return Ok(Vec::new()) };
-    let wait = Wait::of(tx, ctx, presence, calendars, &found.trust("the host tells everybody in a line where they stand"))?;
+    let line = found.trust("the host tells everybody in a line where they stand").into_inner();
+    let wait = Wait::of(tx, ctx, presence, calendars, &line)?;
+    let mut by_topic = HashMap::<Option<String>, Known>::new();
     let mut first = 0;
-    let told = (0..).zip(waiting).map(|(ahead, (conversation, goes_first))| {
-        let told = wait.told(conversation, ahead, first);
+    let told = (0..).zip(waiting).map(|(ahead, (conversation, goes_first, topic))| {
+        let known = *by_topic.entry(topic).or_insert_with_key(|topic| wait.known_to(tx, &line, topic.as_deref()));
+        let told = wait.told(known, conversation, ahead, first);
         first += u32::from(goes_first);
         told
     });
     Ok(told.collect())
 }
 
-fn serving(tx: &dyn ReadTx, serving: &[There]) -> Serving {
-    let free = tx.project(|ready: &ReadyLines| serving.iter().map(|o| o.capacity.saturating_sub(ready.held(o.officer))).sum());
+fn serving(tx: &dyn ReadTx, there: &[&There]) -> Serving {
+    let free = tx.project(|ready: &ReadyLines| there.iter().map(|o| o.capacity.saturating_sub(ready.held(o.officer))).sum());
     Serving {
-        officers: u32::try_from(serving.len()).unwrap_or(u32::MAX),
-        places: serving.iter().map(|o| o.capacity).sum(),
+        officers: u32::try_from(there.len()).unwrap_or(u32::MAX),
+        places: there.iter().map(|o| o.capacity).sum(),
         free: free.unwrap_or(0),
     }
+}
+
+/// How many wait in this line, and in all that those serve who are there.
+fn shared(tx: &dyn ReadTx, line: &Line, there: &[&There]) -> Shared {
+    let places = |authority: &AuthorityPath| there.iter().filter(|o| o.serves(authority)).map(|o| u64::from(o.capacity)).sum::<u64>();
+    let known = tx.project(|ready: &ReadyLines| {
+        let everywhere = ready.everywhere().map(|(waiting, authority)| u64::from(waiting) * places(authority)).sum();
+        Shared { here: u64::from(ready.waiting(line.id)) * places(&line.authority), everywhere }
+    });
+    known.unwrap_or(Shared { here: 0, everywhere: 0 })
 }
 
 fn count_ahead(tx: &mut dyn ReadTx, c: &Conversation) -> Result<(u32, u32), Error> {

@@ -86,12 +86,21 @@ pub(crate) struct Present {
 }
 
 /// An officer who is there and serves a line.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct There {
     pub(super) officer: OfficerId,
+    /// Authorities whose lines, and those below, they serve.
+    pub(super) serves: Vec<AuthorityCode>,
     /// How many conversations they may have at once.
     pub(super) capacity: u32,
     pub(super) availability: Availability,
+}
+
+impl There {
+    /// Whether they serve the lines of an authority.
+    pub(super) fn serves(&self, authority: &AuthorityPath) -> bool {
+        self.serves.iter().any(|code| authority.codes().contains(code))
+    }
 }
 
 /// What hosts whisper to each other.
@@ -115,8 +124,13 @@ impl Presence {
     pub(super) fn serving(&self, authority: &AuthorityPath, now: Timestamp) -> Vec<There> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|_, p| now < p.until);
-        let serving = all.values().filter(|p| p.serves.iter().any(|code| authority.codes().contains(code)));
-        serving.map(|p| There { officer: p.officer, capacity: p.capacity, availability: p.availability }).collect()
+        let there = all.values().map(|p| There {
+            officer: p.officer,
+            serves: p.serves.clone(),
+            capacity: p.capacity,
+            availability: p.availability,
+        });
+        there.filter(|there| there.serves(authority)).collect()
     }
 }
 

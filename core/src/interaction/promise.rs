@@ -15,7 +15,7 @@ use crate::store::{ReadTx, Reads};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LinePromise {
-    /// The line, where they were served or wait now.
+    /// The line that they entered, wherever the conversation went from there.
     pub line: LineId,
     /// Its name.
     pub name: String,
@@ -27,15 +27,20 @@ pub struct LinePromise {
     pub left: u64,
     /// Of these: somebody took them.
     pub served: u64,
-    /// Of those served: within the promise; absent where nothing is promised.
+    /// Of these: waited to talk, and were called back instead, because they asked for that or the line's hours ended.
+    pub called_back: u64,
+    /// Of those who entered: the promise was kept or broken by now. Whoever still waits within it, or left within it, is not among them;
+    /// absent where nothing is promised.
+    pub measured: Option<u64>,
+    /// Of these: an officer said a first word within the promise.
     pub kept: Option<u64>,
     /// Seconds that half of those served waited at most.
     pub p50_s: Option<u64>,
     /// Seconds that nine of ten of those served waited at most.
     pub p90_s: Option<u64>,
-    /// How many left a message and are called back.
+    /// How many are called back, at once or after they waited.
     pub messages: u64,
-    /// Of these: taken by their deadline, or not due yet.
+    /// Of these: answered by their deadline, or not due yet.
     pub messages_in_time: u64,
 }
 
@@ -57,6 +62,11 @@ struct Count {
     entered: u64,
     left: u64,
     waits_s: Vec<u64>,
+    /// Until an officer said a first word.
+    answers_s: Vec<u64>,
+    /// Until now, or until they gave up waiting, where nobody did.
+    unanswered_s: Vec<u64>,
+    called_back: u64,
     messages: u64,
     messages_in_time: u64,
 }
@@ -68,7 +78,7 @@ struct Count {
 /// [`limits::CONVERSATIONS_COUNTED_MAX`](crate::limits::CONVERSATIONS_COUNTED_MAX) conversations: ask for a shorter one.
 pub fn promises(tx: &mut dyn ReadTx, ctx: &Ctx, from: Timestamp, until: Timestamp) -> Result<Promises, Error> {
     let mut counts = std::collections::BTreeMap::<LineId, Count>::new();
-    each_entered(tx, ctx, from, until, |c| counts.entry(c.line).or_default().add(c, ctx.now()))?;
+    each_entered(tx, ctx, from, until, |c| counts.entry(c.entered_line.unwrap_or(c.line)).or_default().add(c, ctx.now()))?;
     let mut lines = Vec::with_capacity(counts.len());
     for (id, count) in counts {
         let line = tx.find::<Line>((id,))?.ok_or(Error::NotFound { what: "line" })?;
@@ -80,14 +90,27 @@ pub fn promises(tx: &mut dyn ReadTx, ctx: &Ctx, from: Timestamp, until: Timestam
 
 impl Count {
     fn add(&mut self, c: &Conversation, now: Timestamp) {
+        // Of before first words were kept: whoever took somebody is taken to have answered.
+        let answered = if c.entered_line.is_some() { c.first_answered_at } else { c.first_claimed_at };
+        let mut called_back = None;
         if let Some(due) = c.reply_due {
             self.messages += 1;
-            self.messages_in_time += u64::from(c.first_claimed_at.or(c.ended_at).unwrap_or(now) <= due);
-            return;
+            self.messages_in_time += u64::from(answered.or(c.ended_at).unwrap_or(now) <= due);
+            let Some(began) = c.reply_began.filter(|began| *began > c.entered_at) else { return }; // they came to leave a message
+            called_back = Some(began).filter(|began| answered.is_none_or(|at| at > *began));
         }
         self.entered += 1;
+        if let Some(began) = called_back {
+            self.called_back += 1;
+            self.unanswered_s.push(began.since(c.entered_at).as_secs());
+            return;
+        }
         self.left += u64::from(c.state == ConversationState::Left && c.first_claimed_at.is_none());
         self.waits_s.extend(c.first_claimed_at.map(|at| at.since(c.entered_at).as_secs()));
+        match answered {
+            Some(at) => self.answers_s.push(at.since(c.entered_at).as_secs()),
+            None => self.unanswered_s.push(c.ended_at.unwrap_or(now).since(c.entered_at).as_secs()),
+        }
     }
 
     fn told(mut self, line: &Line) -> LinePromise {
@@ -96,6 +119,8 @@ impl Count {
             let place = (self.waits_s.len() * of_ten).div_ceil(10).checked_sub(1)?;
             self.waits_s.get(place).copied()
         };
+        let within = |waits: &[u64], promise: u64| waits.iter().filter(|wait| **wait <= promise).count();
+        let promise = line.promise_s.map(i64::unsigned_abs);
         LinePromise {
             line: line.id,
             name: line.name.clone(),
@@ -103,7 +128,9 @@ impl Count {
             entered: self.entered,
             left: self.left,
             served: self.waits_s.len() as u64,
-            kept: line.promise_s.map(|s| self.waits_s.iter().filter(|wait| **wait <= s.unsigned_abs()).count() as u64),
+            called_back: self.called_back,
+            measured: promise.map(|s| (self.answers_s.len() + self.unanswered_s.len() - within(&self.unanswered_s, s)) as u64),
+            kept: promise.map(|s| within(&self.answers_s, s) as u64),
             p50_s: share(5),
             p90_s: share(9),
             messages: self.messages,

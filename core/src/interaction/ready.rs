@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::prioritise::FIRST;
 use super::{Conversation, ConversationState, Line};
-use crate::access::Engine;
+use crate::access::{AuthorityPath, Engine};
 use crate::error::Error;
 use crate::id::{ConversationId, LineId, OfficerId};
 use crate::journal::{Event, EventKind};
@@ -17,24 +17,40 @@ type Order = (i64, i64);
 /// The waiting conversations of every line, and who has the others.
 #[derive(Clone, Default)]
 pub struct ReadyLines {
-    lines: HashMap<LineId, BTreeMap<Order, ConversationId>>,
+    lines: HashMap<LineId, Ready>,
     /// Where each waiting conversation stands, to find it again when its row has moved on.
     places: HashMap<ConversationId, (LineId, Order)>,
+    /// What those who wait named as their topic.
+    topics: HashMap<ConversationId, String>,
     /// Who has each conversation that goes on, but on hold.
     held: HashMap<ConversationId, OfficerId>,
     /// How many each officer has.
     loads: HashMap<OfficerId, u32>,
 }
 
+/// A line in which somebody waits.
+#[derive(Clone, Default)]
+struct Ready {
+    /// First in line first.
+    waiting: BTreeMap<Order, ConversationId>,
+    /// The line's authority, with all above.
+    authority: AuthorityPath,
+}
+
 impl ReadyLines {
     /// How many wait in a line.
     pub fn waiting(&self, line: LineId) -> u32 {
-        self.lines.get(&line).map_or(0, |l| u32::try_from(l.len()).unwrap_or(u32::MAX))
+        self.lines.get(&line).map_or(0, |l| u32::try_from(l.waiting.len()).unwrap_or(u32::MAX))
+    }
+
+    /// Of each line in which somebody waits: how many, and its authority.
+    pub(super) fn everywhere(&self) -> impl Iterator<Item = (u32, &AuthorityPath)> {
+        self.lines.values().map(|l| (u32::try_from(l.waiting.len()).unwrap_or(u32::MAX), &l.authority))
     }
 
     /// The first in line.
     pub fn first(&self, line: LineId) -> Option<ConversationId> {
-        let waiting = self.lines.get(&line)?;
+        let waiting = &self.lines.get(&line)?.waiting;
         if planted(Bug::LineOrderReversed) { waiting.values().next_back().copied() } else { waiting.values().next().copied() }
     }
 
@@ -42,16 +58,17 @@ impl ReadyLines {
     pub fn ahead(&self, id: ConversationId) -> Option<(u32, u32)> {
         let (line, order) = self.places.get(&id)?;
         let (mut ahead, mut first) = (0, 0);
-        for (rank, _) in self.lines.get(line)?.range(..order).map(|(order, _)| order) {
+        for (rank, _) in self.lines.get(line)?.waiting.range(..order).map(|(order, _)| order) {
             ahead += 1;
             first += u32::from(*rank < 0);
         }
         Some((ahead, first))
     }
 
-    /// Everybody who waits in a line, first in line first, and whether they go before those in ordinary order.
-    pub(super) fn all(&self, line: LineId) -> Vec<(ConversationId, bool)> {
-        self.lines.get(&line).map_or_else(Vec::new, |waiting| waiting.iter().map(|((rank, _), id)| (*id, *rank < 0)).collect())
+    /// Everybody who waits in a line, first in line first: whether they go before those in ordinary order, and the topic that they named.
+    pub(super) fn all(&self, line: LineId) -> Vec<(ConversationId, bool, Option<String>)> {
+        let Some(line) = self.lines.get(&line) else { return Vec::new() };
+        line.waiting.iter().map(|((rank, _), id)| (*id, *rank < 0, self.topics.get(id).cloned())).collect()
     }
 
     /// Lines in which somebody waits.
@@ -76,10 +93,11 @@ impl ReadyLines {
             }
         }
         if let Some((line, order)) = self.places.remove(&id)
-            && let Some(waiting) = self.lines.get_mut(&line)
+            && let Some(ready) = self.lines.get_mut(&line)
         {
-            waiting.remove(&order);
-            if waiting.is_empty() {
+            self.topics.remove(&id);
+            ready.waiting.remove(&order);
+            if ready.waiting.is_empty() {
                 self.lines.remove(&line);
             }
         }
@@ -89,7 +107,9 @@ impl ReadyLines {
         self.remove(c.id);
         if c.state == ConversationState::Waiting {
             let order = (c.rank, c.ticket);
-            self.lines.entry(c.line).or_default().insert(order, c.id);
+            let ready = self.lines.entry(c.line).or_insert_with(|| Ready { authority: c.authority.clone(), ..Ready::default() });
+            ready.waiting.insert(order, c.id);
+            self.topics.extend(c.topic_code.iter().map(|topic| (c.id, topic.clone())));
             self.places.insert(c.id, (c.line, order));
         }
         if let (ConversationState::Active, Some(officer), None) = (c.state, c.officer, c.held_until) {

@@ -7,7 +7,7 @@ use super::claim::holds;
 use super::conversation::had;
 use super::message::warned;
 use super::prioritise::FIRST;
-use super::{Conversation, ConversationState, Line, LineKind, gate, join, reminder};
+use super::{Conversation, ConversationState, Line, LineKind, gate, hours_over, join, reminder, stint};
 use crate::access::{Engine, Officer, Permission, check, holds_at};
 use crate::agenda::{self, TimerKind};
 use crate::calendar::Calendars;
@@ -120,6 +120,7 @@ fn to_officer(tx: &mut dyn Tx, ctx: &Ctx, id: ConversationId, officer: OfficerId
     }
     let at = c.now(ctx);
     let transfer_note = Some(sealed_note(tx, ctx, id, note)?);
+    stint::ended(tx, &c, at)?;
     tx.replace(
         &*c,
         Conversation {
@@ -152,7 +153,8 @@ fn to_line(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, id: ConversationId
         super::enter::not_in(tx, c.taxpayer, line.id)?;
     }
     let at = c.now(ctx);
-    let message_due = line.message_due(&*calendars.in_force(tx)?, at)?;
+    let in_force = calendars.in_force(tx)?;
+    let message_due = line.message_due(&in_force, at)?;
     let on_behalf = gate::admit(tx, line.kind, c.taxpayer, ctx.now())?;
     let transfer_note = Some(sealed_note(tx, ctx, id, note)?);
     let ticket = line.next_ticket;
@@ -174,8 +176,10 @@ fn to_line(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, id: ConversationId
         ..(*c).clone().unattended()
     };
     // A promise that stands is kept, by the hours of the line it was given in; one that was not kept is no promise.
+    stint::ended(tx, &c, at)?;
     let stands = c.reply_due.is_some_and(|due| due > at);
     tx.replace(&*c, if stands { waiting.promised_for_good() } else { waiting.promised(message_due) })?;
+    hours_over::watch(tx, ctx, &line, &in_force)?;
     told(tx, ctx, &c, me)?;
     journal::record(tx, ctx, Topic::Line(line.id), EventKind::LineEntered, None, None)?;
     Ok(Transferred { conversation: id, line: line.id, officer: None })

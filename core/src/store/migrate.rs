@@ -73,6 +73,8 @@ pub const MIGRATIONS: &[Migration] = &[
     shared!(20, "hold", "0020_hold.sql"),
     shared!(21, "offer", "0021_offer.sql"),
     shared!(22, "grid_officer", "0022_grid_officer.sql"),
+    shared!(23, "first_answer", "0023_first_answer.sql"),
+    shared!(24, "stint", "0024_stint.sql"),
 ];
 
 /// The newest schema version this program knows.

@@ -122,7 +122,9 @@ pub fn furnish(core: &Core, progress: &mut dyn FnMut(&str, u64)) -> Result<bool,
     let tree = crate::authorities::from_rows(synthetic::jilin_authorities())?;
     system.access().add_authorities(&tree, &mut |n| progress("税务机关 authorities", n))?;
     let serving = post(core, SERVING, &[Permission::ServeTaxpayers])?;
-    let watching = post(core, WATCHING, &[Permission::SuperviseInteraction, Permission::ManageLines, Permission::RevealPersonalData])?;
+    // Serves as well: whoever takes part in a conversation answers in it.
+    let watches = [Permission::ServeTaxpayers, Permission::SuperviseInteraction, Permission::ManageLines, Permission::RevealPersonalData];
+    let watching = post(core, WATCHING, &watches)?;
     for (staff_no, name, held, place, _) in OFFICERS {
         let id = officer(core, staff_no, name, place)?;
         let grant =

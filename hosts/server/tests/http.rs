@@ -300,10 +300,13 @@ fn drive_offers(host: &Host, drive: &mut Drive, officer: &str, boss: &str) {
     assert_eq!(offered_to(drive), second, "not whoever let it pass");
     let taken = drive.ok("interaction.accept_offer", "POST", &at("accept"), &officers[second], Some(json!({})));
     assert_eq!(taken["conversation"], entered["conversation"]);
+    let said = host.post(&at("messages"), &officers[second], &json!({ "text": "您好" }));
+    assert_eq!(said.status, 201);
     let period = "from=2020-01-01T00:00:00%2B08:00&until=2099-01-01T00:00:00%2B08:00";
     let kept = drive.ok("interaction.promises", "GET", &format!("/api/v1/line-promises?{period}"), boss, None);
     let own = kept["lines"].as_array().unwrap().iter().find(|l| l["line"] == json!(line)).expect("somebody entered it");
-    assert_eq!((&own["entered"], &own["served"], &own["kept"]), (&json!(1), &json!(1), &json!(1)));
+    let counted = ["entered", "served", "measured", "kept", "called_back"].map(|what| own[what].as_u64());
+    assert_eq!(counted, [1, 1, 1, 1, 0].map(Some));
 }
 
 /// A notice as nobody has published it.

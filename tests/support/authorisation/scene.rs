@@ -557,7 +557,7 @@ impl<'a> Scene<'a> {
         self.world.taxpayer(0).interaction().rate(rate).wait().expect("is rated");
         if answered {
             let supervisor = self.world.session_of(self.holder(Permission::SuperviseInteraction, "grandparent"));
-            let answer = AnswerFollowUp { conversation, answer: "已说明".into() };
+            let answer = AnswerFollowUp::new(conversation, "已说明");
             supervisor.interaction().answer_follow_up(answer).wait().expect("is answered");
         }
         (conversation, terms.assigned.expect("somebody served it"))

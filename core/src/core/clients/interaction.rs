@@ -11,9 +11,9 @@ use crate::id::{ConversationId, LineId};
 use crate::interaction::{
     self, AcceptOffer, AskColleague, AssignmentView, Availability, CallbackRequested, CannedReplyPut, CannedReplyView, Claim, Claimed,
     Close, CloseIdle, Closed, ConversationPage, ConversationView, DeclineOffer, Declined, DeleteCannedReply, DeleteOwnCannedReply, Enter,
-    Entered, ExportReviewed, ExportTranscript, ExportedTranscript, FindCannedReplies, Found, Held, Hint, Hold, HoldOver, Join, Joined,
-    Leave, Left, LineOpened, LineView, ManagedLine, MarkRead, Merge, Merged, MessageView, OfferView, OfferWaiting, OpenLine, ParallelView,
-    Position, Prioritise, Prioritised, Promises, ProposeLine, PutCannedReply, PutOwnCannedReply, Reader, Recall, Recalled,
+    Entered, ExportReviewed, ExportTranscript, ExportedTranscript, FindCannedReplies, Found, Held, Hint, Hold, HoldOver, HoursOver, Join,
+    Joined, Leave, Left, LineOpened, LineView, ManagedLine, MarkRead, Merge, Merged, MessageView, OfferView, OfferWaiting, OpenLine,
+    ParallelView, Position, Prioritise, Prioritised, Promises, ProposeLine, PutCannedReply, PutOwnCannedReply, Reader, Recall, Recalled,
     RemindUnanswered, RequestCallback, Resume, ReturnHeld, Review, Search, SendMessage, Sent, SignedEntry, SourceChannel, Sources, StepOut,
     Transcript, Transfer, Transferred, WaitingView, WhisperView, Whispered,
 };
@@ -38,6 +38,7 @@ commands! {
     Hold => Conversation(conversation);
     Resume => Conversation(conversation);
     HoldOver;
+    HoursOver;
     RemindUnanswered;
     Join => Conversation(conversation), reason;
     StepOut; // once it happened the caller has no part in it, and a repeat is answered all the same

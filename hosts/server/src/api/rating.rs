@@ -64,6 +64,9 @@ struct FollowUpPage {
 struct Answer {
     /// What was put right, or why it was as it was, 1 to 500 characters; the taxpayer reads it.
     answer: String,
+    /// Whether the warning of numbers of people in it was seen, and it is given all the same.
+    #[serde(default)]
+    confirmed: bool,
 }
 
 /// What a call-back heard.
@@ -109,9 +112,9 @@ async fn follow_ups(call: Call, Query(asked): Query<Asked>) -> Result<Json<Follo
 async fn answer_follow_up(
     call: Keyed,
     Path(conversation): Path<ConversationId>,
-    Json(Answer { answer }): Json<Answer>,
+    Json(Answer { answer, confirmed }): Json<Answer>,
 ) -> Result<Json<FollowedUp>, Problem> {
-    let answered = call.session()?.interaction().answer_follow_up(AnswerFollowUp { conversation, answer });
+    let answered = call.session()?.interaction().answer_follow_up(AnswerFollowUp { conversation, answer, confirmed });
     Ok(Json(answered.await?))
 }
 

@@ -138,7 +138,7 @@ fn over(world: &World) -> Result<[ConversationId; 3], Error> {
             taxpayer.interaction().rate(rate).wait()?;
         }
         if n > 1 {
-            let answer = AnswerFollowUp { conversation, answer: "已说明".into() };
+            let answer = AnswerFollowUp::new(conversation, "已说明");
             world.session_of(world.supervisor).interaction().answer_follow_up(answer).wait()?;
         }
         over.push(conversation);

@@ -93,7 +93,7 @@ fn a_low_rating_is_answered_once_and_called_back_once(hosts: &mut Hosts) -> Resu
     insist(|| taxpayer_on(&hosts.world.core, taxpayer).interaction().rate(low(conversation)).wait()).map_err(|e| e.to_string())?;
     let supervisor = hosts.world.supervisor;
     let answered = hosts.race(|n, host| {
-        let answer = AnswerFollowUp { conversation, answer: format!("第{n}次说明") };
+        let answer = AnswerFollowUp::new(conversation, format!("第{n}次说明"));
         hosts.officer_on(host, supervisor).interaction().answer_follow_up(answer).wait()
     });
     let revisited = hosts.race(|_, host| {

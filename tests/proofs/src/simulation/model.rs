@@ -36,6 +36,7 @@ const GRACE: i64 = 60 * SECOND;
 const UNANSWERED: i64 = 60 * SECOND;
 const ESCALATE: i64 = 120 * SECOND;
 const ON_HOLD: usize = 5;
+const HELD_SILENT: i64 = 240 * MINUTE;
 const FORGET_EVERY: i64 = 60 * MINUTE;
 /// Rows of one lease of deliveries.
 pub(crate) const LEASE_ROWS: usize = 32;

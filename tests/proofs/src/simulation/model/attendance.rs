@@ -23,6 +23,20 @@ impl Model {
         Some(officer)
     }
 
+    /// A conversation waits again where it stood.
+    pub(super) fn back_in_line(&mut self, now: i64, label: u32) {
+        let Some(officer) = self.off_desk(label) else { return };
+        let Some(c) = self.conversations.get_mut(&label) else { return };
+        c.active_at = now.max(c.active_at);
+        let (line, place, taxpayer) = (c.line, (c.rank, c.ticket), c.taxpayer);
+        self.waiting[usize::from(line)].insert(place, label);
+        self.parted(Who::System, now, label);
+        for about in [About::Conversation(label), About::Taxpayer(taxpayer), About::Officer(officer)] {
+            self.event(Who::System, now, about, "conversation.returned", Some(label), None);
+        }
+        self.event(Who::System, now, About::Line(line), "line.entered", None, None);
+    }
+
     /// What officers held who are gone waits again where it stood. How many conversations that are.
     pub(crate) fn returned(&mut self, now: i64) -> u64 {
         let mut gone: Vec<(i64, u8)> = self.attendance.iter().filter(|(_, at)| **at <= now).map(|(n, at)| (*at, *n)).collect();
@@ -38,16 +52,7 @@ impl Model {
                     self.let_pass(Who::System, now, label, until.min(now));
                     continue;
                 }
-                self.off_desk(label);
-                let Some(c) = self.conversations.get_mut(&label) else { continue };
-                c.active_at = now.max(c.active_at);
-                let (line, place, taxpayer) = (c.line, (c.rank, c.ticket), c.taxpayer);
-                self.waiting[usize::from(line)].insert(place, label);
-                self.parted(Who::System, now, label);
-                for about in [About::Conversation(label), About::Taxpayer(taxpayer), About::Officer(officer)] {
-                    self.event(Who::System, now, about, "conversation.returned", Some(label), None);
-                }
-                self.event(Who::System, now, About::Line(line), "line.entered", None, None);
+                self.back_in_line(now, label);
                 back += 1;
             }
             self.record("interaction.return_held", Who::System, Subject::Officer(officer), now);

@@ -1,6 +1,6 @@
 //! What an officer does with a conversation beside answering it: on hold, on again, two into one; and who owes an answer.
 
-use super::{About, Bell, Due, INVALID, LINES, MINUTE, Model, NOT_FOUND, ON_HOLD, State, Subject, Told, UNANSWERED};
+use super::{About, Bell, Due, HELD_SILENT, INVALID, LINES, MINUTE, Model, NOT_FOUND, ON_HOLD, State, Subject, Told, UNANSWERED};
 use crate::simulation::step::Who;
 
 impl Model {
@@ -18,6 +18,9 @@ impl Model {
         }
         let Some(c) = self.conversations.get_mut(&label) else { return NOT_FOUND };
         let until = now.max(c.active_at) + i64::from(minutes) * MINUTE;
+        if until > c.active_at + HELD_SILENT {
+            return Told::Refused("interaction.held_too_long", 0);
+        }
         (c.held_until, c.unanswered_since) = (Some(until), None);
         self.set_by(Bell::Hold, label, until);
         self.event(who, now, About::Conversation(label), "conversation.held", Some(label), None);

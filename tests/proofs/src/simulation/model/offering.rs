@@ -98,13 +98,19 @@ impl Model {
         waiting.filter(|label| self.conversations[label].offered.is_some_and(|(asked, _)| asked == officer)).collect()
     }
 
+    /// Others are asked first.
+    pub(super) fn passed_by(&mut self, at: i64, label: u32, officer: u8) {
+        let Some(c) = self.conversations.get_mut(&label) else { return };
+        c.passes.push((officer, at));
+        let beyond = c.passes.len().saturating_sub(PASSES);
+        c.passes.drain(..beyond);
+    }
+
     /// Whoever was asked did not take it. It keeps its place.
     pub(super) fn let_pass(&mut self, who: Who, now: i64, label: u32, at: i64) {
         let Some(c) = self.conversations.get_mut(&label) else { return };
         let Some((officer, _)) = c.offered.take() else { return };
-        c.passes.push((officer, at));
-        let beyond = c.passes.len().saturating_sub(PASSES);
-        c.passes.drain(..beyond);
+        self.passed_by(at, label, officer);
         self.event(who, now, About::Officer(officer), "conversation.offer_passed", Some(label), None);
     }
 

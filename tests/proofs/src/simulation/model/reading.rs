@@ -62,7 +62,11 @@ impl Model {
         let (places, free) = ((there.len() * CAPACITY) as u32, there.iter().map(free_of).sum::<usize>() as u32);
         let done = self.closed[line].iter().rev().take(20).map(|(_, _, l)| &self.conversations[l]);
         let lasted: Vec<f64> = done.filter_map(|c| Some(seconds(c.ended_at? - c.claimed_at?))).collect();
-        let told = told_wait((ahead + 1).saturating_sub(free), places, &lasted);
+        // The same officers serve every line of the county, which take turns by how many wait in each.
+        let waiting = |l: usize| self.waiting[l].len() as u32;
+        let (here, all) = (waiting(line), (0..LINES.len()).filter(|l| LINES[*l] == LINES[line]).map(waiting).sum::<u32>());
+        let turn = if there.is_empty() { ahead + 1 } else { ((ahead + 1) * all).div_ceil(here) };
+        let told = told_wait(turn.saturating_sub(free), places, &lasted);
         let wait = Wait { ahead, told: told.map(|(p50, p90)| (p50, p90, [there.len() as u32, places, free, lasted.len() as u32])) };
         Told::Place { state: c.state, wait: Some(wait) }
     }

@@ -57,6 +57,9 @@ impl Model {
         if c.state == State::Active {
             if now < idle_at {
                 self.timers.insert((Bell::Idle, label), Due { low: idle_at, high: idle_at });
+            } else if let Some(officer) = c.officer.filter(|_| c.unanswered_since.is_some() && c.unanswered_since == c.claimed_at) {
+                self.passed_by(now, label, officer);
+                self.back_in_line(now, label);
             } else {
                 self.end(Who::System, now, label, "idle");
             }
