@@ -7,6 +7,7 @@ use zhengna_core::access::{
     AccessChange, AddPost, EndGrant, GrantPost, Permission, Permissions, RecordLeave, SetPost, SetSeparation, TakeEmergencyPost,
 };
 use zhengna_core::approval::{ApprovalState, Delegate, Execution, Matter, Opened, Rule, SetRule, Step, Which, Withdraw};
+use zhengna_core::audit::AuditAsked;
 use zhengna_core::calendar::{Change, DayHours, Draft, Span};
 use zhengna_core::control::Watch;
 use zhengna_core::error::{Problem, Refusal};
@@ -375,7 +376,10 @@ fn an_account_is_for_one_plane_for_good_and_the_database_says_so_too() {
         let held = two.security.access().grants(world.auditor).unwrap();
         two.security.access().end_grant(EndGrant { grant: held[0].id, reason: "换岗".into() }).wait().unwrap();
         assert_eq!(refused(grant(world.auditor, "系统管理员")), Refusal::OtherPlane, "{engine:?}");
-        assert!(matches!(world.session_of(world.auditor).audit().read(0, 1).wait(), Err(Error::Denied { .. })), "{engine:?}: it is over");
+        assert!(
+            matches!(world.session_of(world.auditor).audit().read(AuditAsked::behind(0, 1)).wait(), Err(Error::Denied { .. })),
+            "{engine:?}: it is over"
+        );
     }
     // By the database itself: the foreign key.
     let world = World::new(Engine::Sqlite);

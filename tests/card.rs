@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use zhengna_core::audit::AuditAsked;
 use zhengna_core::error::Problem;
 use zhengna_core::identity::{
     CaptureChannel, CardHolder, CardOfficer, Fact, NewRelation, OfficerCard, PersonalField, RealNameLevel, RevealOnCard, Role, Roster,
@@ -223,7 +224,7 @@ fn t09_whoever_is_not_at_the_desk_sees_no_card_and_a_reveal_reaches_only_who_is_
         assert!(matches!(reveal(world.taxpayers[3], "核对"), Err(Error::NotFound { .. })), "{engine:?}: nor is anybody else");
         assert_eq!(reveal(world.taxpayers[1], " ").unwrap_err(), Error::invalid("reason", Problem::Empty));
         world.seal();
-        let trail = world.session_of(world.auditor).audit().read(0, 200).wait().unwrap();
+        let trail = world.session_of(world.auditor).audit().read(AuditAsked::behind(0, 200)).wait().unwrap().items;
         let reveals: Vec<_> = trail.iter().filter(|r| r.operation == "identity.reveal_on_card").collect();
         let [one] = reveals[..] else { panic!("{engine:?}: {} reveals are on record", reveals.len()) };
         assert_eq!(one.reason.as_deref(), Some("核对法人"));

@@ -1,6 +1,7 @@
 //! The first conversation, through the core, on every engine.
 
 use zhengna_core::access::{Actor, ActorKind, ActorRef, Credentials};
+use zhengna_core::audit::AuditAsked;
 use zhengna_core::error::Refusal;
 use zhengna_core::interaction::{Claim, Close, ConversationState, Enter, Leave, MarkRead, OpenLine, Outcome, Prioritise, SendMessage};
 use zhengna_core::journal::EventKind;
@@ -219,7 +220,7 @@ fn what_was_done_stands_in_the_trail_and_in_the_views_of_those_it_concerns() {
         let listed = supervisor.interaction().conversations(Page { after: None, limit: 50 }, None).unwrap().items;
         assert_eq!(listed.iter().map(|v| v.id).collect::<Vec<_>>(), [second, first], "{engine:?}: newest first");
         world.seal();
-        let trail = world.session_of(world.auditor).audit().read(0, limits::PAGE_ROWS_MAX).wait().unwrap();
+        let trail = world.session_of(world.auditor).audit().read(AuditAsked::behind(0, limits::PAGE_ROWS_MAX)).wait().unwrap().items;
         let subject = |operation: &str| trail.iter().rfind(|e| e.operation == operation).map(|e| e.subject.clone()).unwrap();
         assert_eq!(subject("interaction.prioritise"), format!("conversation/{second}"), "{engine:?}");
         assert_eq!(subject("interaction.send"), format!("conversation/{second}/message/3"), "{engine:?}");
@@ -307,7 +308,7 @@ fn lines_are_listed_entered_once_each_and_marks_stay_within_what_was_written() {
         assert!(matches!(read(0), Err(Error::Invalid { .. })), "{engine:?}");
         assert_eq!(read(1).unwrap(), 0, "{engine:?}: nothing is written yet");
         world.seal();
-        let trail = world.session_of(world.auditor).audit().read(0, limits::PAGE_ROWS_MAX).wait().unwrap();
+        let trail = world.session_of(world.auditor).audit().read(AuditAsked::behind(0, limits::PAGE_ROWS_MAX)).wait().unwrap().items;
         let left = trail.iter().find(|e| e.operation == "interaction.leave").map(|e| e.subject.clone());
         assert_eq!(left, Some(format!("conversation/{}", elsewhere.conversation)), "{engine:?}");
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use zhengna_core::access::{EndGrant, Permission};
+use zhengna_core::audit::AuditAsked;
 use zhengna_core::core::LiveEvent;
 use zhengna_core::error::{Problem, Refusal};
 use zhengna_core::id::{ConversationId, LineId};
@@ -236,7 +237,7 @@ fn a_supervisor_takes_part_and_it_stays_its_officers() {
         assert_eq!(world.taxpayer(0).interaction().conversation(id).unwrap().joined_staff_no, None, "{engine:?}");
         assert_eq!(refused(join(&boss)), Refusal::ConversationClosed, "{engine:?}");
         world.seal();
-        let record = world.session_of(world.auditor).audit().read(0, 200).wait().unwrap();
+        let record = world.session_of(world.auditor).audit().read(AuditAsked::behind(0, 200)).wait().unwrap().items;
         let joins: Vec<_> = record.iter().filter(|r| r.operation == "interaction.join").collect();
         assert!(joins.len() == 4 && joins.iter().all(|r| r.reason.as_deref() == Some("协助")), "{engine:?}: with the reason");
     }

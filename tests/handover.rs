@@ -1,6 +1,7 @@
 //! Conversations change hands: an officer drops, a conversation is transferred. Nobody loses their place by it.
 
 use zhengna_core::access::Permission;
+use zhengna_core::audit::AuditAsked;
 use zhengna_core::error::{Problem, Refusal};
 use zhengna_core::id::{ConversationId, LineId, OfficerId};
 use zhengna_core::identity::AuthorityCode;
@@ -211,7 +212,7 @@ fn the_note_of_a_transfer_is_for_whoever_has_it_then_and_numbers_of_somebody_in_
         transfer(&world.officer(1), id, TransferTo::Line(world.line)).unwrap();
         assert_eq!((note(&world.officer(1)), listed().is_some()), (None, true), "{engine:?}: nobody has it");
         world.seal();
-        let trail = world.session_of(world.auditor).audit().read(0, limits::PAGE_ROWS_MAX).wait().unwrap();
+        let trail = world.session_of(world.auditor).audit().read(AuditAsked::behind(0, limits::PAGE_ROWS_MAX)).wait().unwrap().items;
         let transfers: Vec<String> = trail.into_iter().filter(|e| e.operation == "interaction.transfer").map(|e| e.subject).collect();
         let both = [format!("conversation/{id} to officer/{}", world.officers[1]), format!("conversation/{id} to line/{}", world.line)];
         assert_eq!(transfers, both, "{engine:?}");

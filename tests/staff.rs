@@ -6,6 +6,7 @@ use std::time::Duration;
 use zhengna_core::access::{
     AccessChange, ActorKind, ActorRef, AddOfficer, Credentials, Duty, FactorCode, GrantPost, PasswordChange, SecondStep, SignedIn, admit,
 };
+use zhengna_core::audit::AuditAsked;
 use zhengna_core::control::{SetControlRule, Watch};
 use zhengna_core::crypto::{TOTP_STEP, hex, secret_of_uri, totp_code, totp_step};
 use zhengna_core::error::{Problem, Refusal};
@@ -460,10 +461,10 @@ fn whoever_administers_enrols_a_second_factor_before_anything_else() {
             &[&operation::ME, &operation::SIGN_OUT, &operation::ENROL_FACTOR, &operation::CONFIRM_FACTOR],
             Refusal::SecondFactorRequired,
         );
-        assert_eq!(refused(session.audit().read(0, 1).wait()), Refusal::SecondFactorRequired, "{engine:?}");
+        assert_eq!(refused(session.audit().read(AuditAsked::behind(0, 1)).wait()), Refusal::SecondFactorRequired, "{engine:?}");
         let factor = enrol(&world, world.auditor);
         let session = by(&world.core, &factor.token).unwrap();
-        assert!(session.audit().read(0, 1).wait().is_ok(), "{engine:?}");
+        assert!(session.audit().read(AuditAsked::behind(0, 1)).wait().is_ok(), "{engine:?}");
         assert_eq!(refused(session.access().enrol_factor().wait()), Refusal::SecondFactorEnrolled, "{engine:?}: not over the old one");
 
         // An officer who is given such a post while signed in has to enrol one from that moment on.
@@ -519,7 +520,7 @@ fn t10_an_administrator_resets_officers_within_reach_and_neither_those_above_nor
             system.access().reset_factor(apart).wait().unwrap();
         }
         world.seal();
-        let trail = world.session_of(world.auditor).audit().read(0, limits::PAGE_ROWS_MAX).wait().unwrap();
+        let trail = world.session_of(world.auditor).audit().read(AuditAsked::behind(0, limits::PAGE_ROWS_MAX)).wait().unwrap().items;
         let told = format!("credential/officer/{}", world.officers[1]);
         assert!(trail.iter().any(|record| record.subject == told), "{engine:?}: the trail says whose password was given");
         assert!(matches!(world.officer(0).access().give_password(world.officers[2], PASSWORD), Err(Error::Denied { .. })), "{engine:?}");

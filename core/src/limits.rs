@@ -252,6 +252,8 @@ pub const RECOMPUTED_AT_ONCE: u32 = 50;
 pub const RECOMPUTED_AGAIN_AFTER: Duration = Duration::from_secs(5 * 60);
 /// Conversations that wait in a line whose hours are over, and are promised an answer in one transaction.
 pub const CALLED_BACK_AT_ONCE: u32 = 100;
+/// Records of the audit trail that are looked at to find those that were asked for.
+pub const AUDIT_SCANNED_MAX: u32 = 5_000;
 /// Officers who are remembered to have served one conversation.
 pub const SERVED_BY_MAX: usize = 50;
 /// Characters of a closing note.

@@ -439,6 +439,8 @@ operations! {
         "内控报告" "What built-in control found in a period and what became of it; how approval and separation were kept.";
     EVENTS = "journal.events" Query [Taxpayer, Officer] reach [Participant, Assigned, Public] Serializable repeats false per_minute 600
         "事件" "Events after a cursor that concern the caller.";
+    AUDIT_VERIFICATION = "audit.verification" Query [Officer, System] needs ReadAudit reach [] Serializable repeats false per_minute 60
+        "审计校验状态" "How far the host has verified the audit trail, and what it found.";
     READ_AUDIT = "audit.read" AuditedQuery [Officer, System] needs ReadAudit reach [] Serializable repeats false per_minute 60
         "审计查询" "Audit records, oldest first.";
     SEAL_AUDIT = "audit.seal" Command engine [System] reach [] Guarded repeats false per_minute 6000

@@ -7,6 +7,7 @@ use zhengna_core::access::{
 };
 use zhengna_core::appeal::{AnswerAppeal, FileAppeal, Respondent};
 use zhengna_core::approval::{Opened, Reject, Which, Withdraw};
+use zhengna_core::audit::AuditAsked;
 use zhengna_core::control::{AlertState, ReviewAlert, Verdict};
 use zhengna_core::crypto::{TOTP_STEP, secret_of_uri, sm3};
 use zhengna_core::delivery::SettleDelivery;
@@ -481,7 +482,7 @@ pub(crate) const DRIVEN: &[Driven] = &[
     } },
     Driven { operation: &operation::READ_AUDIT, again: Again::Another, prepare: |cast, _| {
         let auditor = cast.stage.world.session_of(cast.stage.world.auditor);
-        Box::new(move || done(auditor.audit().read(0, 10).wait()))
+        Box::new(move || done(auditor.audit().read(AuditAsked::behind(0, 10)).wait()))
     } },
     Driven { operation: &operation::SEAL_AUDIT, again: Again::Harmless, prepare: |cast, n| {
         cast.stage.world.seal();

@@ -3,16 +3,18 @@
 //! whoever owns the database, so verification asks for the checkpoints.
 
 mod seal;
+mod search;
 mod verify;
 mod watch;
 
-use serde::Serialize;
-
 pub use seal::{Checkpointed, SealAudit, Sealed, TakeCheckpoint, checkpoint, seal};
 pub(crate) use seal::{GENESIS, chained_up_to, checkpoints_after};
+pub(crate) use search::search;
+pub use search::{AuditAsked, AuditEntry, AuditFound};
 pub use verify::{Finding, FindingKind, Verdict, verify};
 pub(crate) use watch::TrailWatch;
-pub use watch::Watched;
+pub(crate) use watch::verification;
+pub use watch::{Verification, Watched};
 
 use crate::access::ActorRef;
 use crate::clock::Timestamp;
@@ -164,50 +166,4 @@ pub(crate) fn record_as(tx: &mut dyn Tx, ctx: &Ctx, id: AuditId, deed: Deed) -> 
         digest: deed.digest,
         rows: deed.rows,
     })
-}
-
-/// A record as shown to those who may read the trail.
-#[derive(Clone, Debug, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct AuditEntry {
-    /// Place in the chain; absent for a record that is not sealed yet.
-    pub number: Option<i64>,
-    /// When.
-    pub at: Timestamp,
-    /// Operation.
-    pub operation: String,
-    /// Who.
-    pub actor: String,
-    /// What it was done to.
-    pub subject: String,
-    /// Why.
-    pub reason: Option<String>,
-    /// Request id.
-    pub request: String,
-    /// Rows touched.
-    pub rows: i64,
-}
-
-/// Sealed records behind the place `after`, in order.
-pub(crate) fn page(tx: &mut dyn crate::store::ReadTx, after: i64, limit: u32) -> Result<Vec<AuditEntry>, crate::error::Error> {
-    use crate::store::Reads;
-    let why = crate::access::Engine::work("the operation asks for the permission to read the trail");
-    let links: Vec<Link> = tx.scan(why, crate::store::stretch(None, ()).after((after,)).limit(limit))?;
-    let mut entries = Vec::with_capacity(links.len());
-    for link in links {
-        if let Some(record) = tx.find::<AuditRecord>((link.xid, link.seq))? {
-            let record = record.trust("the operation asks for the permission to read the trail").into_inner();
-            entries.push(AuditEntry {
-                number: Some(link.number),
-                at: record.at,
-                operation: record.operation,
-                actor: record.actor.to_string(),
-                subject: record.subject,
-                reason: record.reason,
-                request: record.request,
-                rows: record.rows,
-            });
-        }
-    }
-    Ok(entries)
 }

@@ -37,6 +37,7 @@ words! {
 
 /// The first thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Finding {
     /// What happened.
     pub kind: FindingKind,

@@ -24,6 +24,39 @@ pub struct Watched {
     pub finding: Option<Finding>,
 }
 
+/// How the verification of the trail stands, as the host that is asked reads it: all the time, and once a day from its beginning.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Verification {
+    /// When this reading began; absent where the host has just started, or verifies nothing.
+    pub began: Option<Timestamp>,
+    /// Records that this reading has found whole.
+    pub verified: i64,
+    /// Records that are chained.
+    pub chained: i64,
+    /// Whether it has come to the end.
+    pub complete: bool,
+    /// The newest checkpoint that is signed: the place in the chain.
+    pub checkpoint: Option<i64>,
+    /// The first thing that was wrong: in this reading, or in the one before until this one comes to an end.
+    pub finding: Option<Finding>,
+}
+
+/// How the verification of the trail stands.
+pub(crate) fn verification(tx: &mut dyn ReadTx, watch: &TrailWatch) -> Result<Verification, Error> {
+    let newest = stretch(None, ()).newest_first().limit(1);
+    let checkpoint: Vec<Checkpoint> = tx.scan(Engine::work("checkpoints are public"), newest)?;
+    let Reading { began, walk, complete, finding, .. } = watch.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    Ok(Verification {
+        began,
+        verified: walk.verified,
+        chained: seal::head(tx)?.map_or(0, |link| link.number),
+        complete,
+        checkpoint: checkpoint.first().map(|checkpoint| checkpoint.number),
+        finding,
+    })
+}
+
 /// Where the reading of this process is.
 #[derive(Debug, Default)]
 pub(crate) struct TrailWatch(Mutex<Reading>);

@@ -172,6 +172,13 @@ fn every_documented_operation_is_served_as_documented() {
             .expect("the reveal is on record");
         assert_eq!(reveal["reason"], "核对身份");
         assert!(!trail.to_string().contains("测试0"), "the trail carries no names");
+        let asked = json!({ "staff_no": "22010902", "operation": "identity.reveal_taxpayer" });
+        let found = drive.ok("audit.read", "POST", "/api/v1/audit-reads", &auditor, Some(asked));
+        assert_eq!((&found["items"][0]["reason"], &found["items"][0]["staff_no"]), (&json!("核对身份"), &json!("22010902")));
+        while !host.world.core.watch_audit().unwrap().complete {}
+        let verified = drive.ok("audit.verification", "GET", "/api/v1/audit-verification", &auditor, None);
+        assert_eq!((&verified["complete"], &verified["finding"]), (&json!(true), &Value::Null));
+        assert_eq!(verified["verified"], verified["chained"]);
         drive_desk(&host, &mut drive, &officer, &boss);
         drive_offers(&host, &mut drive, &officer, &boss);
         drive.ok("calendar.year", "GET", "/api/v1/calendar/2026", &taxpayer, None);
@@ -730,6 +737,8 @@ fn t04_bad_input_is_refused_with_a_code_and_a_field_and_nothing_is_written() {
         "grade" => json!("satisfied"),
         "reasons" => json!([]),
         "revisit" => json!("content"),
+        "operation" | "subject" => json!("好"),
+        "from" | "until" => json!("2026-11-23T00:00:00+08:00"),
         _ => json!(1),
     };
     let before = host.dump();
@@ -802,6 +811,7 @@ fn t04_bad_input_is_refused_with_a_code_and_a_field_and_nothing_is_written() {
             ]
             .contains(&field.as_str())
                 || (field == "authority" && id == "interaction.propose_line")
+                || id == "audit.read" // whatever is left out narrows nothing
                 || (field == "staff_no" && (id == "appeal.file" || id == "grid.assign_officer"));
             for (what, value) in [
                 ("null", Value::Null),

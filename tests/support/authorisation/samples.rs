@@ -73,6 +73,7 @@ impl<'a> Scene<'a> {
             "access.me"
             | "access.me.permissions"
             | "control.rules"
+            | "audit.verification"
             | "calendar.legal_numbers"
             | "access.linked_identities"
             | "approval.delegations"

@@ -84,6 +84,11 @@ export async function administration({ host, site, shot, step, newPage, signIn, 
   await third.locator('.menu').getByText('审计查询').click()
   await third.getByText('查询', { exact: true }).click()
   await third.locator('.el-table__row').first().waitFor()
+  // Narrowed to one kind of deed, and told how far the host has verified the trail.
+  await third.getByLabel('操作', { exact: true }).fill('access.grant_post')
+  await third.getByText('查询', { exact: true }).click()
+  await third.waitForFunction(() => [...document.querySelectorAll('.el-table__row')].every((row) => row.textContent.includes('access.grant_post')))
+  await third.getByText('未发现改动').waitFor()
   await both(third, shot, 'audit')
 
   step('a line is changed as a proposal, shown as a difference')

@@ -8,6 +8,7 @@ use zhengna_core::access::{
 };
 use zhengna_core::appeal::{AnswerAppeal, FileAppeal};
 use zhengna_core::approval::{Approve, Delegate, EndDelegation, Execute, Reject, Withdraw};
+use zhengna_core::audit::AuditAsked;
 use zhengna_core::calendar::Draft;
 use zhengna_core::control::{ReviewAlert, SetControlRule};
 use zhengna_core::grid::AssignGridOfficer;
@@ -163,6 +164,7 @@ pub(super) fn body(data: &[u8]) {
             reads_and_writes::<ReviewAlert>(body);
             reads_and_writes::<FileAppeal>(body);
             reads_and_writes::<AnswerAppeal>(body);
+            reads_and_writes::<AuditAsked>(body);
         }
         13 => {
             reads_and_writes::<GrantPost>(body);

@@ -187,6 +187,7 @@ pub(super) fn requests(route: &Documented, scene: &Scene) -> Vec<Case> {
         "approval.delegations" | "approval.end_delegation" => ("", "", Some(checker), Value::Null),
         "journal.events" => ("", "?cursor=0.0&limit=10", Some(taxpayer), Value::Null),
         "journal.follow" => ("", "?cursor=0.0", Some(taxpayer), Value::Null),
+        "audit.verification" => ("", "", Some(auditor), Value::Null),
         "audit.read" => ("", "", Some(auditor), json!({ "after": 0, "limit": 10 })),
         "appeal.file" => ("", "", Some(taxpayer), json!({ "about": { "conversation": scene.active }, "text": "答非所问" })),
         "appeal.mine" => ("", "?limit=5", Some(taxpayer), Value::Null),

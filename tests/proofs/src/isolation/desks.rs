@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use zhengna_core::audit::AuditAsked;
 use zhengna_core::delivery::SettleDelivery;
 use zhengna_core::error::Refusal;
 use zhengna_core::identity::{PersonalField, RevealOnCard, RevealTaxpayer};
@@ -48,7 +49,7 @@ fn each_look_leaves_its_record(hosts: &mut Hosts) -> Result<(), String> {
             }
             1 => taxpayer_on(host, taxpayer).interaction().transcript(conversation).wait().map(drop),
             2 => desk.interaction().review(Review { conversation, reason: "抽查".into() }).wait().map(drop),
-            _ => hosts.officer_on(host, auditor).audit().read(0, 10).wait().map(drop),
+            _ => hosts.officer_on(host, auditor).audit().read(AuditAsked::behind(0, 10)).wait().map(drop),
         }
     });
     ensure(answers.iter().all(Result::is_ok), || format!("{answers:?}"))?;

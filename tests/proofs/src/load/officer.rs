@@ -141,7 +141,7 @@ impl Officer {
         self.unsure |= repeated && !answer.is_good();
         match answer.code() {
             _ if answer.is_good() => {}
-            "interaction.nobody_waiting" => return Ok(()),
+            "interaction.nobody_waiting" | "interaction.nobody_for_you" => return Ok(()),
             "interaction.at_capacity" if holding >= CAPACITY || self.unsure => {
                 self.role.stage.refused_more.fetch_add(1, Ordering::Relaxed);
                 return Ok(());

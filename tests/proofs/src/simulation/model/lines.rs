@@ -64,7 +64,9 @@ impl Model {
         // What is offered to somebody else is theirs to answer first.
         let is_free = |label: &u32| self.conversations[label].offered_now(now).is_none_or(|officer| officer == me);
         let Some(label) = self.waiting[usize::from(line)].values().copied().find(is_free) else {
-            return Told::Refused("interaction.nobody_waiting", 0);
+            let others_are_asked = !self.waiting[usize::from(line)].is_empty();
+            let why = if others_are_asked { "interaction.nobody_for_you" } else { "interaction.nobody_waiting" };
+            return Told::Refused(why, 0);
         };
         self.taken(me, now, label);
         self.record("interaction.claim", who, Subject::Conversation(label), now);

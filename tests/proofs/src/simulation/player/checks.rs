@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hash;
 use std::time::Instant;
 
-use zhengna_core::audit::AuditEntry;
+use zhengna_core::audit::{AuditAsked, AuditEntry};
 use zhengna_core::journal::Topic;
 use zhengna_core::store::Page;
 use zhengna_core::{Error, limits};
@@ -161,17 +161,17 @@ impl Player {
             if after >= self.sealed {
                 return Ok((entries, pages));
             }
-            let page = self.core().as_system().audit().read(after, limits::PAGE_ROWS_MAX).wait();
+            let page = self.core().as_system().audit().read(AuditAsked::behind(after, limits::PAGE_ROWS_MAX)).wait();
             match page {
-                Ok(page) if page.is_empty() => return Err(format!("the trail has no record {}", after + 1)),
+                Ok(page) if page.items.is_empty() => return Err(format!("the trail has no record {}", after + 1)),
                 Ok(page) => {
-                    for (entry, number) in page.iter().zip(after + 1..) {
+                    for (entry, number) in page.items.iter().zip(after + 1..) {
                         if entry.number != Some(number) {
                             return Err(format!("record {number} of the trail is {:?}", entry.number));
                         }
                     }
                     pages += 1;
-                    entries.extend(page);
+                    entries.extend(page.items);
                 }
                 Err(Error::Store(e)) if slow(&e) => {}
                 Err(e) => return Err(format!("reading the trail: {e}")),
