@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::entry::Entry;
 use super::import::{ImportRow, ImportedRow, Verdict, fault};
 use super::listed::Read;
-use super::taxpayer::{PersonalField, Taxpayer, examine};
+use super::taxpayer::{PersonalField, Taxpayer, examine, find_by_number};
 use super::{FormerNumber, NewTaxpayer, NumberKind, RealName, Relation, RosterEntry, subject};
 use crate::crypto::{Place, sm3};
 use crate::ctx::Ctx;
@@ -111,10 +111,17 @@ fn of_people(tx: &mut dyn ReadTx, ctx: &Ctx, id: TaxpayerId, new: &NewTaxpayer) 
         json!(new.registration_seq),
         json!(new.external_id),
     );
-    let found = tx.find::<Taxpayer>((id,))?.map(|t| t.trust("an import compares what it was given").into_inner());
+    let mut found = tx.find::<Taxpayer>((id,))?;
+    // Whoever was taken back with another list, and said anew since, has another id and is the same.
+    if found.is_none()
+        && let Some(anew) = find_by_number(tx, &[listed.number_index])?
+    {
+        found = tx.find::<Taxpayer>((anew,))?;
+    }
+    let found = found.map(|t| t.trust("an import compares what it was given").into_inner());
     let Some(known) = found else { return Ok([said, Value::Null]) };
     let kept = readable(
-        subject::key_of(tx, ctx, id.uuid())
+        subject::key_of(tx, ctx, known.id.uuid())
             .and_then(|key| Ok((known.open(Some(&key), PersonalField::Name)?, known.open(Some(&key), PersonalField::Phone)?))),
     )?;
     let Some((name, phone)) = kept else { return Ok([said, Value::Null]) };

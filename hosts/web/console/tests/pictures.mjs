@@ -13,6 +13,7 @@ export async function pictures({ page, shot, step, newPage, signIn, conversation
   step('the wall shows lines, promises and conversations; a supervisor whispers and reviews')
   const wall = await newPage()
   await signIn(wall, 'supervisor')
+  await wall.locator('.menu').getByText('督导墙').click()
   await wall.locator('.el-table__row', { hasText: line.name }).first().waitFor()
   await wall.locator('canvas').waitFor()
   await both(wall, shot, 'wall')

@@ -32,6 +32,7 @@ fn shrunk(plot: &Plot, steps: &[Step], until: Instant) -> (Vec<Step>, String) {
     let Some((at, mut what)) = breaks(plot, steps) else {
         return (steps.to_vec(), "not when taken again".into());
     };
+    let kind = kind_of(&what).to_owned();
     let mut left = steps[..steps.len().min(at + 1)].to_vec();
     let mut size = left.len().div_ceil(2);
     while size > 0 && Instant::now() < until {
@@ -40,12 +41,12 @@ fn shrunk(plot: &Plot, steps: &[Step], until: Instant) -> (Vec<Step>, String) {
             let end = (from + size).min(left.len());
             let fewer = [&left[..from], &left[end..]].concat();
             match breaks(plot, &fewer) {
-                Some((at, why)) => {
+                Some((at, why)) if kind_of(&why) == kind => {
                     left = fewer;
                     left.truncate(at + 1);
                     (what, cut) = (why, true);
                 }
-                None => from = end,
+                _ => from = end,
             }
         }
         if size == 1 && !cut {
@@ -54,4 +55,9 @@ fn shrunk(plot: &Plot, steps: &[Step], until: Instant) -> (Vec<Step>, String) {
         size = if size == 1 { 1 } else { size / 2 };
     }
     (left, what.lines().next().unwrap_or_default().to_owned())
+}
+
+/// What kind of thing breaks: fewer steps that break something else tell nothing about this.
+fn kind_of(what: &str) -> &str {
+    what.split(['{', '(', '\n']).next().unwrap_or_default()
 }
