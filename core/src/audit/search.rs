@@ -127,16 +127,16 @@ pub(crate) fn search(tx: &mut dyn ReadTx, asked: &AuditAsked) -> Result<AuditFou
     }
 }
 
-const WHY: &str = "the operation asks for the permission to read the trail";
-
 fn links(tx: &mut dyn ReadTx, newest_first: bool, place: i64) -> Result<Vec<Link>, Error> {
     let page = stretch(None, ()).limit(limits::PAGE_ROWS_MAX);
     let page = if newest_first { page.until(place.saturating_sub(1)).newest_first() } else { page.after((place,)) };
-    Ok(tx.scan(Engine::work(WHY), page)?)
+    Ok(tx.scan(Engine::work("the operation asks for the permission to read the trail"), page)?)
 }
 
 fn record_of(tx: &mut dyn ReadTx, link: &Link) -> Result<Option<AuditRecord>, Error> {
-    Ok(tx.find::<AuditRecord>((link.xid, link.seq))?.map(|record| record.trust(WHY).into_inner()))
+    Ok(tx
+        .find::<AuditRecord>((link.xid, link.seq))?
+        .map(|record| record.trust("the operation asks for the permission to read the trail").into_inner()))
 }
 
 /// The place before which to look, newest first: nothing behind it is of the time that is asked for. Records are chained nearly in the order
@@ -149,7 +149,8 @@ fn begin(tx: &mut dyn ReadTx, asked: &AuditAsked) -> Result<i64, Error> {
     while low + 1 < high {
         let middle = low + (high - low) / 2;
         let later = match tx.find::<Link>((middle,))? {
-            Some(link) => record_of(tx, &link.trust(WHY).into_inner())?.is_some_and(|record| record.at >= latest),
+            Some(link) => record_of(tx, &link.trust("the operation asks for the permission to read the trail").into_inner())?
+                .is_some_and(|record| record.at >= latest),
             None => false,
         };
         if later { high = middle } else { low = middle }
