@@ -235,15 +235,15 @@ fn whoever_was_taken_back_and_said_anew_is_compared_as_who_they_are() {
         let system = world.core.as_system();
         let identity = system.identity();
         let rows = |of| vec![ImportRow { of, line: 2, said: listed(&person(700)) }];
-        let first = begun(&world, 1);
+        let first = another(&world, 1);
         assert_eq!(identity.import(&rows(first), &mut |_| {}).unwrap().changed, 1, "{engine:?}");
-        let second = begun(&world, 2);
+        let second = another(&world, 2);
         identity.import(&rows(second), &mut |_| {}).unwrap(); // a duplicate
-        identity.take_back_import(second, &mut |_| {}).unwrap();
-        identity.take_back_import(first, &mut |_| {}).unwrap();
+        let gone = [second, first].map(|list| identity.take_back_import(list, &mut |_| {}).unwrap().changed);
         let compared = || identity.compare_import(&rows(second), &mut |_| {}).unwrap();
+        assert_eq!(gone, [0, 1], "{engine:?}: the other list had found them there");
         assert_eq!(compared().differing, [2], "{engine:?}: they are gone");
-        assert_eq!(identity.import(&rows(begun(&world, 1)), &mut |_| {}).unwrap().changed, 1, "{engine:?}");
+        assert_eq!(identity.import(&rows(another(&world, 1)), &mut |_| {}).unwrap().changed, 1, "{engine:?}");
         assert_eq!((compared().rows, compared().agrees()), (1, true), "{engine:?}");
     }
 }
