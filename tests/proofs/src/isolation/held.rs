@@ -4,9 +4,14 @@ use std::time::Duration;
 
 use zhengna_core::error::Refusal;
 use zhengna_core::id::ConversationId;
-use zhengna_core::interaction::{Claim, Close, Enter, Hold, Outcome as Ending, Resume, SendMessage};
-use zhengna_core::operation::{CLAIM, CLOSE, HOLD, HOLD_OVER, REMIND_UNANSWERED, RESUME, RUN_DUE, SEND};
-use zhengna_core::{Error, limits};
+use zhengna_core::interaction::{
+    Claim, Close, Enter, Hold, LineHours, LineSettings, OpenLine, Outcome as Ending, RequestCallback, Resume, SendMessage,
+};
+use zhengna_core::operation::{
+    CLAIM, CLOSE, ENTER, HOLD, HOLD_OVER, HOURS_OVER, REMIND_UNANSWERED, REQUEST_CALLBACK, RESUME, RUN_DUE, SEND,
+};
+use zhengna_core::{Core, Error, limits};
+use zhengna_tests::world::{NANGUAN, code};
 
 use super::History;
 use super::hosts::{Hosts, RIVALS, ensure, insist, taxpayer_on};
@@ -16,6 +21,7 @@ pub(super) const ALL: &[History] = &[
     (&[&HOLD_OVER, &RESUME, &SEND, &RUN_DUE], what_is_on_hold_goes_on_once),
     (&[&HOLD, &SEND, &CLOSE], holds_and_messages_take_turns),
     (&[&HOLD, &RESUME, &CLAIM], no_more_are_on_hold_than_may_be),
+    (&[&HOURS_OVER, &RUN_DUE, &ENTER, &REQUEST_CALLBACK], whoever_waits_at_closing_time_is_called_back_once),
     (&[&REMIND_UNANSWERED, &RUN_DUE, &SEND], an_officer_is_reminded_once_and_those_who_supervise_are_told_once),
 ];
 
@@ -65,6 +71,42 @@ fn what_is_on_hold_goes_on_once(hosts: &mut Hosts) -> Result<(), String> {
         ensure(goes_on, || "it does not go on, or nobody waits for an answer".into())?;
     }
     hosts.close(&entered)
+}
+
+/// The hours of a line are over, which both hosts see, while one of those who wait asks to be called back and somebody else comes.
+fn whoever_waits_at_closing_time_is_called_back_once(hosts: &mut Hosts) -> Result<(), String> {
+    let settings = LineSettings { hours: LineHours::OfficeHours, ..LineSettings::new(format!("办公时间{}", hosts.fresh())) };
+    let cmd = OpenLine { authority: code(NANGUAN), settings, external_id: None };
+    let line = insist(|| hosts.world.core.as_system().interaction().open_line(cmd.clone()).wait()).map_err(|e| e.to_string())?.line;
+    let people = hosts.taxpayers(3)?;
+    let served = |hosts: &Hosts| -> Result<bool, String> {
+        let lines = taxpayer_on(&hosts.world.core, people[0]).interaction().lines().map_err(|e| e.to_string())?;
+        Ok(lines.iter().any(|l| l.id == line && l.served))
+    };
+    while !served(hosts)? {
+        hosts.advance(Duration::from_secs(3600));
+    }
+    nothing_due(hosts)?;
+    let entered = |host: &Core, n: usize| taxpayer_on(host, people[n]).interaction().enter(Enter::new(line, "问")).wait();
+    let waits = [0, 1].map(|n| insist(|| entered(&hosts.world.core, n)).map(|entered| entered.conversation));
+    let [asks, waits] = waits.map(|id| id.map_err(|e| e.to_string()));
+    let (asks, waits) = (asks?, waits?);
+    while served(hosts)? {
+        hosts.advance(Duration::from_secs(600));
+    }
+    let answers = hosts.race(|n, host| match n {
+        0 => entered(host, 2).map(drop),
+        1 => taxpayer_on(host, people[0]).interaction().request_callback(RequestCallback { conversation: asks }).wait().map(drop),
+        _ => host.run_due(20).map(drop),
+    });
+    ensure(answers.iter().all(Result::is_ok), || format!("{answers:?}"))?;
+    nothing_due(hosts)?;
+    for id in [asks, waits] {
+        let told = told(hosts, id, "conversation.callback_requested")?;
+        let promised = holds(hosts, id, "reply_due IS NOT NULL AND state = 'waiting'")?;
+        ensure(told == 1 && promised, || format!("told {told} times of being called back; promised: {promised}"))?;
+    }
+    Ok(())
 }
 
 /// One puts it on hold again and again, the other writes: each message ends a hold that was before it, none ends two, and what ends is
