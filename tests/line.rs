@@ -159,6 +159,26 @@ fn whoever_still_waits_when_the_hours_of_a_line_end_is_called_back_and_keeps_the
     }
 }
 
+/// Found by re-reading: the timer of a line was locked between its conversations, and of several that an officer held none went back.
+#[test]
+fn whoever_drops_gives_back_everything_of_lines_with_hours() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        world.clock.set(at("2026-11-27T16:20:00"));
+        let hours = || LineSettings { hours: LineHours::OfficeHours, ..named("综合咨询") };
+        let lines = [opened(&world, hours()), opened(&world, hours())];
+        let ids: Vec<ConversationId> = (0..3).map(|n| enter(&world.taxpayer(n), lines[n % 2]).unwrap()).collect();
+        for line in [0, 1, 0] {
+            world.officer(0).interaction().claim(Claim { line: lines[line] }).wait().unwrap();
+        }
+        world.clock.set(at("2026-11-27T16:45:00"));
+        assert_eq!(world.core.return_held().unwrap(), 3, "{engine:?}");
+        while world.core.run_due(10).unwrap() > 0 {}
+        let due = |n: usize| world.taxpayer(n).interaction().conversation(ids[n]).unwrap().reply_due;
+        assert!((0..3).all(|n| due(n).is_some()), "{engine:?}: and each is called back");
+    }
+}
+
 /// What was promised over a year whose notice is not known says so, and moves when that comes.
 #[test]
 fn a_message_is_answered_by_the_calendar_in_force() {

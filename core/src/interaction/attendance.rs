@@ -1,5 +1,7 @@
 //! Who is at their desk (在岗), as far as it must outlive a host: nothing is held by somebody who is not there.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Conversation, ConversationState, hours_over, join, offer, stint};
@@ -85,7 +87,7 @@ pub fn return_held(tx: &mut dyn Tx, ctx: &Ctx, cmd: ReturnHeld) -> Result<Return
     tx.lock_row::<Officer>((officer,))?
         .ok_or_else(|| StoreError::Corrupt(format!("officer {officer} vanished")))?
         .trust("the host looks after desks");
-    let mut back = Vec::new();
+    let (mut back, mut lines) = (Vec::new(), BTreeSet::new());
     let Some(found) = tx.find::<Attendance>((officer,))? else { return Ok(Returned { officer, conversations: back }) };
     let attendance = found.trust("the host looks after desks").into_inner();
     if ctx.now() < attendance.gone_at {
@@ -101,6 +103,7 @@ pub fn return_held(tx: &mut dyn Tx, ctx: &Ctx, cmd: ReturnHeld) -> Result<Return
         let c = found.trust("held by an officer who is gone").into_inner();
         if c.state == ConversationState::Active && c.officer == Some(officer) {
             back_in_line(tx, ctx, &c, c.clone())?;
+            lines.insert(c.line);
             back.push(id);
         } else if c.state == ConversationState::Waiting && c.offered_to == Some(officer) {
             let ended = c.offered_until.map_or(ctx.now(), |until| until.min(ctx.now()));
@@ -108,6 +111,8 @@ pub fn return_held(tx: &mut dyn Tx, ctx: &Ctx, cmd: ReturnHeld) -> Result<Return
         }
     }
     tx.remove(&attendance)?;
+    // Timers are locked behind every conversation.
+    lines.into_iter().try_for_each(|line| hours_over::look(tx, ctx, line))?;
     Ok(Returned { officer, conversations: back })
 }
 
@@ -127,7 +132,6 @@ pub(super) fn back_in_line(tx: &mut dyn Tx, ctx: &Ctx, before: &Conversation, c:
     };
     stint::ended(tx, before, active_at)?;
     let c = tx.replace(before, waiting)?;
-    hours_over::look(tx, ctx, c.line)?;
     join::told(tx, ctx, before)?;
     journal::record(tx, ctx, Topic::Conversation(c.id), EventKind::Returned, Some(c.id), None)?;
     journal::record(tx, ctx, Topic::Taxpayer(c.taxpayer), EventKind::Returned, Some(c.id), None)?;

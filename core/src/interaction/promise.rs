@@ -27,7 +27,7 @@ pub struct LinePromise {
     pub left: u64,
     /// Of these: somebody took them.
     pub served: u64,
-    /// Of these: waited to talk, and were called back instead, because they asked for that or the line's hours ended.
+    /// Of those who entered: waited to talk, and were called back instead, because they asked for that or the line's hours ended.
     pub called_back: u64,
     /// Of those who entered: the promise was kept or broken by now. Whoever still waits within it, or left within it, is not among them;
     /// absent where nothing is promised.
