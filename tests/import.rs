@@ -3,8 +3,8 @@
 use zhengna_core::access::{Actor, Provider};
 use zhengna_core::error::{Problem, Refusal};
 use zhengna_core::identity::{
-    BeginImport, ImportBegun, ImportRow, Listed, ListedFormerNumber, ListedRealName, ListedRelation, ListedRosterEntry, NewRealName,
-    NewRelation, NewRosterEntry, NewTaxpayer, NumberKind, Role, Roster, RowVerdict, TaxpayerKind, Verdict,
+    BeginImport, ImportBegun, ImportRow, ListVerdict, Listed, ListedFormerNumber, ListedRealName, ListedRelation, ListedRosterEntry,
+    NewRealName, NewRelation, NewRosterEntry, NewTaxpayer, NumberKind, Role, Roster, RowVerdict, TaxpayerKind,
 };
 use zhengna_core::interaction::SourceChannel;
 use zhengna_core::store::StoreError;
@@ -32,7 +32,7 @@ fn list_of_all() -> Vec<NewTaxpayer> {
 
 #[test]
 fn a_list_is_looked_at_applied_row_by_row_and_taken_back_whole() {
-    use Verdict::{Broken, Changed, Duplicate, New};
+    use ListVerdict::{Broken, Changed, Duplicate, New};
     for engine in ENGINES {
         let world = World::new(engine);
         let system = world.core.as_system();
@@ -332,8 +332,8 @@ fn a_list_that_says_two_things_of_one_taxpayer_is_told_so_and_one_that_is_over_t
         let rows = rows_of(of, &[other.clone(), person(1), other]);
         assert_eq!(identity.import(&rows, &mut |_| {}).unwrap().changed, 1, "{engine:?}");
         let became: Vec<_> = identity.imported_rows(of, i64::MIN, 9).unwrap().into_iter().map(|v| (v.verdict, v.field)).collect();
-        let broken = (Verdict::Broken, Some("number".to_owned()));
-        assert_eq!(became, [(Verdict::Changed, None), broken, (Verdict::Duplicate, None)], "{engine:?}");
+        let broken = (ListVerdict::Broken, Some("number".to_owned()));
+        assert_eq!(became, [(ListVerdict::Changed, None), broken, (ListVerdict::Duplicate, None)], "{engine:?}");
         identity.take_back_import(of, &mut |_| {}).unwrap();
         let late = identity.import(&rows_of(of, &[person(2)]), &mut |_| {}).unwrap_err();
         assert_eq!(late, Error::Refused(Refusal::ImportTakenBack), "{engine:?}");
@@ -344,7 +344,7 @@ fn a_list_that_says_two_things_of_one_taxpayer_is_told_so_and_one_that_is_over_t
 }
 
 /// A list, and what becomes of each row, looked at or imported: the verdict, and the field of a broken one.
-type Told = (Verdict, Option<&'static str>);
+type Told = (ListVerdict, Option<&'static str>);
 type SaidOfPeople = (Vec<Listed>, Vec<Told>);
 
 fn relation_row(role: &str, person_no: usize, starts_at: &str, ends_at: &str) -> ListedRelation {
@@ -379,7 +379,7 @@ fn a_second_word_about_one_relation_is_found_also_where_another_list_came_and_we
         assert_eq!(identity.take_back_import(other, &mut |_| {}).unwrap().changed, 1, "{engine:?}");
         assert_eq!(apply(of, 3, "2026-05-31"), 0, "{engine:?}");
         let became = identity.imported_rows(of, 2, 1).unwrap();
-        assert_eq!((became[0].verdict, became[0].field.as_deref()), (Verdict::Broken, Some("starts_at")), "{engine:?}");
+        assert_eq!((became[0].verdict, became[0].field.as_deref()), (ListVerdict::Broken, Some("starts_at")), "{engine:?}");
         assert_eq!(identity.take_back_import(of, &mut |_| {}).unwrap().changed, 1, "{engine:?}: nothing stands in its way");
     }
 }
@@ -395,7 +395,7 @@ fn a_list_is_taken_back_in_turn_however_many_rows_of_others_are_about_the_same()
         let of = another(&world, list);
         let rows: Vec<_> = (2..).zip(said).map(|(line, said)| ImportRow { of, line, said }).collect();
         patient(|| identity.import(&rows, &mut |_| {}));
-        assert!(identity.imported_rows(of, i64::MIN, 200).unwrap().iter().all(|row| row.verdict != Verdict::Broken), "{list}");
+        assert!(identity.imported_rows(of, i64::MIN, 200).unwrap().iter().all(|row| row.verdict != ListVerdict::Broken), "{list}");
         of
     };
     let made = import(9, vec![listed(&company(1))]);
@@ -430,8 +430,8 @@ fn a_second_word_is_found_behind_however_many_rows_that_say_what_is_known() {
         patient(|| identity.import(&rows, &mut |_| {}));
         let last = identity.imported_rows(of, i64::from(times), 2).unwrap();
         let found = |row: &RowVerdict| (row.verdict, row.field.clone());
-        assert_ne!(last[0].verdict, Verdict::Duplicate, "{list}");
-        assert_eq!(found(&last[1]), (Verdict::Broken, Some(field.into())), "{list}");
+        assert_ne!(last[0].verdict, ListVerdict::Duplicate, "{list}");
+        assert_eq!(found(&last[1]), (ListVerdict::Broken, Some(field.into())), "{list}");
     }
 }
 
@@ -453,7 +453,7 @@ fn known_before(world: &World) {
 }
 
 fn said_of_people() -> [SaidOfPeople; 4] {
-    use Verdict::{Broken, Changed, Duplicate, New};
+    use ListVerdict::{Broken, Changed, Duplicate, New};
     let ok = |verdict| (verdict, None);
     let broken = |field| (Broken, Some(field));
     let handler = relation_row("办税员", 0, "2026-01-01", "长期");
@@ -575,11 +575,11 @@ fn what_lists_say_of_people_is_looked_at_applied_row_by_row_and_taken_back_whole
             assert_eq!(told(&identity.examine_import(&dry, &mut |_| {}).unwrap()), expected(&became), "{engine:?} {n}");
             assert_eq!(dump(&world), at, "{engine:?}: a look writes nothing");
             let of = identity.begin_import(begin.clone()).wait().unwrap();
-            let changed = became.iter().filter(|(v, _)| matches!(v, Verdict::New | Verdict::Changed)).count() as u64;
+            let changed = became.iter().filter(|(v, _)| matches!(v, ListVerdict::New | ListVerdict::Changed)).count() as u64;
             assert_eq!(identity.import(&rows(of), &mut |_| {}).unwrap().changed, changed, "{engine:?} {n}");
             assert_eq!(told(&identity.imported_rows(of, i64::MIN, 200).unwrap()), expected(&became), "{engine:?} {n}");
             let compared = identity.compare_import(&rows(of), &mut |_| {}).unwrap();
-            let broken = became.iter().filter(|(v, _)| *v == Verdict::Broken).count();
+            let broken = became.iter().filter(|(v, _)| *v == ListVerdict::Broken).count();
             assert_eq!((compared.rows as usize, compared.left_out as usize), (became.len() - broken, broken), "{engine:?} {n}");
             assert!(compared.agrees() && compared.differing.is_empty(), "{engine:?} {n}: {compared:?}");
             let said = format!("{:?}", identity.imported_rows(of, i64::MIN, 200).unwrap());
@@ -588,8 +588,8 @@ fn what_lists_say_of_people_is_looked_at_applied_row_by_row_and_taken_back_whole
             assert_eq!(identity.begin_import(begin).wait().unwrap(), of);
             assert_eq!(identity.import(&rows(of), &mut |_| {}).unwrap().changed, changed, "{engine:?} {n}: told as before");
             let again = identity.examine_import(&rows(of), &mut |_| {}).unwrap();
-            let good = again.iter().zip(&became).filter(|(_, (became, _))| *became != Verdict::Broken);
-            let all_there = good.into_iter().all(|(again, _)| again.verdict == Verdict::Duplicate);
+            let good = again.iter().zip(&became).filter(|(_, (became, _))| *became != ListVerdict::Broken);
+            let all_there = good.into_iter().all(|(again, _)| again.verdict == ListVerdict::Duplicate);
             assert!(all_there, "{engine:?} {n}: all good rows are there as in the list: {again:?}");
             begun.push(of);
         }
@@ -740,7 +740,7 @@ fn a_list_has_a_name_and_no_more_rows_than_a_list_may_have() {
     let of = begun(&world, 2);
     let rows = rows_of(of, &[id(limits::EXTERNAL_ID_CHARS_MAX), id(limits::EXTERNAL_ID_CHARS_MAX + 1)]);
     let told = world.core.as_system().identity().examine_import(&rows, &mut |_| {}).unwrap();
-    assert_eq!(told.iter().map(|v| v.verdict).collect::<Vec<_>>(), [Verdict::New, Verdict::Broken]);
+    assert_eq!(told.iter().map(|v| v.verdict).collect::<Vec<_>>(), [ListVerdict::New, ListVerdict::Broken]);
 }
 
 fn dump(world: &World) -> Vec<String> {

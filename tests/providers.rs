@@ -6,8 +6,8 @@ use zhengna_core::access::{
 use zhengna_core::error::Refusal;
 use zhengna_core::id::{ConversationId, TaxpayerId};
 use zhengna_core::identity::{
-    CaptureChannel, Fact, ImportBegun, ImportRow, Listed, ListedTaxpayer, NewFormerNumber, NewRealName, NewRelation, NewTaxpayer,
-    NumberKind, RealNameLevel, RealNameState, Role, TaxpayerKind, Verdict,
+    CaptureChannel, Fact, ImportBegun, ImportRow, ListVerdict, Listed, ListedTaxpayer, NewFormerNumber, NewRealName, NewRelation,
+    NewTaxpayer, NumberKind, RealNameLevel, RealNameState, Role, TaxpayerKind,
 };
 use zhengna_core::interaction::Claim;
 use zhengna_core::{Error, Timestamp, limits};
@@ -413,7 +413,7 @@ fn what_cannot_be_is_refused_whole_and_somebody_must_look() {
 /// The newer word wins: what a list says of a day before the provider's word is left out, what it says of a day behind it is taken.
 #[test]
 fn a_list_from_before_what_a_provider_told_leaves_name_and_phone_alone() {
-    use Verdict::{Changed, Duplicate, Older};
+    use ListVerdict::{Changed, Duplicate, Older};
     let day = |n: u64| start().plus(std::time::Duration::from_secs(n * 24 * 3600));
     for engine in ENGINES {
         let world = World::new(engine);
@@ -473,7 +473,7 @@ fn a_list_from_before_what_a_provider_told_leaves_name_and_phone_alone() {
         assert_eq!(import(NewTaxpayer { phone: phone("13900000003"), ..person(2) }, "2026-12-09").1, Older, "{engine:?}");
         assert_eq!(import(NewTaxpayer { phone: phone("13900000003"), ..person(2) }, "").1, Changed, "{engine:?}");
         // Somebody new has the date of their list.
-        assert_eq!(import(person(500), "2026-12-01").1, Verdict::New, "{engine:?}");
+        assert_eq!(import(person(500), "2026-12-01").1, ListVerdict::New, "{engine:?}");
         assert_eq!(import(NewTaxpayer { phone: phone("13900000004"), ..person(500) }, "2026-11-30").1, Older, "{engine:?}");
         assert_eq!(import(NewTaxpayer { phone: phone("13900000004"), ..person(500) }, "2026-12-02").1, Changed, "{engine:?}");
         let of = ImportBegun { batch: [0; 32], attempt: 1 };
@@ -481,7 +481,7 @@ fn a_list_from_before_what_a_provider_told_leaves_name_and_phone_alone() {
         for as_of in ["2026-12-15", "昨天"] {
             let said = Listed::Taxpayer(ListedTaxpayer { as_of: as_of.into(), ..row.clone() });
             let told = identity.examine_import(&[ImportRow { of, line: 2, said }], &mut |_| {}).unwrap();
-            assert_eq!((told[0].verdict, told[0].field.as_deref()), (Verdict::Broken, Some("as_of")), "{engine:?} {as_of}");
+            assert_eq!((told[0].verdict, told[0].field.as_deref()), (ListVerdict::Broken, Some("as_of")), "{engine:?} {as_of}");
         }
         assert_eq!(world.seal().finding, None, "{engine:?}");
     }
@@ -621,7 +621,7 @@ fn a_passport_number_that_somebody_of_another_name_has_lets_nobody_in() {
         let of = another(&world, 1);
         let row = ImportRow { of, line: 2, said: listed(&named) };
         let told = system.identity().examine_import(&[row], &mut |_| {}).unwrap();
-        assert_eq!((told[0].verdict, told[0].field.as_deref()), (Verdict::Broken, Some("name")), "{engine:?}");
+        assert_eq!((told[0].verdict, told[0].field.as_deref()), (ListVerdict::Broken, Some("name")), "{engine:?}");
         // A name that was written down wrong is put right by who is known by another id, too.
         let named = |name: &str| NewTaxpayer {
             name: name.into(),
@@ -632,7 +632,7 @@ fn a_passport_number_that_somebody_of_another_name_has_lets_nobody_in() {
         };
         let rows = ["MARIA ROSI", "MARIA ROSSI"].map(|name| ImportRow { of, line: 3, said: listed(&named(name)) });
         assert_eq!(system.identity().import(&rows[..1], &mut |_| {}).unwrap().changed, 1, "{engine:?}");
-        assert_eq!(system.identity().examine_import(&rows[1..], &mut |_| {}).unwrap()[0].verdict, Verdict::Changed, "{engine:?}");
+        assert_eq!(system.identity().examine_import(&rows[1..], &mut |_| {}).unwrap()[0].verdict, ListVerdict::Changed, "{engine:?}");
     }
 }
 

@@ -187,6 +187,8 @@ pub const POSTS_MAX: u32 = 500;
 pub const GRANTS_READ_MAX: u32 = 500;
 /// Taxpayers whose data one approval may disclose.
 pub const DISCLOSED_MAX: usize = 1_000;
+/// Rows of a list that are told one by one, of which something is wrong.
+pub const LIST_ROWS_TOLD_MAX: usize = 1_000;
 /// Bytes of an iCalendar file.
 pub const ICS_BYTES_MAX: usize = 1024 * 1024;
 /// Events of an iCalendar file: some forty a year.

@@ -12,7 +12,9 @@ use zhengna_core::calendar::{Arrangement, Change, DayHours, Draft, NoticeDay, Sp
 use zhengna_core::crypto::{secret_of_uri, sm3, totp_code, totp_step};
 use zhengna_core::error::Refusal;
 use zhengna_core::id::{ConversationId, LineId, OfficerId, PostId, TaxpayerId};
-use zhengna_core::identity::{BeginImport, ImportRow, Listed, ListedRelation, NewTaxpayer, PersonalField, RequestDisclosure, Role};
+use zhengna_core::identity::{
+    BeginImport, ImportList, ImportRow, Listed, ListedRelation, NewTaxpayer, PersonalField, RequestDisclosure, Role,
+};
 use zhengna_core::interaction::{
     AnswerFollowUp, Claim, Close, Enter, FollowUpState, FollowUpsAsked, Grade, Join, Leave, LineHours, LineSettings, OpenLine, Outcome,
     Rate, Routing,
@@ -21,6 +23,7 @@ use zhengna_core::store::Page;
 use zhengna_core::{Error, Session, limits};
 use zhengna_tests::approval::{approve, decree, propose};
 use zhengna_tests::faults::Stage;
+use zhengna_tests::lists::{Importers, list_of};
 use zhengna_tests::world::{CHANGCHUN, Engine, KUANCHENG, NANGUAN, PROVINCE, code, company, listed, person, relation, settle, start};
 
 /// The stage with who plays on it.
@@ -33,6 +36,8 @@ pub(crate) struct Cast {
     checker: OnceCell<OfficerId>,
     /// Decides about disclosures.
     guardian: OnceCell<OfficerId>,
+    /// Import lists.
+    importers: OnceCell<Importers>,
     /// A post to take in an emergency.
     emergency: OnceCell<PostId>,
     /// Whether office hours are carried out by whoever put them forward.
@@ -76,6 +81,7 @@ impl Cast {
             session: OnceCell::new(),
             checker: OnceCell::new(),
             guardian: OnceCell::new(),
+            importers: OnceCell::new(),
             emergency: OnceCell::new(),
             by_maker: OnceCell::new(),
             factor: OnceCell::new(),
@@ -196,6 +202,12 @@ impl Cast {
             ImportRow { of, line, said: Listed::Relation(said) }
         };
         [(2, Role::TaxAgent, ""), (3, Role::TaxHandler, "2026-12-31")].map(row).into()
+    }
+
+    /// Officers who import lists, and a list of one who is new.
+    pub(crate) fn list_to_approve(&self, n: u64) -> (Importers, ImportList) {
+        let by = *self.importers.get_or_init(|| Importers::of(&self.stage.world));
+        (by, list_of(&[person(7000 + n as usize)]))
     }
 
     pub(crate) fn waiting(&self, n: u64) -> (Session, ConversationId) {

@@ -27,6 +27,7 @@ use zhengna_core::operation::{self, Operation};
 use zhengna_core::store::{Page, StoreError};
 use zhengna_core::{Error, limits};
 use zhengna_tests::approval::{approve, execute, propose, reject};
+use zhengna_tests::lists::{agreed, put_forward};
 use zhengna_tests::provider::Believes;
 use zhengna_tests::world::{CHANGCHUN, KUANCHENG, NANGUAN, code, company, person, relation, start};
 
@@ -220,6 +221,17 @@ pub(crate) const DRIVEN: &[Driven] = &[
         let rows = cast.said(n);
         cast.system().identity().import(&rows, &mut |_| {}).unwrap();
         Box::new(move || done(cast.system().identity().take_back_import(rows[0].of, &mut |_| {})))
+    } },
+    Driven { operation: &operation::PROPOSE_IMPORT, again: Again::Harmless, prepare: |cast, n| {
+        let (by, list) = cast.list_to_approve(n);
+        let maker = cast.keyed(cast.stage.world.session_of(by.maker), n);
+        Box::new(move || done(put_forward(&maker, &list)))
+    } },
+    Driven { operation: &operation::IMPORT_LIST, again: Again::Steps, prepare: |cast, n| {
+        let (by, list) = cast.list_to_approve(n);
+        agreed(&cast.stage.world, by, &list);
+        let maker = cast.stage.world.session_of(by.maker);
+        Box::new(move || done(maker.identity().import_list(&list, &mut |_| {})))
     } },
     Driven { operation: &operation::REVEAL_ON_CARD, again: Again::Another, prepare: |cast, n| {
         let (_, conversation) = cast.active(n);

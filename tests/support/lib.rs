@@ -9,6 +9,7 @@ pub mod calendar;
 pub mod faults;
 pub mod fixture;
 pub mod handover;
+pub mod lists;
 pub mod people;
 pub mod postgres;
 pub mod provider;

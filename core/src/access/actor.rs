@@ -47,6 +47,8 @@ words! {
         HandleAppeals = "handle_appeals",
         /// Look at the alerts of built-in control about other people of one's area, and say what they were.
         ReviewControl = "review_control",
+        /// Put lists of taxpayers forward and import those that somebody else agreed to; agree to those of others. Counts at the province.
+        ImportLists = "import_lists",
     }
 }
 
@@ -78,6 +80,7 @@ impl Permission {
             | Self::ManageRelations
             | Self::ApproveDisclosure
             | Self::HandleAppeals
+            | Self::ImportLists
             | Self::TakeEmergencyPost => Some(Plane::Business),
             // 督察内审 is a department of each bureau, with that bureau's area; most alerts are about business, and those about the
             // three administrators are looked at by somebody who is none of them.

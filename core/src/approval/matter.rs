@@ -4,6 +4,7 @@ use crate::access::{self, Permission};
 use crate::agenda::{self, TimerKind};
 use crate::ctx::Ctx;
 use crate::error::Error;
+use crate::identity;
 use crate::interaction;
 use crate::limits;
 use crate::store::Tx;
@@ -37,6 +38,8 @@ words! {
         ControlRule = "control_rule",
         /// A waiting line, new or working otherwise (队列设置).
         Line = "line",
+        /// A list of taxpayers, or of what is said of them (名单导入).
+        Import = "import",
     }
 }
 
@@ -51,6 +54,8 @@ words! {
         Disclosure = "disclosure",
         /// Waiting lines.
         Lines = "lines",
+        /// Lists imported.
+        Imports = "imports",
     }
 }
 
@@ -62,6 +67,7 @@ impl Matter {
             Self::Grant | Self::Post | Self::Separation | Self::ApprovalRule | Self::Emergency | Self::ControlRule => Family::Access,
             Self::Disclosure => Family::Disclosure,
             Self::Line => Family::Lines,
+            Self::Import => Family::Imports,
         }
     }
 
@@ -71,6 +77,7 @@ impl Matter {
             Family::Calendar => Permission::ProposeCalendar,
             Family::Disclosure => Permission::RevealPersonalData,
             Family::Lines => Permission::ManageLines,
+            Family::Imports => Permission::ImportLists,
             Family::Access if matches!(self, Self::Emergency) => Permission::TakeEmergencyPost,
             Family::Access => Permission::ManageAccess,
         }
@@ -98,6 +105,7 @@ impl Matter {
             Self::Disclosure | Self::Emergency => Ok(()),
             Self::Grant | Self::Post | Self::Separation | Self::ApprovalRule | Self::ControlRule => access::carry_out(tx, ctx, approval),
             Self::Line => interaction::carry_out(tx, ctx, approval),
+            Self::Import => identity::carry_out(tx, ctx, approval),
         }
     }
 

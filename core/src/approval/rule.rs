@@ -130,6 +130,7 @@ fn shipped(matter: Matter) -> Rule {
             (one(Permission::ApproveAccess), Execution::AtOnce, 30)
         }
         Matter::Line => (one(Permission::ManageLines), Execution::AtOnce, 30),
+        Matter::Import => (one(Permission::ImportLists), Execution::AtOnce, 30),
         Matter::Disclosure => (one(Permission::ApproveDisclosure), Execution::Maker, 7),
     };
     Rule { steps, execution, valid_days }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::entry::Entry;
-use super::import::{ImportRow, ImportedRow, Verdict, fault};
+use super::import::{ImportRow, ImportedRow, ListVerdict, fault};
 use super::listed::Read;
 use super::taxpayer::{PersonalField, Taxpayer, examine, find_by_number};
 use super::{FormerNumber, NewTaxpayer, NumberKind, RealName, Relation, RosterEntry, subject};
@@ -77,8 +77,9 @@ pub(crate) fn compare_import(tx: &mut dyn ReadTx, ctx: &Ctx, rows: &[ImportRow])
 fn sides(tx: &mut dyn ReadTx, ctx: &Ctx, row: &ImportRow) -> Result<Option<Sides>, Error> {
     let found = tx.find::<ImportedRow>((row.of.batch, row.of.attempt, row.line))?;
     let imported = found.map(|row| row.trust("an import is the host's own").into_inner());
-    let applied =
-        |imported: &ImportedRow| matches!(imported.verdict, Verdict::New | Verdict::Changed | Verdict::Duplicate) && !imported.taken_back;
+    let applied = |imported: &ImportedRow| {
+        matches!(imported.verdict, ListVerdict::New | ListVerdict::Changed | ListVerdict::Duplicate) && !imported.taken_back
+    };
     let Some(taxpayer) = imported.filter(applied).and_then(|imported| imported.taxpayer) else { return Ok(None) };
     let both = match row.said.read() {
         Ok(Read::Taxpayer(new, _)) => of_people(tx, ctx, taxpayer, &new),

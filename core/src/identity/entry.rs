@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::import::{ImportBegun, ImportedRow, Verdict, Wrote};
+use super::import::{ImportBegun, ImportedRow, ListVerdict, Wrote};
 use super::{FormerNumber, RealName, Relation, RosterEntry};
 use crate::access::Engine;
 use crate::ctx::Ctx;
@@ -85,11 +85,11 @@ fn overtaken(field: &'static str, why: &str) -> Error {
 ///
 /// # Errors
 /// `Invalid` with the field that does not fit, or whose value is overtaken.
-pub(super) fn examine<E: Entry>(tx: &mut dyn ReadTx, ctx: &Ctx, row: &E::Row) -> Result<Verdict, Error> {
+pub(super) fn examine<E: Entry>(tx: &mut dyn ReadTx, ctx: &Ctx, row: &E::Row) -> Result<ListVerdict, Error> {
     Ok(match E::weigh(tx, ctx, row)? {
-        Weighed::New(_) => Verdict::New,
-        Weighed::Changed(..) => Verdict::Changed,
-        Weighed::Known(_) => Verdict::Duplicate,
+        Weighed::New(_) => ListVerdict::New,
+        Weighed::Changed(..) => ListVerdict::Changed,
+        Weighed::Known(_) => ListVerdict::Duplicate,
         Weighed::Overtaken(field, why) => return Err(overtaken(field, why)),
     })
 }
@@ -110,16 +110,16 @@ pub(super) fn import<E: Entry>(tx: &mut dyn Tx, ctx: &Ctx, of: ImportBegun, row:
     let (verdict, made, was) = match E::weigh(tx, ctx, row)? {
         Weighed::New(entry) => {
             entry.enter(tx, ctx)?;
-            (Verdict::New, entry, None)
+            (ListVerdict::New, entry, None)
         }
         Weighed::Changed(known, now) => {
             if made_by(tx, of, &known)? {
                 return Err(overtaken("starts_at", "is on an earlier line too, with other values"));
             }
-            (Verdict::Changed, tx.replace(&known, now)?, Some(known))
+            (ListVerdict::Changed, tx.replace(&known, now)?, Some(known))
         }
         Weighed::Known(taxpayer) => {
-            return Ok(Wrote { verdict: Verdict::Duplicate, older: None, taxpayer, made_version: None, before: None });
+            return Ok(Wrote { verdict: ListVerdict::Duplicate, older: None, taxpayer, made_version: None, before: None });
         }
         Weighed::Overtaken(field, why) => return Err(overtaken(field, why)),
     };

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::import::{ImportRow, OLDER, RowVerdict, Verdict, shown};
+use super::import::{ImportRow, ListVerdict, OLDER, RowVerdict, shown};
 use super::listed::Read;
 use super::{NewTaxpayer, Number, RealNameState};
 use crate::clock::Timestamp;
@@ -41,20 +41,20 @@ struct Line {
 impl Heard {
     /// The verdict on the next line, by what is known (`verdict`) and by the lines before it.
     pub(crate) fn then(&mut self, row: &ImportRow, verdict: RowVerdict, now: Timestamp) -> RowVerdict {
-        let Some(line) = line(row).filter(|_| verdict.verdict != Verdict::Broken) else { return verdict };
+        let Some(line) = line(row).filter(|_| verdict.verdict != ListVerdict::Broken) else { return verdict };
         let verdict = match self.by_key.get(&line.key) {
             Some(before) if !line.goes_over(before) => before.then(&line, verdict),
             _ => verdict,
         };
-        if !matches!(verdict.verdict, Verdict::New | Verdict::Changed | Verdict::Older) {
+        if !matches!(verdict.verdict, ListVerdict::New | ListVerdict::Changed | ListVerdict::Older) {
             return verdict;
         }
         if let Some(id) = &line.external_id
             && self.external_ids.insert(id.clone(), line.key.clone()).is_some_and(|whose| whose != line.key)
         {
-            return shown(row.line, Verdict::Broken, Some("external_id".into()), Some(Problem::Taken.to_string()));
+            return shown(row.line, ListVerdict::Broken, Some("external_id".into()), Some(Problem::Taken.to_string()));
         }
-        if verdict.verdict != Verdict::Older {
+        if verdict.verdict != ListVerdict::Older {
             self.by_key.insert(line.key, Before { said: line.said, at: line.as_of.unwrap_or(now) });
         }
         verdict
@@ -73,12 +73,12 @@ impl Before {
     fn then(&self, line: &Line, verdict: RowVerdict) -> RowVerdict {
         let by_then = |field: &str| self.said.get(field).filter(|said| !said.is_null());
         // What the earlier line leaves out is what it was.
-        if verdict.verdict == Verdict::Older && verdict.field.as_deref().is_none_or(|field| by_then(field).is_none()) {
+        if verdict.verdict == ListVerdict::Older && verdict.field.as_deref().is_none_or(|field| by_then(field).is_none()) {
             return verdict;
         }
         let differs = |field: &str, said: &Value| match by_then(field) {
             Some(by_then) => by_then != said,
-            None => verdict.verdict != Verdict::Duplicate,
+            None => verdict.verdict != ListVerdict::Duplicate,
         };
         // The number is the same, however it is written.
         let fields = line.said.as_object().into_iter().flatten();
@@ -86,14 +86,14 @@ impl Before {
         let differing: Vec<&str> = fields.filter(|(field, said)| differs(field, said)).map(|(field, _)| field.as_str()).collect();
         let older = line.as_of.is_some_and(|as_of| as_of < self.at);
         match differing.as_slice() {
-            [] => shown(verdict.line, Verdict::Duplicate, None, None),
+            [] => shown(verdict.line, ListVerdict::Duplicate, None, None),
             [field, ..] if older && differing.iter().all(|field| matches!(*field, "name" | "phone")) => {
                 let field = if differing.contains(&"name") { "name" } else { *field };
-                shown(verdict.line, Verdict::Older, Some(field.into()), Some(OLDER.into()))
+                shown(verdict.line, ListVerdict::Older, Some(field.into()), Some(OLDER.into()))
             }
             _ => {
                 let why = "is on an earlier line too, with other values";
-                shown(verdict.line, Verdict::Broken, Some(line.field.into()), Some(why.into()))
+                shown(verdict.line, ListVerdict::Broken, Some(line.field.into()), Some(why.into()))
             }
         }
     }

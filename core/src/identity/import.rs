@@ -25,7 +25,7 @@ use crate::store::{ReadTx, Reads, StoreError, Tx, Writes, stretch};
 
 words! {
     /// What becomes of a row of an import.
-    pub enum Verdict {
+    pub enum ListVerdict {
         /// 新增: nobody has the number, or this is not known of them.
         New = "new",
         /// 变更: known, and something differs.
@@ -73,7 +73,7 @@ record! {
         /// Line of the list, as its reader counts.
         line: i64,
         /// What became of it.
-        verdict: Verdict,
+        verdict: ListVerdict,
         /// Whom it is about; nobody for a broken row.
         taxpayer: Option<TaxpayerId>,
         /// Version of the taxpayer's row behind the change: another one later means that somebody else changed it since.
@@ -199,11 +199,12 @@ pub struct ImportRow {
 
 /// What becomes, or became, of one row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RowVerdict {
     /// Line of the list.
     pub line: i64,
-    /// Verdict.
-    pub verdict: Verdict,
+    /// ListVerdict.
+    pub verdict: ListVerdict,
     /// The field that is broken.
     pub field: Option<String>,
     /// Why it is; repeats nothing of the row.
@@ -226,12 +227,12 @@ type WeighedByAge<'a> = (Weighed<'a>, Option<&'static str>);
 pub(super) const OLDER: &str = "is older than what is known";
 
 impl Weighed<'_> {
-    fn verdict(&self, older: Option<&'static str>) -> Verdict {
+    fn verdict(&self, older: Option<&'static str>) -> ListVerdict {
         match self {
-            Self::New(_) => Verdict::New,
-            _ if older.is_some() => Verdict::Older,
-            Self::Changed(..) => Verdict::Changed,
-            Self::Duplicate(..) => Verdict::Duplicate,
+            Self::New(_) => ListVerdict::New,
+            _ if older.is_some() => ListVerdict::Older,
+            Self::Changed(..) => ListVerdict::Changed,
+            Self::Duplicate(..) => ListVerdict::Duplicate,
         }
     }
 }
@@ -294,7 +295,7 @@ fn weigh<'a>(tx: &mut dyn ReadTx, ctx: &Ctx, new: &'a NewTaxpayer, as_of: Option
 /// What an import of these rows would make of each, by what is known now: nothing is written. What a list says twice is for
 /// [`Heard`](super::heard::Heard).
 pub fn examine_import(tx: &mut dyn ReadTx, ctx: &Ctx, rows: &[ImportRow]) -> Result<Vec<RowVerdict>, Error> {
-    let mut verdict = |said: &Listed| -> Result<(Verdict, Option<&'static str>), Error> {
+    let mut verdict = |said: &Listed| -> Result<(ListVerdict, Option<&'static str>), Error> {
         let verdict = match said.read()? {
             Read::Taxpayer(new, as_of) => {
                 let (weighed, older) = weigh(tx, ctx, &new, as_of)?;
@@ -310,7 +311,7 @@ pub fn examine_import(tx: &mut dyn ReadTx, ctx: &Ctx, rows: &[ImportRow]) -> Res
     let told = |row: &ImportRow| {
         Ok(match fault(verdict(&row.said))? {
             Ok((verdict, older)) => shown(row.line, verdict, older.map(Into::into), older.map(|_| OLDER.into())),
-            Err((field, problem)) => shown(row.line, Verdict::Broken, Some(field), Some(problem.to_string())),
+            Err((field, problem)) => shown(row.line, ListVerdict::Broken, Some(field), Some(problem.to_string())),
         })
     };
     rows.iter().map(told).collect()
@@ -325,9 +326,9 @@ pub(super) fn fault<T>(result: Result<T, Error>) -> Result<Result<T, (String, Pr
     }
 }
 
-pub(super) fn shown(line: i64, verdict: Verdict, field: Option<String>, why: Option<String>) -> RowVerdict {
+pub(super) fn shown(line: i64, verdict: ListVerdict, field: Option<String>, why: Option<String>) -> RowVerdict {
     let mend = field.as_deref().map(|field| match field {
-        "name" | "phone" if verdict == Verdict::Older => {
+        "name" | "phone" if verdict == ListVerdict::Older => {
             "系统中已有更新的姓名或电话，予以保留；该行确系更晚采集的，请填写采集日期后放在另一文件中再导"
         }
         "as_of" => "请核对采集日期，写成 2026-01-31，不能晚于今天",
@@ -374,7 +375,7 @@ pub(super) struct Before {
 
 /// What a row of an import did.
 pub(super) struct Wrote {
-    pub(super) verdict: Verdict,
+    pub(super) verdict: ListVerdict,
     /// The field that was left out for its age.
     pub(super) older: Option<&'static str>,
     pub(super) taxpayer: TaxpayerId,
@@ -421,7 +422,7 @@ pub fn import_rows(tx: &mut dyn Tx, ctx: &Ctx, rows: &[ImportRow]) -> Result<u64
             }
             Err((field, problem)) => (None, (Some(field), Some(problem.to_string()))),
         };
-        let verdict = wrote.as_ref().map_or(Verdict::Broken, |wrote| wrote.verdict);
+        let verdict = wrote.as_ref().map_or(ListVerdict::Broken, |wrote| wrote.verdict);
         let row = ImportedRow {
             batch,
             attempt,

@@ -127,6 +127,17 @@ pub(super) enum Read {
 }
 
 impl Listed {
+    /// What a row of its kind is.
+    pub(super) const fn kind(&self) -> &'static str {
+        match self {
+            Self::Taxpayer(_) => "taxpayer",
+            Self::Relation(_) => "relation",
+            Self::RealName(_) => "real_name",
+            Self::RosterEntry(_) => "roster_entry",
+            Self::FormerNumber(_) => "former_number",
+        }
+    }
+
     /// What the text means.
     ///
     /// # Errors

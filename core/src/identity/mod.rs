@@ -16,6 +16,7 @@ mod export;
 mod former_number;
 mod heard;
 mod import;
+mod import_list;
 mod listed;
 mod mask;
 mod number;
@@ -46,9 +47,12 @@ pub(crate) use export::{export_conversation, export_person};
 pub use former_number::{FormerNumber, NewFormerNumber, record_former_numbers};
 pub(crate) use heard::Heard;
 pub use import::{
-    BeginImport, ImportBatch, ImportBegun, ImportRow, ImportedRow, RowVerdict, Verdict, begin_import, examine_import, import_rows, in_order,
+    BeginImport, ImportBatch, ImportBegun, ImportRow, ImportedRow, ListVerdict, RowVerdict, begin_import, examine_import, import_rows,
+    in_order,
 };
 pub(crate) use import::{attempt_of, imported_rows};
+pub use import_list::{ImportList, ListImported, ListStanding, ListTold, ProposeImport, Verdicts, propose_import};
+pub(crate) use import_list::{attempt_to_import, carry_out, examine_list, import_approved, may_import_lists, standing_of};
 pub use listed::{Listed, ListedFormerNumber, ListedRealName, ListedRelation, ListedRosterEntry, ListedTaxpayer, term_begin, term_end};
 use mask::ends;
 pub use mask::{Mask, Masked, PersonName, mask_name, mask_phone, mask_resident_id};

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::http::StatusCode;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use zhengna_core::access::{ActorRef, Provider};
 use zhengna_core::operation::Operation;
 use zhengna_core::planted::{Bug, planted};
@@ -26,6 +26,11 @@ const SIGN_INS_AT_ONCE: usize = 2;
 
 /// Calls that wait for one identity provider at once: one that does not answer holds up neither the others nor passwords nor reads.
 const OUTSIDE_AT_ONCE: usize = 32;
+
+/// Lists that are read, looked at or imported at once: each may take gigabytes while its file is read.
+const LISTS_AT_ONCE: usize = 1;
+/// When to try again while another list is worked on.
+const LISTS_RETRY_S: u32 = 10;
 
 /// Readers that are taken without a slot: by the keeper, and by the hub, which reads events and looks at sessions.
 const READERS_ELSEWHERE: usize = 3;
@@ -50,6 +55,7 @@ struct Inner {
     reads: Arc<Semaphore>,
     sign_ins: Arc<Semaphore>,
     outside: BTreeMap<Provider, Arc<Semaphore>>,
+    lists: Arc<Semaphore>,
     providers: Providers,
     operations: Mutex<RateLimiter<&'static str, Counted>>,
     people: Mutex<RateLimiter<(), Counted>>,
@@ -68,6 +74,8 @@ pub struct Held {
     pub sign_ins: usize,
     /// Identity providers that are asked.
     pub outside: usize,
+    /// Lists that are read, looked at, imported.
+    pub lists: usize,
     /// People with live sockets or streams.
     pub sockets: usize,
     /// Places in the hub of live events.
@@ -98,6 +106,7 @@ impl App {
             reads: Arc::new(Semaphore::new(limits::READERS_MAX)),
             sign_ins: Arc::new(Semaphore::new(SIGN_INS_AT_ONCE)),
             outside: Provider::ALL.iter().map(|provider| (*provider, Arc::new(Semaphore::new(OUTSIDE_AT_ONCE)))).collect(),
+            lists: Arc::new(Semaphore::new(LISTS_AT_ONCE)),
             providers,
             operations: Mutex::new(RateLimiter::new(config.limits.rate_keys)),
             people: Mutex::new(RateLimiter::new(config.limits.rate_keys)),
@@ -124,6 +133,7 @@ impl App {
             reads: limits::READERS_MAX - self.0.reads.available_permits(),
             sign_ins: SIGN_INS_AT_ONCE - self.0.sign_ins.available_permits(),
             outside: self.0.outside.values().map(|slots| OUTSIDE_AT_ONCE - slots.available_permits()).sum(),
+            lists: LISTS_AT_ONCE - self.0.lists.available_permits(),
             sockets: self.0.sockets.keys(),
             feeds: self.0.hub.feeds(),
             live: self.0.metrics.live.load(std::sync::atomic::Ordering::Relaxed),
@@ -202,6 +212,14 @@ impl App {
         let free = self.0.outside.get(&provider).filter(|slots| slots.available_permits() > 0);
         let slots = free.ok_or_else(|| Problem::of_status(StatusCode::SERVICE_UNAVAILABLE).with_retry_after_s(limits::PROVIDER_RETRY_S))?;
         self.blocking(slots, run).await
+    }
+
+    /// A place for a list; refused at once where another one is worked on. It is given back when it is dropped.
+    pub(crate) fn place_for_list(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        self.0.lists.clone().try_acquire_owned().map_err(|_| {
+            let (title, detail) = ("正在处理另一份名单，请稍后再试", "Another list is worked on at this host; try again later.");
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "list.another", title, detail).with_retry_after_s(LISTS_RETRY_S)
+        })
     }
 
     async fn blocking<R: Send + 'static>(

@@ -75,6 +75,15 @@ pub(crate) async fn text(request: Request) -> Result<String, Problem> {
     utf8(&bytes).map(str::to_owned)
 }
 
+/// A body that is a file, of at most so many bytes.
+pub(crate) async fn upload(request: Request, bytes_max: usize) -> Result<Bytes, Problem> {
+    if !is_of_type(request.headers(), "application/octet-stream", &[]) {
+        let detail = "The content type must be application/octet-stream.";
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "body.not_a_file", "提交的内容类型不支持", detail));
+    }
+    whole(request.into_body(), bytes_max).await
+}
+
 impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
         match serde_json::to_vec(&self.0) {

@@ -93,6 +93,11 @@ const KEYS: &[Key] = &[
         Kind::File,
         "folder with applications of the browser, console/ and taxpayer/, in place of those within the program",
     ),
+    optional(
+        "table_reader",
+        Kind::File,
+        "program that reads the tables people send, called as zhengna parse - is, such as a sandbox around it; unset: this program",
+    ),
     optional("backup_custodians", Kind::File, "file with the public keys of those who keep backups; any two of them can restore"),
     key("log", Kind::LogFormat, "json", "json or text"),
     key("log_filter", Kind::LogFilter, "info", "what is logged, as in info,zhengna_server=debug"),
@@ -239,6 +244,8 @@ pub struct Config {
     pub backup_custodians: Option<PathBuf>,
     /// Folder with the built applications of the browser.
     pub web_folder: Option<PathBuf>,
+    /// Program that reads the tables people send; this one where none is named.
+    pub table_reader: Option<PathBuf>,
     /// File the audit chain's head is written to.
     pub checkpoint_file: PathBuf,
     /// How log lines look.
@@ -267,6 +274,7 @@ impl fmt::Debug for Config {
             .field("key_file", &self.key_file)
             .field("checkpoint_file", &self.checkpoint_file)
             .field("web_folder", &self.web_folder)
+            .field("table_reader", &self.table_reader)
             .field("log", &self.log)
             .field("log_filter", &self.log_filter)
             .field("administration_networks", &self.administration_networks)
@@ -848,6 +856,7 @@ impl Config {
         let (administration_networks, trusted_proxies) = (networks("administration_networks"), networks("trusted_proxies"));
         let backup_custodians = text("backup_custodians").map(|(file, _)| file.into());
         let web_folder = text("web_folder").map(|(folder, _)| folder.into());
+        let table_reader = text("table_reader").map(|(program, _)| program.into());
         let key_file = match text("key_file") {
             Some((name, Source::Default)) => secret_file::credential(&name).unwrap_or_else(|| name.into()),
             other => other.map(|(name, _)| name).unwrap_or_default().into(),
@@ -866,6 +875,7 @@ impl Config {
             key_file,
             backup_custodians,
             web_folder,
+            table_reader,
             checkpoint_file: plain("checkpoint_file").into(),
             log: log_format(&plain("log")).unwrap_or_default(),
             log_filter: plain("log_filter"),

@@ -17,6 +17,7 @@ pub mod ics;
 pub mod keeper;
 pub mod keyring;
 pub mod listener;
+mod lists;
 pub mod live;
 pub mod logs;
 pub mod metrics;

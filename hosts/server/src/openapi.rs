@@ -71,6 +71,9 @@ fn operation(route: &Documented, generator: &mut schemars::SchemaGenerator) -> V
     if let Some(answer) = route.answer {
         success["content"] = json!({ "application/json": { "schema": answer(generator) } });
     }
+    if let Some(line) = route.lines {
+        success["content"] = json!({ "application/x-ndjson": { "schema": line(generator) } });
+    }
     let mut operation = json!({
         "operationId": route.id,
         "summary": route.operation.summary,
@@ -90,6 +93,10 @@ fn operation(route: &Documented, generator: &mut schemars::SchemaGenerator) -> V
             operation["requestBody"]["content"][media_type] = json!({ "schema": { "type": "string" } });
         }
     }
+    if route.upload {
+        let file = json!({ "schema": { "type": "string", "format": "binary" } });
+        operation["requestBody"] = json!({ "required": true, "content": { "application/octet-stream": file } });
+    }
     if route.open {
         operation["security"] = json!([]);
     }
@@ -106,7 +113,7 @@ fn problem() -> Value {
             "title": { "type": "string", "description": "One Chinese sentence for the person." },
             "status": { "type": "integer" },
             "detail": { "type": "string", "description": "English, for the developer." },
-            "code": { "type": "string", "description": "Stable. The host adds codes of its own under http., body., query., path., rate., network., idempotency.", "examples": codes },
+            "code": { "type": "string", "description": "Stable. The host adds codes of its own under http., body., query., path., rate., network., idempotency., list.", "examples": codes },
             "field": { "type": "string", "description": "Which field is wrong." },
             "retry_after_s": { "type": "integer" },
             "request_id": { "type": "string" },

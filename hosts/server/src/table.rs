@@ -3,12 +3,14 @@
 
 use std::io::{BufReader, Read as _, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use serde::{Deserialize, Serialize};
 
 /// Bytes of a file.
 pub const FILE_BYTES_MAX: u64 = 512 * 1024 * 1024;
+/// Bytes of a file that comes over HTTP.
+pub const UPLOAD_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Columns of a table.
 pub const COLUMNS_MAX: usize = 256;
 /// Characters of a cell; Excel's own limit.
@@ -89,6 +91,21 @@ pub enum TableError {
     /// The reading process used more memory or time than it may, or broke.
     #[error("could not be read within the limits of memory and time")]
     Limits,
+}
+
+impl TableError {
+    /// For whoever sent the file, in Chinese.
+    pub fn title(&self) -> String {
+        match self {
+            Self::Unreadable(_) => "文件无法读取，请另存为 CSV（UTF-8）或 XLSX 后重试".into(),
+            Self::Encoding { line } => format!("第 {line} 行既不是 UTF-8 也不是 GB18030 编码，请另存为 CSV（UTF-8）后重试"),
+            Self::Line { line, .. } => format!("第 {line} 行格式有误：请核对单元格个数、引号，以及被 Excel 截断的长号码（请设为文本格式）"),
+            Self::TooMuch { max, what } if what == "rows" => format!("文件超过 {max} 行，请分成几个文件"),
+            Self::TooMuch { .. } => "文件过大，请分成几个文件".into(),
+            Self::Empty => "文件中没有内容".into(),
+            Self::Limits => "文件过于复杂，未能在限定的时间和内存内读完，请另存为 CSV（UTF-8）后重试".into(),
+        }
+    }
 }
 
 /// Reads the bytes of a file: XLSX by its first bytes, else CSV.
@@ -242,6 +259,9 @@ enum Said {
     End,
 }
 
+/// In the place of a path: standard input.
+const STANDARD_INPUT: &str = "-";
+
 /// Reads a file in this process, which limits itself first, and writes what is in it. For the child process.
 pub fn serve(path: &Path, out: &mut impl Write) -> std::io::Result<()> {
     rlimit::setrlimit(rlimit::Resource::AS, MEMORY_BYTES_MAX, MEMORY_BYTES_MAX)?;
@@ -250,7 +270,8 @@ pub fn serve(path: &Path, out: &mut impl Write) -> std::io::Result<()> {
         serde_json::to_writer(&mut *out, said)?;
         out.write_all(b"\n")
     };
-    match file(path).and_then(read) {
+    let bytes = if path == Path::new(STANDARD_INPUT) { whole(std::io::stdin().lock()) } else { file(path) };
+    match bytes.and_then(read) {
         Err(e) => say(&Said::Failed(e)),
         Ok(table) => {
             say(&Said::Header(table.header))?;
@@ -261,13 +282,20 @@ pub fn serve(path: &Path, out: &mut impl Write) -> std::io::Result<()> {
 }
 
 fn file(path: &Path) -> Result<Vec<u8>, TableError> {
-    let unreadable = |e: std::io::Error| TableError::Unreadable(e.to_string());
+    whole(std::fs::File::open(path).map_err(unreadable)?)
+}
+
+fn whole(from: impl std::io::Read) -> Result<Vec<u8>, TableError> {
     let mut bytes = Vec::new();
-    std::fs::File::open(path).map_err(unreadable)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    from.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
         return Err(TableError::TooMuch { what: "bytes".into(), max: FILE_BYTES_MAX });
     }
     Ok(bytes)
+}
+
+fn unreadable(e: std::io::Error) -> TableError {
+    TableError::Unreadable(e.to_string())
 }
 
 /// Reads a file in a child process, which is this program again, as `zhengna parse`.
@@ -275,16 +303,26 @@ fn file(path: &Path) -> Result<Vec<u8>, TableError> {
 /// # Errors
 /// [`TableError`]; `Limits` where the child did not come to its end.
 pub fn read_apart(path: &Path) -> Result<Table, TableError> {
-    let unreadable = |e: std::io::Error| TableError::Unreadable(e.to_string());
     let program = std::env::current_exe().map_err(unreadable)?;
-    let mut child = Command::new(program)
-        .arg("parse")
-        .arg(path)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(unreadable)?;
+    let child = Command::new(program).arg("parse").arg(path).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+    told_by(child.map_err(unreadable)?)
+}
+
+/// Reads bytes in a child process: a program that is called as `zhengna parse -` is, this one where none is named. They touch no disk.
+///
+/// # Errors
+/// As [`read_apart`].
+pub fn read_bytes_apart(program: Option<&Path>, bytes: &[u8]) -> Result<Table, TableError> {
+    let program = program.map_or_else(std::env::current_exe, |named| Ok(named.to_owned())).map_err(unreadable)?;
+    let mut command = Command::new(program);
+    command.args(["parse", STANDARD_INPUT]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().map_err(unreadable)?;
+    // It reads all before it says anything; one that is gone says why in its answer.
+    drop(child.stdin.take().map(|mut to| to.write_all(bytes)));
+    told_by(child)
+}
+
+fn told_by(mut child: Child) -> Result<Table, TableError> {
     let table = child.stdout.take().map_or(Err(TableError::Limits), |out| heard(BufReader::new(out)));
     // Whatever was wrong with what it said, it is not waited for.
     if table.is_err() {

@@ -11,6 +11,7 @@ use zhengna_tests::authorisation::{Extent, Matrix, Route, Target, drive};
 use zhengna_tests::provider::{Believes, believing};
 use zhengna_tests::world::{Engine, World};
 
+use crate::host::program;
 use crate::plan::{Figures, Outcome, Plan};
 
 /// Callers without what an operation needs: one of so many in a quick run.
@@ -34,7 +35,8 @@ pub(crate) fn run(plan: &Plan) -> Outcome {
 fn on(engine: Engine, extent: Extent) -> Result<Matrix, String> {
     let world = World::new(engine);
     let many = ["ZHENGNA_LIMITS_REQUESTS_PER_SECOND_PER_PERSON", "ZHENGNA_LIMITS_REQUEST_BURST_PER_PERSON"];
-    let variables = many.iter().map(|name| ((*name).to_owned(), "100000".to_owned()));
+    let reader = ("ZHENGNA_TABLE_READER".to_owned(), program()?.display().to_string());
+    let variables = many.iter().map(|name| ((*name).to_owned(), "100000".to_owned())).chain([reader]);
     let config = Effective::from_parts(&Flags::default(), variables).map_err(|e| e.to_string())?.config;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|e| e.to_string())?;
     let lifecycle = Lifecycle::new();

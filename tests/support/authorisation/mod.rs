@@ -136,16 +136,35 @@ impl Wire {
             request = request.header("authorization", format!("Bearer {token}"));
         }
         let told = |e: &dyn std::fmt::Display| format!("{method} {path} was not answered: {e}");
-        let bytes = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
-        if !bytes.is_empty() {
-            request = request.header("content-type", "application/json");
+        // A text is a file.
+        let (bytes, kind) = match body {
+            Value::Null => (Vec::new(), None),
+            Value::String(file) => (file.clone().into_bytes(), Some("application/octet-stream")),
+            json => (json.to_string().into_bytes(), Some("application/json")),
+        };
+        if let Some(kind) = kind {
+            request = request.header("content-type", kind);
         }
         let request = request.body(bytes).map_err(|e| told(&e))?;
         let mut response = self.agent.run(request).map_err(|e| told(&e))?;
         let status = response.status().as_u16();
         let stream = response.headers().get("content-type").is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
         let text = if stream { String::new() } else { response.body_mut().read_to_string().map_err(|e| told(&e))? };
-        Ok(Answer { status, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) })
+        Ok(ended(status, &text))
+    }
+}
+
+/// What was answered: of lines of JSON the last one says how it ended.
+pub fn ended(status: u16, text: &str) -> Answer {
+    let body = || serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()));
+    let last = text.lines().last().filter(|_| text.ends_with('\n')).and_then(|line| serde_json::from_str::<Value>(line).ok());
+    match last {
+        Some(line) if line["done"].is_object() => Answer { status, body: line["done"].clone() },
+        Some(line) if line["problem"].is_object() => Answer {
+            status: line["problem"]["status"].as_u64().and_then(|s| u16::try_from(s).ok()).unwrap_or(500),
+            body: line["problem"].clone(),
+        },
+        _ => Answer { status, body: body() },
     }
 }
 

@@ -51,6 +51,14 @@ impl<'a> Scene<'a> {
                 cases.push(Case::new("missing", move || Object::new().body(about(NOBODY.into())).missing()));
                 cases
             }
+            "identity.examine_list" => vec![self.list("-", false, "?list=people&name=%E5%90%8D%E5%8D%95")],
+            "identity.propose_import" => {
+                vec![self.list("-", false, "?list=people&name=%E5%90%8D%E5%8D%95&reason=%E5%B9%B4%E5%BA%A6%E7%99%BB%E8%AE%B0").spent()]
+            }
+            "identity.import_list" => vec![
+                self.list("agreed", true, "?list=people&name=%E5%90%8D%E5%8D%95").spent(),
+                self.list("unheard_of", false, "?list=people&name=%E5%90%8D%E5%8D%95"),
+            ],
             "control.alerts" => just(|| Object::new().query("?limit=2")),
             "control.review_alert" => {
                 let body = || json!({ "verdict": "dismissed", "reason": "误操作" });

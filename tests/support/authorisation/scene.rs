@@ -22,6 +22,7 @@ use super::people::{Person, SessionState, Staff, chain};
 use super::{Refusal, Why, refuse};
 use crate::approval::{approve, decree, propose};
 use crate::calendar::notice;
+use crate::lists::{self, Importers};
 use crate::world::{CHANGCHUN, JILIN_CITY, NANGUAN, PROVINCE, World, code, person, settle};
 
 /// Approvals by their state, and how each is made.
@@ -644,6 +645,25 @@ impl<'a> Scene<'a> {
         new.authority = code(at);
         identity.identity().enrol(std::slice::from_ref(&new), &mut |_| {}).expect("enrols");
         identity.identity().find_by_number(&new.number).expect("reads").expect("just enrolled")
+    }
+
+    /// A list of somebody whom nobody knows: one that another officer agreed to, or that nobody put forward. Lists are the province's.
+    pub(super) fn list(&self, name: &'static str, agreed: bool, query: &'static str) -> Case<'_> {
+        Case::new(name, move || {
+            let people = [person(4000 + self.staff.serial() as usize)];
+            if agreed {
+                let appoint = || {
+                    let officer = self.staff.officer(PROVINCE);
+                    self.staff.grant(officer, &[Permission::ImportLists], PROVINCE, None);
+                    officer
+                };
+                lists::agreed(self.world, Importers { maker: appoint(), other: appoint() }, &lists::list_of(&people));
+            }
+            let refused = (name == "unheard_of").then_some((409, "approval.not_approved"));
+            let at_the_province = Terms { authority: Some(PROVINCE), ..Terms::default() };
+            let file = Value::String(lists::file_of(&people));
+            Object::new().query(query).body(file).under(at_the_province).beyond(403, "access.denied").state(refused)
+        })
     }
 
     pub(super) fn disclosure(&self, state: &'static str, at: &'static str) -> Matters {

@@ -9,20 +9,21 @@ use crate::ctx::Ctx;
 use crate::error::Error;
 use crate::id::{ConversationId, TaxpayerId};
 use crate::identity::{
-    self, BeginImport, Comparison, Disclose, Disclosed, ErasePerson, ExportPerson, Heard, ImportBegun, ImportRow, KeyEpochs,
-    NewFormerNumber, NewRealName, NewRelation, NewRosterEntry, NewTaxpayer, OfficerCard, PersonErased, PersonExport, PhoneTaken,
-    RelationReleased, RelationView, ReleaseRelation, RequestDisclosure, RevealOnCard, RevealTaxpayer, Revealed, RowVerdict, SealedVerdict,
-    TakeBack, TakePhone, TaxpayerCard, TaxpayerKind,
+    self, BeginImport, Comparison, Disclose, Disclosed, ErasePerson, ExportPerson, Heard, ImportBegun, ImportList, ImportRow, KeyEpochs,
+    ListImported, ListStanding, ListTold, NewFormerNumber, NewRealName, NewRelation, NewRosterEntry, NewTaxpayer, OfficerCard,
+    PersonErased, PersonExport, PhoneTaken, ProposeImport, RelationReleased, RelationView, ReleaseRelation, RequestDisclosure,
+    RevealOnCard, RevealTaxpayer, Revealed, RowVerdict, SealedVerdict, TakeBack, TakePhone, TaxpayerCard, TaxpayerKind, Verdicts,
 };
 use crate::limits;
-use crate::operation;
-use crate::store::{StoreExt, Ticket, Tx};
+use crate::operation::{self, Operation};
+use crate::store::{ReadTx, StoreExt, Ticket, Tx};
 
 commands! {
     identity::TakePhone;
     ErasePerson, reason;
     BeginImport;
     RequestDisclosure, reason;
+    ProposeImport, reason;
 }
 
 impl Command for ReleaseRelation {
@@ -33,6 +34,9 @@ impl Command for ReleaseRelation {
         Some(self.reason.trim().to_owned())
     }
 }
+
+/// Looks at rows of a list.
+type LookAtRows = fn(&mut dyn ReadTx, &Ctx, &[ImportRow]) -> Result<Vec<RowVerdict>, Error>;
 
 /// Taxpayers.
 pub struct Identity<'a>(pub(in crate::core) &'a Session);
@@ -88,11 +92,21 @@ impl Identity<'_> {
     /// What an import would make of each row, by line; nothing is written. A row that speaks of what an earlier one makes (the enterprise of
     /// a relation in the same list, say) is told by what is there now. Blocks; `progress` hears how many were looked at.
     pub fn examine_import(&self, rows: &[ImportRow], progress: &mut dyn FnMut(u64)) -> Result<Vec<RowVerdict>, Error> {
+        self.examined(&operation::EXAMINE_IMPORT, rows, identity::examine_import, progress)
+    }
+
+    fn examined(
+        &self,
+        operation: &'static Operation,
+        rows: &[ImportRow],
+        rule: LookAtRows,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<Vec<RowVerdict>, Error> {
         let (mut verdicts, mut heard) = (Vec::with_capacity(rows.len()), Heard::default());
         let (ordered, now) = (identity::in_order(rows), self.0.core.now());
         for chunk in ordered.chunks(limits::BULK_CHUNK_ROWS) {
             let asked = chunk.to_vec();
-            let told = self.0.query(&operation::EXAMINE_IMPORT, move |tx, ctx| identity::examine_import(tx, ctx, &asked))?;
+            let told = self.0.query(operation, move |tx, ctx| rule(tx, ctx, &asked))?;
             verdicts.extend(chunk.iter().zip(told).map(|(row, verdict)| heard.then(row, verdict, now)));
             progress(verdicts.len() as u64);
         }
@@ -117,13 +131,63 @@ impl Identity<'_> {
 
     /// Compares a list that was imported with what is kept of it. Blocks; `progress` hears how many rows were compared.
     pub fn compare_import(&self, rows: &[ImportRow], progress: &mut dyn FnMut(u64)) -> Result<Comparison, Error> {
+        self.compared(&operation::COMPARE_IMPORT, rows, progress)
+    }
+
+    fn compared(&self, operation: &'static Operation, rows: &[ImportRow], progress: &mut dyn FnMut(u64)) -> Result<Comparison, Error> {
         let mut comparison = Comparison::EMPTY;
         for chunk in rows.chunks(limits::BULK_CHUNK_ROWS) {
             let chunk = chunk.to_vec();
-            comparison.add(&self.0.query(&operation::COMPARE_IMPORT, move |tx, ctx| identity::compare_import(tx, ctx, &chunk))?);
+            comparison.add(&self.0.query(operation, move |tx, ctx| identity::compare_import(tx, ctx, &chunk))?);
             progress(comparison.rows + comparison.left_out);
         }
         Ok(comparison)
+    }
+
+    /// Whether the caller imports lists, before one is read.
+    ///
+    /// # Errors
+    /// `Denied` where the caller's post is not the province's.
+    pub fn may_import_lists(&self) -> Result<(), Error> {
+        self.0.query(&operation::EXAMINE_LIST, identity::may_import_lists)
+    }
+
+    /// What an import of a list would make of each row, and how it stands with its approval; nothing is written. A row that speaks of what an
+    /// earlier one makes is told by what is there now. Blocks; `progress` hears how many rows were looked at.
+    pub fn examine_list(&self, list: &ImportList, progress: &mut dyn FnMut(u64)) -> Result<ListTold, Error> {
+        let told = self.examined(&operation::EXAMINE_LIST, list.rows(), identity::examine_list, progress)?;
+        let batch = list.batch();
+        let standing = self.0.query(&operation::EXAMINE_LIST, move |tx, ctx| identity::standing_of(tx, ctx, batch))?;
+        Ok(ListTold::new(list, told, standing))
+    }
+
+    /// Puts a list forward, with what would become of its rows. Blocks; `progress` hears how many rows were looked at.
+    pub fn propose_import(&self, list: &ImportList, reason: String, progress: &mut dyn FnMut(u64)) -> Result<Opened, Error> {
+        let told = self.examined(&operation::EXAMINE_LIST, list.rows(), identity::examine_list, progress)?;
+        self.0.command(&operation::PROPOSE_IMPORT, list.proposal(Verdicts::of(&told), reason), identity::propose_import).wait()
+    }
+
+    /// Imports a list that somebody else agreed to, and compares it with what is kept. The same list given again goes on where it stopped.
+    /// Blocks; each row is applied, then compared: `progress` hears of both, so up to twice the rows.
+    ///
+    /// # Errors
+    /// `not_approved`; `import_taken_back` where somebody takes it back meanwhile.
+    pub fn import_list(&self, list: &ImportList, progress: &mut dyn FnMut(u64)) -> Result<ListImported, Error> {
+        let batch = list.batch();
+        let of = self.0.query(&operation::EXAMINE_LIST, move |tx, ctx| identity::attempt_to_import(tx, ctx, batch))?;
+        let rows = list.rows_of(of);
+        self.0.bulk(&operation::IMPORT_LIST, &identity::in_order(&rows), identity::import_approved, progress)?;
+        let compared = self.compared(&operation::EXAMINE_LIST, &rows, &mut |n| progress(rows.len() as u64 + n))?;
+        let (mut told, mut after) = (Vec::with_capacity(rows.len()), i64::MIN);
+        loop {
+            let page = move |tx: &mut dyn ReadTx, _: &Ctx| identity::imported_rows(tx, of, after, limits::PAGE_ROWS_MAX);
+            let page = self.0.query(&operation::EXAMINE_LIST, page)?;
+            let Some(last) = page.last() else { break };
+            after = last.line;
+            told.extend(page);
+        }
+        let differing = compared.differing.into_iter().take(limits::LIST_ROWS_TOLD_MAX).collect();
+        Ok(ListImported { list: ListTold::new(list, told, ListStanding::Approved), differing })
     }
 
     /// Takes an import back: it looks first whether anything depends on it, and then takes back all of it, or nothing. What a host

@@ -12,7 +12,9 @@ mod control;
 mod events;
 mod grid;
 mod identity;
+mod import;
 mod interaction;
+mod lines;
 mod page;
 mod pages;
 mod probe;
@@ -34,6 +36,7 @@ pub fn routes() -> Routes {
     provider::routes(&mut routes);
     grid::routes(&mut routes);
     identity::routes(&mut routes);
+    import::routes(&mut routes);
     interaction::routes(&mut routes);
     appeal::routes(&mut routes);
     canned::routes(&mut routes);

@@ -58,8 +58,12 @@ pub struct Documented {
     pub body: Option<MakeSchema>,
     /// Media type of the text that is taken in its place.
     pub text: Option<&'static str>,
+    /// Whether its body is a file.
+    pub upload: bool,
     /// Schema of the answer.
     pub answer: Option<MakeSchema>,
+    /// Schema of one line, where it answers in lines while it goes on.
+    pub lines: Option<MakeSchema>,
 }
 
 impl Documented {
@@ -76,7 +80,9 @@ impl Documented {
             open: false,
             body: None,
             text: None,
+            upload: false,
             answer: None,
+            lines: None,
         }
     }
 
@@ -119,6 +125,18 @@ impl Documented {
     /// It takes text of this media type too.
     pub fn or_text(mut self, media_type: &'static str) -> Self {
         self.text = Some(media_type);
+        self
+    }
+
+    /// It takes a file.
+    pub fn upload(mut self) -> Self {
+        self.upload = true;
+        self
+    }
+
+    /// It answers in lines of JSON while it goes on, each a `T`.
+    pub fn lines<T: JsonSchema>(mut self) -> Self {
+        self.lines = Some(|g| g.subschema_for::<T>());
         self
     }
 

@@ -26,6 +26,7 @@ use crate::output::{self, Progress, note, say};
 Example:
   zhengna demo
   zhengna demo --dir /tmp/zhengna-demo --listen 127.0.0.1:9090
+  zhengna demo --postgres postgres://zhengna@localhost/demo
 
 Next:
   Open /taxpayer/ and /console/ of the printed address in two windows and talk to yourself.
@@ -34,6 +35,9 @@ pub(super) struct Demo {
     /// Where the demonstration keeps its files.
     #[arg(long, value_name = "DIR", default_value = ".run/demo")]
     dir: PathBuf,
+    /// A PostgreSQL database to fill in place of its own on SQLite; give it one that has nothing else in it.
+    #[arg(long, value_name = "URL")]
+    postgres: Option<String>,
     /// Makes the data and the passwords, prints them, and ends.
     #[arg(long)]
     no_serve: bool,
@@ -65,7 +69,10 @@ impl Demo {
             }
             keyring::create(&files.key_file).map_err(|e| Failure::new(Exit::Keys, e))?;
         }
-        let config = files.configured(&config);
+        let mut config = files.configured(&config);
+        if let Some(postgres) = &self.postgres {
+            config.database.clone_from(postgres);
+        }
         let host = Host::open(&config, Mode::Create)?;
         let core = host.opened.core.clone();
         note("正在准备合成数据 making synthetic data ...");

@@ -12,7 +12,6 @@ mod control;
 mod demo;
 mod keys;
 mod line;
-mod lists;
 mod migrate;
 mod openapi;
 mod operations;

@@ -11,7 +11,7 @@ use crate::table;
 /// Reads a table under limits of memory and time, and writes its rows as lines of JSON. Other commands start it.
 #[derive(Args)]
 pub(super) struct Parse {
-    /// The file.
+    /// The file; - is standard input.
     file: PathBuf,
 }
 

@@ -8,13 +8,15 @@ use serde_json::json;
 use zhengna_core::crypto::{hex, sm3};
 use zhengna_core::error::Refusal;
 use zhengna_core::id::TaxpayerId;
-use zhengna_core::identity::{BeginImport, Comparison, ErasePerson, ExportPerson, ImportBegun, ImportRow, Listed, RowVerdict, Verdict};
+use zhengna_core::identity::{
+    BeginImport, Comparison, ErasePerson, ExportPerson, ImportBegun, ImportList, ImportRow, ListVerdict, Listed, RowVerdict,
+};
 use zhengna_core::{Core, Error, limits};
 
 use super::configured;
-use super::lists::{Given, List, columns_in_words};
 use crate::config::Flags;
 use crate::failure::{Exit, Failure};
+use crate::lists::{Given, List, columns_in_words};
 use crate::open::{self, Mode};
 use crate::output::{self, Progress, note, say};
 use crate::secret_file;
@@ -171,7 +173,8 @@ impl People {
         let source = sm3(&[&std::fs::read(&import.file).map_err(|e| usage(&e))?]);
         let batch = import.batch(&given, source);
         if import.take_back {
-            return import.undo(&open::open(&configured(flags)?, Mode::Existing)?.core, batch);
+            let core = open::open(&configured(flags)?, Mode::Existing)?.core;
+            return import.undo(&core, import.attempt(&core, batch, &given)?);
         }
         let table = table::read_apart(&import.file)
             .map_err(|e| usage(&e).advise("Nothing was imported. Save the table as CSV in UTF-8, or as XLSX, and try again."))?;
@@ -309,14 +312,27 @@ impl Import {
         }
     }
 
-    fn undo(&self, core: &Core, batch: [u8; 32]) -> Result<(), Failure> {
+    /// The import of this file: by this command, or by officers, whose lists are known by their rows.
+    fn attempt(&self, core: &Core, batch: [u8; 32], given: &[Given]) -> Result<ImportBegun, Failure> {
         let system = core.as_system();
-        let identity = system.identity();
-        let of = identity.import_attempt(batch)?.ok_or_else(|| {
+        if let Some(of) = system.identity().import_attempt(batch)? {
+            return Ok(of);
+        }
+        let rows = table::read_apart(&self.file).ok().and_then(|table| self.list.rows(&table, given).ok());
+        let of = match rows.and_then(|rows| ImportList::new(&self.name(), rows).ok()) {
+            Some(list) => system.identity().import_attempt(list.batch())?,
+            None => None,
+        };
+        of.ok_or_else(|| {
             Failure::new(Exit::Usage, format_args!("{}: was never imported, as it is now", self.file.display())).advise(
                 "Nothing was taken back. A file is known by its content: give the very file that was imported, and the same --list and --set.",
             )
-        })?;
+        })
+    }
+
+    fn undo(&self, core: &Core, of: ImportBegun) -> Result<(), Failure> {
+        let system = core.as_system();
+        let identity = system.identity();
         let mut progress = Progress::new("rows", None);
         let done = identity.take_back_import(of, &mut |n| progress.at(n))?;
         let kept = identity.import_kept(of)?;
@@ -336,12 +352,12 @@ impl Import {
 
     /// Counts by verdict, the broken rows, and what is kept beside what the file says.
     fn tell(&self, source: &[u8; 32], told: &[RowVerdict], applied: Option<&Applied>) {
-        let mut counts: BTreeMap<&str, u64> = Verdict::ALL.iter().map(|verdict| (verdict.as_str(), 0)).collect();
+        let mut counts: BTreeMap<&str, u64> = ListVerdict::ALL.iter().map(|verdict| (verdict.as_str(), 0)).collect();
         for row in told {
             *counts.entry(row.verdict.as_str()).or_default() += 1;
         }
         if self.json {
-            let rows: Vec<&RowVerdict> = told.iter().filter(|row| row.verdict != Verdict::Duplicate).collect();
+            let rows: Vec<&RowVerdict> = told.iter().filter(|row| row.verdict != ListVerdict::Duplicate).collect();
             let source = json!({ "name": self.name(), "sm3": hex(source) });
             let compared = applied.map(|Applied { compared, .. }| {
                 let Comparison { rows, left_out, said, kept, differing } = compared;
@@ -361,9 +377,10 @@ impl Import {
                 "The file was imported before: what became of a row then is left as it is. To try broken rows again, take it back (`--take-back`).",
             ),
         };
-        let of = |verdict: Verdict| counts.get(verdict.as_str()).copied().unwrap_or(0);
-        let (new, changed, duplicate, broken) = (of(Verdict::New), of(Verdict::Changed), of(Verdict::Duplicate), of(Verdict::Broken));
-        let older = of(Verdict::Older);
+        let of = |verdict: ListVerdict| counts.get(verdict.as_str()).copied().unwrap_or(0);
+        let (new, changed, duplicate, broken) =
+            (of(ListVerdict::New), of(ListVerdict::Changed), of(ListVerdict::Duplicate), of(ListVerdict::Broken));
+        let older = of(ListVerdict::Older);
         say(format_args!(
             "{} rows: {new} {are} new, {changed} changed, {duplicate} duplicate, {older} older, {broken} broken.",
             told.len()

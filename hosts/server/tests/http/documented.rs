@@ -8,7 +8,8 @@ use zhengna_core::access::{ActorKind, Permission};
 use zhengna_core::assignment::Policy;
 use zhengna_core::interaction::{LineSettings, OpenLine, Routing};
 use zhengna_core::limits;
-use zhengna_tests::world::{CHANGCHUN, ENGINES, KUANCHENG, NANGUAN, PROVINCE, code, settle};
+use zhengna_tests::lists::{self, Importers};
+use zhengna_tests::world::{CHANGCHUN, ENGINES, KUANCHENG, NANGUAN, PROVINCE, code, person, settle};
 
 use super::calendar::notice;
 use super::drive::Drive;
@@ -115,6 +116,7 @@ fn every_documented_operation_is_served_as_documented() {
         drive.ok("interaction.review", "POST", &at("/review"), &boss, Some(json!({ "reason": "质检" })));
         let assigned = drive.ok("interaction.assignments", "GET", &at("/assignments"), &boss, None);
         assert_eq!((&assigned["items"][0]["staff_no"], &assigned["items"][0]["replays"]), (&json!("22010000"), &json!(true)), "{assigned}");
+        drive_imports(&host, &mut drive);
         drive_appeals(&host, &mut drive, &taxpayer, &id);
         let again = host.taxpayer(1);
         let entered = host.post(&format!("/api/v1/lines/{line}/conversations"), &again, &json!({ "topic": "问" }));
@@ -454,4 +456,30 @@ fn follows(host: &Host, token: &str) -> bool {
     write!(stream, "GET /api/v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n").unwrap();
     let head: Vec<String> = std::io::BufReader::new(stream).lines().map_while(Result::ok).take_while(|l| !l.is_empty()).collect();
     head[0].contains("200") && head.iter().any(|l| l.contains("text/event-stream"))
+}
+
+/// Somebody new by a list: looked at, put forward, agreed to, imported.
+fn drive_imports(host: &Host, drive: &mut Drive<'_>) {
+    let by = Importers::of(&host.world);
+    let [maker, other] = [by.maker, by.other].map(|id| host.sign_in(ActorKind::Officer, id.uuid()));
+    let people = [person(900), person(901)];
+    let file = || Some(Value::String(lists::file_of(&people)));
+    let query = "?list=people&name=%E5%90%8D%E5%8D%95.csv";
+    let looked_at = drive.ok("identity.examine_list", "POST", &format!("/api/v1/imports/examinations{query}"), &maker, file());
+    assert_eq!((&looked_at["verdicts"]["new"], &looked_at["standing"]), (&json!(2), &json!("not_put_forward")));
+    let reason = "&reason=%E5%B9%B4%E5%BA%A6%E7%99%BB%E8%AE%B0";
+    let opened = drive.ok("identity.propose_import", "POST", &format!("/api/v1/imports/proposals{query}{reason}"), &maker, file());
+    let early = host.upload(&format!("/api/v1/imports{query}"), &maker, "application/octet-stream", lists::file_of(&people).as_bytes());
+    assert_eq!((early.status, &early.body["code"]), (409, &json!("approval.not_approved")));
+    let shown = host.get("/api/v1/approvals?which=for_me&limit=5", &other);
+    let content = &shown.body["items"][0]["content"];
+    assert_eq!((&content["batch"], &content["verdicts"]["new"]), (&looked_at["batch"], &json!(2)), "{shown:?}");
+    let agreed = host.post(
+        &format!("/api/v1/approvals/{}/approve", opened["approval"].as_str().unwrap()),
+        &other,
+        &json!({ "digest": opened["digest"] }),
+    );
+    assert_eq!(agreed.body["state"], "done", "{agreed:?}");
+    let imported = drive.ok("identity.import_list", "POST", &format!("/api/v1/imports{query}"), &maker, file());
+    assert_eq!((&imported["verdicts"]["new"], &imported["differing"]), (&json!(2), &json!([])));
 }

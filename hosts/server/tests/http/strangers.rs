@@ -90,6 +90,8 @@ fn t08_t11_t12_whoever_may_not_learns_nothing() {
             .replace("{provider}", "portal");
         let path = match id.as_str() {
             "interaction.sign_entry" => path + "?channel=kiosk",
+            "identity.examine_list" | "identity.import_list" => path + "?list=people&name=a",
+            "identity.propose_import" => path + "?list=people&name=a&reason=b",
             "interaction.sources" | "interaction.promises" => path + "?from=2026-01-01T00:00:00Z&until=2027-01-01T00:00:00Z",
             _ => path,
         };

@@ -18,6 +18,7 @@ const words: Record<string, string> = {
   ...text.alerts.rule,
   ...text.disclosures.field,
   ...text.calendar.numbers,
+  ...text.imports.rowKinds,
   any: text.values.any,
   always: text.values.always,
   work: text.values.work,

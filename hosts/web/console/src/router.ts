@@ -26,6 +26,7 @@ export const pages: MenuPage[] = [
   { path: '/audit', title: text.menu.audit, needs: ['audit.read'], load: () => import('./pages/AuditPage.vue') },
   { path: '/alerts', title: text.menu.alerts, needs: ['control.alerts'], load: () => import('./pages/AlertsPage.vue') },
   { path: '/disclosures', title: text.menu.disclosures, needs: ['identity.request_disclosure'], load: () => import('./pages/DisclosuresPage.vue') },
+  { path: '/imports', title: text.menu.imports, needs: ['identity.examine_list'], load: () => import('./pages/ImportsPage.vue') },
   { path: '/emergency', title: text.menu.emergency, needs: ['access.take_emergency_post'], load: () => import('./pages/EmergencyPage.vue') },
 ]
 

@@ -8,6 +8,7 @@ import { addOfficer, endGrant } from './officers.mjs'
 import { calendar } from './calendar.mjs'
 import { disclosure } from './disclosure.mjs'
 import { authorities } from './authorities.mjs'
+import { imports } from './imports.mjs'
 import { gridOfficer } from './grid.mjs'
 
 /** Three administrators: their duties at the first sign-in, a grant by two of them, and its trace. */
@@ -90,6 +91,10 @@ export async function administration({ host, site, shot, step, newPage, signIn, 
   await third.waitForFunction(() => [...document.querySelectorAll('.el-table__row')].every((row) => row.textContent.includes('access.grant_post')))
   await third.getByText('未发现改动').waitFor()
   await both(third, shot, 'audit')
+
+  step('a list is looked at, put forward by one, agreed to by another, and imported')
+  const { registrar, checker } = host.administrators
+  await imports({ importing: await newPage(), deciding: await newPage(), site, registrar, checker, shot })
 
   step('a line is changed as a proposal, shown as a difference')
   const supervisor = await newPage()

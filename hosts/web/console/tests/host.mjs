@@ -36,6 +36,8 @@ function addAdministrators(binary, dir) {
     decider: add('900008', '批量查询审批甲', '批量查询审批岗', 'approve_disclosure', '12201000000'),
     almanac: add('900009', '日历维护甲', '日历维护岗', 'propose_calendar', '12200000000'),
     warden: add('900010', '日历审批甲', '日历审批岗', 'approve_calendar', '12200000000'),
+    registrar: add('900011', '名单导入甲', '名单导入岗', 'import_lists', '12200000000'),
+    checker: add('900012', '名单审批甲', '名单审批岗', 'import_lists', '12200000000'),
     // Serves and supervises: may join, and agree to what another manager of lines put forward.
     foreman: add('900005', '值班长甲', '值班长', 'serve_taxpayers,supervise_interaction,manage_lines,reveal_personal_data,manage_relations', '12201020000'),
   }

@@ -25,12 +25,16 @@ function freePort() {
   })
 }
 
+/** A database on PostgreSQL in place of the demonstration's own. */
+const postgres = process.env.ZHENGNA_TEST_DATABASE
+const elsewhere = postgres ? ['--postgres', postgres] : []
+
 /** Runs a host until it is stopped; answers once it is ready. */
 async function run(program, dir, web) {
   const listen = `127.0.0.1:${await freePort()}`
   // Everybody here comes from one address, and more quickly than people do.
   const limits = ['--limits-requests-per-second-per-person', '500', '--limits-request-burst-per-person', '1000']
-  const child = spawn(program, ['demo', '--dir', dir, '--json', '--listen', listen, '--log-filter', 'error', ...limits, '--web-folder', web], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(program, ['demo', '--dir', dir, ...elsewhere, '--json', '--listen', listen, '--log-filter', 'error', ...limits, '--web-folder', web], { stdio: ['ignore', 'pipe', 'inherit'] })
   const ended = new Promise((resolve) => child.on('exit', resolve))
   const told = await new Promise((resolve, reject) => {
     let text = ''
@@ -62,9 +66,9 @@ export async function startHost({ admitted = false } = {}) {
   const dir = join(here, '.run')
   rmSync(dir, { recursive: true, force: true })
   const quiet = { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }
-  const files = ['--database', `sqlite:${dir}/demo.db`, '--key-file', `${dir}/demo.key`, '--checkpoint-file', `${dir}/demo.checkpoint`]
+  const files = ['--database', postgres ?? `sqlite:${dir}/demo.db`, '--key-file', `${dir}/demo.key`, '--checkpoint-file', `${dir}/demo.checkpoint`]
   const zhengna = (...args) => execFileSync(program, [...args, ...files], quiet)
-  execFileSync(program, ['demo', '--dir', dir, '--no-serve'], quiet)
+  execFileSync(program, ['demo', '--dir', dir, ...elsewhere, '--no-serve'], quiet)
   // Zones and desks, which the demonstration has none of.
   zhengna('line', 'open', NANGUAN)
   // A supervisor who may take part, which the demonstration's may not.

@@ -13,8 +13,8 @@ use zhengna_core::calendar::Draft;
 use zhengna_core::control::{ReviewAlert, SetControlRule};
 use zhengna_core::grid::AssignGridOfficer;
 use zhengna_core::identity::{
-    BeginImport, Disclose, ImportRow, NewFormerNumber, NewRealName, NewRelation, NewRosterEntry, NewTaxpayer, ReleaseRelation,
-    RequestDisclosure, RevealOnCard, RevealTaxpayer, TakeBack,
+    BeginImport, Disclose, ImportRow, NewFormerNumber, NewRealName, NewRelation, NewRosterEntry, NewTaxpayer, ProposeImport,
+    ReleaseRelation, RequestDisclosure, RevealOnCard, RevealTaxpayer, TakeBack,
 };
 use zhengna_core::interaction::{
     AcceptOffer, AnswerFollowUp, AskColleague, Claim, Close, DeclineOffer, DeleteCannedReply, DeleteOwnCannedReply, Enter, Hold, Join,
@@ -118,6 +118,7 @@ pub(super) fn body(data: &[u8]) {
         3 => {
             reads_and_writes::<RevealTaxpayer>(body);
             reads_and_writes::<RequestDisclosure>(body);
+            reads_and_writes::<ProposeImport>(body);
             reads_and_writes::<Disclose>(body);
         }
         4 => reads_and_writes::<Leave>(body),

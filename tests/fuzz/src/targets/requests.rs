@@ -66,6 +66,9 @@ pub(super) const WORDS: &[&str] = &[
     "/execute",
     "delegations",
     "disclosures",
+    "imports/examinations?list=people&name=a",
+    "imports/proposals?list=rosters&name=a&reason=b&set=%7B%22roster%22:%22%22%7D",
+    "content-type: application/octet-stream",
     "access-changes",
     "emergency-grants",
     "me/password",
@@ -142,10 +145,11 @@ pub(super) const WORDS: &[&str] = &[
 ];
 
 /// Codes of the host itself, besides those of the core's table.
-const HOST_CODES: [&str; 22] = [
+const HOST_CODES: [&str; 26] = [
     "body.broken",
     "body.duplicate_key",
     "body.invalid",
+    "body.not_a_file",
     "body.not_json",
     "body.not_json_type",
     "body.not_utf8",
@@ -159,6 +163,9 @@ const HOST_CODES: [&str; 22] = [
     "http.unauthorized",
     "http.upgrade_required",
     "idempotency.key_required",
+    "list.another",
+    "list.columns",
+    "list.unreadable",
     "live.too_many",
     "network.not_for_administration",
     "path.invalid",

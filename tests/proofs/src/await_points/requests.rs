@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use zhengna_core::access::Provider;
 use zhengna_core::operation::Class;
 use zhengna_server::api::Documented;
+use zhengna_tests::lists;
 
-use super::scene::{PASSWORD, Scene};
+use super::scene::{PASSWORD, Scene, listed_and_agreed};
 
 /// A request that is driven.
 pub(super) struct Case {
@@ -101,6 +102,14 @@ pub(super) fn requests(route: &Documented, scene: &Scene) -> Vec<Case> {
             ("", "", Some(supervisor), asked)
         }
         "identity.disclose" => ("", "", Some(supervisor), Value::Null),
+        "identity.examine_list" | "identity.propose_import" | "identity.import_list" => {
+            let query = match route.id {
+                "identity.propose_import" => "?list=people&name=%E5%90%8D%E5%8D%95&reason=%E5%B9%B4%E5%BA%A6",
+                _ => "?list=people&name=%E5%90%8D%E5%8D%95",
+            };
+            let people = if route.id == "identity.import_list" { listed_and_agreed() } else { [zhengna_tests::world::person(802)] };
+            ("", query, Some(&scene.importer), Value::String(lists::file_of(&people)))
+        }
         "identity.relations" => ("", "", Some(taxpayer), Value::Null),
         "identity.release_relation" => {
             ("", "", Some(supervisor), json!({ "role": "tax_handler", "person": scene.person, "reason": "离职" }))
@@ -259,8 +268,13 @@ impl Case {
         if self.keyed {
             request = request.header("idempotency-key", "019a0000-0000-7000-8000-000000000001");
         }
-        let body = self.body.as_ref().map_or(Body::empty(), |body| in_pieces(body.to_string().into_bytes()));
-        request.header(header::CONTENT_TYPE, "application/json").body(body).expect("a well-formed request")
+        // A text is a file.
+        let (bytes, kind) = match &self.body {
+            Some(Value::String(file)) => (Some(file.clone()), "application/octet-stream"),
+            json => (json.as_ref().map(Value::to_string), "application/json"),
+        };
+        let body = bytes.map_or(Body::empty(), |bytes| in_pieces(bytes.into_bytes()));
+        request.header(header::CONTENT_TYPE, kind).body(body).expect("a well-formed request")
     }
 
     /// The head of the request as bytes, for a socket.

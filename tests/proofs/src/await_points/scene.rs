@@ -12,7 +12,7 @@ use zhengna_core::core::PROJECTIONS;
 use zhengna_core::crypto::{secret_of_uri, totp_code, totp_step};
 use zhengna_core::error::Refusal;
 use zhengna_core::id::{AlertId, AppealId, CannedReplyId, ConversationId, DelegationId, GrantId, LineId, OfficerId, PostId, TaxpayerId};
-use zhengna_core::identity::{PersonalField, RequestDisclosure};
+use zhengna_core::identity::{NewTaxpayer, PersonalField, RequestDisclosure};
 use zhengna_core::interaction::{
     AnswerFollowUp, Claim, Close, Enter, Grade, Hold, Join, LineSettings, OpenLine, Outcome, PutCannedReply, PutOwnCannedReply, Rate,
     Routing, SendMessage,
@@ -28,10 +28,18 @@ use zhengna_tests::approval::{approve, decree};
 use zhengna_tests::calendar::{draft, notice};
 use zhengna_tests::faults::Rows;
 use zhengna_tests::fixture::FILE;
+use zhengna_tests::lists::{self, Importers};
 use zhengna_tests::provider::{Believes, believing};
 use zhengna_tests::world::{self, Keep, World};
 
+use crate::host::program;
+
 pub(super) const PASSWORD: &str = "Tax-Payer-2026";
+
+/// Whom a list names that an officer agreed to.
+pub(super) fn listed_and_agreed() -> [NewTaxpayer; 1] {
+    [world::person(801)]
+}
 
 /// What was prepared. One taxpayer talks with the officer, one waits, one does neither.
 pub(super) struct Scene {
@@ -94,6 +102,8 @@ pub(super) struct Scene {
     pub(super) reply: CannedReplyId,
     /// Supervises and serves taxpayers.
     pub(super) chief: String,
+    /// Imports lists.
+    pub(super) importer: String,
     /// More conversations of the one who talks.
     pub(super) others: Others,
     /// Conversations of the free taxpayer that are over: one rated by nobody, one rated low, one answered after that.
@@ -254,9 +264,13 @@ impl Scene {
         let enrolling = officer(world.idle_hand)?;
         let uri = world.session_of(world.idle_hand).access().enrol_factor().wait()?.uri;
         let enrolling_code = shown(&secret_of_uri(&uri).expect("an otpauth URI"), 0);
+        let importers = Importers::of(&world);
+        lists::agreed(&world, importers, &lists::list_of(&listed_and_agreed()));
+        let reader = program().expect("the host is built beside the proof").display().to_string();
+        let reader = ("ZHENGNA_TABLE_READER".to_owned(), reader);
         let mut scene = Self {
             file: Vec::new(),
-            config: Effective::from_parts(&Flags::default(), []).expect("defaults are valid").config,
+            config: Effective::from_parts(&Flags::default(), [reader]).expect("a valid configuration").config,
             line: world.line,
             active,
             waiting,
@@ -291,6 +305,7 @@ impl Scene {
             alert,
             handler: officer(handler)?,
             chief: officer(chief)?,
+            importer: officer(importers.maker)?,
             others,
             elsewhere,
             appeal,

@@ -19,6 +19,21 @@ use zhengna_server::{keyring, open};
 
 use http::Http;
 
+fn beside() -> Result<PathBuf, String> {
+    let own = std::env::current_exe().map_err(|e| e.to_string())?;
+    Ok(own.parent().unwrap_or(Path::new(".")).to_owned())
+}
+
+/// The host's program: beside this one, or where `ZHENGNA_HOST` says.
+pub(crate) fn program() -> Result<PathBuf, String> {
+    let beside = beside()?;
+    let program = std::env::var_os("ZHENGNA_HOST").map_or_else(|| beside.join("zhengna"), PathBuf::from);
+    if program.exists() {
+        return Ok(program);
+    }
+    Err(format!("there is no host {}: cargo build --workspace --all-features --bins --examples --tests", program.display()))
+}
+
 /// Where the host keeps things: on the disk the build is on, because what is promised is about disks.
 pub(crate) struct Files {
     program: PathBuf,
@@ -34,15 +49,7 @@ impl Files {
     /// An empty directory for a proof, and the program beside this one (`ZHENGNA_HOST` names another), with a planted bug or
     /// without.
     pub(crate) fn new(proof: &str, bug: Option<&'static str>) -> Result<Self, String> {
-        let own = std::env::current_exe().map_err(|e| e.to_string())?;
-        let beside = own.parent().unwrap_or(Path::new(".")).to_owned();
-        let program = std::env::var_os("ZHENGNA_HOST").map_or_else(|| beside.join("zhengna"), PathBuf::from);
-        if !program.exists() {
-            return Err(format!(
-                "there is no host {}: cargo build --workspace --all-features --bins --examples --tests",
-                program.display()
-            ));
-        }
+        let (beside, program) = (beside()?, program()?);
         let dir = tempfile::Builder::new().prefix(&format!("proof-{proof}-")).tempdir_in(&beside).map_err(|e| e.to_string())?;
         Ok(Self { program, dir, bug, database: None, settings: Vec::new() })
     }

@@ -1,7 +1,7 @@
 //! Rivals in what administrators and data feeds do.
 
 use zhengna_core::Error;
-use zhengna_core::access::{AddOfficer, AddPost, AuthorityKind, GrantPost, NewAuthority, Permissions};
+use zhengna_core::access::{AddOfficer, AddPost, AuthorityKind, GrantPost, NewAuthority, Permission, Permissions};
 use zhengna_core::crypto::sm3;
 use zhengna_core::error::{Problem, Refusal};
 use zhengna_core::grid::AssignGridOfficer;
@@ -13,10 +13,12 @@ use zhengna_core::identity::{
 use zhengna_core::limits;
 use zhengna_core::operation::{
     ADD_AUTHORITIES, ADD_OFFICER, ADD_POST, ASSIGN_GRID_OFFICER, BEGIN_IMPORT, BOOTSTRAP, ENROL_TAXPAYERS, ERASE_PERSON, EXPORT_PERSON,
-    GRANT_POST, IMPORT_ROWS, RECORD_FORMER_NUMBERS, RECORD_REAL_NAMES, RECORD_RELATIONS, RECORD_ROSTER, RELEASE_RELATION, REWRAP_KEYS,
-    TAKE_BACK_IMPORT,
+    GRANT_POST, IMPORT_LIST, IMPORT_ROWS, PROPOSE_IMPORT, RECORD_FORMER_NUMBERS, RECORD_REAL_NAMES, RECORD_RELATIONS, RECORD_ROSTER,
+    RELEASE_RELATION, REWRAP_KEYS, TAKE_BACK_IMPORT,
 };
-use zhengna_tests::world::{CHANGCHUN, NANGUAN, code, company, listed, person, relation, start};
+use zhengna_tests::approval::approve;
+use zhengna_tests::lists::{list_of, put_forward};
+use zhengna_tests::world::{CHANGCHUN, NANGUAN, PROVINCE, code, company, listed, person, relation, start};
 
 use super::History;
 use super::hosts::{Hosts, RIVALS, ensure, insist, taxpayer_on};
@@ -29,6 +31,7 @@ pub(super) const ALL: &[History] = &[
     (&[&ADD_AUTHORITIES, &ENROL_TAXPAYERS], the_same_rows_given_by_all_are_there_once),
     (&[&RECORD_FORMER_NUMBERS, &RECORD_RELATIONS, &RECORD_ROSTER], what_all_say_of_somebody_is_written_down_once),
     (&[&BEGIN_IMPORT, &IMPORT_ROWS, &TAKE_BACK_IMPORT], a_list_given_by_all_is_applied_and_taken_back_once),
+    (&[&PROPOSE_IMPORT, &IMPORT_LIST], a_list_is_put_forward_once_and_imported_once_it_was_agreed_to),
     (&[&RECORD_REAL_NAMES], findings_are_numbered_without_gaps),
     (&[&RELEASE_RELATION], a_relation_is_released_once),
     (&[&ASSIGN_GRID_OFFICER], one_officer_at_a_time_looks_after_somebody),
@@ -252,6 +255,31 @@ fn given_by_all(hosts: &mut Hosts, rows: Vec<Listed>, table: &str) -> Result<(),
     ensure(back.iter().all(Result::is_ok) && there == 0, || format!("{there} rows are left: {back:?}"))?;
     let next = insist(|| hosts.world.core.as_system().identity().begin_import(list.clone()).wait()).map_err(|e| e.to_string())?;
     ensure(next.attempt == of.attempt + 1, || format!("taken back once, and the next attempt is {}", next.attempt))
+}
+
+/// Put forward by all, agreed to while all import it: imported once, and by nobody before.
+fn a_list_is_put_forward_once_and_imported_once_it_was_agreed_to(hosts: &mut Hosts) -> Result<(), String> {
+    let n = hosts.fresh();
+    let appoint = |k| hosts.world.appoint(&format!("{}{n:06}", 60 + k), PROVINCE, &[Permission::ImportLists]);
+    let (maker, other) = (appoint(1), appoint(2));
+    let (known, _) = strangers(hosts)?;
+    let list = list_of(&[NewTaxpayer { name: "改名".into(), ..known }, person(hosts.unborn())]);
+    let put = hosts.race(|_, host| insist(|| put_forward(&hosts.officer_on(host, maker), &list)));
+    let Some(opened) = put.iter().flatten().next() else { return Err(format!("{put:?}")) };
+    let waits = |e: &Error| matches!(e, Error::Refused(Refusal::ApprovalPending(_)));
+    let once = put.iter().filter(|p| p.is_ok()).count() == 1;
+    ensure(once && put.iter().filter_map(|p| p.as_ref().err()).all(waits), || format!("put forward: {put:?}"))?;
+    let applied = "SELECT count(*) FROM imported_row";
+    let before = hosts.count(applied)?;
+    let answers = hosts.race(|rival, host| match rival {
+        0 => insist(|| approve(&hosts.officer_on(host, other), opened).map(drop)),
+        _ => insist(|| hosts.officer_on(host, maker).identity().import_list(&list, &mut |_| {}).map(drop)),
+    });
+    let early = |a: &Result<(), Error>| matches!(a, Ok(()) | Err(Error::Refused(Refusal::NotApproved)));
+    ensure(answers[0].is_ok() && answers.iter().all(early), || format!("{answers:?}"))?;
+    let late = hosts.race(|_, host| insist(|| hosts.officer_on(host, maker).identity().import_list(&list, &mut |_| {})));
+    let there = hosts.count(applied)? - before;
+    ensure(late.iter().all(Result::is_ok) && there == 2, || format!("{there} rows: {late:?}"))
 }
 
 /// The world has an administrator: of all who would be the first, none is. That of rivals on an empty database one is, is

@@ -3,14 +3,16 @@
 use std::fmt::Write as _;
 
 use clap::ValueEnum;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 use zhengna_core::identity::Listed;
 
 use crate::table::{ROUNDED, Row, Table};
 
 /// What a list says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum List {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum List {
     /// 自然人、企业: who they are.
     People,
     /// 关联关系: who acts for which enterprise.
@@ -24,7 +26,7 @@ pub(super) enum List {
 }
 
 /// A field, and the value of rows that have none.
-pub(super) type Given = (&'static str, String);
+pub(crate) type Given = (&'static str, String);
 
 /// A column.
 struct Column {
@@ -95,6 +97,35 @@ const FORMER_NUMBERS: &[Column] = &[
     needed("number", &["曾用号码", "原号码", "原纳税人识别号", "原证件号码"]),
 ];
 
+/// Why a table is not the list it should be.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ListError {
+    /// Two columns are called the same.
+    #[error("columns {first} and {second} are both {field}")]
+    Twice { first: usize, second: usize, field: &'static str },
+    /// A column is not there that has to be.
+    #[error("no column is called {field} or {}; the first line is: {header}", names.join(" or "))]
+    Missing { field: &'static str, names: &'static [&'static str], header: String },
+    /// Excel had rounded a number.
+    #[error("line {line}: {title} {ROUNDED}")]
+    Rounded { line: i64, title: String },
+    /// A row that is none.
+    #[error("line {line}: {what}")]
+    Line { line: i64, what: String },
+}
+
+impl ListError {
+    /// For whoever sent the table, in Chinese.
+    pub(crate) fn title(&self) -> String {
+        match self {
+            Self::Twice { first, second, .. } => format!("第 {first} 列和第 {second} 列是同一项内容，请只保留一列"),
+            Self::Missing { names, .. } => format!("缺少列：{}。请核对第一行的列名，或为各行统一指定该列的内容", names.join(" 或 ")),
+            Self::Rounded { line, title } => format!("第 {line} 行的{title}超过 15 位，已被 Excel 截断：请将该列设为文本格式后重新填写"),
+            Self::Line { line, .. } => format!("第 {line} 行无法读取，请核对该行"),
+        }
+    }
+}
+
 impl List {
     const fn columns(self) -> &'static [Column] {
         match self {
@@ -107,7 +138,7 @@ impl List {
     }
 
     /// What a row of it is, as core calls it.
-    pub(super) const fn row(self) -> &'static str {
+    pub(crate) const fn row(self) -> &'static str {
         match self {
             Self::People => "taxpayer",
             Self::Relations => "relation",
@@ -124,28 +155,32 @@ impl List {
     }
 
     /// Reads a value for rows that have none: `COLUMN=VALUE`.
-    pub(super) fn value(self, text: &str) -> Result<Given, String> {
+    pub(crate) fn value(self, text: &str) -> Result<Given, String> {
         let (name, value) = text.split_once('=').ok_or_else(|| format!("--set {text}: expected COLUMN=VALUE"))?;
-        let at = self.position(name.trim()).ok_or_else(|| format!("--set {text}: this list has no column {}", name.trim()))?;
-        Ok((self.columns()[at].field, value.trim().to_owned()))
+        self.given(name, value).ok_or_else(|| format!("--set {text}: this list has no column {}", name.trim()))
+    }
+
+    /// A value for rows that have none in the column that is called so, if there is one.
+    pub(crate) fn given(self, name: &str, value: &str) -> Option<Given> {
+        let at = self.position(name.trim())?;
+        Some((self.columns()[at].field, value.trim().to_owned()))
     }
 
     /// The rows of a table; an empty cell takes the value that was given for it. A number that Excel had rounded is refused where it is in a
     /// column that the list has.
-    pub(super) fn rows(self, table: &Table, given: &[Given]) -> Result<Vec<(i64, Listed)>, String> {
+    pub(crate) fn rows(self, table: &Table, given: &[Given]) -> Result<Vec<(i64, Listed)>, ListError> {
         let columns = self.columns();
         let mut places: Vec<Option<usize>> = vec![None; columns.len()];
         for (at, title) in table.header.iter().enumerate() {
             let Some(field) = self.position(title) else { continue };
             if let Some(before) = places[field].replace(at) {
-                return Err(format!("columns {} and {} are both {}", before + 1, at + 1, columns[field].field));
+                return Err(ListError::Twice { first: before + 1, second: at + 1, field: columns[field].field });
             }
         }
         let given = |field: &str| given.iter().rev().find(|(of, _)| *of == field).map(|(_, value)| value);
         for (field, column) in columns.iter().enumerate() {
             if column.needed && places[field].is_none() && given(column.field).is_none() {
-                let (word, names) = (column.field, column.names.join(" or "));
-                return Err(format!("no column is called {word} or {names}; the first line is: {}", table.header.join(" | ")));
+                return Err(ListError::Missing { field: column.field, names: column.names, header: table.header.join(" | ") });
             }
         }
         let by_title = columns.iter().position(|c| c.field == "number").and_then(|field| places[field]).and_then(|at| table.header.get(at));
@@ -153,7 +188,7 @@ impl List {
         let row = |row: &Row| {
             if let Some(at) = row.rounded.iter().find(|at| places.contains(&Some(**at))) {
                 let title = table.header.get(*at).map_or("", String::as_str);
-                return Err(format!("line {}: {title} {ROUNDED}", row.line));
+                return Err(ListError::Rounded { line: row.line, title: title.to_owned() });
             }
             let cell = |(field, column): (usize, &Column)| {
                 let cell = places[field].and_then(|at| row.cells.get(at)).filter(|cell| !cell.is_empty());
@@ -163,14 +198,16 @@ impl List {
             };
             let cells: Map<String, Value> = columns.iter().enumerate().filter_map(cell).collect();
             let said = Map::from_iter([(self.row().to_owned(), Value::Object(cells))]);
-            serde_json::from_value(Value::Object(said)).map(|said| (row.line, said)).map_err(|e| format!("line {}: {e}", row.line))
+            serde_json::from_value(Value::Object(said))
+                .map(|said| (row.line, said))
+                .map_err(|e| ListError::Line { line: row.line, what: e.to_string() })
         };
         table.rows.iter().map(row).collect()
     }
 }
 
 /// Every list with its columns, for the help.
-pub(super) fn columns_in_words() -> String {
+pub(crate) fn columns_in_words() -> String {
     let mut text = String::from("Columns, by their names in the first line, in any order; * must be there, in the table or by --set:\n");
     for list in List::value_variants() {
         let name = list.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
@@ -204,9 +241,9 @@ mod tests {
 
     #[test]
     fn a_number_that_excel_rounded_is_refused_where_its_column_is_read() {
-        let mut table = crate::table::read(include_bytes!("../../tests/files/rounded.xlsx").to_vec()).unwrap();
+        let mut table = crate::table::read(include_bytes!("../tests/files/rounded.xlsx").to_vec()).unwrap();
         let mut given = vec![("kind", "自然人".to_owned()), ("name", "甲".to_owned()), ("authority", "12201020000".to_owned())];
-        let refused = List::People.rows(&table, &given).map(|rows| rows.len()).unwrap_err();
+        let refused = List::People.rows(&table, &given).map(|rows| rows.len()).unwrap_err().to_string();
         assert_eq!(refused, format!("line 3: 证件号码 {ROUNDED}"));
         table.header = vec!["备注".to_owned()];
         given.push(("number", "11010519491231002X".to_owned()));
