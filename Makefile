@@ -21,14 +21,11 @@ hosts/web/dist/built: $(shell git ls-files hosts/web 2>/dev/null)
 	@if command -v npm >/dev/null; then $(MAKE) web; else echo "no Node here: the host says at /console/ and /taxpayer/ what to do"; fi
 
 web-test: export ZHENGNA_BIN := $(abspath $(or $(CARGO_TARGET_DIR),target)/debug/zhengna)
-web-test: with_postgres := $(abspath $(or $(CARGO_TARGET_DIR),target)/debug/examples/with_postgres)
-web-test: ## The two applications in a real browser, each against a host of its own; after `make web` (needs Chromium, PostgreSQL)
+web-test: export WITH_POSTGRES := $(abspath $(or $(CARGO_TARGET_DIR),target)/debug/examples/with_postgres)
+web-test: ## The two applications in a real browser, each against hosts of its own; after `make web` (needs Chromium, PostgreSQL)
 	[ -x "$$ZHENGNA_BIN" ] || cargo build --package zhengna-server --bin zhengna
-	[ -x $(with_postgres) ] || cargo build --package zhengna-tests --example with_postgres
-	npm --prefix hosts/web run test:shared
-	npm --prefix hosts/web run test:console
-	ZHENGNA="$$ZHENGNA_BIN" npm --prefix hosts/web/taxpayer test
-	ZHENGNA="$$ZHENGNA_BIN" $(with_postgres) npm --prefix hosts/web/taxpayer run test:together
+	[ -x "$$WITH_POSTGRES" ] || cargo build --package zhengna-tests --example with_postgres
+	hosts/web/test
 
 run: hosts/web/dist/built ## Build the applications and the host, and start it with demo data on embedded SQLite
 	cargo build --package zhengna-server --bin zhengna

@@ -13,6 +13,8 @@ use crate::plan::{Figures, Outcome, Plan};
 
 /// Seeds a proof may try before a bug counts as not caught.
 const SEEDS: u64 = 3;
+/// Proofs that run at once: the machine that CI runs on has two cores, and many proofs wait more than they compute.
+const SIDE_BY_SIDE: usize = 3;
 
 /// The proof that catches each planted bug.
 fn proof_of(bug: Bug) -> &'static str {
@@ -206,6 +208,23 @@ fn attempt(bug: Bug, seed: u64) -> Result<Option<String>, String> {
     Ok(None)
 }
 
+/// What comes of each of these, in their order.
+fn side_by_side<T: Sync, R: Send>(all: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let take = || {
+        loop {
+            let at = next.fetch_add(1, Ordering::SeqCst);
+            let Some(one) = all.get(at) else { break };
+            let came = work(one);
+            done.lock().unwrap_or_else(PoisonError::into_inner).push((at, came));
+        }
+    };
+    std::thread::scope(|scope| (0..SIDE_BY_SIDE).for_each(|_| drop(scope.spawn(take))));
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, came)| came).collect()
+}
+
 /// Plants every bug in turn.
 pub(crate) fn run(plan: &Plan) -> Outcome {
     if !cfg!(feature = "planted") {
@@ -215,25 +234,13 @@ pub(crate) fn run(plan: &Plan) -> Outcome {
     let mut proofs: Vec<&str> = Bug::ALL.iter().map(|&bug| proof_of(bug)).collect();
     proofs.sort_unstable();
     proofs.dedup();
-    for proof in proofs {
-        if !holds(proof, None, plan.seed)? {
+    let clean = side_by_side(&proofs, |proof| holds(proof, None, plan.seed));
+    for (proof, held) in proofs.iter().zip(clean) {
+        if !held? {
             return Err(format!("{proof} fails without any planted bug"));
         }
     }
-    // Two at a time: the machine that CI runs on has two cores, and many proofs wait more than they compute.
-    let (next, tried) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    let take = || {
-        while let Some(&bug) = Bug::ALL.get(next.fetch_add(1, Ordering::SeqCst)) {
-            let outcome = attempt(bug, plan.seed);
-            tried.lock().unwrap_or_else(PoisonError::into_inner).push((bug, outcome));
-        }
-    };
-    std::thread::scope(|scope| {
-        scope.spawn(take);
-        scope.spawn(take);
-    });
-    let mut tried = tried.into_inner().unwrap_or_else(PoisonError::into_inner);
-    tried.sort_by_key(|(bug, _)| *bug);
+    let tried = Bug::ALL.iter().copied().zip(side_by_side(Bug::ALL, |bug| attempt(*bug, plan.seed)));
     let mut missed = Vec::new();
     for (bug, outcome) in tried {
         match outcome? {

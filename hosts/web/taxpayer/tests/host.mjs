@@ -63,7 +63,7 @@ async function run(program, dir, web) {
 /** Answers once it is ready: its address, the sign-ins it made, and how to stop it. `admitted`: the first taxpayer acts for an enterprise of a zone's roster. */
 export async function startHost({ admitted = false } = {}) {
   const program = binary()
-  const dir = join(here, '.run')
+  const dir = join(here, postgres ? '.run-postgres' : '.run')
   rmSync(dir, { recursive: true, force: true })
   const quiet = { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }
   const files = ['--database', postgres ?? `sqlite:${dir}/demo.db`, '--key-file', `${dir}/demo.key`, '--checkpoint-file', `${dir}/demo.checkpoint`]

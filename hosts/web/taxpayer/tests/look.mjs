@@ -4,7 +4,8 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const shots = join(dirname(fileURLToPath(import.meta.url)), 'shots')
+// Each run has a folder of its own: two may go on at once.
+const shots = join(dirname(fileURLToPath(import.meta.url)), process.env.ZHENGNA_TEST_DATABASE ? 'shots-postgres' : 'shots')
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const SIZES = [
   { name: 'phone', width: 390, height: 844 },
