@@ -21,6 +21,8 @@ use crate::installation::Installation;
 pub const MESSAGES_EACH: usize = 20;
 /// Officers.
 const OFFICERS: usize = 64;
+/// Numbers and phones that are different.
+const PEOPLE: usize = 80_000;
 /// Text of a taxpayer's message, and of an officer's.
 const TEXTS: [&str; 2] = ["您好，请问子女教育专项附加扣除怎么填？", "您好，请在个人所得税客户端的专项附加扣除填报里选择子女教育。"];
 
@@ -268,9 +270,14 @@ fn copy_people(conn: &Connection, keys: &KeyRing, size: Size) {
     let Some(Value::Blob(id)) = model.values.first().cloned() else { panic!("a taxpayer begins with an id") };
     model.copy(conn, size.taxpayers, |n, row| {
         let id = taxpayer_id(n);
-        let place = Place { table: "taxpayer", column: "name", row: id.as_bytes() };
+        // What an officer's card opens.
+        let somebody = zhengna_tests::world::person(n % PEOPLE);
+        let said = [("name", format!("测试{n}")), ("number", somebody.number), ("phone", somebody.phone.unwrap_or_default())];
         row.set("id", id.as_bytes().to_vec());
-        row.set("name", made[n].seal(keys.suite(), &mut rng, place, format!("测试{n}").as_bytes()));
+        for (column, text) in said {
+            let place = Place { table: "taxpayer", column, row: id.as_bytes() };
+            row.set(column, made[n].seal(keys.suite(), &mut rng, place, text.as_bytes()));
+        }
         row.set("number_index", [mix(n as u64, 3).to_be_bytes(), mix(n as u64, 4).to_be_bytes()].concat());
         row.set("enrolled_at", at(0) + n as i64 * 50);
         row.set("ordinal", n as i64 + 1000);

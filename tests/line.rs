@@ -7,15 +7,16 @@ use zhengna_core::error::Refusal;
 use zhengna_core::id::{ConversationId, LineId, TaxpayerId};
 use zhengna_core::identity::{NewRelation, NewRosterEntry, PersonalField, RevealOnCard, Role, Roster};
 use zhengna_core::interaction::{
-    Claim, Enter, Leave, LineHours, LineKind, LineSettings, NoEstimate, OpenLine, Prioritise, ProposeLine, RequestCallback, SendMessage,
-    SourceChannel, Transfer, TransferTo,
+    Claim, Close, Enter, Leave, LineHours, LineKind, LineSettings, NoEstimate, OpenLine, Outcome, Prioritise, ProposeLine, RequestCallback,
+    SendMessage, SourceChannel, Transfer, TransferTo,
 };
+use zhengna_core::journal::{Cursor, EventKind};
 use zhengna_core::limits;
 use zhengna_core::{Error, Session};
 use zhengna_tests::approval::approve;
 use zhengna_tests::calendar::{draft, other_holidays};
 use zhengna_tests::people::{at, day};
-use zhengna_tests::world::{ENGINES, Engine, KUANCHENG, NANGUAN, PROVINCE, World, code, company, person, refused, relation};
+use zhengna_tests::world::{ENGINES, Engine, KUANCHENG, NANGUAN, PROVINCE, World, code, company, person, refused, relation, settle};
 
 fn opened(world: &World, settings: LineSettings) -> LineId {
     let cmd = OpenLine { authority: code(NANGUAN), settings, external_id: None };
@@ -156,6 +157,60 @@ fn whoever_still_waits_when_the_hours_of_a_line_end_is_called_back_and_keeps_the
         run();
         let noon = world.taxpayer(4).interaction().conversation(next).unwrap().reply_due;
         assert_eq!(noon, Some(at("2026-11-30T14:30:00")), "{engine:?}: lunch, and ninety minutes");
+    }
+}
+
+/// A promise that is not kept is not forgotten: those who supervise hear of it once, at its time.
+#[test]
+fn whoever_waits_still_when_an_answer_is_due_is_told_of_to_those_who_supervise() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let boss = world.session_of(world.supervisor);
+        let ids: Vec<ConversationId> = (0..2).map(|n| enter(&world.taxpayer(n), world.line).unwrap()).collect();
+        let ask = |n: usize| world.taxpayer(n).interaction().request_callback(RequestCallback { conversation: ids[n] }).wait().unwrap();
+        let dues = [ask(0).reply_due, ask(1).reply_due];
+        let run = || while world.core.run_due(10).unwrap() > 0 {};
+        let escalated = |_: &_| {
+            let topics = boss.journal().topics(Some(Cursor::default())).unwrap();
+            let events = boss.journal().events_after(topics, Cursor::default(), 1000).unwrap().events;
+            events.iter().filter(|e| e.kind == EventKind::Escalated).count()
+        };
+        // On PostgreSQL the newest may be held back for a moment.
+        let told = |many: usize| settle(&world.core, escalated, |told| *told >= many);
+        // The first is answered before, the second is not.
+        let desk = world.officer(0);
+        desk.interaction().claim(Claim { line: world.line }).wait().unwrap();
+        desk.interaction().send(SendMessage::new(ids[0], "已办好")).wait().unwrap();
+        desk.interaction().close(Close { conversation: ids[0], outcome: Outcome::Resolved, note: None }).wait().unwrap();
+        run();
+        assert_eq!(told(0), 0, "{engine:?}: not before it is due");
+        world.clock.set(dues[1]);
+        run();
+        assert_eq!((dues[0] <= dues[1], told(1)), (true, 1), "{engine:?}: of whoever waits still");
+        world.clock.set(dues[1].plus(std::time::Duration::from_secs(3600)));
+        run();
+        assert_eq!(told(1), 1, "{engine:?}: once");
+    }
+}
+
+/// Whoever comes back because their officer dropped stands before others who came later: they are told so.
+#[test]
+fn whoever_waits_again_is_counted_among_those_who_go_first() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let ids: Vec<ConversationId> = (0..2).map(|n| enter(&world.taxpayer(n), world.line).unwrap()).collect();
+        world.officer(0).interaction().claim(Claim { line: world.line }).wait().unwrap();
+        let place = || {
+            let told = world.taxpayer(1).interaction().position(ids[1]).unwrap();
+            (told.ahead, told.first)
+        };
+        assert_eq!(place(), (Some(0), Some(0)), "{engine:?}");
+        world.clock.advance(limits::PRESENCE_LEASE + limits::OFFICER_GRACE + std::time::Duration::from_secs(1));
+        assert_eq!(world.core.return_held().unwrap(), 1, "{engine:?}");
+        let place = || settle(&world.core, |_| place(), |told| told.0 == Some(1));
+        assert_eq!(place(), (Some(1), Some(1)), "{engine:?}: behind one more, who was served before");
+        let told = world.core.positions(world.line).unwrap();
+        assert_eq!(told.last().map(|p| (p.ahead, p.first)), Some(place()), "{engine:?}: live, too");
     }
 }
 

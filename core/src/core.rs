@@ -340,6 +340,9 @@ impl Core {
                 let rule = move |tx: &mut dyn Tx, ctx: &Ctx, cmd| interaction::hours_over(tx, ctx, &calendars, cmd);
                 system.command(&operation::HOURS_OVER, cmd, rule).wait().map(drop)
             }
+            Some(TimerKind::ReplyDue) => {
+                system.command(&operation::REPLY_DUE, interaction::ReplyDue { timer, token }, interaction::reply_due).wait().map(drop)
+            }
             Some(TimerKind::FollowUpDue) => {
                 let (cmd, calendars) = (interaction::FollowUpDue { timer, token }, self.0.calendars.clone());
                 let rule = move |tx: &mut dyn Tx, ctx: &Ctx, cmd| interaction::follow_up_due(tx, ctx, &calendars, cmd);

@@ -351,6 +351,8 @@ operations! {
         "超时未回" "Remind an officer of a taxpayer who waits for an answer, and tell those who supervise.";
     HOURS_OVER = "interaction.hours_over" Command [System] reach [System] Guarded repeats false per_minute 6000
         "下班转留言" "Promise those who wait in a line whose hours are over that they are called back.";
+    REPLY_DUE = "interaction.reply_due" Command [System] reach [System] Guarded repeats false per_minute 6000
+        "留言逾期" "Tell those who supervise of somebody who waits still for an answer that was promised by then.";
     RETURN_HELD = "interaction.return_held" Command [System] reach [] Guarded repeats false per_minute 6000
         "退回队列" "Let what an officer held who is gone wait again where it stood.";
     CLOSE = "interaction.close" Command [Officer] needs ServeTaxpayers reach [Assigned] Guarded repeats true per_minute 60

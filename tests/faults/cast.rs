@@ -237,6 +237,14 @@ impl Cast {
         self.nobody_waits();
     }
 
+    /// Nor is anything promised to those who wait since an earlier deed: what was is told of by now.
+    pub(crate) fn nothing_promised(&self) {
+        self.nothing_due();
+        self.stage.world.clock.advance(std::time::Duration::from_secs(4 * 86_400));
+        self.run_all();
+        self.nobody_waits();
+    }
+
     /// Whoever was never answered may wait again by now: they are taken, and it is over.
     fn nobody_waits(&self) -> Session {
         let claim = || self.idle_officer().interaction().claim(Claim { line: self.stage.world.line }).wait();

@@ -386,8 +386,16 @@ pub(crate) const DRIVEN: &[Driven] = &[
         run_off(cast)
     } },
     Driven { operation: &operation::HOURS_OVER, again: Again::Steps, prepare: |cast, n| {
-        cast.nothing_due();
+        cast.nothing_promised();
         cast.left_at_closing_time(n);
+        run_off(cast)
+    } },
+    Driven { operation: &operation::REPLY_DUE, again: Again::Steps, prepare: |cast, n| {
+        cast.nothing_promised();
+        let (taxpayer, conversation) = cast.waiting(n);
+        let due = taxpayer.interaction().request_callback(RequestCallback { conversation }).wait().unwrap().reply_due;
+        let clock = &cast.stage.world.clock;
+        clock.advance(due.since(cast.stage.world.core.now()));
         run_off(cast)
     } },
     Driven { operation: &operation::JOIN, again: Again::Harmless, prepare: |cast, n| {

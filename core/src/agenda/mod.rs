@@ -34,6 +34,8 @@ words! {
         Screen = "control.screen",
         /// A line whose hours may be over.
         HoursOver = "line.hours_over",
+        /// Somebody who was promised an answer by then.
+        ReplyDue = "conversation.reply_due",
     }
 }
 

@@ -24,6 +24,10 @@ use crate::store::{Priority, ReadTx, Reads, Spec, StoreError, StoreExt, Ticket, 
 pub trait Answer: Serialize + DeserializeOwned + Send + 'static {
     /// What was done something to, as `noun/id`, for the audit record.
     fn subject(&self) -> String;
+    /// Whether anything was done: a timer may find that what it was set for is over, and leaves no record then.
+    fn happened(&self) -> bool {
+        true
+    }
 }
 
 /// What a command is about, to check again before a repeat is answered from memory.
@@ -162,7 +166,7 @@ impl Session {
                 Err(refused @ Error::Refused(_)) => return Err(if again(tx)?.is_some() { StoreError::Conflict.into() } else { refused }),
                 other => other?,
             };
-            if operation.audited && !(planted(Bug::AuditMissing) && operation == &crate::operation::LEAVE) {
+            if operation.audited && answer.happened() && !(planted(Bug::AuditMissing) && operation == &crate::operation::LEAVE) {
                 audit::record(tx, &ctx, Deed { subject: answer.subject(), reason: command.reason(), digest, rows: 1 })?;
             }
             if let Some(place) = place {

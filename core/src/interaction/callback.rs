@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Conversation, Line};
+use super::{Conversation, Line, reply_due};
 use crate::access::check;
 use crate::calendar::Calendars;
 use crate::clock::Timestamp;
@@ -49,7 +49,8 @@ pub fn request_callback(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, cmd: 
     let line = line.trust("the line in which the caller waits").into_inner();
     let at = conversation.now(ctx);
     let reply = line.reply_due(&*calendars.in_force(tx)?, at, line.reply_minutes)?;
-    tx.replace(&*conversation, Conversation { active_at: at, ..(*conversation).clone() }.promised(Some(reply)))?;
+    let promised = tx.replace(&*conversation, Conversation { active_at: at, ..(*conversation).clone() }.promised(Some(reply)))?;
+    reply_due::watch(tx, &promised)?;
     journal::record(tx, ctx, Topic::Conversation(conversation.id), EventKind::CallbackRequested, Some(conversation.id), None)?;
     journal::record(tx, ctx, Topic::Line(conversation.line), EventKind::LineMoved, None, None)?;
     Ok(CallbackRequested { conversation: conversation.id, reply_due: reply.due })

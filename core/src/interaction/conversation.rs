@@ -136,6 +136,11 @@ record! {
 }
 
 impl Conversation {
+    /// Whether it goes before those in ordinary order: somebody let it, or its taxpayer was served before, and waits again.
+    pub(super) fn goes_first(&self) -> bool {
+        self.rank < 0 || self.first_claimed_at.is_some()
+    }
+
     fn terms(&self) -> Vec<Term> {
         let mut terms: Vec<Term> = self.authority.codes().iter().copied().map(Term::Subtree).collect();
         terms.push(Term::Participant(self.taxpayer));

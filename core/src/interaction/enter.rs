@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ready::is_full;
-use super::{Conversation, ConversationState, Line, SourceChannel, entry, gate, hours_over};
+use super::{Conversation, ConversationState, Line, SourceChannel, entry, gate, hours_over, reply_due};
 use crate::access::{Engine, check};
 use crate::calendar::Calendars;
 use crate::clock::Timestamp;
@@ -157,7 +157,9 @@ pub fn enter(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, cmd: Enter) -> R
         entered_line: Some(line.id),
         first_answered_at: None,
     };
-    tx.add(&waiting.promised(reply))?;
+    let waiting = waiting.promised(reply);
+    tx.add(&waiting)?;
+    reply_due::watch(tx, &waiting)?;
     if reply.is_none() {
         hours_over::watch(tx, ctx, &line, &in_force)?;
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::conversation::open;
 use super::message::{Reader, warned};
 use super::rating::{RatingView, rating_of};
-use super::{Conversation, ConversationView, conversation, reply};
+use super::{Conversation, ConversationView, conversation, reply, reply_due};
 use crate::access::{AuthorityPath, Checked, Engine, Scope, Term, check};
 use crate::agenda::{self, TimerKind};
 use crate::calendar::{self, CachedDue, Calendars, Due, InForce, Policy};
@@ -462,7 +462,8 @@ impl crate::core::Answer for Recomputed {
 /// until none is left.
 pub(crate) fn recompute_due(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, cmd: RecomputeDue) -> Result<Recomputed, Error> {
     let now = calendars.in_force(tx)?;
-    let (mut rows, looked_at) = reply::recompute(tx, &now)?;
+    let (promised, looked_at) = reply::recompute(tx, &now)?;
+    let mut rows = promised.len() as i64;
     let left = limits::RECOMPUTED_AT_ONCE - looked_at;
     let why = Engine::work("open follow-ups whose due instant was computed with another calendar");
     let stale = stretch(Some(FollowUp::BY_CALENDAR), (FollowUpState::Open,)).until(now.calendar.version() - 1);
@@ -484,6 +485,7 @@ pub(crate) fn recompute_due(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, c
         }
     }
     agenda::take(tx, cmd.timer, cmd.token)?;
+    promised.iter().try_for_each(|c| reply_due::watch(tx, c))?;
     if more && rows > 0 {
         agenda::set(tx, ctx, TimerKind::RecomputeDue, ctx.new_uuid(), ctx.now())?;
     }

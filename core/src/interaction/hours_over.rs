@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Conversation, ConversationState, Line};
+use super::{Conversation, ConversationState, Line, reply_due};
 use crate::access::{Engine, check};
 use crate::agenda::{self, TimerKind};
 use crate::calendar::{Calendars, InForce};
@@ -69,6 +69,7 @@ pub(crate) fn hours_over(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, cmd:
         }
         return Ok(done);
     }
+    let mut promised = Vec::new();
     let more = waiting.len() as u32 == limits::CALLED_BACK_AT_ONCE;
     for id in waiting {
         let Some(found) = tx.lock_row::<Conversation>((id,))? else { continue };
@@ -77,7 +78,7 @@ pub(crate) fn hours_over(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, cmd:
             continue;
         }
         let reply = line.reply_due(&in_force, c.now(ctx), line.reply_minutes)?;
-        tx.replace(&c, c.clone().promised(Some(reply)))?;
+        promised.push(tx.replace(&c, c.clone().promised(Some(reply)))?);
         journal::record(tx, ctx, Topic::Conversation(id), EventKind::CallbackRequested, Some(id), None)?;
         journal::record(tx, ctx, Topic::Taxpayer(c.taxpayer), EventKind::CallbackRequested, Some(id), None)?;
         done.conversations.push(id);
@@ -86,6 +87,8 @@ pub(crate) fn hours_over(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, cmd:
         journal::record(tx, ctx, Topic::Line(id), EventKind::LineMoved, None, None)?;
     }
     agenda::take(tx, cmd.timer, cmd.token)?;
+    // Behind all conversations and the line's own timer, in the order of locks.
+    promised.iter().try_for_each(|c| reply_due::watch(tx, c))?;
     if more && !done.conversations.is_empty() {
         agenda::set_by(tx, TimerKind::HoursOver, line.id.uuid(), ctx.now())?;
     }

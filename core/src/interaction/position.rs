@@ -140,7 +140,7 @@ fn count_ahead(tx: &mut dyn ReadTx, c: &Conversation) -> Result<(u32, u32), Erro
     tx.scan_while(why, stretch(Some(Conversation::BY_WAIT), (c.line, ConversationState::Waiting)), |other: Conversation| {
         let before = (other.rank, other.ticket) < (c.rank, c.ticket);
         ahead += u32::from(before);
-        first += u32::from(before && other.rank < 0);
+        first += u32::from(before && other.goes_first());
         before
     })?;
     Ok((ahead, first))

@@ -31,8 +31,8 @@ pub struct ReadyLines {
 /// A line in which somebody waits.
 #[derive(Clone, Default)]
 struct Ready {
-    /// First in line first.
-    waiting: BTreeMap<Order, ConversationId>,
+    /// First in line first, with whether they go before those in ordinary order.
+    waiting: BTreeMap<Order, (ConversationId, bool)>,
     /// The line's authority, with all above.
     authority: AuthorityPath,
 }
@@ -51,16 +51,17 @@ impl ReadyLines {
     /// The first in line.
     pub fn first(&self, line: LineId) -> Option<ConversationId> {
         let waiting = &self.lines.get(&line)?.waiting;
-        if planted(Bug::LineOrderReversed) { waiting.values().next_back().copied() } else { waiting.values().next().copied() }
+        let first = if planted(Bug::LineOrderReversed) { waiting.values().next_back() } else { waiting.values().next() };
+        first.map(|(id, _)| *id)
     }
 
     /// How many stand before a waiting conversation, and how many of them go before those in ordinary order.
     pub fn ahead(&self, id: ConversationId) -> Option<(u32, u32)> {
         let (line, order) = self.places.get(&id)?;
         let (mut ahead, mut first) = (0, 0);
-        for (rank, _) in self.lines.get(line)?.waiting.range(..order).map(|(order, _)| order) {
+        for (_, (_, goes_first)) in self.lines.get(line)?.waiting.range(..order) {
             ahead += 1;
-            first += u32::from(*rank < 0);
+            first += u32::from(*goes_first);
         }
         Some((ahead, first))
     }
@@ -68,7 +69,7 @@ impl ReadyLines {
     /// Everybody who waits in a line, first in line first: whether they go before those in ordinary order, and the topic that they named.
     pub(super) fn all(&self, line: LineId) -> Vec<(ConversationId, bool, Option<String>)> {
         let Some(line) = self.lines.get(&line) else { return Vec::new() };
-        line.waiting.iter().map(|((rank, _), id)| (*id, *rank < 0, self.topics.get(id).cloned())).collect()
+        line.waiting.values().map(|(id, goes_first)| (*id, *goes_first, self.topics.get(id).cloned())).collect()
     }
 
     /// Lines in which somebody waits.
@@ -108,7 +109,7 @@ impl ReadyLines {
         if c.state == ConversationState::Waiting {
             let order = (c.rank, c.ticket);
             let ready = self.lines.entry(c.line).or_insert_with(|| Ready { authority: c.authority.clone(), ..Ready::default() });
-            ready.waiting.insert(order, c.id);
+            ready.waiting.insert(order, (c.id, c.goes_first()));
             self.topics.extend(c.topic_code.iter().map(|topic| (c.id, topic.clone())));
             self.places.insert(c.id, (c.line, order));
         }

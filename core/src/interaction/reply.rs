@@ -44,8 +44,8 @@ impl Conversation {
     }
 }
 
-/// Computes a page of promises anew whose calendar is not the one in force: how many changed, of how many that were looked at.
-pub(super) fn recompute(tx: &mut dyn Tx, now: &InForce) -> Result<(i64, u32), Error> {
+/// Computes a page of promises anew whose calendar is not the one in force: those that changed, of how many that were looked at.
+pub(super) fn recompute(tx: &mut dyn Tx, now: &InForce) -> Result<(Vec<Conversation>, u32), Error> {
     let version = now.calendar.version();
     let why = Engine::work("messages that were left, whose answer was promised by another calendar");
     let mut ids: Vec<ConversationId> = Vec::new();
@@ -56,7 +56,7 @@ pub(super) fn recompute(tx: &mut dyn Tx, now: &InForce) -> Result<(i64, u32), Er
     }
     let looked_at = ids.len() as u32;
     ids.sort_unstable(); // the order in which locks are taken
-    let mut rows = 0;
+    let mut promised = Vec::new();
     for id in ids {
         let Some(found) = tx.lock_row::<Conversation>((id,))? else { continue };
         let c = found.trust("computing anew when it is due").into_inner();
@@ -64,8 +64,7 @@ pub(super) fn recompute(tx: &mut dyn Tx, now: &InForce) -> Result<(i64, u32), Er
         let Some((began, minutes)) = c.reply_began.zip(c.reply_minutes).filter(|_| stale) else { continue };
         let line = tx.find::<Line>((c.line,))?.ok_or(Error::NotFound { what: "line" })?.trust("the line of the conversation");
         let reply = line.reply_due(now, began, minutes)?;
-        tx.replace(&c, c.clone().promised(Some(reply)))?;
-        rows += 1;
+        promised.push(tx.replace(&c, c.clone().promised(Some(reply)))?);
     }
-    Ok((rows, looked_at))
+    Ok((promised, looked_at))
 }

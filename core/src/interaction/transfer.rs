@@ -7,8 +7,8 @@ use super::claim::holds;
 use super::conversation::had;
 use super::message::warned;
 use super::prioritise::FIRST;
-use super::{Conversation, ConversationState, Line, LineKind, gate, hours_over, join, reminder, stint};
-use crate::access::{Engine, Officer, Permission, check, holds_at};
+use super::{Conversation, ConversationState, Line, LineKind, gate, hours_over, join, reminder, reply_due, stint};
+use crate::access::{Engine, Officer, Permission, check, find_officer, holds_at};
 use crate::agenda::{self, TimerKind};
 use crate::calendar::Calendars;
 use crate::ctx::Ctx;
@@ -20,12 +20,14 @@ use crate::limits;
 use crate::store::{ReadTx, Reads, Tx, Writes, stretch};
 
 /// Where a conversation goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TransferTo {
     /// To a colleague who serves the authority it belongs to, is there and has capacity left.
     Officer(OfficerId),
+    /// The same, by the staff number by which officers know each other.
+    Colleague(String),
     /// To a line that takes people in.
     Line(LineId),
     /// To the general line of an authority.
@@ -93,6 +95,10 @@ pub fn transfer(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, cmd: Transfer
     }
     match cmd.to {
         TransferTo::Officer(officer) => to_officer(tx, ctx, cmd.conversation, officer, &note),
+        TransferTo::Colleague(staff_no) => {
+            let officer = find_officer(tx, staff_no.trim())?.ok_or_else(|| Error::invalid("to.colleague", Problem::Unknown("officer")))?;
+            to_officer(tx, ctx, cmd.conversation, officer, &note)
+        }
         TransferTo::Line(line) => to_line(tx, ctx, calendars, cmd.conversation, line, &note),
         TransferTo::Authority(authority) => {
             let line = general_line_of(tx, authority)?;
@@ -178,8 +184,13 @@ fn to_line(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, id: ConversationId
     // A promise that stands is kept, by the hours of the line it was given in; one that was not kept is no promise.
     stint::ended(tx, &c, at)?;
     let stands = c.reply_due.is_some_and(|due| due > at);
-    tx.replace(&*c, if stands { waiting.promised_for_good() } else { waiting.promised(message_due) })?;
-    hours_over::watch(tx, ctx, &line, &in_force)?;
+    let waiting = tx.replace(&*c, if stands { waiting.promised_for_good() } else { waiting.promised(message_due) })?;
+    // The end of the line's hours is for those who were promised nothing.
+    if waiting.reply_due.is_some() {
+        reply_due::watch(tx, &waiting)?
+    } else {
+        hours_over::watch(tx, ctx, &line, &in_force)?
+    }
     told(tx, ctx, &c, me)?;
     journal::record(tx, ctx, Topic::Line(line.id), EventKind::LineEntered, None, None)?;
     Ok(Transferred { conversation: id, line: line.id, officer: None })

@@ -14,8 +14,8 @@ use crate::interaction::{
     Entered, ExportReviewed, ExportTranscript, ExportedTranscript, FindCannedReplies, Found, Held, Hint, Hold, HoldOver, HoursOver, Join,
     Joined, Leave, Left, LineOpened, LineView, ManagedLine, MarkRead, Merge, Merged, MessageView, OfferView, OfferWaiting, OpenLine,
     ParallelView, Position, Prioritise, Prioritised, Promises, ProposeLine, PutCannedReply, PutOwnCannedReply, Reader, Recall, Recalled,
-    RemindUnanswered, RequestCallback, Resume, ReturnHeld, Review, Search, SendMessage, Sent, SignedEntry, SourceChannel, Sources, StepOut,
-    Transcript, Transfer, Transferred, WaitingView, WhisperView, Whispered,
+    RemindUnanswered, ReplyDue, RequestCallback, Resume, ReturnHeld, Review, Search, SendMessage, Sent, SignedEntry, SourceChannel,
+    Sources, StepOut, Transcript, Transfer, Transferred, WaitingView, WhisperView, Whispered,
 };
 use crate::limits;
 use crate::operation;
@@ -39,6 +39,7 @@ commands! {
     Resume => Conversation(conversation);
     HoldOver;
     HoursOver;
+    ReplyDue;
     RemindUnanswered;
     Join => Conversation(conversation), reason;
     StepOut; // once it happened the caller has no part in it, and a repeat is answered all the same

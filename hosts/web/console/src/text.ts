@@ -131,6 +131,7 @@ export const text = {
     asked: '请教我的会话',
     pick: '请从左侧选择会话，或接入下一位等待的纳税人。',
     waited: (d: string) => `未答复 ${d}`,
+    replyDue: (at: string) => `留言，应于 ${at} 前答复`,
     back: '‹ 返回',
     noMessages: '还没有消息',
     placeholder: '输入答复，Enter 发送，Shift + Enter 换行，/ 打开常用语',
@@ -195,6 +196,7 @@ export const text = {
     authority: '税务机关',
     pickLine: '选择队列',
     pickOfficer: '选择同事',
+    staffNo: '同事的工号',
     note: '交接说明，同事可见，纳税人看不到',
     done: '已转接',
   },
@@ -290,6 +292,7 @@ export const text = {
     ] as [string, string][],
   },
   wall: {
+    replyDue: (at: string) => `留言，应于 ${at} 答复`,
     lines: '队列情况',
     line: '队列',
     waiting: '等待',

@@ -183,8 +183,28 @@ export async function administration({ host, site, shot, step, newPage, signIn, 
   await other.locator('.right dd strong').waitFor()
   await shot(other, '1440-revealed')
 
+  step('and stands in the trail, with who, whom and why')
+  await third.getByLabel('操作', { exact: true }).fill('identity.reveal_on_card')
+  await third.getByText('查询', { exact: true }).click()
+  await third.locator('.el-table__row', { hasText: '核对身份' }).filter({ hasText: foreman.login }).waitFor()
+
   step('a grid officer is named, and ended, with a reason each')
   await gridOfficer(other, shot, foreman.login)
+
+  step('a conversation goes to a colleague, by the staff number')
+  const colleague = await host.token('officer')
+  await host.call('PUT', '/me/presence', undefined, colleague)
+  await other.locator('.tools').getByText('转接', { exact: true }).click()
+  const handover = other.getByRole('dialog', { name: '转接会话' })
+  await handover.getByText('同事', { exact: true }).click()
+  await handover.getByPlaceholder('同事的工号').fill(host.signIn('officer').login)
+  await handover.getByPlaceholder('交接说明').fill('请续办 <b>x</b>')
+  await other.waitForTimeout(300)
+  await both(other, shot, 'transfer-colleague')
+  await handover.getByRole('button', { name: '转接', exact: true }).click()
+  await other.locator('.el-message--success').waitFor()
+  const { items: handed } = await host.call('GET', '/me/conversations?limit=20', undefined, colleague)
+  assert.ok(handed.some((c) => c.topic === '发票领用' && c.state === 'active'), 'the colleague has it')
 
   step('a supervisor joins, and it is on the desk')
   const plain = lines.find((l) => l.name === '个人所得税咨询')

@@ -23,6 +23,15 @@ const wrong = []
 
 async function newPage(width = 1440) {
   const context = await browser.newContext({ viewport: { width, height: 900 }, locale: 'zh-CN', timezoneId: 'Asia/Shanghai' })
+  // What was heard, where nobody listens.
+  await context.addInitScript(() => {
+    window.tones = 0
+    const begin = AudioContext.prototype.createOscillator
+    AudioContext.prototype.createOscillator = function () {
+      window.tones++
+      return begin.call(this)
+    }
+  })
   const page = await context.newPage()
   page.setDefaultTimeout(15_000)
   page.on('dialog', (dialog) => {
@@ -78,6 +87,7 @@ try {
   const { conversation } = await host.call('POST', `/lines/${line.id}/conversations`, { topic: HOSTILE }, taxpayer)
   await say(conversation, HOSTILE)
   await page.locator(`[data-line="${line.id}"] .warn`).waitFor()
+  await page.waitForFunction(() => window.tones > 0)
   await shot(page, '1440-desk-waiting')
   await page.keyboard.press('Alt+j')
   await page.locator('.talk').waitFor()
@@ -93,7 +103,11 @@ try {
   assert.equal(answered.at(-1).staff_no, host.signIn('officer').login)
   await host.call('PUT', `/conversations/${conversation}/read-mark`, { number: answered.at(-1).number }, taxpayer)
   await page.locator('.message.mine .under', { hasText: '已读' }).waitFor()
+  // Elsewhere on the page: a sound for whoever does not look.
+  await page.waitForTimeout(1_000) // two reminders in one moment are one sound
+  const before = await page.evaluate(() => window.tones)
   await say(conversation, '我想问专项附加扣除')
+  await page.waitForFunction((before) => window.tones > before, before)
   await page.locator('.message', { hasText: '专项附加扣除' }).waitFor()
 
   step('an answer may quote, and be recalled')

@@ -19,7 +19,7 @@ use zhengna_core::grid::GridOfficerAssigned;
 use zhengna_core::identity::{ImportBegun, PersonErased, PhoneTaken, RelationReleased};
 use zhengna_core::interaction::{
     CallbackRequested, CalledBackLater, CannedReplyPut, Claimed, Closed, Declined, Entered, FollowedUp, Held, Joined, Left, LineOpened,
-    Merged, Offered, Prioritised, Rated, Recalled, Recomputed, Reminded, Returned, Sent, Transferred, Typing, Whispered,
+    Merged, Offered, Prioritised, Rated, Recalled, Recomputed, Reminded, RepliedLate, Returned, Sent, Transferred, Typing, Whispered,
 };
 use zhengna_core::store::memory::MemoryStore;
 use zhengna_core::store::{Kind, Store, StoreError, Value, dump as dumps, reread, tables};
@@ -198,7 +198,7 @@ pub(super) fn remembered(data: &[u8]) {
         Delegated, DelegationEnded, GrantEnded, LeaveRecorded,
         SignInOutcome, SignedIn, SignedOut, TicketIssued, ProviderOutcome, Unlinked, PhoneTaken, Bootstrapped, FactorConfirmed, FactorEnrolled, FactorReset, RelationReleased, GridOfficerAssigned, PersonErased, ImportBegun, Checkpointed, Sealed, Settled, bool, u64,
         Raised, AlertReviewed, AppealFiled, AppealAnswered, Recalled, CannedReplyPut, Rated, FollowedUp, Recomputed, CallbackRequested, CalledBackLater, Returned,
-        Transferred, Declined, Held, Joined, Merged, Offered, Reminded, Whispered
+        Transferred, Declined, Held, Joined, Merged, Offered, Reminded, RepliedLate, Whispered
     }
 }
 

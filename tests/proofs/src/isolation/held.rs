@@ -8,7 +8,7 @@ use zhengna_core::interaction::{
     Claim, Close, Enter, Hold, LineHours, LineSettings, OpenLine, Outcome as Ending, RequestCallback, Resume, SendMessage,
 };
 use zhengna_core::operation::{
-    CLAIM, CLOSE, ENTER, HOLD, HOLD_OVER, HOURS_OVER, REMIND_UNANSWERED, REQUEST_CALLBACK, RESUME, RUN_DUE, SEND,
+    CLAIM, CLOSE, ENTER, HOLD, HOLD_OVER, HOURS_OVER, REMIND_UNANSWERED, REPLY_DUE, REQUEST_CALLBACK, RESUME, RUN_DUE, SEND,
 };
 use zhengna_core::{Core, Error, limits};
 use zhengna_tests::world::{NANGUAN, code};
@@ -22,6 +22,7 @@ pub(super) const ALL: &[History] = &[
     (&[&HOLD, &SEND, &CLOSE], holds_and_messages_take_turns),
     (&[&HOLD, &RESUME, &CLAIM], no_more_are_on_hold_than_may_be),
     (&[&HOURS_OVER, &RUN_DUE, &ENTER, &REQUEST_CALLBACK], whoever_waits_at_closing_time_is_called_back_once),
+    (&[&REPLY_DUE, &RUN_DUE, &REQUEST_CALLBACK], whoever_is_answered_late_is_told_of_once),
     (&[&REMIND_UNANSWERED, &RUN_DUE, &SEND], an_officer_is_reminded_once_and_those_who_supervise_are_told_once),
 ];
 
@@ -71,6 +72,22 @@ fn what_is_on_hold_goes_on_once(hosts: &mut Hosts) -> Result<(), String> {
         ensure(goes_on, || "it does not go on, or nobody waits for an answer".into())?;
     }
     hosts.close(&entered)
+}
+
+/// The answer is due, which both hosts see, while the one who waits asks once more to be called back.
+fn whoever_is_answered_late_is_told_of_once(hosts: &mut Hosts) -> Result<(), String> {
+    let (taxpayer, _, entered) = hosts.waiting()?;
+    let conversation = entered.conversation;
+    let ask = |host: &Core| taxpayer_on(host, taxpayer).interaction().request_callback(RequestCallback { conversation }).wait();
+    let due = insist(|| ask(&hosts.world.core)).map_err(|e| e.to_string())?.reply_due;
+    hosts.advance(due.since(hosts.world.core.now()));
+    let answers = hosts.race(|n, host| if n == 0 { ask(host).map(drop) } else { host.run_due(20).map(drop) });
+    ensure(answers.iter().all(Result::is_ok), || format!("{answers:?}"))?;
+    nothing_due(hosts)?;
+    let told = told_elsewhere(hosts, conversation, "conversation.escalated")?;
+    // Whoever asked first was promised anew: then it is not late yet.
+    let anew = !holds(hosts, conversation, &format!("reply_due = {}", due.micros()))?;
+    ensure(told == i64::from(!anew), || format!("told {told} times; promised anew: {anew}"))
 }
 
 /// The hours of a line are over, which both hosts see, while one of those who wait asks to be called back and somebody else comes.
