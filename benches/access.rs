@@ -15,7 +15,7 @@ use zhengna_core::Session;
 use zhengna_core::access::{ActorKind, ActorRef, AddOfficer, Credentials, OfficerAdded};
 use zhengna_core::core::PROJECTIONS;
 use zhengna_core::crypto::sm3;
-use zhengna_core::interaction::Claim;
+use zhengna_core::interaction::{Claim, Wanted};
 use zhengna_core::store::sqlite::SqliteStore;
 use zhengna_core::store::{Page, Ticket};
 use zhengna_tests::world::{Keep, NANGUAN, World, code, core_over, start};
@@ -69,7 +69,7 @@ fn main() {
         let (mut scoped, mut unscoped) = (Vec::new(), Vec::new());
         for _ in 0..plan.choose(200, 2_000) {
             let page = Page { after: None, limit: CARDS as u32 };
-            scoped.push(timed(|| boss.interaction().conversations(page, None).expect("lists")));
+            scoped.push(timed(|| boss.interaction().conversations(page, Wanted::default()).expect("lists")));
             unscoped.push(timed(|| boss.interaction().conversations_of_anybody(page.limit).expect("lists")));
         }
         add(&mut lists, "a supervisor, by scope", Times::of(scoped), 1e3);

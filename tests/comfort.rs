@@ -10,7 +10,7 @@ use zhengna_core::identity::{ErasePerson, ExportPerson};
 use zhengna_core::interaction::{
     AnswerFollowUp, Claim, Close, DeleteCannedReply, DeleteOwnCannedReply, Enter, ExportFormat, ExportReviewed, ExportTranscript,
     FindCannedReplies, FollowUpState, FollowUpView, FollowUpsAsked, Grade, Leave, MessageView, Outcome, PutCannedReply, PutOwnCannedReply,
-    Rate, Recall, Review, Revisit, RevisitFollowUp, Search, SendMessage, Transfer, TransferTo, is_as_exported,
+    Rate, Recall, Review, Revisit, RevisitFollowUp, Search, SendMessage, Transfer, TransferTo, Wanted, is_as_exported,
 };
 use zhengna_core::store::Page;
 use zhengna_core::{Error, Session, limits};
@@ -328,7 +328,7 @@ fn numbers_of_people_are_shown_to_the_two_who_talk_and_masked_for_everybody_else
         let own = taxpayer.interaction().export_transcript(ExportTranscript { conversation, format: ExportFormat::Text }).wait().unwrap();
         clear("what the taxpayer takes away", &own.content);
         let supervisor = world.session_of(world.supervisor);
-        let list = supervisor.interaction().conversations(Page { after: None, limit: 10 }, None).unwrap().items;
+        let list = supervisor.interaction().conversations(Page { after: None, limit: 10 }, Wanted::default()).unwrap().items;
         masked("a list", &list[0].topic);
         masked("the note in a list", list[0].transfer_note.as_deref().unwrap());
         masked("a review", &review(&world, conversation)[0].text);

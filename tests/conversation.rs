@@ -3,7 +3,9 @@
 use zhengna_core::access::{Actor, ActorKind, ActorRef, Credentials};
 use zhengna_core::audit::AuditAsked;
 use zhengna_core::error::Refusal;
-use zhengna_core::interaction::{Claim, Close, ConversationState, Enter, Leave, MarkRead, OpenLine, Outcome, Prioritise, SendMessage};
+use zhengna_core::interaction::{
+    Claim, Close, ConversationState, Enter, Leave, MarkRead, OpenLine, Outcome, Prioritise, SendMessage, Wanted,
+};
 use zhengna_core::journal::EventKind;
 use zhengna_core::store::Page;
 use zhengna_core::{Error, Session, limits};
@@ -217,7 +219,7 @@ fn what_was_done_stands_in_the_trail_and_in_the_views_of_those_it_concerns() {
         assert_eq!((marks(&officer), marks(&world.taxpayer(1))), ((2, 3, 0), (2, 3, 1)), "{engine:?}: whoever writes has read");
         officer.interaction().close(Close { conversation: second, outcome: Outcome::Resolved, note: None }).wait().unwrap();
 
-        let listed = supervisor.interaction().conversations(Page { after: None, limit: 50 }, None).unwrap().items;
+        let listed = supervisor.interaction().conversations(Page { after: None, limit: 50 }, Wanted::default()).unwrap().items;
         assert_eq!(listed.iter().map(|v| v.id).collect::<Vec<_>>(), [second, first], "{engine:?}: newest first");
         world.seal();
         let trail = world.session_of(world.auditor).audit().read(AuditAsked::behind(0, limits::PAGE_ROWS_MAX)).wait().unwrap().items;
@@ -331,4 +333,26 @@ fn messages_that_changed_places_are_not_opened() {
     }
     let read = world.taxpayer(0).interaction().messages(conversation, 0, 10);
     assert!(matches!(read, Err(Error::Crypto(_))), "{read:?}");
+}
+
+#[test]
+fn a_supervisor_lists_what_is_not_over_however_much_is() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let enter = |n: usize| {
+            world.clock.advance(std::time::Duration::from_secs(1)); // newest first
+            world.entered(n).conversation
+        };
+        let ids: Vec<_> = (0..4).map(enter).collect();
+        for n in [1, 3] {
+            world.taxpayer(n).interaction().leave(Leave { conversation: ids[n] }).wait().unwrap();
+        }
+        let boss = world.session_of(world.supervisor);
+        let listed = |open, limit| {
+            let page = boss.interaction().conversations(Page { after: None, limit }, Wanted { channel: None, open }).unwrap();
+            page.items.iter().map(|c| c.id).collect::<Vec<_>>()
+        };
+        assert_eq!(listed(false, 50), [ids[3], ids[2], ids[1], ids[0]], "{engine:?}");
+        assert_eq!((listed(true, 50), listed(true, 1)), (vec![ids[2], ids[0]], vec![ids[2]]), "{engine:?}");
+    }
 }

@@ -7,6 +7,7 @@ use zhengna_core::id::{ConversationId, LineId, OfficerId};
 use zhengna_core::identity::AuthorityCode;
 use zhengna_core::interaction::{
     Claim, Close, ConversationState, Enter, LineKind, LineSettings, OpenLine, Outcome, SendMessage, Transfer, TransferTo, Transferred,
+    Wanted,
 };
 use zhengna_core::limits;
 use zhengna_core::store::Page;
@@ -200,7 +201,9 @@ fn the_note_of_a_transfer_is_for_whoever_has_it_then_and_numbers_of_somebody_in_
         world.officer(1).interaction().be_present().wait().unwrap();
         let supervisor = world.session_of(world.supervisor);
         let note = |session: &Session| session.interaction().conversation(id).unwrap().transfer_note;
-        let listed = || supervisor.interaction().conversations(Page { after: None, limit: 5 }, None).unwrap().items.remove(0).transfer_note;
+        let listed = || {
+            supervisor.interaction().conversations(Page { after: None, limit: 5 }, Wanted::default()).unwrap().items.remove(0).transfer_note
+        };
         let to = TransferTo::Officer(world.officers[1]);
         let cmd = Transfer::new(id, to, "电话 138 0000 1234");
         let warned = world.officer(0).interaction().transfer(cmd.clone()).wait();

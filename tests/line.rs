@@ -8,7 +8,7 @@ use zhengna_core::id::{ConversationId, LineId, TaxpayerId};
 use zhengna_core::identity::{NewRelation, NewRosterEntry, PersonalField, RevealOnCard, Role, Roster};
 use zhengna_core::interaction::{
     Claim, Close, Enter, Leave, LineHours, LineKind, LineSettings, NoEstimate, OpenLine, Outcome, Prioritise, ProposeLine, RequestCallback,
-    SendMessage, SourceChannel, Transfer, TransferTo,
+    SendMessage, SourceChannel, Transfer, TransferTo, Wanted,
 };
 use zhengna_core::journal::{Cursor, EventKind};
 use zhengna_core::limits;
@@ -484,7 +484,7 @@ fn where_somebody_comes_from_is_recognised_and_cannot_be_said() {
             assert_eq!(count(channel), wanted, "{engine:?}: {channel:?}");
             let page = zhengna_core::store::Page { after: None, limit: 10 };
             assert_eq!(
-                boss.interaction().conversations(page, Some(channel)).unwrap().items.len() as u64,
+                boss.interaction().conversations(page, Wanted { channel: Some(channel), open: false }).unwrap().items.len() as u64,
                 wanted,
                 "{engine:?}: {channel:?}"
             );
@@ -510,7 +510,7 @@ fn a_channel_is_paged_however_far_apart_its_conversations_are() {
     }
     let page = |after| {
         let page = zhengna_core::store::Page { after, limit: 10 };
-        boss.interaction().conversations(page, Some(SourceChannel::Portal)).unwrap()
+        boss.interaction().conversations(page, Wanted { channel: Some(SourceChannel::Portal), open: false }).unwrap()
     };
     let first = page(None);
     assert!(first.items.is_empty() && first.after.is_some());

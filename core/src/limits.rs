@@ -308,7 +308,7 @@ pub const LINE_REPLY_MINUTES_MAX: i64 = 10 * 8 * 60;
 pub const LINE_PROMISE_S_MAX: i64 = 3600;
 /// Characters of what a line says while it is not served.
 pub const CLOSING_MESSAGE_CHARS_MAX: usize = 200;
-/// Conversations that a page of one channel looks through.
+/// Conversations that a page looks through where not all are wanted.
 pub const CONVERSATIONS_SCANNED_MAX: u32 = 2_000;
 /// Conversations that are counted by channel at once.
 pub const CONVERSATIONS_COUNTED_MAX: u32 = 100_000;

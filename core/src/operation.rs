@@ -241,7 +241,7 @@ operations! {
         "核对导入" "Counts and hashes of a list and of what is kept of it.";
     TAKE_BACK_IMPORT = "identity.take_back_import" Bulk [System] reach [] Serializable repeats false per_minute 60
         "撤回导入" "Undo what a list did, where nothing depends on it yet.";
-    EXAMINE_LIST = "identity.examine_list" Query [Officer] needs ImportLists reach [Subtree] Serializable repeats false per_minute 6000
+    EXAMINE_LIST = "identity.examine_list" Query [Officer] needs ImportLists reach [Subtree] Serializable repeats false per_minute 60
         "试导名单" "What an import of a list would make of each row, and how it stands with its approval; nothing is written.";
     PROPOSE_IMPORT = "identity.propose_import" Command [Officer] needs ImportLists reach [Subtree] Guarded repeats true per_minute 60
         "提出名单导入" "Put forward that a list is imported, with what would become of its rows.";

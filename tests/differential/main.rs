@@ -22,7 +22,7 @@ use zhengna_core::identity::{PersonalField, RevealTaxpayer};
 use zhengna_core::interaction::{
     AnswerFollowUp, Claim, Claimed, Close, DeleteCannedReply, DeleteOwnCannedReply, Enter, Entered, ExportFormat, ExportReviewed,
     ExportTranscript, FindCannedReplies, FollowUpsAsked, Grade, Leave, MarkRead, OpenLine, Outcome, PutCannedReply, PutOwnCannedReply,
-    Rate, Recall, Revisit, RevisitFollowUp, Search, SendMessage,
+    Rate, Recall, Revisit, RevisitFollowUp, Search, SendMessage, Wanted,
 };
 use zhengna_core::store::Page;
 use zhengna_core::{Core, Error, Session, limits};
@@ -569,7 +569,7 @@ impl Play {
     fn list(&self, who: Who, limit: u32) -> String {
         let (session, mut after, mut all) = (self.as_(who, 0), None, Vec::new());
         loop {
-            match session.interaction().conversations(Page { after, limit }, None) {
+            match session.interaction().conversations(Page { after, limit }, Wanted::default()) {
                 Ok(page) => {
                     all.extend(page.items);
                     after = page.after;

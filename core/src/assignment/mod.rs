@@ -1,7 +1,7 @@
 //! Assignment (派单): which of those who wait goes to which officer, and why.
 //!
 //! One engine for everything that officers are to take from a line: conversations, later appeals, visits and repairs. Claims ask it for
-//! the next one, and keep what it answers; [`what_if`](crate::what_if) asks it unasked, too, which no line does yet. It is pure: no
+//! the next one, lines with push and [`what_if`](crate::what_if) ask it unasked, and what it answers is kept. It is pure: no
 //! storage, no clock; the same inputs give the same answer, on any host and years later.
 //!
 //! - [`decide`] is what the engine does, said plainly: it looks at everything. [`Record::replays`] asks it again about a recorded decision.

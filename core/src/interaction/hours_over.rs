@@ -87,11 +87,11 @@ pub(crate) fn hours_over(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, cmd:
         journal::record(tx, ctx, Topic::Line(id), EventKind::LineMoved, None, None)?;
     }
     agenda::take(tx, cmd.timer, cmd.token)?;
-    // Behind all conversations and the line's own timer, in the order of locks.
-    promised.iter().try_for_each(|c| reply_due::watch(tx, c))?;
     if more && !done.conversations.is_empty() {
         agenda::set_by(tx, TimerKind::HoursOver, line.id.uuid(), ctx.now())?;
     }
+    // Behind all conversations and the line's own timer, in the order of locks.
+    promised.iter().try_for_each(|c| reply_due::watch(tx, c))?;
     Ok(done)
 }
 

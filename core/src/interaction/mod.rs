@@ -106,7 +106,7 @@ pub use search::{Found, Hit, Search, SearchPlace, search};
 pub use served::ServedBy;
 pub(crate) use set_line::carry_out;
 pub use set_line::{LineOpened, OpenLine, ProposeLine, open_line, propose_line};
-pub use source::{ConversationPage, SourceChannel, SourceCount, Sources, list, sources};
+pub use source::{ConversationPage, SourceChannel, SourceCount, Sources, Wanted, list, sources};
 pub use stint::Stint;
 pub use transcript::{Review, Transcript, TranscriptEvent, WaitingView, waiting};
 pub(crate) use transcript::{opened_numbers, transcript};

@@ -53,14 +53,29 @@ pub struct ConversationPage {
     pub after: Option<PagePlace>,
 }
 
-/// A page of the conversations within reach, newest first; of one channel only, where it is named. Looks at
-/// [`limits::CONVERSATIONS_SCANNED_MAX`] for a channel: a page may have fewer than asked for, and more behind it.
-pub fn list(tx: &mut dyn ReadTx, ctx: &Ctx, page: Page, channel: Option<SourceChannel>) -> Result<ConversationPage, Error> {
+/// Which conversations a list is of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Those that came by this channel only.
+    pub channel: Option<SourceChannel>,
+    /// Those that are not over only.
+    pub open: bool,
+}
+
+impl Wanted {
+    fn takes(self, c: &Conversation) -> bool {
+        self.channel.is_none_or(|channel| c.channel == channel) && !(self.open && c.is_over())
+    }
+}
+
+/// A page of the conversations within reach, newest first. Where not all are wanted it looks at [`limits::CONVERSATIONS_SCANNED_MAX`]: a
+/// page may have fewer than asked for, and more behind it.
+pub fn list(tx: &mut dyn ReadTx, ctx: &Ctx, page: Page, which: Wanted) -> Result<ConversationPage, Error> {
     let wanted = page.limit.min(limits::PAGE_ROWS_MAX);
-    let max = if channel.is_some() && wanted > 0 { limits::CONVERSATIONS_SCANNED_MAX } else { wanted };
+    let max = if which != Wanted::default() && wanted > 0 { limits::CONVERSATIONS_SCANNED_MAX } else { wanted };
     let mut items = Vec::new();
     let after = tx.walk(&Scope::of(ctx), page.after, max, |tx, c: Conversation| {
-        if channel.is_none_or(|channel| c.channel == channel) {
+        if which.takes(&c) {
             items.push(conversation::view(tx, ctx, &c)?);
         }
         Ok(items.len() < wanted as usize)

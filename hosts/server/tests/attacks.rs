@@ -41,7 +41,12 @@ fn filled(host: &Host, path: &str, conversation: &str) -> String {
             *part = "019a0000-0000-7000-8000-00000000ffff";
         }
     }
-    parts.join("/")
+    let path = parts.join("/");
+    match path.as_str() {
+        "/api/v1/imports" | "/api/v1/imports/examinations" => path + "?list=people&name=a",
+        "/api/v1/imports/proposals" => path + "?list=people&name=a&reason=b",
+        _ => path,
+    }
 }
 
 /// A conversation that an officer holds: conversation, its taxpayer's token, its officer's.

@@ -21,7 +21,8 @@ const KNOWN: [(&str, &str); 5] = [
 
 /// Query parameters that take an id, and those that do not.
 const QUERY_IDS: [&str; 1] = ["before"];
-const QUERY_OTHERS: [&str; 25] = [
+const QUERY_OTHERS: [&str; 26] = [
+    "open",
     "list",
     "name",
     "set",

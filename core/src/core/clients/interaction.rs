@@ -15,7 +15,7 @@ use crate::interaction::{
     Joined, Leave, Left, LineOpened, LineView, ManagedLine, MarkRead, Merge, Merged, MessageView, OfferView, OfferWaiting, OpenLine,
     ParallelView, Position, Prioritise, Prioritised, Promises, ProposeLine, PutCannedReply, PutOwnCannedReply, Reader, Recall, Recalled,
     RemindUnanswered, ReplyDue, RequestCallback, Resume, ReturnHeld, Review, Search, SendMessage, Sent, SignedEntry, SourceChannel,
-    Sources, StepOut, Transcript, Transfer, Transferred, WaitingView, WhisperView, Whispered,
+    Sources, StepOut, Transcript, Transfer, Transferred, WaitingView, Wanted, WhisperView, Whispered,
 };
 use crate::limits;
 use crate::operation;
@@ -313,9 +313,9 @@ impl Interaction<'_> {
         core.0.store.query(operation::CONVERSATIONS.name, move |tx| interaction::list_of_anybody(tx, &call.ctx(), limit))
     }
 
-    /// Conversations within the caller's area, newest first; of one channel only, where it is named.
-    pub fn conversations(&self, page: Page, channel: Option<SourceChannel>) -> Result<ConversationPage, Error> {
-        self.0.query(&operation::CONVERSATIONS, move |tx, ctx| interaction::list(tx, ctx, page, channel))
+    /// Conversations within the caller's area, newest first.
+    pub fn conversations(&self, page: Page, which: Wanted) -> Result<ConversationPage, Error> {
+        self.0.query(&operation::CONVERSATIONS, move |tx, ctx| interaction::list(tx, ctx, page, which))
     }
 
     /// How many conversations of the caller's area came by each channel.
@@ -325,7 +325,8 @@ impl Interaction<'_> {
 
     /// The caller's own conversations, newest first.
     pub fn mine(&self, page: Page) -> Result<Vec<ConversationView>, Error> {
-        self.0.query(&operation::MY_CONVERSATIONS, move |tx, ctx| interaction::list(tx, ctx, page, None).map(|page| page.items))
+        self.0
+            .query(&operation::MY_CONVERSATIONS, move |tx, ctx| interaction::list(tx, ctx, page, Wanted::default()).map(|page| page.items))
     }
 
     /// Messages of a conversation behind the place `after`.

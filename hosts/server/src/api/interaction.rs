@@ -11,7 +11,7 @@ use zhengna_core::interaction::{
     ConversationView, DeclineOffer, Declined, Enter, Entered, ExportFormat, ExportReviewed, ExportTranscript, ExportedTranscript, Found,
     Held, Hold, Join, Joined, Leave, Left, LineView, ManagedLine, MarkRead, Merge, Merged, MessageView, OfferView, Outcome, ParallelView,
     Position, Prioritise, Prioritised, Promises, ProposeLine, Recall, Recalled, RequestCallback, Resume, Review, Search, SendMessage, Sent,
-    SignedEntry, SourceChannel, Sources, StepOut, Transcript, Transfer, TransferTo, Transferred, WaitingView, Whisper, WhisperView,
+    SignedEntry, SourceChannel, Sources, StepOut, Transcript, Transfer, TransferTo, Transferred, WaitingView, Wanted, Whisper, WhisperView,
     Whispered,
 };
 use zhengna_core::operation;
@@ -22,8 +22,9 @@ use super::route::{Documented, Param, Routes};
 use crate::body::{Json, Path, Query};
 use crate::problem::Problem;
 
-const FILTERED: &[Param] = &[LIMIT, CURSOR, CHANNEL];
+const FILTERED: &[Param] = &[LIMIT, CURSOR, CHANNEL, OPEN];
 const CHANNEL: Param = Param { name: "channel", about: "Only those who came by this channel.", number: false };
+const OPEN: Param = Param { name: "open", about: "true: only those that are not over.", number: false };
 const ENTRY: &[Param] = &[Param { name: "channel", about: "Where whoever follows the link comes from.", number: false }];
 const AVAILABLE: &[Param] = &[
     Param { name: "offers", about: "false: nothing is offered to the caller unasked. Said each time.", number: false },
@@ -318,6 +319,7 @@ struct Filtered {
     limit: Option<u32>,
     cursor: Option<String>,
     channel: Option<SourceChannel>,
+    open: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -416,8 +418,9 @@ async fn mine(call: Call, Query(query): Query<Paged>) -> Result<Json<Conversatio
 }
 
 async fn conversations(call: Call, Query(query): Query<Filtered>) -> Result<Json<Conversations>, Problem> {
-    let (page, channel) = (page_at(query.cursor.as_deref(), query.limit)?, query.channel);
-    let ConversationPage { items, after } = call.read(move |s| s.interaction().conversations(page, channel)).await?;
+    let page = page_at(query.cursor.as_deref(), query.limit)?;
+    let which = Wanted { channel: query.channel, open: query.open.unwrap_or(false) };
+    let ConversationPage { items, after } = call.read(move |s| s.interaction().conversations(page, which)).await?;
     Ok(Json(Conversations { items, cursor: after.map(written) }))
 }
 

@@ -5,6 +5,7 @@ mod bad_input;
 mod calendar;
 mod documented;
 mod drive;
+mod imports;
 mod strangers;
 #[path = "../support/mod.rs"]
 mod support;

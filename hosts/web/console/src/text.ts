@@ -644,6 +644,14 @@ export const text = {
     acts: '方式',
     kinds: { warn: '事前预警', block: '事中阻断', screen: '事后筛查' },
   },
+  entry: {
+    title: '入口链接',
+    channel: '来源渠道',
+    lead: '纳税人从这个链接或二维码进入队列时，系统自动识别来源，不必询问。',
+    code: '入口二维码',
+    copy: '复制链接',
+    copied: '已复制',
+  },
   lines: {
     title: '队列设置',
     none: '没有您可以设置的队列',

@@ -54,6 +54,7 @@ export async function administration({ host, site, shot, step, newPage, signIn, 
 
   const second = await newPage()
   await begin(second, site, security)
+  assert.deepEqual(await second.locator('.menu .item').allInnerTexts(), ['审批', '人员岗位', '税务机关', '权限规则', '工作日历'])
   await second.locator('.menu').getByText('审批').click()
   const approval = second.locator('[data-approval]').first()
   await approval.getByText('轮岗 <b>x</b>').waitFor()
@@ -82,6 +83,7 @@ export async function administration({ host, site, shot, step, newPage, signIn, 
   step('the trail shows both')
   const third = await newPage()
   await begin(third, site, audit)
+  assert.deepEqual(await third.locator('.menu .item').allInnerTexts(), ['审批', '工作日历', '审计查询'])
   await third.locator('.menu').getByText('审计查询').click()
   await third.getByText('查询', { exact: true }).click()
   await third.locator('.el-table__row').first().waitFor()
@@ -107,6 +109,16 @@ export async function administration({ host, site, shot, step, newPage, signIn, 
   await reply.getByText('确定').click()
   await supervisor.locator('.entry', { hasText: '<b>您好</b>' }).waitFor()
   await both(supervisor, shot, 'managed-replies')
+  await supervisor.getByRole('button', { name: '入口链接' }).first().click()
+  const link = supervisor.getByRole('dialog', { name: /^入口链接/ }).locator('[data-link]')
+  await link.waitFor()
+  await both(supervisor, shot, 'line-entry')
+  // Whoever follows it is known by its channel.
+  const came = new URL(await link.innerText()).searchParams
+  const { conversation: byLink } = await host.call('POST', `/lines/${came.get('line')}/conversations`, { topic: '自助终端扫码', entry: came.get('entry') }, await host.token('taxpayer', 1))
+  assert.equal((await host.call('GET', `/conversations/${byLink}`, undefined, await host.token('taxpayer', 1))).channel, 'kiosk')
+  await host.call('POST', `/conversations/${byLink}/leave`, {}, await host.token('taxpayer', 1))
+  await supervisor.keyboard.press('Escape')
   await supervisor.getByText('提出修改').first().click()
   const line = supervisor.getByRole('dialog')
   await line.locator('.el-form-item', { hasText: '最多等待人数' }).locator('input').fill('50')
@@ -202,7 +214,7 @@ export async function administration({ host, site, shot, step, newPage, signIn, 
   await other.waitForTimeout(300)
   await both(other, shot, 'transfer-colleague')
   await handover.getByRole('button', { name: '转接', exact: true }).click()
-  await other.locator('.el-message--success').waitFor()
+  await other.locator('.el-message--success', { hasText: '已转接' }).waitFor()
   const { items: handed } = await host.call('GET', '/me/conversations?limit=20', undefined, colleague)
   assert.ok(handed.some((c) => c.topic === '发票领用' && c.state === 'active'), 'the colleague has it')
 

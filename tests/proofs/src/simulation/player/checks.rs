@@ -6,6 +6,7 @@ use std::hash::Hash;
 use std::time::Instant;
 
 use zhengna_core::audit::{AuditAsked, AuditEntry};
+use zhengna_core::interaction::Wanted;
 use zhengna_core::journal::Topic;
 use zhengna_core::store::Page;
 use zhengna_core::{Error, limits};
@@ -271,8 +272,10 @@ impl Player {
         let (mut after, mut seen) = (None, Vec::new());
         let supervisor = self.stage.session(Who::Supervisor, None);
         loop {
-            let page =
-                supervisor.interaction().conversations(Page { after, limit: limits::PAGE_ROWS_MAX }, None).map_err(|e| e.to_string())?;
+            let page = supervisor
+                .interaction()
+                .conversations(Page { after, limit: limits::PAGE_ROWS_MAX }, Wanted::default())
+                .map_err(|e| e.to_string())?;
             seen.extend(page.items.iter().map(|v| self.view(v)));
             after = page.after;
             if after.is_none() {

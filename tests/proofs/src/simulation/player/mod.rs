@@ -18,7 +18,8 @@ use zhengna_core::error::Refusal;
 use zhengna_core::id::{ConversationId, DeliveryId, TaxpayerId};
 use zhengna_core::interaction::{
     AcceptOffer, Claim, Close, ConversationState, ConversationView, DeclineOffer, Enter, Hold, Join, Leave, MarkRead, Merge, MessageView,
-    NoEstimate, Outcome, Prioritise, Resume, Review, SendMessage, SourceChannel, StepOut, Transfer, TransferTo, Whisper, WhisperView,
+    NoEstimate, Outcome, Prioritise, Resume, Review, SendMessage, SourceChannel, StepOut, Transfer, TransferTo, Wanted, Whisper,
+    WhisperView,
 };
 use zhengna_core::journal::Cursor;
 use zhengna_core::store::fault::Report;
@@ -682,7 +683,7 @@ impl Player {
                 Ok(Told::Views(found.iter().map(|v| self.view(v)).collect()))
             }
             Deed::List { who, limit } => {
-                let found = session(self, who).interaction().conversations(Page { after: None, limit }, None)?.items;
+                let found = session(self, who).interaction().conversations(Page { after: None, limit }, Wanted::default())?.items;
                 Ok(Told::Views(found.iter().map(|v| self.view(v)).collect()))
             }
             Deed::Transcript { who, conversation } => {
