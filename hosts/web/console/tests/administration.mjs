@@ -197,8 +197,13 @@ export async function administration({ host, site, shot, step, newPage, signIn, 
 
   step('and stands in the trail, with who, whom and why')
   await third.getByLabel('操作', { exact: true }).fill('identity.reveal_on_card')
-  await third.getByText('查询', { exact: true }).click()
-  await third.locator('.el-table__row', { hasText: '核对身份' }).filter({ hasText: foreman.login }).waitFor()
+  const traced = third.locator('.el-table__row', { hasText: '核对身份' }).filter({ hasText: foreman.login })
+  // It is in the trail at once, and shown once it is sealed.
+  for (let looks = 0; !(await traced.count()); looks++) {
+    assert.ok(looks < 20, 'the trail never shows it')
+    await Promise.all([third.waitForResponse((r) => r.url().endsWith('/audit-reads')), third.getByText('查询', { exact: true }).click()])
+    await third.waitForTimeout(500)
+  }
 
   step('a grid officer is named, and ended, with a reason each')
   await gridOfficer(other, shot, foreman.login)

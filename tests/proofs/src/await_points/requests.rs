@@ -257,6 +257,11 @@ pub(super) fn requests(route: &Documented, scene: &Scene) -> Vec<Case> {
 }
 
 impl Case {
+    /// Whether its body is a file.
+    pub(super) fn reads_a_file(&self) -> bool {
+        matches!(self.body, Some(Value::String(_)))
+    }
+
     /// The request, with a body that comes in pieces.
     pub(super) fn request(&self) -> Request<Body> {
         // From the host's own machine, as whoever administers.
@@ -268,7 +273,6 @@ impl Case {
         if self.keyed {
             request = request.header("idempotency-key", "019a0000-0000-7000-8000-000000000001");
         }
-        // A text is a file.
         let (bytes, kind) = match &self.body {
             Some(Value::String(file)) => (Some(file.clone()), "application/octet-stream"),
             json => (json.as_ref().map(Value::to_string), "application/json"),
