@@ -400,6 +400,11 @@ impl Model {
         self.records.push(Record { operation, who, subject, at });
     }
 
+    /// The list that was written last was written in one piece more: its record stands there once more.
+    pub(crate) fn in_another_piece(&mut self) {
+        self.records.extend(self.records.last().copied());
+    }
+
     fn event(&mut self, who: Who, at: i64, about: About, kind: &'static str, conversation: Option<u32>, number: Option<i64>) {
         self.journal.push(Event { about, kind, conversation, number, who, at });
     }

@@ -52,7 +52,7 @@ impl Player {
             Affair::ImportRows { list, attempt, from, until } => {
                 let rows = self.import_rows(list, attempt);
                 let some = &rows[usize::from(from)..usize::from(until)];
-                identity.import(some, &mut |_| {}).map(|done| Told::List(done.changed))
+                identity.import(some, &mut |_| self.piece()).map(|done| Told::List(done.changed))
             }
             Affair::Imported { list, attempt } => {
                 identity.imported_rows(import_of(list, attempt), i64::MIN, limits::PAGE_ROWS_MAX).map(|rows| verdicts(&rows))
@@ -66,7 +66,7 @@ impl Player {
                 })
             }
             Affair::TakeBack { list, attempt } => {
-                identity.take_back_import(import_of(list, attempt), &mut |_| {}).map(|done| Told::List(done.changed))
+                identity.take_back_import(import_of(list, attempt), &mut |_| self.piece()).map(|done| Told::List(done.changed))
             }
             _ => Ok(Told::Done(u32::MAX)),
         }

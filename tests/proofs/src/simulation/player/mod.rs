@@ -8,6 +8,7 @@ mod imports;
 mod people;
 mod upkeep;
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
@@ -151,6 +152,8 @@ pub(crate) struct Player {
     /// What the outside system has heard of.
     received: HashMap<u32, DeliveryId>,
     trace: DefaultHasher,
+    /// In how many pieces the list of this step was written.
+    pieces: Cell<u32>,
     unread: u32,
     /// What the last command was answered; none where storage failed.
     pub(crate) last: Option<Told>,
@@ -217,6 +220,7 @@ impl Player {
             telephone: Telephone::default(),
             received: HashMap::new(),
             trace: DefaultHasher::new(),
+            pieces: Cell::new(0),
             unread: 0,
             last: None,
             stage,
@@ -329,6 +333,11 @@ impl Player {
         Ok(came)
     }
 
+    /// Hears of a piece of a list that was written.
+    fn piece(&self) {
+        self.pieces.set(self.pieces.get() + 1);
+    }
+
     fn arm(&self, step: &Step) {
         if let Some(strike) = step.strike {
             self.stage.faults.arm(strike.fault, strike.at, strike.repeat);
@@ -345,6 +354,7 @@ impl Player {
 
     fn command(&mut self, step: &Step) -> Checked<Came> {
         let mut last = None;
+        self.pieces.set(0);
         for _ in 0..SLOW_MAX {
             self.arm(step);
             let (answer, id) = self.perform(step);
@@ -373,6 +383,8 @@ impl Player {
 
     fn compare(&mut self, step: &Step, mut told: Told, id: Option<ConversationId>) -> Checked<Came> {
         let should = self.model.take(step, id.map(|id| *id.as_bytes()));
+        // A list that took longer than a write may came in several pieces, each with its record.
+        (1..self.pieces.get()).for_each(|_| self.model.in_another_piece());
         // On PostgreSQL what is kept in memory follows a moment later, so a place in line is asked for again.
         if self.postgres() && matches!(step.deed, Deed::Position { .. } | Deed::Waiting { .. }) {
             let until = Instant::now() + PATIENCE;

@@ -63,7 +63,7 @@ impl Player {
         match *affair {
             Affair::Enrol { newcomer, known } => {
                 let rows = [newcomer, known].map(|n| self.model.people.directory.row(n));
-                identity.enrol(&rows, &mut |_| {}).map(|done| Told::List(done.changed))
+                identity.enrol(&rows, &mut |_| self.piece()).map(|done| Told::List(done.changed))
             }
             Affair::FormerNumber { of, number } => {
                 let (kind, number) = self.model.people.directory.number(number);
