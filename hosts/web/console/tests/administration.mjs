@@ -202,7 +202,7 @@ export async function administration({ host, site, shot, step, newPage, signIn, 
   for (let looks = 0; !(await traced.count()); looks++) {
     assert.ok(looks < 20, 'the trail never shows it')
     await Promise.all([third.waitForResponse((r) => r.url().endsWith('/audit-reads')), third.getByText('查询', { exact: true }).click()])
-    await third.waitForTimeout(500)
+    await traced.waitFor({ timeout: 700 }).catch(() => {})
   }
 
   step('a grid officer is named, and ended, with a reason each')

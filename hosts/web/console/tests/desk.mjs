@@ -29,6 +29,7 @@ async function newPage(width = 1440) {
     const begin = AudioContext.prototype.createOscillator
     AudioContext.prototype.createOscillator = function () {
       window.tones++
+      window.lastTone = performance.now()
       return begin.call(this)
     }
   })
@@ -104,7 +105,7 @@ try {
   await host.call('PUT', `/conversations/${conversation}/read-mark`, { number: answered.at(-1).number }, taxpayer)
   await page.locator('.message.mine .under', { hasText: '已读' }).waitFor()
   // Elsewhere on the page: a sound for whoever does not look.
-  await page.waitForTimeout(1_000) // two reminders in one moment are one sound
+  await page.waitForFunction(() => performance.now() - window.lastTone > 1_000) // two reminders in one moment are one sound
   const before = await page.evaluate(() => window.tones)
   await say(conversation, '我想问专项附加扣除')
   await page.waitForFunction((before) => window.tones > before, before)

@@ -10,9 +10,10 @@ const PATIENCE_MS = 20_000
 const TRIES = 6
 const LONGEST_WAIT_MS = 60_000
 
-async function once(request: Request): Promise<Response> {
+/** Asks once; a refusal is thrown, and one because the session is over ends it. */
+export async function once(request: Request, signal?: AbortSignal): Promise<Response> {
   const token = session.token
-  const answer = await fetch(request, { signal: AbortSignal.timeout(PATIENCE_MS) }).catch(() => {
+  const answer = await fetch(request, { signal }).catch(() => {
     throw new Problem()
   })
   if (answer.ok) return answer
@@ -26,7 +27,7 @@ async function patient(request: Request): Promise<Response> {
   const repeatable = ['GET', 'PUT'].includes(request.method) || request.headers.has('Idempotency-Key')
   for (let attempt = 0; ; attempt++) {
     try {
-      return await once(request.clone())
+      return await once(request.clone(), AbortSignal.timeout(PATIENCE_MS))
     } catch (problem) {
       if (!(problem instanceof Problem) || !problem.passing || !repeatable || attempt >= TRIES - 1) throw problem
       const asked = (problem.retryAfterS ?? 0) * 1000

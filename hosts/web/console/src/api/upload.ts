@@ -1,4 +1,5 @@
 import { text } from '../text'
+import { once } from './http'
 import { Problem } from './problem'
 import { session } from './session'
 
@@ -25,12 +26,9 @@ async function* linesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<string
 export async function give<T>(path: string, query: Record<string, string>, file: Blob, told: (progress: Progress) => void, header: Record<string, string> = {}): Promise<{ data: T }> {
   const headers: Record<string, string> = { ...header, 'Content-Type': 'application/octet-stream' }
   if (session.token) headers.Authorization = `Bearer ${session.token}`
-  const answer = await fetch(`${path}?${new URLSearchParams(query)}`, { method: 'POST', headers, body: file, cache: 'no-store' }).catch(() => {
-    throw new Problem()
-  })
-  if (!answer.ok || !answer.body) throw await Problem.of(answer)
+  const { body } = await once(new Request(`${path}?${new URLSearchParams(query)}`, { method: 'POST', headers, body: file, cache: 'no-store' }))
   try {
-    for await (const line of linesOf(answer.body)) {
+    for await (const line of body ? linesOf(body) : []) {
       const said = JSON.parse(line) as { progress: Progress } | { done: T } | { problem: ConstructorParameters<typeof Problem>[0] }
       if ('done' in said) return { data: said.done }
       if ('problem' in said) throw new Problem(said.problem)
