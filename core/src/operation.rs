@@ -86,7 +86,7 @@ pub struct Operation {
     pub permission: Option<Permission>,
     /// How its object comes into reach; empty where it has none, or is about the caller only.
     pub reach: &'static [Reach],
-    /// Whether each call leaves an audit record of its own. Reads and frequent small facts do not, nor does the
+    /// Whether each call leaves an audit record of its own, but that of a timer that found nothing to do. Reads and frequent small facts do not, nor does the
     /// housekeeping of the engine itself (sealing the trail cannot be in the trail).
     pub audited: bool,
     /// How its write is isolated.

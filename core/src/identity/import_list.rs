@@ -94,7 +94,7 @@ pub struct Verdicts {
 
 impl Verdicts {
     /// Counts them.
-    pub(crate) fn of(told: &[RowVerdict]) -> Self {
+    pub fn of(told: &[RowVerdict]) -> Self {
         let mut counts = Self::default();
         for row in told {
             *match row.verdict {

@@ -129,6 +129,21 @@ impl Identity<'_> {
         self.0.query(&operation::IMPORTED_ROWS, move |tx, _| identity::imported_rows(tx, of, after, limit))
     }
 
+    /// Every row of an import, by line, with what became of it. Blocks.
+    pub fn all_imported_rows(&self, of: ImportBegun) -> Result<Vec<RowVerdict>, Error> {
+        self.became(&operation::IMPORTED_ROWS, of)
+    }
+
+    fn became(&self, operation: &'static Operation, of: ImportBegun) -> Result<Vec<RowVerdict>, Error> {
+        let (mut told, mut after) = (Vec::<RowVerdict>::new(), i64::MIN);
+        loop {
+            let page = self.0.query(operation, move |tx, _| identity::imported_rows(tx, of, after, limits::PAGE_ROWS_MAX))?;
+            let Some(last) = page.last() else { return Ok(told) };
+            after = last.line;
+            told.extend(page);
+        }
+    }
+
     /// Compares a list that was imported with what is kept of it. Blocks; `progress` hears how many rows were compared.
     pub fn compare_import(&self, rows: &[ImportRow], progress: &mut dyn FnMut(u64)) -> Result<Comparison, Error> {
         self.compared(&operation::COMPARE_IMPORT, rows, progress)
@@ -178,14 +193,7 @@ impl Identity<'_> {
         let rows = list.rows_of(of);
         self.0.bulk(&operation::IMPORT_LIST, &identity::in_order(&rows), identity::import_approved, progress)?;
         let compared = self.compared(&operation::EXAMINE_LIST, &rows, &mut |n| progress(rows.len() as u64 + n))?;
-        let (mut told, mut after) = (Vec::with_capacity(rows.len()), i64::MIN);
-        loop {
-            let page = move |tx: &mut dyn ReadTx, _: &Ctx| identity::imported_rows(tx, of, after, limits::PAGE_ROWS_MAX);
-            let page = self.0.query(&operation::EXAMINE_LIST, page)?;
-            let Some(last) = page.last() else { break };
-            after = last.line;
-            told.extend(page);
-        }
+        let told = self.became(&operation::EXAMINE_LIST, of)?;
         let differing = compared.differing.into_iter().take(limits::LIST_ROWS_TOLD_MAX).collect();
         Ok(ListImported { list: ListTold::new(list, told, ListStanding::Approved), differing })
     }

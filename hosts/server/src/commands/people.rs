@@ -9,7 +9,7 @@ use zhengna_core::crypto::{hex, sm3};
 use zhengna_core::error::Refusal;
 use zhengna_core::id::TaxpayerId;
 use zhengna_core::identity::{
-    BeginImport, Comparison, ErasePerson, ExportPerson, ImportBegun, ImportList, ImportRow, ListVerdict, Listed, RowVerdict,
+    BeginImport, Comparison, ErasePerson, ExportPerson, ImportBegun, ImportList, ImportRow, ListVerdict, Listed, RowVerdict, Verdicts,
 };
 use zhengna_core::{Core, Error, limits};
 
@@ -303,13 +303,7 @@ impl Import {
         let before = !identity.imported_rows(of, i64::MIN, 1)?.is_empty();
         identity.import(&rows, &mut |n| progress.at(n))?;
         let compared = identity.compare_import(&rows, &mut |n| progress.at(n))?;
-        let (mut told, mut after) = (Vec::with_capacity(rows.len()), i64::MIN);
-        loop {
-            let page = identity.imported_rows(of, after, limits::PAGE_ROWS_MAX)?;
-            let Some(last) = page.last() else { return Ok(Applied { told, compared, before }) };
-            after = last.line;
-            told.extend(page);
-        }
+        Ok(Applied { told: identity.all_imported_rows(of)?, compared, before })
     }
 
     /// The import of this file: by this command, or by officers, whose lists are known by their rows.
@@ -352,10 +346,7 @@ impl Import {
 
     /// Counts by verdict, the broken rows, and what is kept beside what the file says.
     fn tell(&self, source: &[u8; 32], told: &[RowVerdict], applied: Option<&Applied>) {
-        let mut counts: BTreeMap<&str, u64> = ListVerdict::ALL.iter().map(|verdict| (verdict.as_str(), 0)).collect();
-        for row in told {
-            *counts.entry(row.verdict.as_str()).or_default() += 1;
-        }
+        let counts = Verdicts::of(told);
         if self.json {
             let rows: Vec<&RowVerdict> = told.iter().filter(|row| row.verdict != ListVerdict::Duplicate).collect();
             let source = json!({ "name": self.name(), "sm3": hex(source) });
@@ -377,10 +368,7 @@ impl Import {
                 "The file was imported before: what became of a row then is left as it is. To try broken rows again, take it back (`--take-back`).",
             ),
         };
-        let of = |verdict: ListVerdict| counts.get(verdict.as_str()).copied().unwrap_or(0);
-        let (new, changed, duplicate, broken) =
-            (of(ListVerdict::New), of(ListVerdict::Changed), of(ListVerdict::Duplicate), of(ListVerdict::Broken));
-        let older = of(ListVerdict::Older);
+        let Verdicts { new, changed, duplicate, older, broken } = counts;
         say(format_args!(
             "{} rows: {new} {are} new, {changed} changed, {duplicate} duplicate, {older} older, {broken} broken.",
             told.len()
