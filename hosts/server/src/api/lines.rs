@@ -57,12 +57,11 @@ pub(super) async fn in_lines<T: Serialize + Send + 'static>(
     let (say, mut heard) = mpsc::channel::<Line<T>>(LINES_WAITING_MAX);
     let span = tracing::Span::current();
     let run = move || {
-        let _held = held;
-        span.in_scope(|| {
-            let result = work(&session, &mut |done| drop(say.try_send(Line::Progress { done, of: steps })));
-            // Nobody hears it who has left.
-            drop(say.blocking_send(result.map_or_else(|e| Line::Problem(e.into()), Line::Done)));
-        });
+        let result = span.in_scope(|| work(&session, &mut |done| drop(say.try_send(Line::Progress { done, of: steps }))));
+        // A client who does not read on keeps nothing from others.
+        drop(held);
+        // Nobody hears it who has left.
+        drop(say.blocking_send(result.map_or_else(|e| Line::Problem(e.into()), Line::Done)));
     };
     let internal = || Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR);
     std::thread::Builder::new().name("list".into()).spawn(run).map_err(|_| internal())?;
