@@ -536,4 +536,12 @@ fn the_shipped_lines_are_opened_once() {
     let kinds: Vec<LineKind> = LineKind::ALL.to_vec();
     assert!(kinds.iter().all(|kind| lines.iter().any(|line| line.kind == *kind && line.authority == Some(code(NANGUAN)))));
     assert!(lines.iter().any(|line| line.kind == LineKind::FastLine && line.promise_s.is_some()));
+    let shipped = lines.iter().filter(|line| line.id != world.line);
+    assert!(shipped.clone().count() == kinds.len() && shipped.clone().all(|line| line.closing_message.is_some()));
+    // Whoever names a topic is no worse off while nobody is named who knows it.
+    let general = shipped.clone().find(|line| line.kind == LineKind::General).unwrap();
+    let enter = Enter { topic_code: Some(general.topics[0].code.clone()), ..Enter::new(general.id, "申报") };
+    let conversation = world.taxpayer(0).interaction().enter(enter).wait().unwrap().conversation;
+    let claim = Claim { line: general.id };
+    assert_eq!(world.officer(0).interaction().claim(claim).wait().unwrap().conversation, conversation);
 }

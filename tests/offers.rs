@@ -190,12 +190,9 @@ fn nobody_is_offered_anything_in_a_break_or_at_the_end_of_their_shift() {
             world.officer(n).interaction().be_available(Availability { takes_offers, shift_ends }).wait().unwrap();
         };
         available(0, false, None);
+        let there = settle(&world.core, |_| world.taxpayer(0).interaction().position(id).unwrap().estimate, Option::is_some);
+        assert_eq!(there.unwrap().officers, 1, "{engine:?}: who is there all the same");
         assert_eq!(world.core.offer_waiting().unwrap(), 0, "{engine:?}: in a break");
-        assert_eq!(
-            world.taxpayer(0).interaction().position(id).unwrap().estimate.unwrap().officers,
-            1,
-            "{engine:?}: who is there all the same"
-        );
         available(1, true, Some(ends));
         world.clock.advance(Duration::from_secs(20));
         assert_eq!(world.core.offer_waiting().unwrap(), 0, "{engine:?}: the shift is over");
@@ -391,5 +388,34 @@ fn what_is_offered_to_somebody_who_is_gone_goes_on_to_somebody_else() {
         offer(&world, 1);
         assert_eq!(offered(&world, 1), [id], "{engine:?}");
         assert_eq!(world.recount(), Vec::<String>::new(), "{engine:?}");
+    }
+}
+
+/// What each host keeps of an officer's workload is read again the moment something of it moves.
+#[test]
+fn each_decision_knows_what_everybody_has_until_then() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let line = pushing(&world);
+        present(&world, &[0, 1]);
+        let mut held: [Vec<ConversationId>; 2] = Default::default();
+        for n in 0..6 {
+            world.clock.advance(Duration::from_secs(1));
+            let id = enter(&world, n, line, None);
+            offer(&world, 1);
+            let boss = world.session_of(world.supervisor);
+            let record = boss.interaction().assignments(id).unwrap().remove(0).record;
+            for (n, held) in held.iter().enumerate() {
+                let told = record.inputs.officers.iter().find(|c| c.id == world.officers[n]).map(|c| c.held);
+                assert!(told.is_none_or(|told| told == held.len() as u32), "{engine:?}: {told:?}, {}", held.len());
+            }
+            let officer = usize::from(record.decision.officer == world.officers[1]);
+            accept(&world.officer(officer), id).unwrap();
+            held[officer].push(id);
+            if n % 2 == 1 {
+                let conversation = held[officer].remove(0);
+                world.officer(officer).interaction().close(Close { conversation, outcome: Outcome::Resolved, note: None }).wait().unwrap();
+            }
+        }
     }
 }

@@ -392,36 +392,39 @@ impl Core {
     pub fn offer_waiting(&self) -> Result<u64, Error> {
         let (mut made, mut failed) = (0, None);
         for _ in 0..limits::OFFER_ROUNDS {
-            let (lines, offered) = self.offer_round(&mut failed)?;
+            let (lines, offered, missed) = self.offer_round(&mut failed)?;
             made += offered;
-            // Several lines take turns; one was offered all it could be.
-            if lines < 2 || offered == 0 {
+            // Several lines take turns; one was offered all it could be. Where less was known than it seemed, it is looked at again.
+            if missed == 0 && (lines < 2 || offered == 0) {
                 break;
             }
         }
         failed.map_or(Ok(made), Err)
     }
 
-    /// One turn of each line in which something is to be offered: how many those are, and how many offers were made. A line that fails
-    /// keeps the others from nothing.
-    fn offer_round(&self, failed: &mut Option<Error>) -> Result<(usize, u64), Error> {
+    /// One turn of each line in which something is to be offered: how many those are, how many offers were made, and how many that seemed
+    /// right were not. A line that fails keeps the others from nothing.
+    fn offer_round(&self, failed: &mut Option<Error>) -> Result<(usize, u64, u64), Error> {
         let system = self.as_system();
         let presence = self.0.presence.clone();
         let call = self.call(&operation::OFFER_WAITING, &system.actor, &system.request, None);
         let due = self.0.store.query("interaction.to_offer", move |tx| interaction::to_offer(tx, &call.ctx(), &presence))?;
-        let (lines, mut made) = (due.len(), 0);
+        let (lines, mut made, mut missed) = (due.len(), 0, 0);
         for cmd in due {
-            let (line, presence) = (cmd.line, self.0.presence.clone());
+            let (line, planned, presence) = (cmd.line, cmd.offers.len() as u64, self.0.presence.clone());
             let rule = move |tx: &mut dyn Tx, ctx: &Ctx, cmd| interaction::offer_waiting(tx, ctx, &presence, cmd);
             match system.command(&operation::OFFER_WAITING, cmd, rule).wait() {
-                Ok(done) => made += done.offered.len() as u64,
+                Ok(done) => {
+                    made += done.offered.len() as u64;
+                    missed += planned - done.offered.len() as u64;
+                }
                 Err(e) => {
                     tracing::warn!(%line, error = %e, "what waits in a line was not offered; it is tried again");
                     *failed = Some(e);
                 }
             }
         }
-        Ok((lines, made))
+        Ok((lines, made, missed))
     }
 
     /// Chains audit records that are not chained yet. Call it about once a second on every host.

@@ -278,6 +278,8 @@ pub const UNANSWERED_S_MAX: i64 = 24 * 3600;
 pub const HOLD_MINUTES_MAX: i64 = 60;
 /// Minutes after the last word until which a conversation may be on hold, however often that is put off.
 pub const HELD_SILENT_MINUTES_MAX: i64 = 4 * 60;
+/// A message behind more than these is reminded of as one of many, though its side of the conversation wrote nothing before.
+pub const FIRST_MESSAGE_NUMBER_MAX: i64 = 20;
 /// Remarks of officers beside one conversation.
 pub const WHISPERS_PER_CONVERSATION_MAX: i64 = 500;
 /// An officer's presence ends this long after its last renewal.
@@ -350,6 +352,8 @@ pub const ROUTED_READ_MAX: usize = 2000;
 pub const OFFERS_AT_ONCE: usize = 20;
 /// Turns that lines take in one look at what is to be offered, where the same officers may serve several.
 pub const OFFER_ROUNDS: u32 = 20;
+/// What an officer has and had is read again after at least this long, where nothing of it moved, and after at most twice as long.
+pub const WORKLOAD_KNOWN: Duration = Duration::from_secs(60);
 /// Officers who are there and are looked at for a line that offers.
 pub const OFFERED_OFFICERS_MAX: usize = 1_000;
 /// Who let a conversation pass and is remembered.

@@ -10,8 +10,8 @@ use crate::ctx::Ctx;
 use crate::error::{Error, Problem};
 use crate::id::{ConversationId, OfficerId};
 use crate::interaction::{
-    Conversation, ConversationState, Hint, Line, MessageView, Presence, Reminder, ReminderFor, one_message, open_conversation, reminded_as,
-    reminder, reminds,
+    Conversation, ConversationState, Hint, Line, MessageView, Presence, Reminder, ReminderFor, is_first_message, one_message,
+    open_conversation, reminded_as, reminder, reminds,
 };
 use crate::journal::{self, Cursor, Event, EventKind, Topic};
 use crate::limits;
@@ -190,6 +190,7 @@ pub(super) fn show(tx: &mut dyn ReadTx, event: &Event, callers: &[Ctx]) -> Resul
     }
     let subject = Subject::of(tx, topic)?;
     let line = line_of(tx, event, topic, &subject)?;
+    let first = is_first(tx, event)?;
     let plain = |mine, to| LiveEvent {
         cursor: event.cursor(),
         at: event.at,
@@ -199,7 +200,7 @@ pub(super) fn show(tx: &mut dyn ReadTx, event: &Event, callers: &[Ctx]) -> Resul
         number: event.number,
         mine,
         message: None,
-        reminder: reminds(event, topic, to).filter(|_| !mine).and_then(|of| reminder(line.as_ref(), of, to)),
+        reminder: reminds(event, first, topic, to).filter(|_| !mine).and_then(|of| reminder(line.as_ref(), of, to)),
     };
     let about_one = matches!(event.kind, EventKind::MessageSent | EventKind::MessageRecalled);
     let message = about_one.then(|| event.conversation().zip(event.number)).flatten();
@@ -209,7 +210,7 @@ pub(super) fn show(tx: &mut dyn ReadTx, event: &Event, callers: &[Ctx]) -> Resul
         let mine = event.actor == ctx.actor().as_ref();
         let to = line.as_ref().map_or(ReminderFor::Officer, |line| reminded_as(ctx.actor(), line));
         // An officer who supervises serves too: what officers are reminded of, they are.
-        let to = if to == ReminderFor::Supervisor && reminds(event, topic, to).is_none() { ReminderFor::Officer } else { to };
+        let to = if to == ReminderFor::Supervisor && reminds(event, first, topic, to).is_none() { ReminderFor::Officer } else { to };
         shown.push(match message {
             _ if !subject.is_open_to(ctx) && !planted(Bug::LiveUnchecked) => None,
             _ if event.kind == EventKind::Escalated && to != ReminderFor::Supervisor => None,
@@ -227,9 +228,19 @@ pub(super) fn show(tx: &mut dyn ReadTx, event: &Event, callers: &[Ctx]) -> Resul
     Ok(shown)
 }
 
+/// Whether a message is the first of its side of the conversation.
+fn is_first(tx: &mut dyn ReadTx, event: &Event) -> Result<bool, Error> {
+    match event.conversation().zip(event.number) {
+        Some((id, number)) if event.kind == EventKind::MessageSent => {
+            Ok(readable(is_first_message(tx, id, number, event.actor.kind))?.unwrap_or_default())
+        }
+        _ => Ok(false),
+    }
+}
+
 /// The line whose policy says how somebody is reminded of an event; none where nobody is, or what it is about cannot be read.
 fn line_of(tx: &mut dyn ReadTx, event: &Event, topic: Topic, subject: &Subject) -> Result<Option<Line>, Error> {
-    if !ReminderFor::ALL.iter().any(|to| reminds(event, topic, *to).is_some()) {
+    if !ReminderFor::ALL.iter().any(|to| reminds(event, false, topic, *to).is_some()) {
         return Ok(None);
     }
     let why = "how a line reminds is no secret of whoever is reminded";
@@ -255,7 +266,7 @@ fn seen_message(tx: &mut dyn ReadTx, ctx: &Ctx, id: ConversationId, number: i64)
 /// Takes in what a host, this one or another, whispered.
 pub(super) fn hear(note: &str, presence: &Presence, typing: &super::TypingListeners) {
     match serde_json::from_str(note) {
-        Ok(Hint::Present(present)) => presence.renew(present),
+        Ok(Hint::Present(present)) => presence.hear(present),
         Ok(Hint::Typing(who)) => typing.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(|hear| hear(&who)),
         // A host of another version: whispers are hints, not data.
         Err(e) => tracing::debug!(error = %e, "whisper not understood"),

@@ -261,20 +261,6 @@ impl LineSettings {
         }
     }
 
-    /// The lines that this program comes with: general, unresolved-matter desk, large enterprises, small and micro enterprises, and the
-    /// fast line, whose promise of five minutes is an assumption. A bureau opens them at its authority and changes them as it likes.
-    pub fn shipped() -> Vec<Self> {
-        let line = |kind, name: &str| Self { kind, hours: LineHours::OfficeHours, ..Self::new(name) };
-        let promise_s = Some(300);
-        vec![
-            line(LineKind::General, "综合咨询"),
-            line(LineKind::UnresolvedMatterDesk, "办不成事反映专窗"),
-            line(LineKind::LargeEnterprise, "大企业专区"),
-            line(LineKind::SmallMicro, "小微企业专区"),
-            Self { promise_s, ..line(LineKind::FastLine, "快速问题处理专线") },
-        ]
-    }
-
     /// Within the limits, texts without blanks around them.
     pub(super) fn checked(mut self) -> Result<Self, Error> {
         self.name = error::text("name", &self.name, limits::NAME_CHARS_MAX)?;

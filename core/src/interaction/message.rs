@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::conversation::open;
 use super::{Conversation, ConversationState, Quoted, gate, hold, reminder};
-use crate::access::{Actor, ActorKind, ActorRef, Checked, check, staff_no_of};
+use crate::access::{Actor, ActorKind, ActorRef, Checked, Engine, check, staff_no_of};
 use crate::clock::Timestamp;
 use crate::crypto::{Place, SubjectKey};
 use crate::ctx::Ctx;
@@ -301,6 +301,19 @@ fn number_of(tx: &mut dyn ReadTx, known: &mut Vec<(OfficerId, Option<String>)>, 
     let number = staff_no_of(tx, officer)?;
     known.push((officer, number.clone()));
     Ok(number)
+}
+
+/// Whether a message is the first that its side of the conversation wrote. One behind many of the other side is none that anybody waits for.
+pub(crate) fn is_first(tx: &mut dyn ReadTx, id: ConversationId, number: i64, side: ActorKind) -> Result<bool, Error> {
+    if number > limits::FIRST_MESSAGE_NUMBER_MAX {
+        return Ok(false);
+    }
+    let mut first = true;
+    tx.scan_while(Engine::work("whether somebody writes for the first time"), stretch(None, (id,)), |m: Message| {
+        first &= m.number >= number || m.sender.kind != side;
+        first && m.number < number
+    })?;
+    Ok(first)
 }
 
 /// One message of a conversation that was opened.

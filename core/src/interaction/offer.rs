@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::assigned::{candidate, in_order, keep, looked_at};
-use super::claim::{can_take, desk, take};
+use super::assigned::{in_order, keep, looked_at};
+use super::claim::{can_take, holds, take};
 use super::conversation::view;
 use super::estimate::handled_lately;
 use super::presence::There;
-use super::{Conversation, ConversationState, ConversationView, Line, Presence, ReadyLines, Routing, stint};
+use super::workload::workload;
+use super::{Conversation, ConversationState, ConversationView, Line, Presence, ReadyLines, Routing};
 use crate::access::{Engine, Officer, Permission, check, holds_at};
-use crate::assignment::{self, Candidate, Inputs, Pass, Question, Record};
+use crate::assignment::{self, Attendance, Candidate, Inputs, Pass, Question, Record};
 use crate::clock::Timestamp;
 use crate::ctx::Ctx;
 use crate::error::{Error, Refusal};
@@ -54,13 +55,15 @@ impl Conversation {
     }
 }
 
-/// Offers what waits in a line, and passes on what was let pass.
+/// Offers what waits in a line, and passes on what was let pass, as it was planned a moment ago.
 #[derive(Clone, Debug, Serialize)]
 pub struct OfferWaiting {
     /// Which line.
     pub line: LineId,
-    /// Nobody who came later: somebody waits since then in another line, whose turn it is first.
-    pub until: Option<Timestamp>,
+    /// What was let pass: which, by whom, until when they might have accepted it.
+    pub passed: Vec<(ConversationId, OfficerId, Timestamp)>,
+    /// What goes to whom, and why.
+    pub offers: Vec<Record>,
 }
 
 /// What was offered, and what was let pass.
@@ -80,12 +83,6 @@ impl crate::core::Answer for Offered {
     }
 }
 
-/// What is to be done in a line now.
-struct Plan {
-    passed: Vec<Conversation>,
-    offers: Vec<Record>,
-}
-
 /// Lines in which something is to be offered, or was let pass: that of whoever waits longest first, each as far as nobody in the next one
 /// waits longer: the same officers serve several.
 pub(crate) fn to_offer(tx: &mut dyn ReadTx, ctx: &Ctx, presence: &Presence) -> Result<Vec<OfferWaiting>, Error> {
@@ -94,7 +91,7 @@ pub(crate) fn to_offer(tx: &mut dyn ReadTx, ctx: &Ctx, presence: &Presence) -> R
     for id in busy {
         let Some(line) = tx.find::<Line>((id,))? else { continue };
         let line = line.trust("the host shares lines out").into_inner();
-        let plan = match plan(tx, ctx, presence, &line, None) {
+        let plan = match plan(tx, ctx, presence, &line) {
             // The other lines are shared out all the same.
             Err(Error::Store(StoreError::Corrupt(what))) => {
                 tracing::error!(line = %id, error = what, "a line cannot be shared out");
@@ -103,45 +100,57 @@ pub(crate) fn to_offer(tx: &mut dyn ReadTx, ctx: &Ctx, presence: &Presence) -> R
             plan => plan?,
         };
         if let Some(plan) = plan.filter(|plan| !plan.passed.is_empty() || !plan.offers.is_empty()) {
-            due.push((plan.offers.first().map(arrived), id));
+            due.push((plan.offers.first().map(arrived), plan));
         }
     }
-    due.sort_unstable();
+    due.sort_unstable_by_key(|(first, plan)| (*first, plan.line));
     // Of the last one its first alone: who waits behind the first of another is not known yet.
     let last = due.last().filter(|_| due.len() > 1).and_then(|(first, _)| *first);
-    let next = due.iter().skip(1).map(|(first, _)| *first).chain([last]);
-    Ok(due.iter().zip(next).map(|((_, line), until)| OfferWaiting { line: *line, until }).collect())
+    let next: Vec<_> = due.iter().skip(1).map(|(first, _)| *first).chain([last]).collect();
+    for ((_, plan), until) in due.iter_mut().zip(next) {
+        plan.offers.retain(|record| rank(record) < 0 || until.is_none_or(|until| arrived(record) <= until));
+    }
+    Ok(due.into_iter().map(|(_, plan)| plan).collect())
 }
 
 /// Since when whoever is offered waits.
 fn arrived(record: &Record) -> Timestamp {
-    let work = record.decision.work;
-    record.inputs.waiting.iter().find(|w| w.id == work).map(|w| w.arrived).unwrap_or_default()
+    offered_work(record).map(|w| w.arrived).unwrap_or_default()
+}
+
+fn rank(record: &Record) -> i64 {
+    offered_work(record).map(|w| w.rank).unwrap_or_default()
+}
+
+fn offered_work(record: &Record) -> Option<&assignment::Waiting> {
+    record.inputs.waiting.iter().find(|w| w.id == record.decision.work)
 }
 
 /// Offers what waits in a line to those who are there.
 pub(crate) fn offer_waiting(tx: &mut dyn Tx, ctx: &Ctx, presence: &Presence, cmd: OfferWaiting) -> Result<Offered, Error> {
     let mut done = Offered { line: cmd.line, offered: Vec::new(), passed: Vec::new() };
     let line = tx.lock_row::<Line>((cmd.line,))?.ok_or(Error::NotFound { what: "line" })?.trust("the host shares lines out").into_inner();
-    let Some(Plan { passed, offers }) = plan(tx, ctx, presence, &line, cmd.until)? else { return Ok(done) };
     // Locked in the order of ids, which is not that of waiting, and looked at again: one may have been accepted a moment ago.
-    let work = offers.iter().map(|record| ConversationId::from_uuid(record.decision.work.uuid()));
+    let work = cmd.offers.iter().map(|record| ConversationId::from_uuid(record.decision.work.uuid()));
     let mut waiting = BTreeMap::new();
-    for id in passed.iter().map(|c| c.id).chain(work).collect::<BTreeSet<_>>() {
-        waiting.extend(still_waits(tx, id)?.map(|c| (id, c)));
+    for id in cmd.passed.iter().map(|(id, ..)| *id).chain(work).collect::<BTreeSet<_>>() {
+        waiting.extend(still_waits(tx, line.id, id)?.map(|c| (id, c)));
     }
-    for seen in passed {
-        let Some(c) = waiting.get_mut(&seen.id) else { continue };
-        if (c.offered_to, c.offered_until) == (seen.offered_to, seen.offered_until) {
-            *c = pass_on(tx, ctx, c, c.offered_until.unwrap_or(ctx.now()))?;
-            done.passed.push(c.id);
+    for (id, officer, until) in cmd.passed {
+        let Some(c) = waiting.get_mut(&id) else { continue };
+        if (c.offered_to, c.offered_until) == (Some(officer), Some(until)) {
+            *c = pass_on(tx, ctx, c, until)?;
+            done.passed.push(id);
         }
     }
-    for record in offers {
+    for record in cmd.offers {
         let id = ConversationId::from_uuid(record.decision.work.uuid());
         let (officer, until) = (record.decision.officer, record.decision.offer_until);
         let free = |c: &&Conversation| c.offer(ctx.now()).is_none() || planted(Bug::OfferedTwice);
         let Some(c) = waiting.get(&id).filter(free) else { continue };
+        if !may_be_offered(tx, ctx, presence, &line, officer)? {
+            continue;
+        }
         let offered = tx.replace(c, Conversation { offered_to: Some(officer), offered_until: Some(until), ..c.clone() })?;
         keep(tx, id, offered.version, record)?;
         journal::record(tx, ctx, Topic::Officer(officer), EventKind::Offered, Some(id), None)?;
@@ -150,18 +159,35 @@ pub(crate) fn offer_waiting(tx: &mut dyn Tx, ctx: &Ctx, presence: &Presence, cmd
     Ok(done)
 }
 
-/// One that waits, locked, if it still does.
-fn still_waits(tx: &mut dyn Tx, id: ConversationId) -> Result<Option<Conversation>, Error> {
-    let Some(found) = tx.lock_row::<Conversation>((id,))? else { return Ok(None) };
-    let c = found.trust("the host shares lines out").into_inner();
-    Ok((c.state == ConversationState::Waiting).then_some(c))
+/// Whether an officer whose turn it seemed may be offered something. It was decided by what was known of them: what was wrong is known no
+/// more, and somebody else is asked.
+fn may_be_offered(tx: &mut dyn ReadTx, ctx: &Ctx, presence: &Presence, line: &Line, id: OfficerId) -> Result<bool, Error> {
+    let found = tx.find::<Officer>((id,))?.map(|officer| officer.trust("the host shares lines out").into_inner());
+    let serves = holds_at(tx, ctx, id, Permission::ServeTaxpayers, &line.authority)?;
+    let Some(officer) = found.filter(|_| serves) else {
+        presence.forget(id);
+        return Ok(false);
+    };
+    let offers = on_offer(tx, id)?.iter().filter(|c| c.offer(ctx.now()).is_some()).count() as i64; // a desk is small
+    let has_room = holds(tx, id)? + offers < officer.capacity;
+    if !has_room {
+        presence.note(id, None);
+    }
+    Ok(has_room)
 }
 
-/// `None` where the line offers nothing.
-fn plan(tx: &mut dyn ReadTx, ctx: &Ctx, presence: &Presence, line: &Line, until: Option<Timestamp>) -> Result<Option<Plan>, Error> {
+/// One that waits, locked, if it still does.
+fn still_waits(tx: &mut dyn Tx, line: LineId, id: ConversationId) -> Result<Option<Conversation>, Error> {
+    let Some(found) = tx.lock_row::<Conversation>((id,))? else { return Ok(None) };
+    let c = found.trust("the host shares lines out").into_inner();
+    Ok((c.state == ConversationState::Waiting && c.line == line).then_some(c))
+}
+
+/// What is to be done in a line now; `None` where it offers nothing.
+fn plan(tx: &mut dyn ReadTx, ctx: &Ctx, presence: &Presence, line: &Line) -> Result<Option<OfferWaiting>, Error> {
     let now = ctx.now();
     let Some(routing) = line.routing.as_ref().filter(|routing| routing.push) else { return Ok(None) };
-    let officers = candidates(tx, ctx, line, routing, &presence.serving(&line.authority, now))?;
+    let officers = candidates(tx, presence, routing, &presence.serving(&line.authority, now), now)?;
     let known: BTreeSet<&String> = officers.iter().flat_map(|officer| &officer.skills).collect();
     let mut passed = Vec::new();
     let rows = looked_at(
@@ -171,7 +197,7 @@ fn plan(tx: &mut dyn ReadTx, ctx: &Ctx, presence: &Presence, line: &Line, until:
         |topic| known.contains(topic),
         |c| {
             let free = c.offer(now).is_none();
-            passed.extend((free && c.offered_to.is_some()).then(|| c.clone()));
+            passed.extend(c.offered_to.zip(c.offered_until).filter(|_| free).map(|(officer, until)| (c.id, officer, until)));
             free || planted(Bug::OfferedTwice)
         },
     )?;
@@ -183,7 +209,6 @@ fn plan(tx: &mut dyn ReadTx, ctx: &Ctx, presence: &Presence, line: &Line, until:
             w.passed.push(Pass { officer, at: until }); // written down with the rest of this plan
         }
     }
-    waiting.retain(|w| w.rank < 0 || until.is_none_or(|until| w.arrived <= until));
     let mut offers = Vec::new();
     if !waiting.is_empty() && !officers.is_empty() {
         let policies = std::iter::once((line.id, routing.policy.clone())).collect();
@@ -198,7 +223,7 @@ fn plan(tx: &mut dyn ReadTx, ctx: &Ctx, presence: &Presence, line: &Line, until:
             offers.push(record);
         }
     }
-    Ok(Some(Plan { passed, offers }))
+    Ok(Some(OfferWaiting { line: line.id, passed, offers }))
 }
 
 /// How many minutes a conversation of a line takes, by those that ended lately.
@@ -211,28 +236,30 @@ fn expected_minutes(tx: &mut dyn ReadTx, line: LineId) -> Result<u32, Error> {
     Ok(u32::try_from(mean.as_secs().div_ceil(60)).unwrap_or(u32::MAX))
 }
 
-/// Those who are there, with what they have and what they had lately.
-fn candidates(tx: &mut dyn ReadTx, ctx: &Ctx, line: &Line, routing: &Routing, there: &[There]) -> Result<Vec<Candidate>, Error> {
-    let (mut all, now) = (Vec::new(), ctx.now());
-    for &There { officer: id, availability, .. } in there.iter().take(limits::OFFERED_OFFICERS_MAX) {
-        // Their presence was noted a moment ago; the right to serve there may have ended since.
-        if !holds_at(tx, ctx, id, Permission::ServeTaxpayers, &line.authority)? {
-            continue;
-        }
-        let Some(officer) = tx.find::<Officer>((id,))? else { continue };
-        let officer = officer.trust("the host shares lines out").into_inner();
-        let open = desk(tx, id)?;
-        let on_offer = on_offer(tx, id)?.iter().filter(|c| c.offer(now).is_some()).count();
-        let held = (open.iter().filter(|c| c.held_until.is_none()).count() + on_offer) as i64; // a desk is small
-        // Of one who can take nothing nobody asks how much they had.
-        let (lately, idle_since) = if held < officer.capacity { lately(tx, id, now)? } else { Default::default() };
-        let going_on = open.iter().filter_map(|c| c.claimed_at).map(|at| now.since(at)).sum::<Duration>();
+/// Those who are there, with what they have and what they had lately. Whether they still may serve is looked at when it is their turn.
+fn candidates(
+    tx: &mut dyn ReadTx,
+    presence: &Presence,
+    routing: &Routing,
+    there: &[There],
+    now: Timestamp,
+) -> Result<Vec<Candidate>, Error> {
+    let mut all = Vec::new();
+    for &There { officer: id, availability, capacity, .. } in there.iter().take(limits::OFFERED_OFFICERS_MAX) {
+        let Some((work, noted)) = workload(tx, id, capacity, presence.noted(id), now)? else { continue };
+        presence.note(id, Some(noted));
+        let (load_min, idle_since) = work.load(now);
         all.push(Candidate {
-            load_min: u32::try_from((lately + going_on).as_secs() / 60).unwrap_or(u32::MAX),
+            id,
+            capacity,
+            held: u32::try_from(work.held(now)).unwrap_or(u32::MAX),
+            load_min,
             idle_since,
+            skills: routing.known_to(id).to_vec(),
+            authorities: work.authority.codes().iter().rev().copied().collect(),
+            attendance: Attendance::Present,
             until: availability.shift_ends,
             accepts_push: availability.takes_offers,
-            ..candidate(&officer, held, routing.known_to(id), now)
         });
     }
     // One who begins later than the others begins with the least load of those who are at it, or everything comes to them first.
@@ -245,16 +272,6 @@ fn candidates(tx: &mut dyn ReadTx, ctx: &Ctx, line: &Line, routing: &Routing, th
 pub(super) fn on_offer(tx: &mut dyn ReadTx, officer: OfficerId) -> Result<Vec<Conversation>, Error> {
     let range = stretch(Some(Conversation::BY_OFFER), (officer,)).limit(limits::OFFICER_DESK_MAX);
     Ok(tx.scan(Engine::work("what is offered to an officer"), range)?)
-}
-
-/// How long an officer talked within [`limits::LOAD_WINDOW`], of what has ended or went on elsewhere, and when the last of it did.
-fn lately(tx: &mut dyn ReadTx, officer: OfficerId, now: Timestamp) -> Result<(Duration, Timestamp), Error> {
-    let range = stretch(Some(Conversation::BY_OFFICER), (officer, ConversationState::Closed)).newest_first().limit(limits::LOAD_SAMPLE);
-    let closed: Vec<Conversation> = tx.scan(Engine::work("how much an officer had lately"), range)?;
-    let ended = closed.iter().filter_map(|c| Some((c.claimed_at?, c.ended_at?)));
-    let recent: Vec<_> = ended.chain(stint::of(tx, officer)?).filter(|(_, ended)| now.since(*ended) < limits::LOAD_WINDOW).collect();
-    let talked = recent.iter().map(|(claimed, ended)| ended.since(*claimed)).sum();
-    Ok((talked, recent.iter().map(|(_, ended)| *ended).max().unwrap_or_default()))
 }
 
 /// Takes an offer back from whoever let it pass; what it became.

@@ -3,11 +3,13 @@
 //! `attendance`: who is at their desk, and so keeps what they hold. Renewing one's presence does both.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
 use super::conversation::open;
+use super::workload::Noted;
 use crate::access::{Actor, ActorKind, AuthorityPath};
 use crate::clock::Timestamp;
 use crate::ctx::Ctx;
@@ -83,6 +85,9 @@ pub(crate) struct Present {
     #[serde(default)]
     pub(crate) availability: Availability,
     pub(crate) until: Timestamp,
+    /// Counts what one host says. One of before this was counted says nothing twice.
+    #[serde(default)]
+    pub(crate) said: u64,
 }
 
 /// An officer who is there and serves a line.
@@ -111,20 +116,61 @@ pub(crate) enum Hint {
     Typing(Typing),
 }
 
-/// Who is there, as leases that run out.
+/// Who is there, as leases that run out, and what is known of their workload.
 #[derive(Default)]
-pub struct Presence(Mutex<HashMap<OfficerId, Present>>);
+pub struct Presence {
+    there: Mutex<HashMap<OfficerId, (Present, Option<Noted>)>>,
+    said: AtomicU64,
+}
 
 impl Presence {
-    pub(crate) fn renew(&self, present: Present) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(present.officer, present); // nothing panics while holding it
+    /// Takes in what an officer says of themselves at this host; what other hosts are to hear.
+    pub(crate) fn say(&self, present: Present) -> Present {
+        let present = Present { said: self.said.fetch_add(1, Ordering::Relaxed), ..present };
+        self.renew(present.clone());
+        present
+    }
+
+    /// Takes in what a host whispered, this one too: what it says again may be older than what was said here since.
+    pub(crate) fn hear(&self, present: Present) {
+        let since = self.all().get(&present.officer).map(|(known, _)| (known.until, known.said));
+        if since.is_none_or(|since| since <= (present.until, present.said)) {
+            self.renew(present);
+        }
+    }
+
+    fn renew(&self, present: Present) {
+        let mut all = self.all();
+        let noted = all.get_mut(&present.officer).and_then(|(_, noted)| noted.take());
+        all.insert(present.officer, (present, noted));
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashMap<OfficerId, (Present, Option<Noted>)>> {
+        self.there.lock().unwrap_or_else(PoisonError::into_inner) // nothing panics while holding it
+    }
+
+    /// What is known of the workload of an officer who is there.
+    pub(super) fn noted(&self, officer: OfficerId) -> Option<Noted> {
+        self.all().get_mut(&officer).and_then(|(_, noted)| noted.take())
+    }
+
+    /// Notes it; `None` where it was wrong.
+    pub(super) fn note(&self, officer: OfficerId, now: Option<Noted>) {
+        if let Some((_, noted)) = self.all().get_mut(&officer) {
+            *noted = now;
+        }
+    }
+
+    /// Forgets an officer who may not serve any more, until they say again that they are there.
+    pub(super) fn forget(&self, officer: OfficerId) {
+        self.all().remove(&officer);
     }
 
     /// Who is there and serves a line of `authority`. Forgets those whose lease is over.
     pub(super) fn serving(&self, authority: &AuthorityPath, now: Timestamp) -> Vec<There> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.retain(|_, p| now < p.until);
-        let there = all.values().map(|p| There {
+        let mut all = self.all();
+        all.retain(|_, (p, _)| now < p.until);
+        let there = all.values().map(|(p, _)| There {
             officer: p.officer,
             serves: p.serves.clone(),
             capacity: p.capacity,

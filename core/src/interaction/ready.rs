@@ -4,11 +4,12 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::prioritise::FIRST;
+use super::workload::Moved;
 use super::{Conversation, ConversationState, Line};
 use crate::access::{AuthorityPath, Engine};
 use crate::error::Error;
 use crate::id::{ConversationId, LineId, OfficerId};
-use crate::journal::{Event, EventKind};
+use crate::journal::{Event, EventKind, Topic};
 use crate::planted::{Bug, planted};
 use crate::store::{Change, Column, Projection, ReadTx, Reads, Record, Row, StoreError, Watch, position, stretch};
 
@@ -26,6 +27,10 @@ pub struct ReadyLines {
     held: HashMap<ConversationId, OfficerId>,
     /// How many each officer has.
     loads: HashMap<OfficerId, u32>,
+    /// How often anything moved that an officer has, had or is offered, since all this was read last.
+    moved: HashMap<OfficerId, u64>,
+    /// How often all this was read.
+    generation: u64,
 }
 
 /// A line in which somebody waits.
@@ -84,6 +89,15 @@ impl ReadyLines {
         self.loads.get(&officer).copied().unwrap_or(0)
     }
 
+    /// How far things of an officer have moved: as long as that stays what it is, so does what they have, had and are offered.
+    pub(super) fn moved(&self, officer: OfficerId) -> Moved {
+        Moved { generation: self.generation, count: self.moved.get(&officer).copied().unwrap_or(0) }
+    }
+
+    fn moves(&mut self, officers: impl IntoIterator<Item = OfficerId>) {
+        officers.into_iter().for_each(|officer| *self.moved.entry(officer).or_default() += 1);
+    }
+
     fn remove(&mut self, id: ConversationId) {
         if let Some(officer) = self.held.remove(&id)
             && let Some(load) = self.loads.get_mut(&officer)
@@ -131,7 +145,8 @@ impl Projection for ReadyLines {
 
     fn watches(&self) -> &'static [Watch] {
         const COLUMNS: &[Column] = Conversation::TABLE.columns;
-        const PLACE: [usize; 6] = [
+        const PLACE: [usize; 7] = [
+            position(COLUMNS, "offered_to"),
             position(COLUMNS, "line"),
             position(COLUMNS, "state"),
             position(COLUMNS, "rank"),
@@ -144,16 +159,18 @@ impl Projection for ReadyLines {
     }
 
     fn apply(&mut self, change: &Change) -> Result<(), StoreError> {
-        match (&change.old, &change.new) {
-            (_, Some(new)) => self.set(&decode(new)?),
-            (Some(old), None) => self.remove(decode(old)?.id),
+        let (old, new) = (change.old.as_ref().map(decode).transpose()?, change.new.as_ref().map(decode).transpose()?);
+        self.moves(old.iter().chain(&new).flat_map(|c| [c.officer, c.offered_to]).flatten());
+        match (old, new) {
+            (_, Some(new)) => self.set(&new),
+            (Some(old), None) => self.remove(old.id),
             (None, None) => {}
         }
         Ok(())
     }
 
     fn rebuild(&mut self, tx: &mut dyn ReadTx) -> Result<(), Error> {
-        *self = Self::default();
+        *self = Self { generation: self.generation + 1, ..Self::default() };
         for_each_open(tx, |c| self.set(c))
     }
 
@@ -174,6 +191,8 @@ impl Projection for ReadyLines {
                 | EventKind::Returned
                 | EventKind::Transferred
                 | EventKind::Claimed
+                | EventKind::Offered
+                | EventKind::OfferPassed
                 | EventKind::Held
                 | EventKind::Resumed
                 | EventKind::Closed
@@ -181,8 +200,11 @@ impl Projection for ReadyLines {
             return Ok(());
         }
         // The row as it is now: later than the event perhaps, never earlier, and the later events follow.
-        match tx.find::<Conversation>((id,))? {
-            Some(row) => self.set(&row.trust("projections hold ids only")),
+        let found = tx.find::<Conversation>((id,))?.map(|row| row.trust("projections hold ids only").into_inner());
+        let on_desk = event.topic().and_then(|topic| if let Topic::Officer(officer) = topic { Some(officer) } else { None });
+        self.moves(found.iter().flat_map(|c| [c.officer, c.offered_to]).flatten().chain(on_desk));
+        match found {
+            Some(row) => self.set(&row),
             None => self.remove(id),
         }
         Ok(())

@@ -18,7 +18,7 @@ words! {
     pub enum ReminderKind {
         /// Somebody entered the line.
         Entered = "entered",
-        /// The first message of a conversation.
+        /// The first message of the other side of a conversation.
         FirstMessage = "first_message",
         /// Another message.
         Message = "message",
@@ -164,15 +164,15 @@ pub struct Reminder {
 }
 
 /// Of what an event reminds a kind of reader. Each is reminded once, on one of the topics that tell of it: officers of what comes to them on
-/// their desk, of the rest where it happens.
-pub(crate) fn reminds(event: &Event, topic: Topic, to: ReminderFor) -> Option<ReminderKind> {
+/// their desk, of the rest where it happens. `first`: of a message, whether its side of the conversation had written nothing before.
+pub(crate) fn reminds(event: &Event, first: bool, topic: Topic, to: ReminderFor) -> Option<ReminderKind> {
     let on_desk = matches!(topic, Topic::Officer(_));
     let in_place = matches!(topic, Topic::Conversation(_));
     match (event.kind, to) {
         (EventKind::Escalated, ReminderFor::Supervisor) => Some(ReminderKind::Escalated),
         (_, ReminderFor::Supervisor) => None,
         (EventKind::LineEntered, ReminderFor::Officer) => Some(ReminderKind::Entered),
-        (EventKind::MessageSent, _) if event.number == Some(1) => Some(ReminderKind::FirstMessage),
+        (EventKind::MessageSent, _) if first => Some(ReminderKind::FirstMessage),
         (EventKind::MessageSent, _) => Some(ReminderKind::Message),
         (EventKind::Offered, ReminderFor::Officer) if on_desk => Some(ReminderKind::Offered),
         (EventKind::Unanswered, ReminderFor::Officer) if on_desk => Some(ReminderKind::Unanswered),
