@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use zhengna_core::audit::AuditAsked;
 use zhengna_core::error::Refusal;
-use zhengna_core::interaction::{Claim, Enter, Prioritise};
+use zhengna_core::id::ConversationId;
+use zhengna_core::interaction::{Claim, Enter, Longer, OpenLine, Prioritise, Transfer, TransferTo};
 use zhengna_core::journal::EventKind;
-use zhengna_core::{Core, Error};
-use zhengna_tests::world::{ENGINES, Engine, Keep, World, core_over, settle};
+use zhengna_core::{Core, Error, limits};
+use zhengna_tests::world::{ENGINES, Engine, Keep, NANGUAN, World, code, core_over, settle};
 
 const OFFICERS: usize = 8;
 const TAXPAYERS: usize = 20;
@@ -109,6 +111,50 @@ fn whoever_is_let_first_is_served_first_and_the_others_keep_their_order() {
         let late = supervisor.interaction().prioritise(Prioritise { conversation: entered[0], reason: "晚了".into() }).wait();
         assert_eq!(late.unwrap_err(), Error::Refused(Refusal::AlreadyServed));
     }
+}
+
+/// Who waits is moved back by what is kept with who did it and why, and by nothing else; and they are told so.
+#[test]
+fn every_step_back_in_line_has_its_record_in_the_trail() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let waits = world.entered(0).conversation;
+        let other = world.core.as_system().interaction().open_line(OpenLine::new("退税", code(NANGUAN))).wait().unwrap().line;
+        let elsewhere = world.taxpayer(3).interaction().enter(Enter::new(other, "问")).wait().unwrap().conversation;
+        let late = world.entered(1).conversation;
+        world.seal();
+        let (place, records) = (|| world.taxpayer(0).interaction().position(waits).unwrap(), || records(&world));
+        let (mut before, mut known) = (place(), records().len());
+        assert_eq!(before.ahead, Some(0), "{engine:?}");
+        let mut moved_back_by = |ahead: u32, operation: &str, who: ConversationId| {
+            let after = settle(&world.core, |_| place(), |p| p.ahead == Some(ahead));
+            assert_eq!(after.told_after(&before).longer, Some(Longer::OthersFirst), "{engine:?}: {operation}");
+            let all = records();
+            let since = &all[known..];
+            let of_it = since.iter().filter(|(of, subject)| of == operation && subject.contains(&who.to_string()));
+            assert_eq!(of_it.count(), 1, "{engine:?}: {since:?}");
+            (before, known) = (after, all.len());
+        };
+        let first = Prioritise { conversation: late, reason: "行动不便".into() };
+        world.session_of(world.supervisor).interaction().prioritise(first).wait().unwrap();
+        moved_back_by(1, "interaction.prioritise", late);
+        // One who was served in another line.
+        let officer = world.officer(0);
+        officer.interaction().claim(Claim { line: other }).wait().unwrap();
+        officer.interaction().transfer(Transfer::new(elsewhere, TransferTo::Line(world.line), "请看")).wait().unwrap();
+        moved_back_by(2, "interaction.transfer", elsewhere);
+        // Others who come move nobody back.
+        world.entered(2);
+        world.entered(4);
+        assert_eq!(place().told_after(&before).longer, None, "{engine:?}");
+    }
+}
+
+/// Operation and subject of every record of the trail.
+fn records(world: &World) -> Vec<(String, String)> {
+    world.seal();
+    let trail = world.core.as_system().audit().read(AuditAsked::behind(0, limits::PAGE_ROWS_MAX)).wait().unwrap();
+    trail.items.into_iter().map(|entry| (entry.operation, entry.subject)).collect()
 }
 
 /// On PostgreSQL a transaction has its place in the journal from its first lock on. A claim that waits for its line while somebody

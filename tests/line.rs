@@ -1,5 +1,7 @@
 //! Lines as data: changed by two officers, served by the calendar, full, gated; and where whoever enters comes from.
 
+use std::sync::Arc;
+
 use zhengna_core::access::{Actor, Permission};
 use zhengna_core::approval::Opened;
 use zhengna_core::calendar::{Arrangement, Change, NoticeDay};
@@ -7,16 +9,18 @@ use zhengna_core::error::Refusal;
 use zhengna_core::id::{ConversationId, LineId, TaxpayerId};
 use zhengna_core::identity::{NewRelation, NewRosterEntry, PersonalField, RevealOnCard, Role, Roster};
 use zhengna_core::interaction::{
-    Claim, Close, Enter, Leave, LineHours, LineKind, LineSettings, NoEstimate, OpenLine, Outcome, Prioritise, ProposeLine, RequestCallback,
-    SendMessage, SourceChannel, Transfer, TransferTo, Wanted,
+    CALLED_BACK, Claim, Close, Enter, Leave, LineHours, LineKind, LineSettings, NoEstimate, OpenLine, Outcome, Prioritise, ProposeLine,
+    RequestCallback, SendMessage, SourceChannel, Transfer, TransferTo, Wanted,
 };
 use zhengna_core::journal::{Cursor, EventKind};
 use zhengna_core::limits;
-use zhengna_core::{Error, Session};
+use zhengna_core::{Core, Error, ManualClock, Parts, SeededEntropy, Session, Settings};
 use zhengna_tests::approval::approve;
 use zhengna_tests::calendar::{draft, other_holidays};
 use zhengna_tests::people::{at, day};
-use zhengna_tests::world::{ENGINES, Engine, KUANCHENG, NANGUAN, PROVINCE, World, code, company, person, refused, relation, settle};
+use zhengna_tests::world::{
+    ENGINES, Engine, KUANCHENG, Keep, NANGUAN, PROVINCE, World, code, company, keys, person, refused, relation, settle, start,
+};
 
 fn opened(world: &World, settings: LineSettings) -> LineId {
     let cmd = OpenLine { authority: code(NANGUAN), settings, external_id: None };
@@ -290,6 +294,28 @@ fn whoever_is_called_back_keeps_the_place_in_line() {
         assert_eq!(refused(ask(1)), Refusal::AlreadyServed, "{engine:?}");
         let strange = world.taxpayer(2).interaction().request_callback(RequestCallback { conversation: ids[0] }).wait();
         assert!(matches!(strange, Err(Error::NotFound { .. })), "{engine:?}");
+    }
+}
+
+/// Whoever is called back has gone: what brings word to their phone is told when it is their turn.
+#[test]
+fn whoever_is_called_back_is_told_where_they_are_when_it_is_their_turn() {
+    for engine in ENGINES {
+        let keep = Keep::fresh(engine);
+        let (clock, settings) = (Arc::new(ManualClock::at(start())), Settings { keys: keys(), told_outside: vec![CALLED_BACK.into()] });
+        let entropy = Arc::new(SeededEntropy::new(7));
+        let core = Core::new(Parts { store: keep.open(), clock: clock.clone(), entropy, settings });
+        let world = World::furnish(core, clock, keep, 1, 2).unwrap();
+        let ids: Vec<ConversationId> = (0..2).map(|n| enter(&world.taxpayer(n), world.line).unwrap()).collect();
+        world.taxpayer(1).interaction().request_callback(RequestCallback { conversation: ids[1] }).wait().unwrap();
+        let claim = || world.officer(0).interaction().claim(Claim { line: world.line }).wait().unwrap();
+        let told = || world.core.lease_deliveries(10).unwrap();
+        assert_eq!(claim().conversation, ids[0], "{engine:?}");
+        assert_eq!(told().len(), 0, "{engine:?}: who waits there sees it");
+        assert_eq!(claim().conversation, ids[1], "{engine:?}");
+        let told = told();
+        assert_eq!(told.len(), 1, "{engine:?}");
+        assert!(told[0].kind == CALLED_BACK && told[0].payload.contains(&ids[1].to_string()), "{engine:?}: {told:?}");
     }
 }
 

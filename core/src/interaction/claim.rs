@@ -8,12 +8,16 @@ use super::{Conversation, ConversationState, Line, offer, reminder};
 use crate::access::{Engine, Officer, check};
 use crate::agenda::{self, TimerKind};
 use crate::ctx::Ctx;
+use crate::delivery;
 use crate::error::{Error, Refusal};
 use crate::id::{ConversationId, LineId, OfficerId};
 use crate::journal::{self, EventKind, Topic};
 use crate::limits;
 use crate::planted::{Bug, planted};
 use crate::store::{ReadTx, Reads, Tx, Writes, stretch};
+
+/// What an outside system is told when an officer has a conversation whose taxpayer was promised that they are called back.
+pub const CALLED_BACK: &str = "conversation.called_back";
 
 /// Takes the first in line.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -96,6 +100,10 @@ pub(super) fn take(tx: &mut dyn Tx, ctx: &Ctx, first: &Conversation) -> Result<C
     journal::record(tx, ctx, Topic::Officer(me), EventKind::Claimed, Some(first.id), None)?;
     journal::record(tx, ctx, Topic::Conversation(first.id), EventKind::Claimed, Some(first.id), None)?;
     journal::record(tx, ctx, Topic::Line(first.line), EventKind::LineMoved, None, None)?;
+    // Whoever is called back need not be looking: what brings word to their phone is told.
+    if first.reply_due.is_some() {
+        delivery::tell(tx, ctx, CALLED_BACK, &Claimed { conversation: first.id, ticket: first.ticket })?;
+    }
     // It was offered to somebody, who need not answer any more.
     if first.offered_to.is_some_and(|officer| officer != me) {
         offer::withdrawn(tx, ctx, first)?;

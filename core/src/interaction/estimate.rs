@@ -28,6 +28,37 @@ pub struct Estimate {
     pub free: u32,
     /// Conversations it was estimated from; 0 means an assumption.
     pub sample: u32,
+    /// Seconds that one of these went on, on average.
+    pub each_s: u64,
+}
+
+words! {
+    /// Why a wait is estimated to be longer than it was told before.
+    pub enum Longer {
+        /// Somebody came to stand before: let first with a reason that is kept, or served once already.
+        OthersFirst = "others_first",
+        /// Fewer officers are there, or they may have less at once.
+        FewerThere = "fewer_there",
+        /// Conversations went on for longer lately.
+        LongerTalks = "longer_talks",
+        /// The same officers have more to do in other lines.
+        MoreElsewhere = "more_elsewhere",
+    }
+}
+
+impl Estimate {
+    /// Whether it is longer than one that was told before of the same place, or of one further behind; and why.
+    pub(super) fn longer_than(&self, before: &Self) -> Option<Longer> {
+        if self.p50_s <= before.p50_s && self.p90_s <= before.p90_s {
+            None
+        } else if self.places < before.places {
+            Some(Longer::FewerThere)
+        } else if self.each_s > before.each_s {
+            Some(Longer::LongerTalks)
+        } else {
+            Some(Longer::MoreElsewhere)
+        }
+    }
 }
 
 words! {
@@ -106,7 +137,7 @@ pub(super) fn estimate(ahead: u32, there: Serving, handled: &[Duration]) -> Resu
         return Err(NoEstimate::Overloaded);
     }
     let sample = u32::try_from(handled.len()).unwrap_or(u32::MAX);
-    Ok(Estimate { p50_s: p50.round() as u64, p90_s: p90.round() as u64, officers, places, free, sample })
+    Ok(Estimate { p50_s: p50.round() as u64, p90_s: p90.round() as u64, officers, places, free, sample, each_s: mean.round() as u64 })
 }
 
 #[cfg(test)]
@@ -121,7 +152,21 @@ mod tests {
     #[test]
     fn whoever_finds_a_free_place_waits_for_nobody() {
         let found = estimate(1, there(1, 3, 2), &[]);
-        assert_eq!(found, Ok(Estimate { p50_s: 0, p90_s: 0, officers: 1, places: 3, free: 2, sample: 0 }));
+        assert_eq!(found, Ok(Estimate { p50_s: 0, p90_s: 0, officers: 1, places: 3, free: 2, sample: 0, each_s: 480 }));
+    }
+
+    #[test]
+    fn a_wait_that_is_longer_than_before_says_why() {
+        let talks = |minutes: u64| [Duration::from_secs(60 * minutes)];
+        let told = |ahead, places, minutes| estimate(ahead, there(places, places, 0), &talks(minutes)).unwrap();
+        let before = told(3, 4, 8);
+        assert_eq!(told(2, 4, 8).longer_than(&before), None);
+        assert_eq!(before.longer_than(&before), None);
+        assert_eq!(told(3, 2, 8).longer_than(&before), Some(Longer::FewerThere));
+        assert_eq!(told(3, 4, 9).longer_than(&before), Some(Longer::LongerTalks));
+        assert_eq!(told(5, 4, 8).longer_than(&before), Some(Longer::MoreElsewhere), "more before them, though in their line there are not");
+        let surer = Estimate { p90_s: before.p90_s + 1, ..before.clone() };
+        assert!(surer.longer_than(&before).is_some(), "also where only the worse wait is longer");
     }
 
     #[test]

@@ -58,7 +58,7 @@ pub use canned::{
     CannedReply, CannedReplyPut, CannedReplyView, DeleteCannedReply, DeleteOwnCannedReply, FindCannedReplies, PutCannedReply,
     PutOwnCannedReply, canned_replies, delete_canned_reply, delete_own_canned_reply, put_canned_reply, put_own_canned_reply,
 };
-pub use claim::{Claim, Claimed, claim};
+pub use claim::{CALLED_BACK, Claim, Claimed, claim};
 pub use close::{Close, CloseIdle, Closed, Outcome, close, close_idle};
 pub use conversation::{Conversation, ConversationState, ConversationView, conversation};
 pub(crate) use conversation::{closing_note, open as open_conversation, transfer_note};
@@ -67,7 +67,7 @@ pub(crate) use conversation::{conversation_of_anybody, list_of_anybody};
 pub use enter::{Enter, Entered, enter};
 pub use entry::{SignedEntry, sign_entry};
 pub(crate) use erase::{all_of, erase_of, open_of};
-pub use estimate::{Estimate, NoEstimate};
+pub use estimate::{Estimate, Longer, NoEstimate};
 pub(crate) use export::export_transcript;
 pub use export::{ExportFormat, ExportReviewed, ExportTranscript, ExportedTranscript, is_as_exported};
 pub use follow_up::{

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::conversation::open;
 use super::estimate::{Serving, Shared, estimate, handled_lately};
 use super::presence::There;
-use super::{Conversation, ConversationState, Estimate, Line, NoEstimate, Presence, ReadyLines};
+use super::{Conversation, ConversationState, Estimate, Line, Longer, NoEstimate, Presence, ReadyLines};
 use crate::access::{AuthorityPath, Engine};
 use crate::calendar::Calendars;
 use crate::ctx::Ctx;
@@ -33,13 +33,37 @@ pub struct Position {
     pub estimate: Option<Estimate>,
     /// Why it is not, where it waits and there is none.
     pub no_estimate: Option<NoEstimate>,
+    /// Why it is longer than what was told before, to whoever is told again.
+    pub longer: Option<Longer>,
+}
+
+impl Position {
+    /// The same for somebody who was told another one before.
+    #[must_use]
+    pub fn told_after(&self, before: &Self) -> Self {
+        let moved_back = self.ahead.zip(before.ahead).is_some_and(|(ahead, before)| ahead > before);
+        let longer = match (&self.estimate, &before.estimate) {
+            _ if moved_back => Some(Longer::OthersFirst),
+            (Some(now), Some(before)) => now.longer_than(before),
+            _ => None,
+        };
+        Self { longer, ..self.clone() }
+    }
 }
 
 /// Where a conversation stands in its line, and an estimate of the wait.
 pub fn position(tx: &mut dyn ReadTx, ctx: &Ctx, presence: &Presence, calendars: &Calendars, id: ConversationId) -> Result<Position, Error> {
     let c = open(tx, ctx, id)?;
     if c.state != ConversationState::Waiting {
-        return Ok(Position { conversation: id, state: c.state, ahead: None, first: None, estimate: None, no_estimate: None });
+        return Ok(Position {
+            conversation: id,
+            state: c.state,
+            ahead: None,
+            first: None,
+            estimate: None,
+            no_estimate: None,
+            longer: None,
+        });
     }
     let known = tx.project(|ready: &ReadyLines| ready.ahead(id)).flatten();
     let (ahead, first) = match known {
@@ -88,7 +112,15 @@ impl Wait {
             Err(NoEstimate::NobodyThere) if !self.served => (None, Some(NoEstimate::NotServed)),
             Err(why) => (None, Some(why)),
         };
-        Position { conversation, state: ConversationState::Waiting, ahead: Some(ahead), first: Some(first), estimate, no_estimate }
+        Position {
+            conversation,
+            state: ConversationState::Waiting,
+            ahead: Some(ahead),
+            first: Some(first),
+            estimate,
+            no_estimate,
+            longer: None,
+        }
     }
 }
 

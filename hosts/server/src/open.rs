@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use zhengna_core::core::PROJECTIONS;
 use zhengna_core::crypto;
+use zhengna_core::interaction::CALLED_BACK;
 use zhengna_core::store::postgres::PostgresStore;
 use zhengna_core::store::sqlite::SqliteStore;
 use zhengna_core::store::{Store, StoreError};
@@ -16,7 +17,7 @@ use crate::keyring::{self, KeyringError};
 use crate::system::{OsEntropy, SystemClock};
 
 /// What the webhook is told of.
-pub const TOLD_OUTSIDE: &[&str] = &["conversation.closed"];
+pub const TOLD_OUTSIDE: &[&str] = &["conversation.closed", CALLED_BACK];
 
 /// What a command needs of a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use support::{Host, config};
 use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
 use zhengna_core::access::{ActorKind, Permission, RecordLeave};
-use zhengna_core::interaction::{LineSettings, OpenLine};
+use zhengna_core::id::ConversationId;
+use zhengna_core::interaction::{LineSettings, OpenLine, Prioritise};
 use zhengna_tests::world::{Engine, NANGUAN, World, code, core_over};
 
 const BOUND: Duration = Duration::from_secs(20);
@@ -223,6 +224,15 @@ fn whoever_waits_is_told_where_they_stand() {
         assert_eq!(place["estimate"]["officers"], 1, "{engine:?}: with what it is estimated from");
         let asked = host.get(&format!("/api/v1/conversations/{id}/position"), &second).body;
         assert_eq!(place, asked, "{engine:?}: as whoever asks is told");
+        // Somebody behind them is let first: they are told why it takes longer.
+        let last = enter(&host, &host.taxpayer(2));
+        let first_of_all = Prioritise { conversation: ConversationId::from_uuid(last.parse().unwrap()), reason: "行动不便".into() };
+        host.world.session_of(host.world.supervisor).interaction().prioritise(first_of_all).wait().unwrap();
+        let later = at_home.position();
+        assert_eq!((&later["ahead"], &later["longer"]), (&json!(2), &json!("others_first")), "{engine:?}: {later}");
+        claim(&host, &officer);
+        let sooner = at_home.position();
+        assert_eq!((&sooner["ahead"], &sooner["longer"]), (&json!(1), &Value::Null), "{engine:?}: {sooner}");
         let mut at_desk = Client::open(&host, &officer, None);
         claim(&host, &officer);
         assert_eq!(at_home.position()["ahead"], 0, "{engine:?}");

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use zhengna_core::access::{Actor, Authenticated};
 use zhengna_core::core::LiveEvent;
 use zhengna_core::id::{ConversationId, LineId};
-use zhengna_core::interaction::{Position, Typing};
+use zhengna_core::interaction::{Longer, Position, Typing};
 use zhengna_core::journal::{Cursor, EventKind, Topic};
 use zhengna_core::{Error, limits};
 
@@ -184,14 +184,20 @@ impl Feeds {
     /// Tells whoever waits where they stand, on each of their devices, unless they know.
     pub(super) fn place(&mut self, position: &Position) {
         let ids: Vec<u64> = self.by_topic.get(&Topic::Conversation(position.conversation)).into_iter().flatten().copied().collect();
-        let mut text = None;
+        let mut texts: Vec<(Option<Longer>, Utf8Bytes)> = Vec::new();
         for id in ids {
-            let Some(feed) = self.by_id.get_mut(&id) else { continue };
-            if matches!(feed.caller.actor, Actor::Taxpayer(_)) && feed.stands.get(&position.conversation) != Some(position) {
-                feed.stands.insert(position.conversation, position.clone());
-                let text = text.get_or_insert_with(|| Said::Position { position }.text()).clone();
-                self.hand(id, Note::Position(text));
+            let Some(feed) = self.by_id.get_mut(&id).filter(|feed| matches!(feed.caller.actor, Actor::Taxpayer(_))) else { continue };
+            let before = feed.stands.insert(position.conversation, position.clone());
+            if before.as_ref() == Some(position) {
+                continue;
             }
+            let told = before.map_or_else(|| position.clone(), |before| position.told_after(&before));
+            let text = match texts.iter().find(|(longer, _)| *longer == told.longer) {
+                Some((_, text)) => text.clone(),
+                None => Said::Position { position: &told }.text(),
+            };
+            texts.push((told.longer, text.clone()));
+            self.hand(id, Note::Position(text));
         }
     }
 

@@ -205,6 +205,13 @@ export const zh = {
       nobody_there: '工作人员暂时都不在线，上线后会按顺序接待。您可以先把问题写下来。',
       overloaded: '现在咨询的人很多，等待可能超过两小时，无法给出准确时间。您可以先把问题写下来，或选择稍后回复，号码会为您保留。',
     },
+    /** Beside an estimate that is longer than the one before. */
+    longer: {
+      others_first: '等待变长：有人优先办理',
+      fewer_there: '等待变长：在线的工作人员少了',
+      longer_talks: '等待变长：最近每位咨询用时较长',
+      more_elsewhere: '等待变长：工作人员同时在接待其他队列',
+    },
     writeFirst: '排队时可以先把问题写下来，工作人员接入后就能看到。',
     callback: '稍后回复我',
     callbackTitle: '不想一直等？',
