@@ -104,7 +104,7 @@ pub(crate) enum ListError {
     #[error("columns {first} and {second} are both {field}")]
     Twice { first: usize, second: usize, field: &'static str },
     /// A column is not there that has to be.
-    #[error("no column is called {field} or {}; the first line is: {header}", names.join(" or "))]
+    #[error("no column is called {field} or {}; the columns are: {header}", names.join(" or "))]
     Missing { field: &'static str, names: &'static [&'static str], header: String },
     /// Excel had rounded a number.
     #[error("line {line}: {title} {ROUNDED}")]
@@ -119,7 +119,7 @@ impl ListError {
     pub(crate) fn title(&self) -> String {
         match self {
             Self::Twice { first, second, .. } => format!("第 {first} 列和第 {second} 列是同一项内容，请只保留一列"),
-            Self::Missing { names, .. } => format!("缺少列：{}。请核对第一行的列名，或为各行统一指定该列的内容", names.join(" 或 ")),
+            Self::Missing { names, .. } => format!("缺少列：{}。请核对列名，或为各行统一指定该列的内容", names.join(" 或 ")),
             Self::Rounded { line, title } => format!("第 {line} 行的{title}超过 15 位，已被 Excel 截断：请将该列设为文本格式后重新填写"),
             Self::Line { line, .. } => format!("第 {line} 行无法读取，请核对该行"),
         }
@@ -166,6 +166,13 @@ impl List {
         Some((self.columns()[at].field, value.trim().to_owned()))
     }
 
+    /// Whether these are titles of its columns: every one that has to be there is, or is given.
+    pub(crate) fn is_named_by(self, titles: &[String], given: &[Given]) -> bool {
+        let titled = |column: usize| titles.iter().any(|title| self.position(title) == Some(column));
+        let is_given = |column: &Column| given.iter().any(|(field, _)| *field == column.field);
+        self.columns().iter().enumerate().all(|(n, column)| !column.needed || titled(n) || is_given(column))
+    }
+
     /// The rows of a table; an empty cell takes the value that was given for it. A number that Excel had rounded is refused where it is in a
     /// column that the list has.
     pub(crate) fn rows(self, table: &Table, given: &[Given]) -> Result<Vec<(i64, Listed)>, ListError> {
@@ -208,7 +215,8 @@ impl List {
 
 /// Every list with its columns, for the help.
 pub(crate) fn columns_in_words() -> String {
-    let mut text = String::from("Columns, by their names in the first line, in any order; * must be there, in the table or by --set:\n");
+    let mut text =
+        String::from("Columns, by their names in one of the first lines, in any order; * must be there, in the table or by --set:\n");
     for list in List::value_variants() {
         let name = list.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
         let _ = writeln!(text, "  --list {name}"); // a String takes everything
@@ -241,7 +249,8 @@ mod tests {
 
     #[test]
     fn a_number_that_excel_rounded_is_refused_where_its_column_is_read() {
-        let mut table = crate::table::read(include_bytes!("../tests/files/rounded.xlsx").to_vec()).unwrap();
+        let sheet = crate::table::read(include_bytes!("../tests/files/rounded.xlsx").to_vec()).unwrap();
+        let mut table = sheet.headed(|_| true).unwrap();
         let mut given = vec![("kind", "自然人".to_owned()), ("name", "甲".to_owned()), ("authority", "12201020000".to_owned())];
         let refused = List::People.rows(&table, &given).map(|rows| rows.len()).unwrap_err().to_string();
         assert_eq!(refused, format!("line 3: 证件号码 {ROUNDED}"));

@@ -1,10 +1,11 @@
-//! Tables that people send: CSV in UTF-8 or GB18030, and XLSX. They are hostile until shown otherwise, so a child process
+//! Tables that people send: CSV in UTF-8, GB18030 or UTF-16, XLSX and XLS. They are hostile until shown otherwise, so a child process
 //! reads them under limits of memory and time, and hands rows of text over a pipe.
 
-use std::io::{BufReader, Read as _, Write};
+use std::io::{BufReader, Cursor, Read as _, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use calamine::{Data, Reader, Xls, Xlsx};
 use serde::{Deserialize, Serialize};
 
 /// Bytes of a file.
@@ -17,6 +18,8 @@ pub const COLUMNS_MAX: usize = 256;
 pub const CELL_CHARS_MAX: usize = 32_767;
 /// Rows of a table, the header not counted.
 pub const ROWS_MAX: usize = zhengna_core::limits::BULK_ROWS_MAX;
+/// Rows among which the one is looked for that names the columns: a title and remarks may stand above it.
+pub const HEADER_WITHIN: usize = 20;
 /// Memory of the reading process.
 pub const MEMORY_BYTES_MAX: u64 = 3 * 1024 * 1024 * 1024;
 /// Seconds that the reading process may compute.
@@ -37,7 +40,36 @@ pub struct Row {
     pub rounded: Vec<usize>,
 }
 
-/// A table: its header and the rows that hold anything.
+/// What is in a file: the rows that hold anything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sheet {
+    /// The rows.
+    pub rows: Vec<Row>,
+}
+
+impl Sheet {
+    /// The table in it: its header is the first row that names columns, of the first [`HEADER_WITHIN`]; where none does, the first row.
+    ///
+    /// # Errors
+    /// [`TableError`] for a row with more cells than the header, and for more than [`ROWS_MAX`] rows.
+    pub fn headed(self, names_columns: impl Fn(&[String]) -> bool) -> Result<Table, TableError> {
+        let at = self.rows.iter().take(HEADER_WITHIN).position(|row| names_columns(&row.cells)).unwrap_or(0);
+        let mut rows = self.rows.into_iter().skip(at);
+        let header = rows.next().ok_or(TableError::Empty)?.cells;
+        let rows: Vec<Row> = rows.collect();
+        if rows.len() > ROWS_MAX {
+            return Err(TableError::TooMuch { what: "rows".into(), max: ROWS_MAX as u64 });
+        }
+        let has_more = |row: &&Row| row.cells.iter().skip(header.len()).any(|cell| !cell.is_empty());
+        if let Some(row) = rows.iter().find(has_more) {
+            let what = "has more cells than the line that names the columns: a comma within a cell must stand in quotation marks";
+            return Err(TableError::Line { line: row.line, what: what.into() });
+        }
+        Ok(Table { header, rows })
+    }
+}
+
+/// A table: its header and the rows below it that hold anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
     /// The header.
@@ -63,8 +95,8 @@ pub enum TableError {
     /// It cannot be read at all.
     #[error("cannot be read: {0}")]
     Unreadable(String),
-    /// Text in neither encoding, at a line.
-    #[error("line {line} is neither UTF-8 nor GB18030")]
+    /// Text in no encoding that is read, at a line.
+    #[error("line {line} is in no encoding that is read: UTF-8, GB18030, or UTF-16 with its mark")]
     Encoding {
         /// The line.
         line: i64,
@@ -98,7 +130,7 @@ impl TableError {
     pub fn title(&self) -> String {
         match self {
             Self::Unreadable(_) => "文件无法读取，请另存为 CSV（UTF-8）或 XLSX 后重试".into(),
-            Self::Encoding { line } => format!("第 {line} 行既不是 UTF-8 也不是 GB18030 编码，请另存为 CSV（UTF-8）后重试"),
+            Self::Encoding { line } => format!("第 {line} 行的编码无法识别，请另存为 CSV（UTF-8）后重试"),
             Self::Line { line, .. } => format!("第 {line} 行格式有误：请核对单元格个数、引号，以及被 Excel 截断的长号码（请设为文本格式）"),
             Self::TooMuch { max, what } if what == "rows" => format!("文件超过 {max} 行，请分成几个文件"),
             Self::TooMuch { .. } => "文件过大，请分成几个文件".into(),
@@ -108,24 +140,23 @@ impl TableError {
     }
 }
 
-/// Reads the bytes of a file: XLSX by its first bytes, else CSV.
+/// Reads the bytes of a file: XLSX and XLS by their first bytes, else CSV.
 ///
 /// # Errors
 /// [`TableError`], with the line where there is one.
-pub fn read(bytes: Vec<u8>) -> Result<Table, TableError> {
-    let rows = if bytes.starts_with(b"PK\x03\x04") { workbook(bytes)? } else { text(&bytes)? };
-    let mut rows = rows.into_iter().filter(|row| row.cells.iter().any(|cell| !cell.is_empty()));
-    let header = rows.next().ok_or(TableError::Empty)?.cells;
-    let rows: Vec<Row> = rows.take(ROWS_MAX + 1).collect();
-    if rows.len() > ROWS_MAX {
-        return Err(TableError::TooMuch { what: "rows".into(), max: ROWS_MAX as u64 });
+pub fn read(bytes: Vec<u8>) -> Result<Sheet, TableError> {
+    let rows = match bytes.as_slice() {
+        [b'P', b'K', 3, 4, ..] => workbook::<Xlsx<_>>(bytes)?,
+        [0xD0, 0xCF, 0x11, 0xE0, ..] => workbook::<Xls<_>>(bytes)?,
+        _ => text(&bytes)?,
+    };
+    let mut rows: Vec<Row> = rows.into_iter().filter(|row| row.cells.iter().any(|cell| !cell.is_empty())).collect();
+    if rows.is_empty() {
+        return Err(TableError::Empty);
     }
-    let has_more = |row: &&Row| row.cells.iter().skip(header.len()).any(|cell| !cell.is_empty());
-    if let Some(row) = rows.iter().find(has_more) {
-        let what = "has more cells than the first line, which names the columns: a comma within a cell must stand in quotation marks";
-        return Err(TableError::Line { line: row.line, what: what.into() });
-    }
-    Ok(Table { header, rows })
+    // One more than any table has: that it has too many is said where it is known which names the columns.
+    rows.truncate(HEADER_WITHIN + 1 + ROWS_MAX);
+    Ok(Sheet { rows })
 }
 
 fn row(line: i64, cells: Vec<String>) -> Result<Row, TableError> {
@@ -138,19 +169,42 @@ fn row(line: i64, cells: Vec<String>) -> Result<Row, TableError> {
     Ok(Row { line, cells, rounded: Vec::new() })
 }
 
-/// UTF-8 with or without its mark, else GB18030; a file cut or mixed in the middle of a character is an error at its line.
+/// UTF-16 by its mark, UTF-8 with or without its own, else GB18030; a file cut or mixed in the middle of a character is an error at its line.
 fn decoded(bytes: &[u8]) -> Result<String, TableError> {
-    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    let broken_at = match std::str::from_utf8(bytes) {
-        Ok(text) => return Ok(text.to_owned()),
-        Err(e) => e.valid_up_to(),
-    };
-    let (text, _, broken) = encoding_rs::GB18030.decode(bytes);
-    if !broken {
-        return Ok(text.into_owned());
+    match bytes {
+        [0xFF, 0xFE, rest @ ..] => in_encoding(encoding_rs::UTF_16LE, rest),
+        [0xFE, 0xFF, rest @ ..] => in_encoding(encoding_rs::UTF_16BE, rest),
+        [0xEF, 0xBB, 0xBF, rest @ ..] => in_encoding(encoding_rs::UTF_8, rest),
+        _ => in_encoding(encoding_rs::UTF_8, bytes).or_else(|at| {
+            let text = in_encoding(encoding_rs::GB18030, bytes).map_err(|other| at.max(other))?;
+            encoding_changes_at(bytes).map_or(Ok(text), Err)
+        }),
     }
-    let line = 1 + line_ends(&bytes[..broken_at]);
-    Err(TableError::Encoding { line })
+    .map_err(|line| TableError::Encoding { line })
+}
+
+/// The line at which UTF-8 begins or ends in bytes that GB18030 makes some sense of: the half of them that it makes would be nonsense.
+fn encoding_changes_at(bytes: &[u8]) -> Option<i64> {
+    let is_east_asian = |c: char| matches!(c, '\u{3000}'..='\u{9FFF}' | '\u{FF00}'..='\u{FFEF}');
+    let is_utf8 = |line: &[u8]| std::str::from_utf8(line).is_ok_and(|line| line.chars().all(|c| c.is_ascii() || is_east_asian(c)));
+    let mut first = None;
+    let lines = bytes.split_inclusive(|byte| *byte == b'\n').scan(1, |at, line| {
+        let begins = *at;
+        *at += line_ends(line);
+        Some((begins, line))
+    });
+    let mut told = lines.filter(|(_, line)| !line.is_ascii()).map(|(at, line)| (at, is_utf8(line)));
+    told.find(|(_, is_utf8)| *first.get_or_insert(*is_utf8) != *is_utf8).map(|(at, _)| at)
+}
+
+/// The text of bytes in an encoding; the line of what is not in it.
+fn in_encoding(encoding: &'static encoding_rs::Encoding, bytes: &[u8]) -> Result<String, i64> {
+    let mut decoder = encoding.new_decoder_without_bom_handling();
+    let mut text = String::with_capacity(decoder.max_utf8_buffer_length_without_replacement(bytes.len()).unwrap_or(0));
+    match decoder.decode_to_string_without_replacement(bytes, &mut text, true).0 {
+        encoding_rs::DecoderResult::InputEmpty => Ok(text),
+        _ => Err(1 + line_ends(text.as_bytes())),
+    }
 }
 
 /// Ends of lines: a feed, a return, or both.
@@ -161,9 +215,9 @@ fn line_ends(bytes: &[u8]) -> i64 {
     (returns + feeds - both) as i64
 }
 
-/// Comma, semicolon or tab: whichever the first line has most of.
+/// Comma, semicolon or tab: whichever the first line has most of that has any.
 fn delimiter(text: &str) -> u8 {
-    let first = text.lines().next().unwrap_or_default();
+    let first = text.lines().take(HEADER_WITHIN).find(|line| line.contains([',', '\t', ';'])).unwrap_or_default();
     let count = |delimiter: u8| first.bytes().filter(|byte| *byte == delimiter).count();
     let most = [b',', b'\t', b';'].into_iter().rev().max_by_key(|delimiter| count(*delimiter));
     most.unwrap_or(b',')
@@ -226,10 +280,13 @@ fn text(bytes: &[u8]) -> Result<Vec<Row>, TableError> {
     Ok(rows)
 }
 
-fn workbook(bytes: Vec<u8>) -> Result<Vec<Row>, TableError> {
-    use calamine::{Data, Reader as _, Xlsx};
-    let unreadable = |e: calamine::XlsxError| TableError::Unreadable(e.to_string().chars().take(200).collect());
-    let mut book: Xlsx<_> = Xlsx::new(std::io::Cursor::new(bytes)).map_err(unreadable)?;
+/// The first sheet of a workbook.
+fn workbook<B>(bytes: Vec<u8>) -> Result<Vec<Row>, TableError>
+where
+    B: Reader<Cursor<Vec<u8>>, Error: std::fmt::Display>,
+{
+    let unreadable = |e: B::Error| TableError::Unreadable(e.to_string().chars().take(200).collect());
+    let mut book = B::new(Cursor::new(bytes)).map_err(unreadable)?;
     let sheet = book.worksheet_range_at(0).ok_or(TableError::Empty)?.map_err(unreadable)?;
     let first = sheet.start().map_or(0, |(row, _)| i64::from(row));
     let cell = |data: &Data| match data {
@@ -253,7 +310,6 @@ fn workbook(bytes: Vec<u8>) -> Result<Vec<Row>, TableError> {
 /// What the child writes, a line of JSON each.
 #[derive(Serialize, Deserialize)]
 enum Said {
-    Header(Vec<String>),
     Row(Row),
     Failed(TableError),
     End,
@@ -273,9 +329,8 @@ pub fn serve(path: &Path, out: &mut impl Write) -> std::io::Result<()> {
     let bytes = if path == Path::new(STANDARD_INPUT) { whole(std::io::stdin().lock()) } else { file(path) };
     match bytes.and_then(read) {
         Err(e) => say(&Said::Failed(e)),
-        Ok(table) => {
-            say(&Said::Header(table.header))?;
-            table.rows.into_iter().try_for_each(|row| say(&Said::Row(row)))?;
+        Ok(sheet) => {
+            sheet.rows.into_iter().try_for_each(|row| say(&Said::Row(row)))?;
             say(&Said::End)
         }
     }
@@ -302,7 +357,7 @@ fn unreadable(e: std::io::Error) -> TableError {
 ///
 /// # Errors
 /// [`TableError`]; `Limits` where the child did not come to its end.
-pub fn read_apart(path: &Path) -> Result<Table, TableError> {
+pub fn read_apart(path: &Path) -> Result<Sheet, TableError> {
     let program = std::env::current_exe().map_err(unreadable)?;
     let child = Command::new(program).arg("parse").arg(path).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
     told_by(child.map_err(unreadable)?)
@@ -312,7 +367,7 @@ pub fn read_apart(path: &Path) -> Result<Table, TableError> {
 ///
 /// # Errors
 /// As [`read_apart`].
-pub fn read_bytes_apart(program: Option<&Path>, bytes: &[u8]) -> Result<Table, TableError> {
+pub fn read_bytes_apart(program: Option<&Path>, bytes: &[u8]) -> Result<Sheet, TableError> {
     let program = program.map_or_else(std::env::current_exe, |named| Ok(named.to_owned())).map_err(unreadable)?;
     let mut command = Command::new(program);
     command.args(["parse", STANDARD_INPUT]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -322,25 +377,24 @@ pub fn read_bytes_apart(program: Option<&Path>, bytes: &[u8]) -> Result<Table, T
     told_by(child)
 }
 
-fn told_by(mut child: Child) -> Result<Table, TableError> {
-    let table = child.stdout.take().map_or(Err(TableError::Limits), |out| heard(BufReader::new(out)));
+fn told_by(mut child: Child) -> Result<Sheet, TableError> {
+    let sheet = child.stdout.take().map_or(Err(TableError::Limits), |out| heard(BufReader::new(out)));
     // Whatever was wrong with what it said, it is not waited for.
-    if table.is_err() {
+    if sheet.is_err() {
         let _gone = child.kill();
     }
     let ended = child.wait().map_err(unreadable)?;
-    if table.is_ok() && !ended.success() { Err(TableError::Limits) } else { table }
+    if sheet.is_ok() && !ended.success() { Err(TableError::Limits) } else { sheet }
 }
 
-fn heard(out: impl std::io::BufRead) -> Result<Table, TableError> {
-    let mut table = Table { header: Vec::new(), rows: Vec::new() };
+fn heard(out: impl std::io::BufRead) -> Result<Sheet, TableError> {
+    let mut sheet = Sheet::default();
     for line in out.lines() {
         let line = line.map_err(|_| TableError::Limits)?;
         match serde_json::from_str(&line).map_err(|_| TableError::Limits)? {
-            Said::Header(header) => table.header = header,
-            Said::Row(row) => table.rows.push(row),
+            Said::Row(row) => sheet.rows.push(row),
             Said::Failed(e) => return Err(e),
-            Said::End => return Ok(table),
+            Said::End => return Ok(sheet),
         }
     }
     Err(TableError::Limits)
@@ -351,8 +405,12 @@ mod tests {
     use super::*;
 
     fn rows(bytes: &[u8]) -> Vec<(i64, Vec<String>)> {
-        let table = read(bytes.to_vec()).unwrap();
-        std::iter::once((1, table.header)).chain(table.rows.into_iter().map(|r| (r.line, r.cells))).collect()
+        read(bytes.to_vec()).unwrap().rows.into_iter().map(|r| (r.line, r.cells)).collect()
+    }
+
+    /// Below the first row.
+    fn table(bytes: &[u8]) -> Result<Table, TableError> {
+        read(bytes.to_vec())?.headed(|_| true)
     }
 
     #[test]
@@ -363,8 +421,14 @@ mod tests {
         assert_eq!(rows(text.as_bytes()), want);
         assert_eq!(rows(&[b"\xEF\xBB\xBF", text.as_bytes()].concat()), want);
         assert_eq!(rows(&encoding_rs::GB18030.encode(text).0), want);
+        let utf16 = |mark: char, bytes: fn(u16) -> [u8; 2]| {
+            std::iter::once(mark).chain(text.chars()).map(|c| bytes(c as u16)).collect::<Vec<_>>().concat()
+        };
+        assert_eq!(rows(&utf16('\u{FEFF}', u16::to_le_bytes)), want, "Unicode text, as Excel calls it");
+        assert_eq!(rows(&utf16('\u{FEFF}', u16::to_be_bytes)), want);
         assert_eq!(rows("a\tb,c\td\n1\t2\t3".as_bytes())[1].1, ["1", "2", "3"]);
         assert_eq!(rows("a;b;c\n1;2;3".as_bytes())[1].1, ["1", "2", "3"]);
+        assert_eq!(rows("名册\na\tb\n1\t2,3".as_bytes())[2].1, ["1", "2,3"], "a title above says nothing of what is between cells");
     }
 
     /// Formulas in what is imported (CVE-2019-14749): nothing here computes, and what Excel computed is a text like any other.
@@ -380,12 +444,12 @@ mod tests {
     /// Excel keeps fifteen digits: of a number of eighteen it makes another one, whose check digit may fit.
     #[test]
     fn a_number_that_excel_rounded_is_marked_and_refused_by_who_reads_every_column() {
-        let table = read(include_bytes!("../tests/files/rounded.xlsx").to_vec()).unwrap();
+        let table = table(include_bytes!("../tests/files/rounded.xlsx")).unwrap();
         let told: Vec<(i64, Vec<usize>)> = table.rows.iter().map(|row| (row.line, row.rounded.clone())).collect();
         let fifteen_digits_and_eighteen: [(i64, Vec<usize>); 2] = [(2, vec![]), (3, vec![0])];
         assert_eq!(told, fifteen_digits_and_eighteen);
         assert_eq!(table.unrounded(), Err(TableError::Line { line: 3, what: ROUNDED.into() }));
-        let typed = read("证件号码\n220102199001042345\n".into()).unwrap();
+        let typed = self::table("证件号码\n220102199001042345\n".as_bytes()).unwrap();
         assert_eq!(typed.clone().unrounded(), Ok(typed), "a text keeps its digits");
     }
 
@@ -419,8 +483,8 @@ mod tests {
 
     #[test]
     fn a_row_with_more_cells_than_the_first_line_is_refused_at_its_line() {
-        let too_many = |text: &str| match read(text.into()) {
-            Err(TableError::Line { line, what }) if what.starts_with("has more cells than the first line") => line,
+        let too_many = |text: &str| match table(text.as_bytes()) {
+            Err(TableError::Line { line, what }) if what.starts_with("has more cells than the line that names") => line,
             other => panic!("{text:?}: {other:?}"),
         };
         let header = "类型,主管税务机关代码,名称,号码\n";
@@ -432,9 +496,42 @@ mod tests {
     }
 
     #[test]
+    fn the_row_that_names_the_columns_is_found_below_titles_and_remarks() {
+        let names = |cells: &[String]| cells.iter().any(|cell| cell == "证件号码");
+        let headed = |text: &str| read(text.into()).unwrap().headed(names);
+        let found = headed("大企业名册（2026 年）\n\n制表：张三,,\n姓名,证件号码\n李四,1\n").unwrap();
+        assert_eq!((found.header, found.rows.len(), found.rows[0].line), (vec!["姓名".into(), "证件号码".into()], 1, 5));
+        assert_eq!(headed("姓名,号码\n李四,1\n").unwrap().header, ["姓名", "号码"], "where none names them, the first row");
+        let below = |n: usize| headed(&format!("{}姓名,证件号码\n李四,1\n", "说明\n".repeat(n)));
+        assert_eq!(below(HEADER_WITHIN - 1).unwrap().rows.len(), 1);
+        assert!(below(HEADER_WITHIN).is_err(), "nobody looks further down");
+    }
+
+    #[test]
+    fn a_workbook_of_before_2007_is_read_as_a_new_one_is() {
+        let roster = read(include_bytes!("../tests/files/roster.xls").to_vec()).unwrap();
+        let table = roster.headed(|cells| cells.iter().any(|cell| cell == "企业号码")).unwrap();
+        assert_eq!(table.header, ["企业号码", "名册", "开始日期", "依据文件"]);
+        let [first, second] = &table.rows[..] else { panic!("two rows") };
+        assert_eq!(first.cells, ["91220101MA0000001X", "大企业", "2026-01-05 00:00:00", "吉税〔2026〕1 号"]);
+        assert_eq!((&second.cells[2..], &second.rounded[..], second.line), (&["2026-1-5".to_owned(), "12".to_owned()][..], &[0][..], 6));
+        assert!(matches!(read(b"\xD0\xCF\x11\xE0 no workbook".to_vec()), Err(TableError::Unreadable(_))));
+    }
+
+    #[test]
     fn what_is_no_table_is_told_with_its_line() {
         let cut = [encoding_rs::GB18030.encode("姓名\n张三\n李").0.as_ref(), b"\x81"].concat();
-        assert!(matches!(read(cut), Err(TableError::Encoding { line: 1..=3 })));
+        assert_eq!(read(cut), Err(TableError::Encoding { line: 3 }));
+        let utf16 = "姓名\n张三\n李".encode_utf16().flat_map(u16::to_le_bytes);
+        let cut: Vec<u8> = [0xFF, 0xFE].into_iter().chain(utf16).chain([0x4E]).collect();
+        assert_eq!(read(cut), Err(TableError::Encoding { line: 3 }));
+        let gb18030 = |text: &'static str| encoding_rs::GB18030.encode(text).0;
+        for (mixed, line) in [
+            (["姓名\nx\n".as_bytes(), &gb18030("张三\n"), "李四\n".as_bytes()].concat(), 3),
+            ([&gb18030("姓名\n张三\n"), "李四\n".as_bytes()].concat(), 3),
+        ] {
+            assert_eq!(read(mixed), Err(TableError::Encoding { line }), "two encodings in one file");
+        }
         assert_eq!(read(b"a\n\xE5\xBC\xFF\xFF\n".to_vec()), Err(TableError::Encoding { line: 2 }));
         assert_eq!(read(b" \n\n".to_vec()), Err(TableError::Empty));
         let wide = |columns: usize| read(vec![b','; columns - 1].into_iter().chain(*b"x").collect());

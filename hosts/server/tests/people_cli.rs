@@ -77,7 +77,7 @@ fn people_are_imported_from_the_tables_that_offices_send_and_taken_back() {
         ("mixed.csv", "", "line 2 is neither UTF-8 nor GB18030"),
         ("bomb.xlsx", "", "cannot be read"),
         ("open.csv", "类型,姓名,号码,authority\n自然人,\"甲,1,1\n自然人,乙,1,1\n", "line 2: a quotation mark is opened there"),
-        ("more.csv", "类型,号码,姓名,authority\n企业,1,甲,乙公司,1\n", "line 2: has more cells than the first line"),
+        ("more.csv", "类型,号码,姓名,authority\n企业,1,甲,乙公司,1\n", "line 2: has more cells than the line that names the columns"),
     ] {
         let bytes: &[u8] = match name {
             "mixed.csv" => b"\xE5\xA7\x93,b\n\xE5\xFF\xFF,1\n",

@@ -86,7 +86,8 @@ async fn read(call: &Call, asked: Asked, request: Request) -> Result<(OwnedSemap
     let Asked { list, name, .. } = asked;
     // The place goes with the reading: a client that leaves does not let another file in before this one is read.
     let read = move || -> Result<(OwnedSemaphorePermit, ImportList), Problem> {
-        let table = table::read_bytes_apart(reader.as_deref(), &bytes).map_err(of_table)?;
+        let sheet = table::read_bytes_apart(reader.as_deref(), &bytes).map_err(of_table)?;
+        let table = sheet.headed(|titles| list.is_named_by(titles, &given)).map_err(of_table)?;
         let rows = list.rows(&table, &given).map_err(of_list)?;
         Ok((place, ImportList::new(&name, rows)?))
     };

@@ -177,6 +177,7 @@ impl People {
             return import.undo(&core, import.attempt(&core, batch, &given)?);
         }
         let table = table::read_apart(&import.file)
+            .and_then(|sheet| sheet.headed(|titles| import.list.is_named_by(titles, &given)))
             .map_err(|e| usage(&e).advise("Nothing was imported. Save the table as CSV in UTF-8, or as XLSX, and try again."))?;
         let rows = import
             .list
@@ -312,7 +313,8 @@ impl Import {
         if let Some(of) = system.identity().import_attempt(batch)? {
             return Ok(of);
         }
-        let rows = table::read_apart(&self.file).ok().and_then(|table| self.list.rows(&table, given).ok());
+        let table = table::read_apart(&self.file).and_then(|sheet| sheet.headed(|titles| self.list.is_named_by(titles, given)));
+        let rows = table.ok().and_then(|table| self.list.rows(&table, given).ok());
         let of = match rows.and_then(|rows| ImportList::new(&self.name(), rows).ok()) {
             Some(list) => system.identity().import_attempt(list.batch())?,
             None => None,

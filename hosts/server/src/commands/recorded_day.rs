@@ -48,7 +48,7 @@ const SHIFTS: [Column; 5] = [
 
 /// The columns, for the help.
 pub(super) fn columns_in_words() -> String {
-    let mut text = String::from("Columns, by their names in the first line; * must be there:\n");
+    let mut text = String::from("Columns, by their names in one of the first lines; * must be there:\n");
     for (table, columns) in
         [("DAY, a row for each who came", &ARRIVALS), ("--shifts, a row for each stretch of an officer's duty", &SHIFTS)]
     {
@@ -91,7 +91,10 @@ struct Cell<'a> {
 
 impl<'a> Cells<'a> {
     fn of(path: &'a Path, columns: &'static [Column]) -> Result<Self, Failure> {
-        let table = table::read_apart(path).and_then(Table::unrounded).map_err(|e| {
+        let is_titled =
+            |column: &Column, titles: &[String]| titles.iter().any(|title| column.names.iter().any(|n| n.eq_ignore_ascii_case(title)));
+        let names_columns = |titles: &[String]| columns.iter().all(|column| !column.needed || is_titled(column, titles));
+        let table = table::read_apart(path).and_then(|sheet| sheet.headed(names_columns)).and_then(Table::unrounded).map_err(|e| {
             Failure::new(Exit::Usage, format_args!("{}: {e}", path.display()))
                 .advise("Nothing was played. Save the table as CSV in UTF-8, or as XLSX, and try again.")
         })?;
@@ -105,8 +108,7 @@ impl<'a> Cells<'a> {
                 return Err(cells.failed(format!("columns {} and {} are both {}", first + 1, at + 1, known.names[0])));
             }
             if known.needed && cells.places[column].is_none() {
-                let what =
-                    format!("no column is called {}; the first line is: {}", known.names.join(" or "), cells.table.header.join(" | "));
+                let what = format!("no column is called {}; the columns are: {}", known.names.join(" or "), cells.table.header.join(" | "));
                 return Err(cells.failed(what));
             }
         }

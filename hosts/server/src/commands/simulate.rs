@@ -31,7 +31,7 @@ enum Action {
 /// Plays a day of conversations with other staffing: how long people would have waited, how many would have left, who would have done
 /// how much.
 ///
-/// A recorded day is two tables (CSV in UTF-8 or GB18030, or XLSX), the names of whose columns stand in the first line, in any order. Or a
+/// A recorded day is two tables (CSV in UTF-8, GB18030 or UTF-16, XLSX or XLS), the names of whose columns stand in one of the first lines, in any order. Or a
 /// made-up day: --per-hour. No database is opened, nothing is changed. The same day with the same seed gives the same figures.
 #[derive(Args)]
 #[command(after_help = format!("\

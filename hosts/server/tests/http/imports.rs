@@ -26,7 +26,7 @@ fn a_file_that_is_no_list_is_told_as_what_is_wrong_with_it() {
     for (what, body, code, title) in [
         ("a workbook that is none", &b"PK\x03\x04 none"[..], "list.unreadable", "无法读取"),
         ("nothing", b"", "list.unreadable", "没有内容"),
-        ("half a character", b"\xE5\xBC\xFF\xFF\n", "list.unreadable", "第 1 行既不是 UTF-8"),
+        ("half a character", b"\xE5\xBC\xFF\xFF\n", "list.unreadable", "第 1 行的编码无法识别"),
         ("an open quotation mark", "类型,名称\n自然人,\"甲\n".as_bytes(), "list.unreadable", "第 2 行格式有误"),
         ("no column of numbers", "类型,姓名\n自然人,甲\n".as_bytes(), "list.columns", "缺少列"),
         ("a column twice", "类型,姓名,名称,号码,主管税务机关代码\n自然人,甲,甲,1,1\n".as_bytes(), "list.columns", "是同一项内容"),
