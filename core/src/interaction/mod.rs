@@ -45,6 +45,7 @@ mod source;
 mod stint;
 mod transcript;
 mod transfer;
+mod wall;
 mod whisper;
 mod withheld;
 
@@ -111,4 +112,5 @@ pub use stint::Stint;
 pub use transcript::{Review, Transcript, TranscriptEvent, WaitingView, waiting};
 pub(crate) use transcript::{opened_numbers, transcript};
 pub use transfer::{Transfer, TransferTo, Transferred, transfer};
+pub use wall::{LineNow, LongWait, LongWaitReason, OfficerNow, Wall, wall};
 pub use whisper::{AskColleague, Whisper, WhisperRow, WhisperView, Whispered, ask_colleague, whisper, whispers};
