@@ -34,6 +34,11 @@ export async function pictures({ page, shot, step, newPage, signIn, conversation
   const row = long.locator('.el-table__row', { hasText: '坐席甲' }).filter({ hasText: line.name })
   await row.getByText('等待答复').or(row.getByText('久未答复')).waitFor({ timeout: 120_000 })
   await both(wall, shot, 'wall', MORE_WIDTHS)
+  for (const [width, height] of MORE_WIDTHS) {
+    await wall.setViewportSize({ width, height })
+    await wall.waitForFunction(() => [...document.querySelectorAll('.el-table .el-scrollbar__wrap')].every((table) => table.scrollWidth <= table.clientWidth))
+  }
+  await wall.setViewportSize({ width: 1440, height: 900 })
   await row.getByText('派单原因').click()
   await wall.locator('.el-drawer').waitFor()
   await wall.waitForTimeout(400)
@@ -53,6 +58,8 @@ export async function pictures({ page, shot, step, newPage, signIn, conversation
   await page.locator('.composer textarea').fill('在的，请讲')
   await page.locator('.composer textarea').press('Enter')
   await long.getByText('没有等待过久的纳税人').waitFor()
+  step('of two hundred conversations the wall renders a page at a time')
+  await twoHundred(wall, shot)
   for (const path of ['follow-ups', 'figures', 'disclosures', 'lines']) await visit(wall, shot, path)
   await wall.context().close()
   await page.locator(`[data-conversation="${conversation}"]`).waitFor()
@@ -68,7 +75,8 @@ export async function both(page, shot, name, widths = WIDTHS) {
     await page.setViewportSize({ width, height })
     await page.waitForTimeout(200)
     await shot(page, `${width}-${name}`)
-    if (await page.evaluate(() => document.documentElement.scrollWidth > innerWidth)) throw new Error(`${name} is wider than ${width} px`)
+    const wider = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth)
+    if (wider) throw new Error(`${name} is wider than ${width} px`)
   }
   await page.setViewportSize({ width: 1440, height: 900 })
 }
@@ -77,6 +85,31 @@ export async function visit(page, shot, path) {
   await page.locator(`.menu a[href$="/${path}"]`).click()
   await page.waitForTimeout(600)
   await both(page, shot, path)
+}
+
+/** The host's own answer, told two hundred times. */
+async function twoHundred(wall, shot) {
+  await wall.route('**/api/v1/conversations?*', async (route) => {
+    const answer = await route.fetch()
+    const body = await answer.json()
+    const [one] = body.items
+    body.items = Array.from({ length: 200 }, (_, i) => ({ ...one, id: `00000000-0000-7000-8000-${String(i).padStart(12, '0')}`, taxpayer_name: `张*${i}`, unanswered_since: null }))
+    await route.fulfill({ json: body })
+  })
+  await wall.reload()
+  const rows = wall.locator('.el-table__row', { hasText: '张*' })
+  for (const [page, from] of [['1', 0], ['2', 50], ['4', 150]]) {
+    if (from) await wall.locator('.el-pager').getByText(page, { exact: true }).click()
+    await rows.filter({ hasText: new RegExp(`张\\*${from}\\s`) }).waitFor()
+    if ((await rows.count()) !== 50) throw new Error(`${await rows.count()} rows are rendered`)
+  }
+  await both(wall, shot, 'wall-two-hundred')
+  await wall.getByLabel('姓名、事项、工号').fill('张*77')
+  await rows.filter({ hasText: '张*77' }).waitFor()
+  if ((await rows.count()) !== 1) throw new Error('a filter looks through all of them')
+  await wall.unroute('**/api/v1/conversations?*')
+  await wall.reload()
+  await wall.locator('.presence.here').waitFor()
 }
 
 /** The host's own answer, told forty times with other names: no demonstration has so many signed in. */
