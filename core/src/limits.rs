@@ -312,6 +312,10 @@ pub const LINE_PROMISE_S_MAX: i64 = 3600;
 pub const CLOSING_MESSAGE_CHARS_MAX: usize = 200;
 /// Conversations that a page looks through where not all are wanted.
 pub const CONVERSATIONS_SCANNED_MAX: u32 = 2_000;
+/// Conversations that the wall of whoever supervises looks through.
+pub const WALL_CONVERSATIONS_MAX: u32 = 5_000;
+/// Of those who wait too long, as many are shown on it.
+pub const LONG_WAITS_SHOWN_MAX: usize = 100;
 /// Conversations that are counted by channel at once.
 pub const CONVERSATIONS_COUNTED_MAX: u32 = 100_000;
 /// Timelines of a calendar that are kept, each of authority or line hours.

@@ -327,6 +327,8 @@ operations! {
         "谢绝派单" "Let an offer pass; somebody else is asked.";
     PROMISES = "interaction.promises" Query [Officer] needs SuperviseInteraction reach [Subtree] Serializable repeats false per_minute 60
         "承诺兑现" "How long people waited in the lines of one's area, and how often promises were kept.";
+    WALL = "interaction.wall" Query [Officer] needs SuperviseInteraction reach [Subtree] Serializable repeats false per_minute 60
+        "督导墙" "How the lines of one's area stand now: who waits too long, who is there, how many places are free.";
     HOLD = "interaction.hold" Command [Officer] needs ServeTaxpayers reach [Assigned] Guarded repeats true per_minute 60
         "挂起会话" "Put a conversation on hold for some minutes, and take others meanwhile.";
     RESUME = "interaction.resume" Command [Officer] needs ServeTaxpayers reach [Assigned] Guarded repeats true per_minute 60

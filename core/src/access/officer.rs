@@ -54,7 +54,7 @@ impl Officer {
 }
 
 impl Officer {
-    /// The name, for the officer's own eyes.
+    /// The name, for the officer's own eyes, and for whoever may know who serves whom.
     pub(crate) fn own_name(&self, tx: &mut dyn ReadTx, ctx: &Ctx) -> Result<String, Error> {
         let key = subject::key_of(tx, ctx, self.id.uuid())?;
         let open = key.open(Place { table: Self::TABLE.name, column: "name", row: self.id.as_bytes() }, &self.name)?;

@@ -169,6 +169,11 @@ impl Conversation {
         Self { held_until: None, joined, unanswered_since: None, ..self.not_offered() }
     }
 
+    /// When an officer first said a word. Of before that was kept: whoever took somebody is taken to have answered.
+    pub(super) fn answered_at(&self) -> Option<Timestamp> {
+        if self.entered_line.is_some() { self.first_answered_at } else { self.first_claimed_at }
+    }
+
     /// Whether the officer who has it has not said a word yet.
     pub(super) fn never_answered(&self) -> bool {
         self.unanswered_since.is_some() && self.unanswered_since == self.claimed_at

@@ -184,6 +184,11 @@ impl Line {
         self.hours != LineHours::Always
     }
 
+    /// Until when whoever entered then hears a word, as is promised.
+    pub(super) fn promised(&self, entered: Timestamp) -> Option<Timestamp> {
+        self.promise_s.map(|s| entered.plus(Duration::from_secs(s.unsigned_abs())))
+    }
+
     /// Whether whoever enters may name this topic.
     pub(super) fn has_topic(&self, code: &str) -> bool {
         self.routing.as_ref().is_some_and(|routing| routing.has(code))

@@ -147,7 +147,7 @@ pub(crate) fn positions(
     Ok(told.collect())
 }
 
-fn serving(tx: &dyn ReadTx, there: &[&There]) -> Serving {
+pub(super) fn serving(tx: &dyn ReadTx, there: &[&There]) -> Serving {
     let free = tx.project(|ready: &ReadyLines| there.iter().map(|o| o.capacity.saturating_sub(ready.held(o.officer))).sum());
     Serving {
         officers: u32::try_from(there.len()).unwrap_or(u32::MAX),

@@ -90,8 +90,7 @@ pub fn promises(tx: &mut dyn ReadTx, ctx: &Ctx, from: Timestamp, until: Timestam
 
 impl Count {
     fn add(&mut self, c: &Conversation, now: Timestamp) {
-        // Of before first words were kept: whoever took somebody is taken to have answered.
-        let answered = if c.entered_line.is_some() { c.first_answered_at } else { c.first_claimed_at };
+        let answered = c.answered_at();
         let mut called_back = None;
         if let Some(due) = c.reply_due {
             self.messages += 1;

@@ -207,7 +207,7 @@ pub(crate) fn reminded_as(actor: &Actor, line: &Line) -> ReminderFor {
 /// Sees to it that somebody is reminded of a taxpayer who waits for an answer from now on.
 pub(super) fn watch(tx: &mut dyn Tx, c: &Conversation, since: Timestamp) -> Result<(), Error> {
     let line = line_of(tx, c)?;
-    match declared(&line).due(since) {
+    match due(&line, since) {
         (Some(due), _) => agenda::set_by(tx, TimerKind::Unanswered, c.id.uuid(), due),
         (None, _) => Ok(()),
     }
@@ -216,6 +216,11 @@ pub(super) fn watch(tx: &mut dyn Tx, c: &Conversation, since: Timestamp) -> Resu
 fn line_of(tx: &mut dyn ReadTx, c: &Conversation) -> Result<Line, Error> {
     let found = tx.find::<Line>((c.line,))?.ok_or(Error::NotFound { what: "line" })?;
     Ok(found.trust("how a conversation's line reminds").into_inner())
+}
+
+/// When its officer is reminded of a taxpayer of a line who waits for an answer since then, and when those who supervise are told.
+pub(super) fn due(line: &Line, since: Timestamp) -> (Option<Timestamp>, Option<Timestamp>) {
+    declared(line).due(since)
 }
 
 fn declared(line: &Line) -> Reminders {
@@ -257,7 +262,7 @@ pub(crate) fn remind_unanswered(tx: &mut dyn Tx, ctx: &Ctx, cmd: RemindUnanswere
     agenda::take(tx, cmd.timer, cmd.token)?;
     let mut told = Reminded { conversation: id, officer: false, supervisors: false };
     let (Some(since), Some(officer), ConversationState::Active) = (c.unanswered_since, c.officer, c.state) else { return Ok(told) };
-    let (remind, escalate) = declared(&line_of(tx, &c)?).due(since);
+    let (remind, escalate) = due(&line_of(tx, &c)?, since);
     let Some(remind) = remind else { return Ok(told) };
     let now = ctx.now();
     let next = match escalate {

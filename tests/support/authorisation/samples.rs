@@ -87,6 +87,7 @@ impl<'a> Scene<'a> {
             | "approval.delegations"
             | "interaction.lines"
             | "interaction.offers"
+            | "interaction.wall"
             | "access.posts"
             | "access.separations"
             | "interaction.be_present"

@@ -235,6 +235,12 @@ impl Interaction<'_> {
         self.0.query(&operation::PROMISES, move |tx, ctx| interaction::promises(tx, ctx, from, until))
     }
 
+    /// How the lines of the caller's area stand now.
+    pub fn wall(&self) -> Result<interaction::Wall, Error> {
+        let (presence, calendars) = (self.0.core.0.presence.clone(), self.0.core.0.calendars.clone());
+        self.0.query(&operation::WALL, move |tx, ctx| interaction::wall(tx, ctx, &presence, &calendars))
+    }
+
     /// Puts a conversation on hold.
     pub fn hold(&self, cmd: Hold) -> Ticket<Held> {
         self.0.command(&operation::HOLD, cmd, interaction::hold)

@@ -11,8 +11,8 @@ use zhengna_core::interaction::{
     ConversationView, DeclineOffer, Declined, Enter, Entered, ExportFormat, ExportReviewed, ExportTranscript, ExportedTranscript, Found,
     Held, Hold, Join, Joined, Leave, Left, LineView, ManagedLine, MarkRead, Merge, Merged, MessageView, OfferView, Outcome, ParallelView,
     Position, Prioritise, Prioritised, Promises, ProposeLine, Recall, Recalled, RequestCallback, Resume, Review, Search, SendMessage, Sent,
-    SignedEntry, SourceChannel, Sources, StepOut, Transcript, Transfer, TransferTo, Transferred, WaitingView, Wanted, Whisper, WhisperView,
-    Whispered,
+    SignedEntry, SourceChannel, Sources, StepOut, Transcript, Transfer, TransferTo, Transferred, WaitingView, Wall, Wanted, Whisper,
+    WhisperView, Whispered,
 };
 use zhengna_core::operation;
 
@@ -78,6 +78,7 @@ pub(super) fn routes(routes: &mut Routes) {
     let declined = post("/api/v1/conversations/{conversation}/decline", &operation::DECLINE_OFFER).keyed();
     routes.add(declined.body::<Nothing>().answer::<Declined>(), decline_offer);
     routes.add(get("/api/v1/line-promises", &operation::PROMISES).query(PERIOD).answer::<Promises>(), promises);
+    routes.add(get("/api/v1/wall", &operation::WALL).answer::<Wall>(), wall);
     let held = post("/api/v1/conversations/{conversation}/hold", &operation::HOLD).keyed();
     routes.add(held.body::<OnHold>().answer::<Held>(), hold);
     routes.add(post("/api/v1/conversations/{conversation}/resume", &operation::RESUME).keyed().body::<Nothing>().answer::<Held>(), resume);
@@ -492,6 +493,10 @@ async fn decline_offer(
 
 async fn promises(call: Call, Query(query): Query<Period>) -> Result<Json<Promises>, Problem> {
     call.read(move |s| s.interaction().promises(query.from, query.until)).await.map(Json)
+}
+
+async fn wall(call: Call) -> Result<Json<Wall>, Problem> {
+    call.read(|s| s.interaction().wall()).await.map(Json)
 }
 
 async fn hold(call: Keyed, Path(conversation): Path<ConversationId>, Json(body): Json<OnHold>) -> Result<Json<Held>, Problem> {

@@ -315,6 +315,9 @@ fn drive_offers(host: &Host, drive: &mut Drive, officer: &str, boss: &str) {
     let own = kept["lines"].as_array().unwrap().iter().find(|l| l["line"] == json!(line)).expect("somebody entered it");
     let counted = ["entered", "served", "measured", "kept", "called_back"].map(|what| own[what].as_u64());
     assert_eq!(counted, [1, 1, 1, 1, 0].map(Some));
+    let wall = drive.ok("interaction.wall", "GET", "/api/v1/wall", boss, None);
+    let own = wall["lines"].as_array().unwrap().iter().find(|l| l["line"] == json!(line)).expect("the supervisor's own line");
+    assert_eq!([&own["active"], &own["waiting"]], [&json!(1), &json!(0)]);
 }
 
 /// A taxpayer comes through a provider, looks at what is linked, tells a phone, and unlinks.

@@ -8,7 +8,8 @@ import { chromium } from 'playwright-core'
 import { accessible } from './accessible.mjs'
 import { administration } from './administration.mjs'
 import { startHost } from './host.mjs'
-import { pictures } from './pictures.mjs'
+import { many } from './many.mjs'
+import { MORE_WIDTHS, both, pictures } from './pictures.mjs'
 
 const PORT = Number(process.env.PORT ?? 18091)
 const HOSTILE = '<img src=x onerror=alert(1)><script>alert(2)</script>{{7*7}}"\'`&lt;b&gt;'
@@ -83,6 +84,15 @@ try {
   await page.locator('.card [role=alert]:not(:empty)').waitFor()
   await signIn(page, 'officer')
   assert.deepEqual(await page.locator('.menu .item').allInnerTexts(), ['工作台', '审批', '工作日历'], 'the menu shows what one may')
+
+  step('what one may not see, and what is not there, is said')
+  for (const [path, name, words] of [['wall', 'forbidden', '您的岗位没有此项权限'], ['no-such-page', 'nowhere', '没有这个页面']]) {
+    await page.goto(site.url + path)
+    await page.getByText(words).waitFor()
+    await both(page, shot, name, MORE_WIDTHS)
+  }
+  await page.getByText('返回首页').click()
+  await page.locator('.presence.here').waitFor()
 
   step('somebody waits, and is taken with the keyboard')
   const { conversation } = await host.call('POST', `/lines/${line.id}/conversations`, { topic: HOSTILE }, taxpayer)
@@ -202,6 +212,8 @@ try {
   await page.getByText('退出', { exact: true }).click()
   await page.locator('#login').waitFor()
   assert.equal(await page.evaluate(() => sessionStorage.length), 0)
+
+  await many({ host, site, step, newPage, shot, taxpayers: [taxpayer, await host.token('taxpayer', 1)], lines: lines.filter((l) => l.authority.startsWith('12201')) })
 
   await administration({ host, site, shot, step, newPage, signIn, conversation, taxpayer })
 

@@ -21,8 +21,8 @@ function addAdministrators(binary, dir) {
   const run = (...args) => execFileSync(binary, args, { stdio: ['ignore', 'pipe', 'ignore'] }).toString()
   run('demo', '--dir', dir, '--no-serve', '--json')
   const files = ['--database', `sqlite:${dir}/demo.db`, '--key-file', `${dir}/demo.key`, '--checkpoint-file', `${dir}/demo.checkpoint`]
-  const add = (login, name, post, permissions, authority = '12200000000') => {
-    const added = run('user', 'add', login, '--name', name, '--authority', authority, '--post', post, '--permissions', permissions, '--json', ...files)
+  const add = (login, name, post, permissions, authority = '12200000000', ...more) => {
+    const added = run('user', 'add', login, '--name', name, '--authority', authority, '--post', post, '--permissions', permissions, '--json', ...more, ...files)
     return { login, password: JSON.parse(added).password }
   }
   return {
@@ -38,6 +38,8 @@ function addAdministrators(binary, dir) {
     warden: add('900010', '日历审批甲', '日历审批岗', 'approve_calendar', '12200000000'),
     registrar: add('900011', '名单导入甲', '名单导入岗', 'import_lists', '12200000000'),
     checker: add('900012', '名单审批甲', '名单审批岗', 'import_lists', '12200000000'),
+    // With room for forty conversations.
+    desk: add('900013', '接待岗甲', '接待岗', 'serve_taxpayers', '12201000000', '--capacity', '50'),
     // Serves and supervises: may join, and agree to what another manager of lines put forward.
     foreman: add('900005', '值班长甲', '值班长', 'serve_taxpayers,supervise_interaction,manage_lines,reveal_personal_data,manage_relations', '12201020000'),
   }

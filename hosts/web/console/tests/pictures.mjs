@@ -1,7 +1,16 @@
 /** What a supervisor does on the wall, and pictures of every page at both widths. */
-export async function pictures({ page, shot, step, newPage, signIn, conversation, host, line }) {
+export async function pictures({ page, shot, step, newPage, signIn, conversation, say, host, line }) {
   await page.waitForTimeout(400)
-  await both(page, shot, 'desk')
+  await both(page, shot, 'desk', MORE_WIDTHS)
+  await page.setViewportSize({ width: 390, height: 844 })
+  await page.locator('.back').click()
+  await shot(page, '390-desk-list')
+  await page.getByRole('button', { name: '更多', exact: true }).click()
+  await page.getByRole('menuitem', { name: '退出' }).waitFor()
+  await shot(page, '390-desk-tools')
+  await page.keyboard.press('Escape')
+  await page.setViewportSize({ width: 1440, height: 900 })
+  await page.locator(`[data-conversation="${conversation}"]`).click()
   for (const path of ['approvals', 'calendar']) await visit(page, shot, path)
   await page.locator('.number').last().scrollIntoViewIfNeeded()
   await both(page, shot, 'calendar-numbers')
@@ -16,8 +25,20 @@ export async function pictures({ page, shot, step, newPage, signIn, conversation
   await wall.locator('.menu').getByText('督导墙').click()
   await wall.locator('.el-table__row', { hasText: line.name }).first().waitFor()
   await wall.locator('canvas').waitFor()
-  await both(wall, shot, 'wall')
-  const row = wall.locator('.el-table__row', { hasText: host.signIn('officer').login }).first()
+  await wall.locator('.el-table__row', { hasText: '坐席甲' }).filter({ hasText: '在岗' }).filter({ hasText: '1 / 3' }).waitFor()
+
+  step('whoever waits too long is shown to the supervisor with the officer, until they are answered')
+  await say(conversation, '还在吗')
+  const long = wall.getByRole('region', { name: '需要关注' })
+  // As long as the line lets an officer be silent: a minute.
+  const row = long.locator('.el-table__row', { hasText: '坐席甲' }).filter({ hasText: line.name })
+  await row.getByText('等待答复').or(row.getByText('久未答复')).waitFor({ timeout: 120_000 })
+  await both(wall, shot, 'wall', MORE_WIDTHS)
+  for (const [width, height] of MORE_WIDTHS) {
+    await wall.setViewportSize({ width, height })
+    await wall.waitForFunction(() => [...document.querySelectorAll('.el-table .el-scrollbar__wrap')].every((table) => table.scrollWidth <= table.clientWidth))
+  }
+  await wall.setViewportSize({ width: 1440, height: 900 })
   await row.getByText('派单原因').click()
   await wall.locator('.el-drawer').waitFor()
   await wall.waitForTimeout(400)
@@ -26,7 +47,7 @@ export async function pictures({ page, shot, step, newPage, signIn, conversation
   await row.getByText('提示', { exact: true }).click()
   await wall.getByPlaceholder('最多 500 字').fill('请核对身份后再答复')
   await wall.getByRole('dialog', { name: '提示接待人' }).getByText('确定').click()
-  await page.locator('.el-notification', { hasText: '内部提示' }).waitFor()
+  await page.locator('.el-notification', { hasText: '内部提示' }).first().waitFor()
   await row.getByText('检查', { exact: true }).click()
   await wall.getByRole('dialog').getByPlaceholder('原因').fill('抽查服务质量')
   await wall.getByRole('dialog').getByText('检查', { exact: true }).click()
@@ -34,17 +55,28 @@ export async function pictures({ page, shot, step, newPage, signIn, conversation
   await wall.waitForTimeout(400)
   await shot(wall, '1440-review')
   await wall.keyboard.press('Escape')
+  await page.locator('.composer textarea').fill('在的，请讲')
+  await page.locator('.composer textarea').press('Enter')
+  await long.getByText('没有等待过久的纳税人').waitFor()
+  step('of two hundred conversations the wall renders a page at a time')
+  await twoHundred(wall, shot)
   for (const path of ['follow-ups', 'figures', 'disclosures', 'lines']) await visit(wall, shot, path)
   await wall.context().close()
   await page.locator(`[data-conversation="${conversation}"]`).waitFor()
 }
 
-export async function both(page, shot, name) {
+const WIDTHS = [[1024, 768], [390, 844]]
+/** A tablet, and a desk's screen whose text is shown twice as large. */
+export const MORE_WIDTHS = [[768, 1024], [720, 450], ...WIDTHS]
+
+export async function both(page, shot, name, widths = WIDTHS) {
   await shot(page, `1440-${name}`)
-  for (const [width, height] of [[1024, 768], [390, 844]]) {
+  for (const [width, height] of widths) {
     await page.setViewportSize({ width, height })
     await page.waitForTimeout(200)
     await shot(page, `${width}-${name}`)
+    const wider = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth)
+    if (wider) throw new Error(`${name} is wider than ${width} px`)
   }
   await page.setViewportSize({ width: 1440, height: 900 })
 }
@@ -53,6 +85,31 @@ export async function visit(page, shot, path) {
   await page.locator(`.menu a[href$="/${path}"]`).click()
   await page.waitForTimeout(600)
   await both(page, shot, path)
+}
+
+/** The host's own answer, told two hundred times. */
+async function twoHundred(wall, shot) {
+  await wall.route('**/api/v1/conversations?*', async (route) => {
+    const answer = await route.fetch()
+    const body = await answer.json()
+    const [one] = body.items
+    body.items = Array.from({ length: 200 }, (_, i) => ({ ...one, id: `00000000-0000-7000-8000-${String(i).padStart(12, '0')}`, taxpayer_name: `张*${i}`, unanswered_since: null }))
+    await route.fulfill({ json: body })
+  })
+  await wall.reload()
+  const rows = wall.locator('.el-table__row', { hasText: '张*' })
+  for (const [page, from] of [['1', 0], ['2', 50], ['4', 150]]) {
+    if (from) await wall.locator('.el-pager').getByText(page, { exact: true }).click()
+    await rows.filter({ hasText: new RegExp(`张\\*${from}\\s`) }).waitFor()
+    if ((await rows.count()) !== 50) throw new Error(`${await rows.count()} rows are rendered`)
+  }
+  await both(wall, shot, 'wall-two-hundred')
+  await wall.getByLabel('姓名、事项、工号').fill('张*77')
+  await rows.filter({ hasText: '张*77' }).waitFor()
+  if ((await rows.count()) !== 1) throw new Error('a filter looks through all of them')
+  await wall.unroute('**/api/v1/conversations?*')
+  await wall.reload()
+  await wall.locator('.presence.here').waitFor()
 }
 
 /** The host's own answer, told forty times with other names: no demonstration has so many signed in. */

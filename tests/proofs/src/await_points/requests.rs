@@ -135,6 +135,7 @@ pub(super) fn requests(route: &Documented, scene: &Scene) -> Vec<Case> {
         "interaction.promises" => {
             ("", "?from=2026-01-01T00:00:00%2B08:00&until=2027-01-01T00:00:00%2B08:00", Some(supervisor), Value::Null)
         }
+        "interaction.wall" => ("", "", Some(supervisor), Value::Null),
         "interaction.hold" => ("active", "", Some(officer), json!({ "minutes": 5 })),
         "interaction.resume" => ("held", "", Some(officer), json!({})),
         "interaction.join" => ("active", "", Some(&scene.chief), json!({ "reason": "协助解答" })),

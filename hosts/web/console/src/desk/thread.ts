@@ -7,7 +7,7 @@ import { answer, api } from '../api/http'
 type ConversationView = components['schemas']['ConversationView']
 type MessageView = components['schemas']['MessageView']
 
-const PAGE = 100
+const PAGE = 200
 const TYPING_MS = 6_000
 
 /** One conversation as known here. Messages are kept by number, so none is there twice and a gap shows. */
