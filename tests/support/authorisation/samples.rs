@@ -88,6 +88,7 @@ impl<'a> Scene<'a> {
             | "interaction.lines"
             | "interaction.offers"
             | "access.posts"
+            | "access.emergency_posts"
             | "access.separations"
             | "interaction.be_present"
             | "access.issue_ticket" => just(Object::new),
