@@ -164,7 +164,7 @@ fn a_county_lists_its_own_officers_and_whoever_is_above_lists_them_all() {
         let world = World::new(engine);
         let seen = |staff_no: &str, at: &str| -> Vec<OfficerId> {
             let watcher = world.session_of(world.appoint(staff_no, at, &[Permission::ViewStaff]));
-            let listed = watcher.access().officers(Page { after: None, limit: 50 }).unwrap();
+            let listed = watcher.access().officers(None, Page { after: None, limit: 50 }).unwrap().items;
             listed.into_iter().map(|o| o.id).collect()
         };
         let (county, other) = (seen("22019211", NANGUAN), seen("22019212", KUANCHENG));
@@ -586,6 +586,10 @@ fn an_emergency_post_ends_by_itself_and_is_looked_at_by_somebody_else() {
             world.session_of(taker).access().take_emergency_post(cmd).wait()
         };
         let emergency = post(&world, "应急");
+        let own = world.session_of(taker);
+        let offered = own.access();
+        assert_eq!(offered.emergency_posts().unwrap().iter().map(|p| p.id).collect::<Vec<_>>(), [emergency], "{engine:?}");
+        assert!(matches!(offered.posts(), Err(Error::Denied { .. })), "{engine:?}: the others are not for them");
         assert!(
             matches!(take(post(&world, "督导"), NANGUAN, 10, "故障"), Err(Error::Invalid { field, .. }) if field == "post"),
             "{engine:?}"
@@ -629,6 +633,8 @@ fn an_emergency_post_ends_by_itself_and_is_looked_at_by_somebody_else() {
         while world.core.run_due(10).unwrap() > 0 {}
         let reviewer = world.session_of(world.appoint("22019182", PROVINCE, &[Permission::ReviewControl]));
         let alerts = reviewer.control().alerts(None, Page { after: None, limit: 20 }).unwrap().items;
+        let told = &alerts.iter().find(|a| a.rule == Watch::EmergencyPost).unwrap().names;
+        assert_eq!(told.iter().map(|n| n.staff_no.as_deref()).collect::<Vec<_>>(), [Some("22019181")], "{engine:?}: whose deed it was");
         let heard: Vec<String> = alerts.into_iter().filter(|a| a.rule == Watch::EmergencyPost).filter_map(|a| a.subject).collect();
         assert!(heard.len() == 2 && heard.contains(&format!("grant/{}", again.grant)), "{engine:?}: {heard:?}");
         // However late: nobody gets rid of it by waiting.

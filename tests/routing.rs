@@ -96,6 +96,7 @@ fn who_knows_a_topic_takes_it_first_and_the_others_after_a_while() {
             "第 2 号等待 0 秒，派单范围第 1 步（本主题，本机关），由22010000 号接待：主动领取下一件；等待更久而未派给该人员的：第 1 号（不熟悉该主题）。",
             "{engine:?}"
         );
+        assert!(told[0].names.iter().any(|n| n.id == first.to_string() && n.staff_no.as_deref() == Some("22010000")), "{engine:?}");
         assert_eq!(claim(&world.officer(0), line), Ok(entered[2]), "{engine:?}: what has no topic is anybody's");
         assert_eq!(refused(claim(&world.officer(0), line)), Refusal::NobodyForYou, "{engine:?}");
 

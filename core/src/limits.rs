@@ -228,6 +228,10 @@ pub const CANNED_REPLY_CHARS_MAX: usize = 500;
 pub const CANNED_REPLIES_MAX: u32 = 200;
 /// Canned replies looked through for one list: those of an officer and of every authority above them.
 pub const CANNED_REPLIES_SCANNED_MAX: u32 = 2_000;
+/// Officers whose names are opened, or whose numbers are passed over, by one call of a search; the next one goes on.
+pub const OFFICERS_SEARCHED_MAX: u32 = 1_000;
+/// Ids of one answer that are told by name.
+pub const NAMES_SHOWN_MAX: usize = 200;
 /// Characters of what is looked for in one's own conversations, at least: of Chinese two say something.
 pub const SEARCH_CHARS_MIN: usize = 2;
 /// The same, at most.

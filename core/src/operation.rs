@@ -192,7 +192,7 @@ operations! {
     AUTHORITIES = "access.authorities" Query [Taxpayer, Officer] reach [Public] Serializable repeats false per_minute 240
         "税务机关" "Tax authorities that exist now, with the one above each.";
     OFFICERS = "access.officers" Query [Officer] needs ViewStaff reach [Subtree] Serializable repeats false per_minute 120
-        "人员列表" "Officers within reach, newest first.";
+        "人员列表" "Officers within reach: all, newest first, or those found by number or name.";
     POSTS = "access.posts" Query [Officer, System] needs ViewStaff reach [] Serializable repeats false per_minute 120
         "岗位列表" "Every post and what it allows.";
     GRANTS = "access.grants" Query [Officer] needs ViewStaff reach [Subtree] Serializable repeats false per_minute 120
@@ -203,6 +203,8 @@ operations! {
         "提出授权变更" "Put forward a grant, a post, what is kept apart, or how a matter is approved.";
     END_GRANT = "access.end_grant" Command [Officer, System] needs ApproveAccess reach [] Serializable repeats true per_minute 60
         "收回岗位" "End a grant at once, with a reason.";
+    EMERGENCY_POSTS = "access.emergency_posts" Query [Officer] needs TakeEmergencyPost reach [] Serializable repeats false per_minute 120
+        "应急岗位" "The posts that may be taken in an emergency.";
     TAKE_EMERGENCY_POST = "access.take_emergency_post" Command [Officer] needs TakeEmergencyPost reach [] Guarded repeats true per_minute 60
         "应急授权" "Take an emergency post for some hours, with a reason; somebody looks at it afterwards.";
     GRANT_POST = "access.grant_post" Command [System] reach [] Guarded repeats true per_minute 60

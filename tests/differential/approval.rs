@@ -224,7 +224,7 @@ impl Play {
             Deed::Look(who) => {
                 let session = self.as_(*who, 0);
                 let all = |which| told(session.approval().list(which, None, 20));
-                let staff = told(session.access().officers(Page { after: None, limit: 50 }));
+                let staff = told(session.access().officers(None, Page { after: None, limit: 50 }));
                 let rights = told(session.access().posts()) + &told(session.access().grants(self.world.idle_hand));
                 let apart = told(session.access().separations()) + &told(session.approval().delegations());
                 [Which::All, Which::ForMe, Which::Mine].map(all).concat() + &staff + &rights + &apart

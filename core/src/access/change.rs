@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::authority::authority_of;
-use super::post::{self, GrantPost, SetPost};
+use super::post::{self, GrantPost, Post, SetPost};
 use super::separation::{self, SetSeparation};
 use super::{AuthorityKind, Officer, Permission, Permissions, path_named, path_of};
-use crate::approval::{self, Approval, Matter, Opened, Opening, SetRule};
+use crate::approval::{self, Approval, Changes, Matter, Opened, Opening, SetRule};
 use crate::control::{self, SetControlRule};
 use crate::ctx::Ctx;
 use crate::error::{Error, Problem, Refusal};
@@ -113,6 +113,26 @@ pub(crate) fn carry_out(tx: &mut dyn Tx, ctx: &Ctx, approval: &Approval) -> Resu
         AccessChange::ApprovalRule(cmd) => approval::put_rule_in_force(tx, ctx, cmd),
         AccessChange::ControlRule(cmd) => control::put_in_force(tx, ctx, cmd),
     }
+}
+
+/// What it would change: what would set the same as it is in force, beside what was put forward. Of a grant, the posts of the officer.
+pub(crate) fn changes(tx: &mut dyn ReadTx, ctx: &Ctx, approval: &Approval) -> Result<Option<Changes>, Error> {
+    let PutForward { change, .. } = approval.content()?;
+    Ok(match change {
+        AccessChange::Grant(cmd) => post::grant_changes(tx, ctx, &cmd)?,
+        AccessChange::Post(SetPost { post: None, .. }) => None,
+        AccessChange::Post(cmd @ SetPost { post: Some(id), .. }) => {
+            let Post { name, permissions, emergency, .. } = post::post_of(tx, ctx.rights(), id)?;
+            Changes::between(&SetPost { post: cmd.post, name, permissions, emergency }, &cmd)?
+        }
+        AccessChange::Separation(cmd) => {
+            let now = separation::separations(tx, ctx.rights())?.into_iter().find(|s| (s.first, s.second) == (cmd.first, cmd.second));
+            let (apart, source) = (now.is_some(), now.and_then(|s| s.source).unwrap_or_default());
+            Changes::between(&SetSeparation { apart, source, ..cmd.clone() }, &cmd)?
+        }
+        AccessChange::ApprovalRule(cmd) => Changes::between(&approval::rule_in_force(tx, ctx, cmd.matter)?, &cmd)?,
+        AccessChange::ControlRule(cmd) => Changes::between(&control::set_as(control::rule_of(tx, ctx.rights(), cmd.rule)?), &cmd)?,
+    })
 }
 
 /// The authority that answers for the whole installation, which is one province's: the highest above the caller that is not the nation's.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::change::within_posts;
-use super::post::{self, Grant, GrantPost, Granted, Post};
+use super::post::{self, Grant, GrantPost, Granted, Post, PostView};
 use super::{Permission, genuine, replace_sealed};
 use crate::approval::{self, Approval, Matter, Opening};
 use crate::ctx::Ctx;
@@ -12,7 +12,7 @@ use crate::id::{GrantId, PostId};
 use crate::identity::AuthorityCode;
 use crate::identity::reason;
 use crate::limits;
-use crate::store::{Reads, Tx};
+use crate::store::{ReadTx, Reads, Tx};
 
 /// Takes an emergency post.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -57,6 +57,11 @@ pub fn take_emergency_post(tx: &mut dyn Tx, ctx: &Ctx, cmd: TakeEmergencyPost) -
     let subject = format!("{officer}/{}", cmd.post);
     approval::open(tx, ctx, Opening { matter: Matter::Emergency, subject, place: Some(cmd.authority), about: Some(officer), content })?;
     Ok(granted)
+}
+
+/// The posts that may be taken.
+pub fn emergency_posts(tx: &mut dyn ReadTx, ctx: &Ctx) -> Result<Vec<PostView>, Error> {
+    Ok(post::posts(tx, ctx)?.into_iter().filter(|post| post.emergency).collect())
 }
 
 /// The grant that an approval is about.

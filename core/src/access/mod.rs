@@ -11,6 +11,7 @@ mod change;
 mod duty;
 mod emergency;
 mod integrity;
+mod named;
 mod officer;
 mod password;
 mod post;
@@ -29,13 +30,17 @@ pub use authority::{Authority, AuthorityKind, AuthorityPage, AuthorityPath, Auth
 pub(crate) use authority::{above, name_of, path_named, path_of, top_of};
 pub use bootstrap::{ADMINISTRATOR_POST, Bootstrap, Bootstrapped, bootstrap};
 pub use change::{AccessChange, ProposeChange, propose_change};
-pub(crate) use change::{carry_out, within_posts};
+pub(crate) use change::{carry_out, changes, within_posts};
 pub use duty::Duty;
-pub use emergency::{TakeEmergencyPost, take_emergency_post};
+pub use emergency::{TakeEmergencyPost, emergency_posts, take_emergency_post};
 pub(crate) use emergency::{emergency_is_over, end_emergency};
 pub use integrity::{Integrity, Sealed};
 pub(crate) use integrity::{add_sealed, altered, genuine, replace_sealed};
-pub use officer::{AddOfficer, LeaveRecorded, Officer, OfficerAdded, OfficerView, RecordLeave, add_officer, officers, record_leave};
+pub use named::Named;
+pub(crate) use named::{named_officer, named_post};
+pub use officer::{
+    AddOfficer, LeaveRecorded, Officer, OfficerAdded, OfficerView, Officers, RecordLeave, add_officer, officers, record_leave,
+};
 pub(crate) use officer::{find_officer, staff_no_of};
 pub use password::{ChangePassword, GivePassword, PasswordChange, PastPassword, change_password, give_password};
 pub(crate) use password::{not_within_given, own_passwords};

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::change::within_posts;
 use super::password::leaver;
-use super::{Actor, ActorKind, ActorRef, AuthorityPath, Permission, Scope, Term, end_sessions, path_named};
+use super::{
+    Actor, ActorKind, ActorRef, AuthorityPath, Checked, Engine, Permission, Scope, Term, Unchecked, check, end_sessions, path_named,
+};
 use crate::clock::Timestamp;
 use crate::crypto::Place;
 use crate::ctx::Ctx;
@@ -12,7 +14,7 @@ use crate::error::{self, Error, Problem, Refusal};
 use crate::id::OfficerId;
 use crate::identity::{AuthorityCode, subject};
 use crate::limits;
-use crate::store::{Page, ReadTx, Reads, Record, StoreError, Tx, Writes};
+use crate::store::{Page, PagePlace, ReadTx, Reads, Record, StoreError, Tx, Writes, stretch};
 
 record! {
     /// An officer. The row is also the guard that claims lock, so that two windows of one officer cannot
@@ -198,20 +200,76 @@ pub struct OfficerView {
     pub left_at: Option<Timestamp>,
 }
 
-/// Officers within reach, newest first.
-pub fn officers(tx: &mut dyn ReadTx, ctx: &Ctx, page: Page) -> Result<Vec<OfficerView>, Error> {
-    let rows: Vec<Officer> = tx.list(&Scope::of(ctx), page)?;
-    let mut views = Vec::with_capacity(rows.len());
-    for row in rows {
-        views.push(OfficerView {
-            id: row.id,
-            name: row.own_name(tx, ctx)?,
-            authority: row.authority.own(),
-            staff_no: row.staff_no,
-            capacity: row.capacity,
-            added_at: row.added_at,
-            left_at: row.left_at,
-        });
+/// A page of officers.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Officers {
+    /// Newest first; those found by number, in the order of numbers. A page may be short, or empty, and still go on.
+    pub items: Vec<OfficerView>,
+    /// Where the next page goes on, if there may be one.
+    #[serde(skip)]
+    pub after: Option<PagePlace>,
+}
+
+/// Officers within reach: all, or those whose number begins with what is looked for, or whose name holds it.
+///
+/// Numbers are in an index, so what has a digit in it is looked for among them, and only those rows are read. Names are sealed, each with
+/// a key of its own, and nothing about them is kept to look in: what has no digit is compared with the names of
+/// [`limits::OFFICERS_SEARCHED_MAX`] a call.
+pub fn officers(tx: &mut dyn ReadTx, ctx: &Ctx, find: Option<&str>, page: Page) -> Result<Officers, Error> {
+    let wanted = page.limit.min(limits::PAGE_ROWS_MAX);
+    let find = find.map(|text| error::text("find", text, limits::NAME_CHARS_MAX)).transpose()?;
+    if let Some(number) = find.as_deref().filter(|text| text.contains(|c: char| c.is_ascii_digit())) {
+        return numbered(tx, ctx, number, Page { limit: wanted, ..page });
     }
-    Ok(views)
+    let max = if find.is_some() { limits::OFFICERS_SEARCHED_MAX } else { wanted };
+    let mut items = Vec::new();
+    let after = tx.walk(&Scope::of(ctx), page.after, max, |tx, row: Officer| {
+        let view = view_of(tx, ctx, row)?;
+        if find.as_deref().is_none_or(|text| view.name.contains(text) || view.staff_no.starts_with(text)) {
+            items.push(view);
+        }
+        Ok(items.len() < wanted as usize)
+    })?;
+    Ok(Officers { items, after })
+}
+
+/// Those whose number begins so. The numbers of officers elsewhere are passed over.
+fn numbered(tx: &mut dyn ReadTx, ctx: &Ctx, number: &str, page: Page) -> Result<Officers, Error> {
+    let mut rows: Vec<Officer> = Vec::new();
+    let before = match page.after {
+        Some((_, last)) => staff_no_of(tx, OfficerId::from_uuid(last))?,
+        None => {
+            let exactly = tx.find_by::<Officer>(Officer::BY_STAFF_NO, (number.to_owned(),))?;
+            rows.extend(check(ctx, exactly).ok().map(Checked::into_inner));
+            None
+        }
+    };
+    let mut last = rows.first().map(|row| (row.added_at, row.id.uuid()));
+    let range = stretch(Some(Officer::BY_STAFF_NO), ()).after((before.unwrap_or_else(|| number.to_owned()),));
+    let range = range.until(format!("{number}{}", char::MAX));
+    let (mut looked, mut after) = (0, None);
+    tx.scan_while(Engine::work("numbers of officers, of whom those within reach are shown"), range, |row: Officer| {
+        if rows.len() == page.limit as usize || looked == limits::OFFICERS_SEARCHED_MAX {
+            after = last;
+            return false;
+        }
+        looked += 1;
+        last = Some((row.added_at, row.id.uuid()));
+        rows.extend(check(ctx, Some(Unchecked::new(row))).ok().map(Checked::into_inner));
+        true
+    })?;
+    Ok(Officers { items: rows.into_iter().map(|row| view_of(tx, ctx, row)).collect::<Result<_, _>>()?, after })
+}
+
+fn view_of(tx: &mut dyn ReadTx, ctx: &Ctx, row: Officer) -> Result<OfficerView, Error> {
+    Ok(OfficerView {
+        id: row.id,
+        name: row.own_name(tx, ctx)?,
+        authority: row.authority.own(),
+        staff_no: row.staff_no,
+        capacity: row.capacity,
+        added_at: row.added_at,
+        left_at: row.left_at,
+    })
 }

@@ -1,5 +1,7 @@
 //! Posts (岗位) carry permissions; grants bind an officer, a post, an authority and a period.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::integrity::altered;
@@ -8,7 +10,7 @@ use super::trail::Rights;
 use super::{
     Engine, HeldPost, Integrity, Officer, Permission, Plane, Sealed, add_sealed, check, genuine, path_named, path_of, replace_sealed,
 };
-use crate::approval::Family;
+use crate::approval::{Changes, Family};
 use crate::clock::Timestamp;
 use crate::ctx::Ctx;
 use crate::error::{self, Error, Problem, Refusal};
@@ -226,6 +228,11 @@ pub(crate) fn find_post(tx: &mut dyn ReadTx, name: &str) -> Result<Option<PostId
     Ok(found.map(|p| p.trust("posts are known to the system").into_inner().id))
 }
 
+/// The name of a post, whatever else was altered in it.
+pub(super) fn post_named(tx: &mut dyn ReadTx, id: PostId) -> StoreResult<Option<String>> {
+    Ok(tx.find::<Post>((id,))?.map(|p| p.trust("names of posts are no secret").into_inner().name))
+}
+
 /// Gives an officer a post.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -337,6 +344,24 @@ pub(super) fn give(tx: &mut dyn Tx, ctx: &Ctx, cmd: &GrantPost, approval: Option
     let id = grant.id;
     add_sealed(tx, ctx, grant)?;
     Ok(Granted { grant: id })
+}
+
+/// The posts that an officer has, and where, until when: as it is, and with one more.
+pub(super) fn grant_changes(tx: &mut dyn ReadTx, ctx: &Ctx, cmd: &GrantPost) -> Result<Option<Changes>, Error> {
+    let until = |end: Option<Timestamp>| end.map_or_else(|| "forever".to_owned(), Timestamp::rfc3339);
+    let mut now: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+    let why = Engine::work("whoever decides about a grant sees what the officer has already");
+    for grant in grants_of(tx, why, cmd.officer)? {
+        let grant = genuine(ctx.rights(), grant)?;
+        if grant.starts_at <= ctx.now() && grant.ends_at.is_none_or(|end| ctx.now() < end) {
+            let name = post_of(tx, ctx.rights(), grant.post)?.name;
+            now.entry(grant.authority.to_string()).or_default().entry(name).or_insert_with(|| until(grant.ends_at));
+        }
+    }
+    let mut then = now.clone();
+    let name = post_of(tx, ctx.rights(), cmd.post)?.name;
+    then.entry(cmd.authority.to_string()).or_default().insert(name, until(cmd.ends_at));
+    Ok(Changes::between(&now, &then)?)
 }
 
 /// Ends every grant of somebody who leaves, at that instant. One that was altered gives them nothing as it is, and keeps nobody here.
@@ -457,7 +482,7 @@ pub struct PostView {
 
 /// Every post, at most [`limits::POSTS_MAX`].
 pub fn posts(tx: &mut dyn ReadTx, ctx: &Ctx) -> Result<Vec<PostView>, Error> {
-    let why = Engine::work("posts are known to whoever administers");
+    let why = Engine::work("posts are known to whoever administers, and those for emergencies to whoever may take them");
     let rows: Vec<Post> = tx.scan(why, stretch(None, ()).limit(limits::POSTS_MAX))?;
     let view = |p: Post| PostView { id: p.id, name: p.name, permissions: p.permissions, emergency: p.emergency, version: p.version };
     rows.into_iter().map(|row| genuine(ctx.rights(), row).map(view)).collect()

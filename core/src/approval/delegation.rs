@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::access::{self, Engine, Integrity, Officer, OfficerActor, Permission, Plane, Sealed, add_sealed, genuine, replace_sealed};
+use crate::access::{
+    self, Engine, Integrity, Named, Officer, OfficerActor, Permission, Plane, Sealed, add_sealed, genuine, replace_sealed,
+};
 use crate::clock::Timestamp;
 use crate::ctx::Ctx;
 use crate::error::{Error, Problem, Refusal};
@@ -98,6 +100,8 @@ pub struct DelegationView {
     pub giver: OfficerId,
     /// Who stands in.
     pub taker: OfficerId,
+    /// What the two are called.
+    pub names: Vec<Named>,
     /// From when.
     pub starts_at: Timestamp,
     /// Until when.
@@ -164,8 +168,15 @@ pub fn delegations(tx: &mut dyn ReadTx, ctx: &Ctx) -> Result<Vec<DelegationView>
     for index in [Delegation::BY_GIVER, Delegation::BY_TAKER] {
         found.extend(current(tx, ctx, index, me)?);
     }
-    let view = |d: Delegation| DelegationView { id: d.id, giver: d.giver, taker: d.taker, starts_at: d.starts_at, ends_at: d.ends_at };
-    Ok(found.into_iter().map(view).collect())
+    let mut views = Vec::with_capacity(found.len());
+    for Delegation { id, giver, taker, starts_at, ends_at, .. } in found {
+        let mut names = Vec::new();
+        for officer in [giver, taker] {
+            names.extend(access::named_officer(tx, ctx, officer)?);
+        }
+        views.push(DelegationView { id, giver, taker, names, starts_at, ends_at });
+    }
+    Ok(views)
 }
 
 fn current(tx: &mut dyn ReadTx, ctx: &Ctx, index: usize, whose: OfficerId) -> Result<Vec<Delegation>, Error> {

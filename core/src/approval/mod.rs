@@ -7,14 +7,17 @@
 //! final. What a matter asks for is data ([`Rule`]), bound when the approval is opened; a rule without steps lets a thing pass
 //! unseen, and has to say so.
 
+mod changes;
 mod decide;
 mod delegation;
 mod matter;
+mod names;
 mod open;
 mod row;
 mod rule;
 mod show;
 
+pub use changes::Changes;
 pub(crate) use decide::use_up;
 pub use decide::{Approve, Decided, Execute, Reject, Withdraw, approve, execute, reject, withdraw};
 pub use delegation::{
@@ -24,6 +27,7 @@ pub use matter::{Family, Matter};
 pub use open::Opened;
 pub(crate) use open::{Opening, open};
 pub use row::{Approval, ApprovalState, Vote};
-pub(crate) use rule::put_in_force as put_rule_in_force;
 pub use rule::{Execution, Rule, RuleRow, SetRule, Step};
-pub use show::{ApprovalView, Approvals, StepView, VoteView, Which, approvals};
+pub(crate) use rule::{in_force as rule_in_force, put_in_force as put_rule_in_force};
+pub(crate) use show::approvals;
+pub use show::{ApprovalView, Approvals, StepView, VoteView, Which};

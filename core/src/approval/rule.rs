@@ -138,12 +138,18 @@ fn shipped(matter: Matter) -> Rule {
 
 /// The rule of a matter now.
 pub(super) fn rule_of(tx: &mut dyn ReadTx, ctx: &Ctx, matter: Matter) -> Result<Rule, Error> {
+    in_force(tx, ctx, matter).map(|set| set.rule)
+}
+
+/// What would set the rule of a matter as it is now; the document is empty where none was approved.
+pub(crate) fn in_force(tx: &mut dyn ReadTx, ctx: &Ctx, matter: Matter) -> Result<SetRule, Error> {
     let Some(found) = tx.find::<RuleRow>((matter,))? else {
         ctx.rights().never_was(&format!("approval_rule/{}", matter.as_str()))?;
-        return Ok(shipped(matter));
+        return Ok(SetRule { matter, rule: shipped(matter), source: String::new() });
     };
     let row = genuine(ctx.rights(), found.trust("rules bind everybody").into_inner())?;
-    serde_json::from_str(&row.rule).map_err(|e| StoreError::Corrupt(format!("approval_rule {}: {e}", matter.as_str())).into())
+    let rule = serde_json::from_str(&row.rule).map_err(|e| StoreError::Corrupt(format!("approval_rule {}: {e}", matter.as_str())))?;
+    Ok(SetRule { matter, rule, source: row.source })
 }
 
 /// Puts a rule in force that was approved.

@@ -2,8 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::changes::{Changes, changes};
+use super::names::names;
 use super::{Approval, ApprovalState, Execution, Matter, decide, delegation};
-use crate::access::{Actor, Engine, Permission, genuine};
+use crate::access::{Actor, Engine, Named, Permission, genuine};
+use crate::calendar::Calendars;
 use crate::clock::Timestamp;
 use crate::crypto::hash;
 use crate::ctx::Ctx;
@@ -50,6 +53,10 @@ pub struct ApprovalView {
     pub state: ApprovalState,
     /// Exactly what is put forward.
     pub content: serde_json::Value,
+    /// What it would change, while that is to be decided; absent where there is nothing of the kind yet.
+    pub changes: Option<Changes>,
+    /// What the ids in it are called.
+    pub names: Vec<Named>,
     /// SM3 of what is put forward, hexadecimal; whoever decides names it.
     pub digest: String,
     /// Its steps, as the rule was when it was opened.
@@ -131,7 +138,14 @@ pub(super) fn may_see(tx: &mut dyn ReadTx, ctx: &Ctx, approval: &Approval) -> Re
 
 /// Approvals that the caller may see, newest first. Looks at [`limits::APPROVALS_SCANNED_MAX`] at most and shows
 /// [`limits::APPROVALS_SHOWN_MAX`] at most; `before` of the answer goes on.
-pub fn approvals(tx: &mut dyn ReadTx, ctx: &Ctx, which: Which, before: Option<ApprovalId>, limit: u32) -> Result<Approvals, Error> {
+pub(crate) fn approvals(
+    tx: &mut dyn ReadTx,
+    ctx: &Ctx,
+    calendars: &Calendars,
+    which: Which,
+    before: Option<ApprovalId>,
+    limit: u32,
+) -> Result<Approvals, Error> {
     let limit = limit.min(limits::APPROVALS_SHOWN_MAX) as usize;
     let range = stretch(None, ()).newest_first().limit(limits::APPROVALS_SCANNED_MAX);
     let range = if let Some(id) = before { range.after((id,)) } else { range };
@@ -144,7 +158,7 @@ pub fn approvals(tx: &mut dyn ReadTx, ctx: &Ctx, which: Which, before: Option<Ap
         }
         last = Some(row.id);
         // One that was altered is left out, and was told as an alarm; the rest is shown.
-        match shown(tx, ctx, row, which) {
+        match shown(tx, ctx, calendars, row, which) {
             Ok(shown) => items.extend(shown),
             Err(Error::Refused(Refusal::RightsAltered)) => {}
             Err(e) => return Err(e),
@@ -153,12 +167,12 @@ pub fn approvals(tx: &mut dyn ReadTx, ctx: &Ctx, which: Which, before: Option<Ap
     Ok(Approvals { items, before: if all { None } else { last } })
 }
 
-fn shown(tx: &mut dyn ReadTx, ctx: &Ctx, row: Approval, which: Which) -> Result<Option<ApprovalView>, Error> {
+fn shown(tx: &mut dyn ReadTx, ctx: &Ctx, calendars: &Calendars, row: Approval, which: Which) -> Result<Option<ApprovalView>, Error> {
     let row = genuine(ctx.rights(), row)?;
-    if may_see(tx, ctx, &row)? { view(tx, ctx, row, which) } else { Ok(None) }
+    if may_see(tx, ctx, &row)? { view(tx, ctx, calendars, row, which) } else { Ok(None) }
 }
 
-fn view(tx: &mut dyn ReadTx, ctx: &Ctx, row: Approval, which: Which) -> Result<Option<ApprovalView>, Error> {
+fn view(tx: &mut dyn ReadTx, ctx: &Ctx, calendars: &Calendars, row: Approval, which: Which) -> Result<Option<ApprovalView>, Error> {
     let own = row.proposed_by == ctx.actor().as_ref();
     let state = row.state_at(ctx.now());
     let rule = row.rule()?;
@@ -188,12 +202,21 @@ fn view(tx: &mut dyn ReadTx, ctx: &Ctx, row: Approval, which: Which) -> Result<O
             .map(|v| VoteView { voter: v.voter, in_place_of: (v.right_of != v.voter).then_some(v.right_of), agreed: v.agreed, at: v.at })
             .collect(),
     });
+    let content = row.content()?;
+    // From how many on somebody is looked at, nobody reads but who is asked to agree.
+    let may_compare = row.matter != Matter::ControlRule || may_decide || to_carry_out;
+    let changes = match state {
+        ApprovalState::Pending | ApprovalState::Approved if may_compare => changes(tx, ctx, calendars, &row)?,
+        _ => None,
+    };
     Ok(Some(ApprovalView {
         id: row.id,
         matter: row.matter,
         subject: row.subject.clone(),
         state,
-        content: row.content()?,
+        names: names(tx, ctx, &row, &votes, &content)?,
+        content,
+        changes,
         digest: hash::hex(&row.digest),
         steps: steps.collect(),
         execution: rule.execution,

@@ -60,6 +60,16 @@ impl Hours {
         within(self.exceptions.len(), limits::HOURS_EXCEPTIONS_MAX).map(|()| self)
     }
 
+    /// The spans of ordinary working days, by the day from which they hold.
+    pub(super) fn seasons(&self) -> &BTreeMap<Date, Vec<Span>> {
+        &self.seasons
+    }
+
+    /// Single days with other spans.
+    pub(super) fn exceptions(&self) -> &BTreeMap<Date, Vec<Span>> {
+        &self.exceptions
+    }
+
     /// The spans of a day, given whether it is worked.
     pub fn of(&self, day: Date, works: bool) -> &[Span] {
         if let Some(spans) = self.exceptions.get(&day) {

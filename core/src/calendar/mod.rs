@@ -8,6 +8,7 @@
 //! What is in force is data: the tables of this program, and over them what somebody proposed and somebody else
 //! approved ([`approval`](crate::approval)). Each approval gives the calendar its next version.
 
+mod changes;
 mod day;
 mod filing;
 mod hours;
@@ -22,6 +23,7 @@ mod recompute;
 
 pub use chrono::{Datelike, NaiveDate as Date};
 
+pub(crate) use changes::changes;
 pub use day::{Calendar, Day};
 pub use filing::{FilingBasis, FilingDue, FilingPeriods};
 pub use hours::{Hours, Span, Timeline};

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Facts, Finding, Watch};
-use crate::access::{ActorKind, ActorRef, AuthorityPath, Officer, Scope, Term, check, path_of, top_of};
+use crate::access::{ActorKind, ActorRef, AuthorityPath, Named, Officer, Scope, Term, check, named_officer, path_of, top_of};
 use crate::agenda;
 use crate::clock::Timestamp;
 use crate::crypto::hash;
@@ -85,6 +85,12 @@ impl Alert {
 
     pub(super) fn facts(&self) -> Result<Facts, Error> {
         serde_json::from_str(&self.facts).map_err(|e| StoreError::Corrupt(format!("control_alert {}: {e}", self.id)).into())
+    }
+
+    /// The officers whom it names: whose deeds they were, to whom they were done, and who looked at it.
+    fn officers(&self) -> impl Iterator<Item = OfficerId> {
+        let all = [Some(self.actor), ActorRef::parse(&self.subject), self.reviewed_by].into_iter().flatten();
+        all.filter(|who| who.kind == ActorKind::Officer).map(|who| OfficerId::from_uuid(who.id))
     }
 
     /// Whether it is about this caller.
@@ -218,6 +224,8 @@ pub struct AlertView {
     pub actor: String,
     /// What they were done to, where the rule asks for one thing.
     pub subject: Option<String>,
+    /// What the officers among them are called.
+    pub names: Vec<Named>,
     /// The window it counts in.
     pub window_start: Timestamp,
     /// When the threshold was reached.
@@ -254,7 +262,6 @@ pub(crate) fn alerts(tx: &mut dyn ReadTx, ctx: &Ctx, state: Option<AlertState>, 
     let scope = Scope::of(ctx);
     let (mut items, mut after, mut looked) = (Vec::new(), page.after, 0);
     let wanted = page.limit.min(limits::PAGE_ROWS_MAX) as usize;
-    let caller = ctx.actor().as_ref();
     while looked < limits::ALERTS_SCANNED_MAX {
         let rows: Vec<Alert> = tx.list(&scope, Page { after, limit: limits::PAGE_ROWS_MAX })?;
         looked += rows.len() as u32;
@@ -265,7 +272,7 @@ pub(crate) fn alerts(tx: &mut dyn ReadTx, ctx: &Ctx, state: Option<AlertState>, 
             }
             after = Some((row.at, row.id.uuid()));
             if state.is_none_or(|state| row.state == state) {
-                items.push(view_of(row, caller)?);
+                items.push(view_of(tx, ctx, row)?);
             }
         }
         if !full {
@@ -275,9 +282,14 @@ pub(crate) fn alerts(tx: &mut dyn ReadTx, ctx: &Ctx, state: Option<AlertState>, 
     Ok(Alerts { items, after })
 }
 
-fn view_of(row: Alert, caller: ActorRef) -> Result<AlertView, Error> {
+fn view_of(tx: &mut dyn ReadTx, ctx: &Ctx, row: Alert) -> Result<AlertView, Error> {
+    let mut names = Vec::new();
+    for officer in row.officers() {
+        names.extend(named_officer(tx, ctx, officer)?);
+    }
     Ok(AlertView {
-        may_review: row.state == AlertState::Open && !row.is_about(caller),
+        may_review: row.state == AlertState::Open && !row.is_about(ctx.actor().as_ref()),
+        names,
         facts: row.facts()?,
         id: row.id,
         rule: row.rule,

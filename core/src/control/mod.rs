@@ -22,7 +22,7 @@ pub use denial::{Denial, record_denials};
 pub(crate) use report::report;
 pub use report::{AlertFigures, ApprovalFigures, ControlReport};
 pub use rule::{ControlKind, ControlRule, ControlRuleRow, SetControlRule, Watch};
-pub(crate) use rule::{put_in_force, rules};
+pub(crate) use rule::{put_in_force, rule_of, rules, set_as};
 pub(crate) use screen::REACH;
 pub use screen::{Facts, Finding, Screening};
 pub(crate) use trail::{Entry, page, place_before};

@@ -187,9 +187,15 @@ fn merged(rights: Rights<'_>, id: Watch, row: Option<ControlRuleRow>) -> Result<
 }
 
 /// A rule as it is in force.
-pub(super) fn rule_of(tx: &mut dyn ReadTx, rights: Rights<'_>, id: Watch) -> Result<ControlRule, Error> {
+pub(crate) fn rule_of(tx: &mut dyn ReadTx, rights: Rights<'_>, id: Watch) -> Result<ControlRule, Error> {
     let row = tx.find::<ControlRuleRow>((id,))?.map(|row| row.trust("rules of control bind everybody").into_inner());
     merged(rights, id, row)
+}
+
+/// What would set a rule as it is in force.
+pub(crate) fn set_as(rule: ControlRule) -> SetControlRule {
+    let ControlRule { id, threshold, window_minutes, enabled, clause, .. } = rule;
+    SetControlRule { rule: id, threshold, window_minutes, enabled, source: clause }
 }
 
 /// Every rule as it is in force.

@@ -8,7 +8,7 @@ use super::attendance::is_there;
 use super::claim::holds;
 use super::ready::first_waiting;
 use super::{Conversation, ConversationState, Line, Routing};
-use crate::access::{Engine, Officer, Permission, check, holds_at, staff_no_of};
+use crate::access::{Engine, Named, Officer, Permission, check, holds_at, named_officer};
 use crate::assignment::{self, Candidate, Inputs, Question, Record, Waiting};
 use crate::clock::Timestamp;
 use crate::ctx::Ctx;
@@ -240,6 +240,8 @@ pub(super) fn keep(tx: &mut dyn Tx, conversation: ConversationId, version: i64, 
 pub struct AssignmentView {
     /// Number of the officer.
     pub staff_no: Option<String>,
+    /// What the officers of the decision are called.
+    pub names: Vec<Named>,
     /// Why, as a sentence.
     pub why: String,
     /// Whether the same is decided again from what it turned on. If not, the record is not what was decided.
@@ -254,22 +256,23 @@ pub fn assignments(tx: &mut dyn ReadTx, ctx: &Ctx, conversation: ConversationId)
     check(ctx, found)?;
     let why = Engine::work("whoever supervises a conversation sees how it was assigned");
     let rows: Vec<Assignment> = tx.scan(why, stretch(None, (conversation,)))?;
-    rows.into_iter().map(|row| view(tx, row.record)).collect()
+    rows.into_iter().map(|row| view(tx, ctx, row.record)).collect()
 }
 
-fn view(tx: &mut dyn ReadTx, record: Record) -> Result<AssignmentView, Error> {
-    let mut numbers = Vec::new();
+fn view(tx: &mut dyn ReadTx, ctx: &Ctx, record: Record) -> Result<AssignmentView, Error> {
+    let mut names: Vec<Named> = Vec::new();
     let passed_over = record.decision.reason.passed_over.iter().map(|p| p.officer);
     for officer in passed_over.chain([record.decision.officer]) {
-        numbers.push((officer, staff_no_of(tx, officer)?));
+        names.extend(named_officer(tx, ctx, officer)?);
     }
-    let staff_no = |id: OfficerId| numbers.iter().find(|(of, _)| *of == id).and_then(|(_, no)| no.clone());
+    let staff_no = |id: OfficerId| names.iter().find(|n| n.id == id.to_string()).and_then(|n| n.staff_no.clone());
     let officer = |id| staff_no(id).map_or_else(|| "已离任人员".to_owned(), |no| format!("{no} 号"));
     let ticket = |id| record.inputs.waiting.iter().find(|w| w.id == id).map_or_else(String::new, |w| format!("第 {} 号", w.ticket));
     Ok(AssignmentView {
         staff_no: staff_no(record.decision.officer),
         why: record.decision.sentence(officer, ticket),
         replays: record.replays(),
+        names,
         record,
     })
 }

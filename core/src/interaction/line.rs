@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::reply::Reply;
 use super::{ReadyLines, Reminders, RoutedTopic, Routing};
-use crate::access::{AuthorityPath, Scope, Term, check};
+use crate::access::{Actor, AuthorityPath, Named, Permission, Scope, Term, check, named_officer};
 use crate::calendar::{Calendars, Hours, InForce, Span, Term as Period};
 use crate::clock::Timestamp;
 use crate::ctx::Ctx;
@@ -296,13 +296,19 @@ pub struct ManagedLine {
     pub authority: Option<AuthorityCode>,
     /// How it works: what to put forward with one thing changed.
     pub settings: LineSettings,
+    /// What its specialists are called.
+    pub names: Vec<Named>,
 }
 
 /// A line that the caller manages, whether or not it takes people in.
 pub fn managed_line(tx: &mut dyn ReadTx, ctx: &Ctx, line: LineId) -> Result<ManagedLine, Error> {
     let found = tx.find::<Line>((line,))?;
     let line = check(ctx, found)?;
-    Ok(ManagedLine { id: line.id, authority: line.authority.own(), settings: line.settings() })
+    let mut names = Vec::new();
+    for specialist in line.routing.iter().flat_map(|routing| &routing.specialists) {
+        names.extend(named_officer(tx, ctx, specialist.officer)?);
+    }
+    Ok(ManagedLine { id: line.id, authority: line.authority.own(), settings: line.settings(), names })
 }
 
 /// A line as shown.
@@ -329,6 +335,16 @@ pub struct LineView {
     pub closing_message: Option<String>,
     /// Topics that whoever enters may name, each behind the one above it.
     pub topics: Vec<RoutedTopic>,
+    /// Whether those who wait are offered to officers, who need not ask for the next one.
+    pub push: bool,
+    /// Whether the caller may put forward how it works.
+    pub managed: bool,
+}
+
+/// A line by name, for a reader of what names it.
+pub(crate) fn named_line(tx: &mut dyn ReadTx, id: LineId) -> Result<Option<Named>, Error> {
+    let found = tx.find::<Line>((id,))?.map(|line| line.trust("names of lines are public").into_inner());
+    Ok(found.map(|line| Named { id: id.to_string(), name: line.name, staff_no: None }))
 }
 
 /// The lines that take people in, and those that say why they do not, newest first.
@@ -344,10 +360,12 @@ pub fn lines(tx: &mut dyn ReadTx, ctx: &Ctx, calendars: &Calendars) -> Result<Ve
             id: line.id,
             name: line.name,
             kind: line.kind,
-            authority: line.authority.own(),
             open: line.open,
             promise_s: line.promise_s,
             closing_message: line.closing_message,
+            managed: matches!(ctx.actor(), Actor::Officer(caller) if caller.may_at(Permission::ManageLines, &line.authority)),
+            push: line.routing.as_ref().is_some_and(|routing| routing.push),
+            authority: line.authority.own(),
             topics: line.routing.map(|routing| routing.topics).unwrap_or_default(),
         });
     }

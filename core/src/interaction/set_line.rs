@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Line, LineSettings};
 use crate::access::{AuthorityPath, Permission, check, holds_at, path_named, path_of, within_posts};
-use crate::approval::{self, Approval, Matter, Opened, Opening};
+use crate::approval::{self, Approval, Changes, Matter, Opened, Opening};
 use crate::ctx::Ctx;
 use crate::error::{self, Error, Problem};
 use crate::id::LineId;
@@ -119,6 +119,14 @@ pub(crate) fn carry_out(tx: &mut dyn Tx, ctx: &Ctx, approval: &Approval) -> Resu
     let settings = settled(tx, ctx, Some(&line), &authority, settings)?;
     tx.replace(&line, line.clone().with(settings))?;
     Ok(())
+}
+
+/// How the line works now, beside how it would; nothing where it is new.
+pub(crate) fn changes(tx: &mut dyn ReadTx, approval: &Approval) -> Result<Option<Changes>, Error> {
+    let ProposeLine { line, settings, .. } = approval.content()?;
+    let Some(id) = line else { return Ok(None) };
+    let found = tx.find::<Line>((id,))?.map(|line| line.trust("whoever reads how a line is to work reads how it does").into_inner());
+    Ok(found.map(|line| Changes::between(&line.settings(), &settings)).transpose()?.flatten())
 }
 
 /// Within the limits, over into another line of its authority or of one above, and with specialists who serve at its authority: those who are new

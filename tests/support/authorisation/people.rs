@@ -454,7 +454,7 @@ fn under_duty(world: &World, staff: &Staff<'_>) -> Vec<Person> {
 fn sign_in_of(world: &World, officer: OfficerId) -> String {
     // Their login is the staff number, which the list of officers tells.
     let page = zhengna_core::store::Page { after: None, limit: 200 };
-    let seen = world.session_of(world.security).access().officers(page).expect("a list");
+    let seen = world.session_of(world.security).access().officers(None, page).expect("a list").items;
     let login = seen.into_iter().find(|o| o.id == officer).expect("the newest are listed first").staff_no;
     world.core.sign_in(&Credentials { login, password: PASSWORD.into() }, "-").expect("signs in").token
 }

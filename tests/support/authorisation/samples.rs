@@ -89,6 +89,7 @@ impl<'a> Scene<'a> {
             | "interaction.offers"
             | "interaction.wall"
             | "access.posts"
+            | "access.emergency_posts"
             | "access.separations"
             | "interaction.be_present"
             | "access.issue_ticket" => just(Object::new),

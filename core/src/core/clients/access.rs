@@ -3,8 +3,8 @@
 use crate::access::{
     self, ActorRef, AddOfficer, AddPost, Authenticated, AuthorityPage, EndGrant, FactorCode, FactorConfirmed, FactorEnrolled, FactorReset,
     GrantEnded, GrantPost, GrantView, Granted, IssueTicket, LeaveRecorded, LinkedProvider, Me, MyPermission, NewAuthority, OfficerAdded,
-    OfficerView, PasswordChange, PasswordSet, PostAdded, PostView, ProposeChange, Provider, RecordLeave, SeparationView, SetPassword,
-    SignOut, SignedIn, SignedOut, TakeEmergencyPost, TicketIssued, UnlinkIdentity, Unlinked,
+    Officers, PasswordChange, PasswordSet, PostAdded, PostView, ProposeChange, Provider, RecordLeave, SeparationView, SetPassword, SignOut,
+    SignedIn, SignedOut, TakeEmergencyPost, TicketIssued, UnlinkIdentity, Unlinked,
 };
 use crate::approval::Opened;
 use crate::core::door::commands;
@@ -64,14 +64,20 @@ impl Access<'_> {
         self.0.query(&operation::AUTHORITIES, move |tx, ctx| access::authorities(tx, ctx, after, limit))
     }
 
-    /// Officers within reach, newest first.
-    pub fn officers(&self, page: Page) -> Result<Vec<OfficerView>, Error> {
-        self.0.query(&operation::OFFICERS, move |tx, ctx| access::officers(tx, ctx, page))
+    /// Officers within reach: all of them, newest first, or those found by number or name.
+    pub fn officers(&self, find: Option<&str>, page: Page) -> Result<Officers, Error> {
+        let find = find.map(str::to_owned);
+        self.0.query(&operation::OFFICERS, move |tx, ctx| access::officers(tx, ctx, find.as_deref(), page))
     }
 
     /// Every post.
     pub fn posts(&self) -> Result<Vec<PostView>, Error> {
         self.0.query(&operation::POSTS, access::posts)
+    }
+
+    /// The posts that may be taken in an emergency.
+    pub fn emergency_posts(&self) -> Result<Vec<PostView>, Error> {
+        self.0.query(&operation::EMERGENCY_POSTS, access::emergency_posts)
     }
 
     /// The grants of an officer within reach, newest first.

@@ -26,7 +26,8 @@ pub struct Approval<'a>(pub(in crate::core) &'a Session);
 impl Approval<'_> {
     /// What concerns the caller, older than `before`, newest first.
     pub fn list(&self, which: Which, before: Option<ApprovalId>, limit: u32) -> Result<Approvals, Error> {
-        self.0.query(&operation::APPROVALS, move |tx, ctx| approval::approvals(tx, ctx, which, before, limit))
+        let calendars = self.0.core.0.calendars.clone();
+        self.0.query(&operation::APPROVALS, move |tx, ctx| approval::approvals(tx, ctx, &calendars, which, before, limit))
     }
 
     /// Agrees to what somebody else put forward.

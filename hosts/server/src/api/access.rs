@@ -17,7 +17,7 @@ use zhengna_core::identity::AuthorityCode;
 use zhengna_core::{Timestamp, operation};
 
 use super::call::{Call, Created, Keyed, Stranger};
-use super::page::{LIMIT, PAGED, Paged, cursor_of, rows};
+use super::page::{CURSOR, LIMIT, page_at, rows, written};
 use super::route::{Documented, Param, Routes};
 use crate::body::{Json, Path, Query};
 use crate::problem::Problem;
@@ -49,7 +49,7 @@ pub(super) fn routes(routes: &mut Routes) {
     let tree = Documented::new(Method::GET, "/api/v1/authorities", &operation::AUTHORITIES);
     routes.add(tree.query(AUTHORITIES).answer::<AuthorityPage>(), list_authorities);
     let officers = Documented::new(Method::GET, "/api/v1/officers", &operation::OFFICERS);
-    routes.add(officers.query(PAGED).answer::<Officers>(), list_officers);
+    routes.add(officers.query(FOUND).answer::<Officers>(), list_officers);
     let added = Documented::new(Method::POST, "/api/v1/officers", &operation::ADD_OFFICER).keyed().status(StatusCode::CREATED);
     routes.add(added.body::<AddOfficer>().answer::<OfficerAdded>(), add_officer);
     let left = Documented::new(Method::POST, "/api/v1/officers/{officer}/leave", &operation::RECORD_LEAVE).keyed();
@@ -57,6 +57,8 @@ pub(super) fn routes(routes: &mut Routes) {
     let grants = Documented::new(Method::GET, "/api/v1/officers/{officer}/grants", &operation::GRANTS);
     routes.add(grants.answer::<Grants>(), list_grants);
     routes.add(Documented::new(Method::GET, "/api/v1/posts", &operation::POSTS).answer::<Posts>(), list_posts);
+    let emergency = Documented::new(Method::GET, "/api/v1/emergency-posts", &operation::EMERGENCY_POSTS);
+    routes.add(emergency.answer::<Posts>(), list_emergency_posts);
     routes.add(Documented::new(Method::GET, "/api/v1/separations", &operation::SEPARATIONS).answer::<Separations>(), list_separations);
     let proposed = Documented::new(Method::POST, "/api/v1/access-changes", &operation::PROPOSE_CHANGE).keyed();
     routes.add(proposed.status(StatusCode::CREATED).body::<ProposeChange>().answer::<Opened>(), propose_change);
@@ -137,6 +139,16 @@ struct MyPermissions {
     items: Vec<MyPermission>,
 }
 
+const FOUND: &[Param] = &[
+    Param {
+        name: "find",
+        about: "Where it has a digit, how their number begins; else what is in their name. All if absent.",
+        number: false,
+    },
+    LIMIT,
+    CURSOR,
+];
+
 const AUTHORITIES: &[Param] = &[LIMIT, Param { name: "after", about: "Those behind this code; the first if absent.", number: false }];
 
 /// From which authority on.
@@ -147,10 +159,18 @@ struct Behind {
     limit: Option<u32>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    find: Option<String>,
+    limit: Option<u32>,
+    cursor: Option<String>,
+}
+
 /// Officers.
 #[derive(Serialize, JsonSchema)]
 struct Officers {
-    /// Newest first.
+    /// Newest first; those found by number, in the order of numbers. A page may be short, or empty, and still go on.
     items: Vec<OfficerView>,
     /// Goes on from here; absent at the end.
     cursor: Option<String>,
@@ -174,7 +194,7 @@ struct Grants {
 /// Posts.
 #[derive(Serialize, JsonSchema)]
 struct Posts {
-    /// Every one.
+    /// Every one that was asked for.
     items: Vec<PostView>,
 }
 
@@ -203,11 +223,10 @@ async fn list_authorities(call: Call, Query(query): Query<Behind>) -> Result<Jso
     call.read(move |s| s.access().authorities(query.after, limit)).await.map(Json)
 }
 
-async fn list_officers(call: Call, Query(query): Query<Paged>) -> Result<Json<Officers>, Problem> {
-    let page = query.page()?;
-    let items = call.read(move |s| s.access().officers(page)).await?;
-    let cursor = cursor_of(&items, page.limit, |o| (o.added_at, o.id.uuid()));
-    Ok(Json(Officers { items, cursor }))
+async fn list_officers(call: Call, Query(asked): Query<Asked>) -> Result<Json<Officers>, Problem> {
+    let page = page_at(asked.cursor.as_deref(), asked.limit)?;
+    let found = call.read(move |s| s.access().officers(asked.find.as_deref(), page)).await?;
+    Ok(Json(Officers { items: found.items, cursor: found.after.map(written) }))
 }
 
 async fn list_grants(call: Call, Path(officer): Path<OfficerId>) -> Result<Json<Grants>, Problem> {
@@ -217,6 +236,11 @@ async fn list_grants(call: Call, Path(officer): Path<OfficerId>) -> Result<Json<
 
 async fn list_posts(call: Call) -> Result<Json<Posts>, Problem> {
     let items = call.read(|s| s.access().posts()).await?;
+    Ok(Json(Posts { items }))
+}
+
+async fn list_emergency_posts(call: Call) -> Result<Json<Posts>, Problem> {
+    let items = call.read(|s| s.access().emergency_posts()).await?;
     Ok(Json(Posts { items }))
 }
 

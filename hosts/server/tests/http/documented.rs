@@ -339,6 +339,10 @@ fn drive_access(host: &Host, drive: &mut Drive, administrator: &str, security: &
     let newcomer = drive.ok("access.add_officer", "POST", "/api/v1/officers", administrator, Some(newcomer))["officer"].clone();
     let listed = drive.ok("access.officers", "GET", "/api/v1/officers?limit=200", security, None);
     assert!(listed["items"].as_array().unwrap().iter().any(|o| o["id"] == newcomer && o["name"] == "新人"), "{listed}");
+    for find in ["22010777", "%E6%96%B0%E4%BA%BA"] {
+        let found = drive.ok("access.officers", "GET", &format!("/api/v1/officers?find={find}"), security, None);
+        assert_eq!((&found["items"][0]["id"], found["items"].as_array().unwrap().len()), (&newcomer, 1), "{found}");
+    }
     let change = |change: Value| json!({ "change": change, "reason": "工作需要" });
     let decide = |of: &Value, how: &str| format!("/api/v1/approvals/{}/{how}", of["approval"].as_str().unwrap());
     let post = change(json!({ "post": { "post": null, "name": "应急处置", "permissions": ["serve_taxpayers"], "emergency": true } }));
@@ -385,6 +389,8 @@ fn drive_access(host: &Host, drive: &mut Drive, administrator: &str, security: &
     let taker = host.world.appoint("22019008", NANGUAN, &[Permission::TakeEmergencyPost]);
     let taken = json!({ "post": post, "authority": NANGUAN, "minutes": 30, "reason": "系统故障，值班人员不在" });
     let taker = host.sign_in(ActorKind::Officer, taker.uuid());
+    let offered = drive.ok("access.emergency_posts", "GET", "/api/v1/emergency-posts", &taker, None);
+    assert_eq!(offered["items"][0]["id"], post);
     drive.ok("access.take_emergency_post", "POST", "/api/v1/emergency-grants", &taker, Some(taken));
     let inbox = host.get("/api/v1/approvals?which=for_me", security).body;
     assert_eq!(inbox["items"][0]["matter"], "emergency", "somebody looks at it afterwards");

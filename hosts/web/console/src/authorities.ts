@@ -31,17 +31,19 @@ async function readAll(): Promise<void> {
   }
   authorities.byCode = byCode
   authorities.roots = roots
+  authorities.isRead = true
 }
 
 /** The tax authorities as a tree, read once. Not deeply reactive: there are thousands, and none changes here. */
 export const authorities = shallowReactive({
+  isRead: false,
   roots: [] as Authority[],
   byCode: new Map<string, Authority>(),
   failed: null as unknown,
 
   /** Once, however many ask. What went wrong stands in `failed`, and is tried anew by whoever asks next. */
   read(): Promise<void> {
-    if (authorities.roots.length) return Promise.resolve()
+    if (authorities.isRead) return Promise.resolve()
     reading ??= readAll()
       .then(
         () => (authorities.failed = null),

@@ -7,6 +7,7 @@ export interface Part {
   value: string
 }
 
+/** What codes are called. */
 const words: Record<string, string> = {
   ...text.permissions,
   ...text.approvals.execution,
@@ -23,12 +24,15 @@ const words: Record<string, string> = {
   always: text.values.always,
   work: text.values.work,
   off: text.values.off,
+  forever: text.officers.forever,
 }
+
+export const wordOf = (code: string): string => words[code] ?? code
 
 /** Written by people: a word that happens to be a code stays what it is. */
 const FREE = new Set(['name', 'reason', 'title', 'closing_message', 'document', 'source', 'code'])
 
-const BETWEEN = ' · '
+export const BETWEEN = ' · '
 const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d/
 const DAY = /^\d{4}-\d\d-\d\d$/
 const MONTH = /^(\d{4})-(\d\d)$/
@@ -49,9 +53,14 @@ function valueOf(value: unknown, key: string): string {
   return DAY.test(said) ? dayOf(said) : (words[said] ?? said)
 }
 
+/** A stretch of a day is one thing to read. */
+const isSpan = (content: unknown): content is { from_min: number; until_min: number } => typeof content === 'object' && content !== null && Object.keys(content).sort().join() === 'from_min,until_min'
+const simple = (content: unknown): unknown => (isSpan(content) ? `${clockOf(content.from_min)}–${clockOf(content.until_min)}` : content)
+
 /** Everything in it, each part by its way through the whole: nothing that is approved goes unseen. */
-export function partsOf(content: unknown, way: string[] = [], key = ''): Part[] {
+export function partsOf(whole: unknown, way: string[] = [], key = ''): Part[] {
   const path = way.join(BETWEEN)
+  const content = Array.isArray(whole) ? whole.map(simple) : simple(whole)
   if (Array.isArray(content)) {
     if (!content.length) return [{ path, value: text.values.nothing }]
     if (content.every((item) => typeof item !== 'object' || item === null)) return [{ path, value: content.map((item) => valueOf(item, key)).join('、') }]
@@ -67,12 +76,21 @@ export interface Difference {
   then: string
 }
 
+/** So many are read at a glance: then what stays is shown as well. */
+const FEW = 12
+
 /** What is otherwise afterwards. */
-export function differenceOf(before: unknown, after: unknown): Difference[] {
+export const differenceOf = (before: unknown, after: unknown): Difference[] => besideEachOther(before, after).filter((d) => d.now !== d.then)
+
+/** What is otherwise, among all the rest where that is not much. */
+export function comparisonOf(before: unknown, after: unknown): Difference[] {
+  const all = besideEachOther(before, after)
+  return all.length <= FEW ? all : all.filter((d) => d.now !== d.then)
+}
+
+function besideEachOther(before: unknown, after: unknown): Difference[] {
   const [now, then] = [partsOf(before), partsOf(after)].map((parts) => new Map(parts.map((p) => [p.path, p.value]))) as [Map<string, string>, Map<string, string>]
   const said = (parts: Map<string, string>, path: string) =>
     parts.get(path) ?? ([...parts.keys()].some((other) => other.startsWith(`${path}${BETWEEN}`)) ? text.values.below : text.values.nothing)
-  return [...new Set([...now.keys(), ...then.keys()])]
-    .map((path) => ({ path, now: said(now, path), then: said(then, path) }))
-    .filter((d) => d.now !== d.then)
+  return [...new Set([...now.keys(), ...then.keys()])].map((path) => ({ path, now: said(now, path), then: said(then, path) }))
 }

@@ -390,7 +390,6 @@ export const text = {
     title: '应急岗位',
     lead: '仅在紧急时取用。取用立即生效，到时自动结束，事后由他人审查全部操作。',
     none: '没有可以取用的应急岗位',
-    postId: '岗位编号（向岗位管理员索取）',
     length: '时长',
     reason: '紧急情况和取用原因',
     take: '取用应急岗位',
@@ -572,6 +571,7 @@ export const text = {
       import: '名单导入',
     },
     by: '提出人',
+    why: '提出原因',
     expires: '截止',
     content: '审批内容',
     digest: '内容摘要（SM3）',
@@ -589,12 +589,13 @@ export const text = {
     now: '现在',
     then: '改为',
     execution: { at_once: '同意后立即生效', maker: '同意后由提出人执行', third: '同意后由第三人执行' },
-    diffFailed: '现在的设置读不到，只显示提出的内容',
   },
   officers: {
     title: '人员岗位',
     none: '没有人员',
-    find: '姓名、工号、机构',
+    find: '姓名、工号',
+    looked: '这一段没有符合条件的人员，可以继续查找',
+    narrow: '人员较多，请输入姓名或工号的开头',
     staffNo: '工号',
     name: '姓名',
     authority: '机构',
@@ -658,6 +659,8 @@ export const text = {
     controlLead: '内控规则按下列阈值执行。',
     controlUnread: '现行阈值由核查内控预警的人员查看；提出的修改由他人审批。',
     acts: '方式',
+    limit: (n: number, minutes: number) => `${minutes} 分钟内 ${n} 次`,
+    off: '未启用',
     kinds: { warn: '事前预警', block: '事中阻断', screen: '事后筛查' },
   },
   entry: {
@@ -830,6 +833,7 @@ export const text = {
     reviewTitle: '填写核查结论',
     done: '已记录',
     conclusion: '结论',
+    subject: '涉及',
   },
   record: {
     title: '会话记录',
@@ -855,6 +859,8 @@ export const text = {
       'conversation.closed': '会话结束',
     } as Record<string, string>,
   },
+  /** What has no name of its own, by its kind. */
+  actors: { officer: '工作人员', taxpayer: '纳税人', system: '系统', grant: '一次授权', approval: '一张审批单', conversation: '一个会话', record: '一条审计记录' } as Record<string, string>,
   permissions: {
     serve_taxpayers: '接待纳税人',
     supervise_interaction: '督导互动',

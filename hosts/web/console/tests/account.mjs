@@ -2,7 +2,7 @@ import { FRESH } from './begin.mjs'
 import { both } from './pictures.mjs'
 
 /** Somebody decides in one's place for a time, until it is ended. */
-export async function standIn(page, shot, taker) {
+export async function standIn(page, shot, taker, staffNo) {
   await page.locator('.bar .who').click()
   await page.getByRole('button', { name: '设置代理人' }).click()
   const dialog = page.getByRole('dialog', { name: '设置代理人' })
@@ -14,7 +14,8 @@ export async function standIn(page, shot, taker) {
   await page.waitForTimeout(300)
   await both(page, shot, 'delegation-dialog')
   await dialog.getByText('确定').click()
-  await page.locator('[data-delegation]').waitFor()
+  // By name, to whoever may look nobody up.
+  await page.locator('[data-delegation]', { hasText: staffNo }).waitFor()
   await both(page, shot, 'delegation')
   await page.locator('[data-delegation]').getByText('取消代理').click()
   await page.locator('[data-delegation]').waitFor({ state: 'detached' })

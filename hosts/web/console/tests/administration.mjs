@@ -43,7 +43,8 @@ export async function administration({ host, site, shot, step, newPage, signIn, 
   await page.waitForTimeout(300)
   await page.locator('.el-select-dropdown__item:visible').first().waitFor()
   const offered = await page.locator('.el-select-dropdown__item:visible').allInnerTexts()
-  const post = offered.find((name) => !/管理员/.test(name))
+  // One that they do not hold yet.
+  const post = offered.find((name) => name === '投诉处理岗')
   await page.locator('.el-select-dropdown__item:visible', { hasText: post }).first().click()
   await dialog.getByPlaceholder('原因').fill('轮岗 <b>x</b>')
   await page.waitForTimeout(300)
@@ -57,7 +58,10 @@ export async function administration({ host, site, shot, step, newPage, signIn, 
   assert.deepEqual(await second.locator('.menu .item').allInnerTexts(), ['审批', '人员岗位', '税务机关', '权限规则', '工作日历'])
   await second.locator('.menu').getByText('审批').click()
   const approval = second.locator('[data-approval]').first()
-  await approval.getByText('轮岗 <b>x</b>').waitFor()
+  await approval.getByText('提出原因：轮岗 <b>x</b>').waitFor()
+  await approval.locator('.will', { hasText: '长期' }).waitFor()
+  await approval.getByText(`${officer} · ${post}`).waitFor()
+  await approval.getByText('提出人 系统管理员甲').waitFor()
   await both(second, shot, 'approvals')
   await approval.getByText('同意', { exact: true }).click()
   await second.locator('.el-message-box').getByText('同意', { exact: true }).click()
@@ -67,9 +71,9 @@ export async function administration({ host, site, shot, step, newPage, signIn, 
   await posts(page, shot)
   await agree(second, shot, '<b>应急</b>')
   await rules(page, shot)
-  await agree(second, shot, '不相容岗位')
-  await agree(second, shot, '审批规则')
-  await agree(second, shot, '内控规则')
+  await agree(second, shot, '不相容岗位', '否')
+  await agree(second, shot, '审批规则', '吉税发')
+  await agree(second, shot, '内控规则', '500')
 
   step('a grant is ended at once')
   await endGrant(second, shot, officer)
@@ -261,7 +265,7 @@ export async function administration({ host, site, shot, step, newPage, signIn, 
   await supervisor.locator('.follow-up', { hasText: '已致电说明' }).waitFor()
 
   step('a colleague stands in')
-  await standIn(supervisor, shot, (await host.call('GET', '/me', undefined, await host.token('officer', 1))).officer)
+  await standIn(supervisor, shot, (await host.call('GET', '/me', undefined, await host.token('officer', 1))).officer, host.signIn('officer', 1).login)
 
   step('personal data of many is asked for, agreed to, and shown once')
   await disclosure({ asking: supervisor, deciding: await newPage(), site, decider: host.administrators.decider, shot })

@@ -13,7 +13,7 @@ export async function calendar({ proposing, deciding, site, administrators: { al
   await day(proposing, notice.getByPlaceholder('日期').first(), 10)
   await notice.getByPlaceholder('节日').fill('<b>庆典</b>')
   await put(proposing, notice, shot, 'calendar-notice')
-  await agree(deciding, shot, '庆典')
+  await agree(deciding, shot, '庆典', '休息')
 
   for (const [kind, name] of [['征期', 'calendar-filing'], ['办公时间', 'calendar-hours']]) {
     const dialog = await open(proposing)
@@ -29,7 +29,7 @@ export async function calendar({ proposing, deciding, site, administrators: { al
   await day(proposing, number.getByPlaceholder('起始日'), 20)
   await number.getByLabel('值', { exact: true }).fill('18')
   await put(proposing, number, shot, 'calendar-number')
-  await agree(deciding, shot, '法定数值')
+  await agree(deciding, shot, '法定数值', '18')
   await proposing.context().close()
   await deciding.context().close()
 }

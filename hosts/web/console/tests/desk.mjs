@@ -1,68 +1,13 @@
 // Drives the built console in the system's Chromium against a demonstration host, and takes pictures of every page.
 import assert from 'node:assert/strict'
-import { mkdirSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
 
-import { chromium } from 'playwright-core'
-
-import { accessible } from './accessible.mjs'
 import { administration } from './administration.mjs'
-import { startHost } from './host.mjs'
 import { many } from './many.mjs'
 import { MORE_WIDTHS, both, pictures } from './pictures.mjs'
+import { open } from './stage.mjs'
 
-const PORT = Number(process.env.PORT ?? 18091)
 const HOSTILE = '<img src=x onerror=alert(1)><script>alert(2)</script>{{7*7}}"\'`&lt;b&gt;'
-const shots = join(import.meta.dirname, '../shots')
-rmSync(shots, { recursive: true, force: true })
-mkdirSync(shots, { recursive: true })
-
-const host = await startHost(PORT)
-const site = { url: host.console }
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] })
-const wrong = []
-
-async function newPage(width = 1440) {
-  const context = await browser.newContext({ viewport: { width, height: 900 }, locale: 'zh-CN', timezoneId: 'Asia/Shanghai' })
-  // What was heard, where nobody listens.
-  await context.addInitScript(() => {
-    window.tones = 0
-    const begin = AudioContext.prototype.createOscillator
-    AudioContext.prototype.createOscillator = function () {
-      window.tones++
-      window.lastTone = performance.now()
-      return begin.call(this)
-    }
-  })
-  const page = await context.newPage()
-  page.setDefaultTimeout(15_000)
-  page.on('dialog', (dialog) => {
-    wrong.push(`dialog: ${dialog.message()}`)
-    void dialog.dismiss()
-  })
-  page.on('pageerror', (error) => wrong.push(`page error: ${error.stack}`))
-  page.on('console', (message) => {
-    // A refusal by the host is part of the story; a policy that blocks something is not.
-    if (message.type() === 'error' && !/Failed to load resource|WebSocket connection/.test(message.text())) wrong.push(`console: ${message.text()}`)
-  })
-  return page
-}
-
-async function signIn(page, role, i = 0) {
-  const { login, password } = host.signIn(role, i)
-  await page.goto(site.url)
-  await page.fill('#login', login)
-  await page.fill('#password', password)
-  await page.click('button[type=submit]')
-  await page.locator('.presence.here').waitFor()
-}
-
-const step = (words) => console.log(`- ${words}`)
-async function shot(page, name) {
-  await page.waitForTimeout(350) // what fades in has
-  await page.screenshot({ timeout: 60_000, path: join(shots, `${name}.png`) })
-  await accessible(page, name, wrong)
-}
+const { host, site, newPage, signIn, shot, step, wrong, end } = await open(Number(process.env.PORT ?? 18091), 'shots')
 
 try {
   const taxpayer = await host.token('taxpayer')
@@ -218,12 +163,7 @@ try {
   await administration({ host, site, shot, step, newPage, signIn, conversation, taxpayer })
 
   assert.deepEqual(wrong, [], 'no dialogs, no errors, nothing blocked by the policy')
-  console.log('well')
+  await end()
 } catch (error) {
-  for (const context of browser.contexts()) for (const [i, p] of context.pages().entries()) await shot(p, `failed-${i}`)
-  console.error(error, wrong)
-  process.exitCode = 1
-} finally {
-  await browser.close()
-  host.stop()
+  await end(error)
 }

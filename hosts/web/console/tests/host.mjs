@@ -32,7 +32,7 @@ function addAdministrators(binary, dir) {
     inspector: add('900004', '督察内审甲', '督察内审', 'review_control'),
     // Above whom a complaint is about.
     superior: add('900006', '投诉处理岗甲', '投诉处理岗', 'handle_appeals', '12201000000'),
-    standby: add('900007', '应急值守甲', '应急值守岗', 'take_emergency_post,view_staff', '12201020000'),
+    standby: add('900007', '应急值守甲', '应急值守岗', 'take_emergency_post', '12201020000'),
     decider: add('900008', '批量查询审批甲', '批量查询审批岗', 'approve_disclosure', '12201000000'),
     almanac: add('900009', '日历维护甲', '日历维护岗', 'propose_calendar', '12200000000'),
     warden: add('900010', '日历审批甲', '日历审批岗', 'approve_calendar', '12200000000'),

@@ -50,6 +50,7 @@ export async function imports({ importing, deciding, site, registrar, checker, s
   await deciding.locator('.menu').getByText('审批', { exact: true }).click()
   const approval = deciding.locator('[data-approval]', { hasText: '年度登记<b>.csv' })
   await approval.getByText('试导结果 · 新增').waitFor()
+  await approval.getByText('提出人 名单导入甲 900011').waitFor()
   await both(deciding, shot, 'approval-import')
   await approval.getByText('同意', { exact: true }).click()
   await deciding.locator('.el-message-box').getByText('同意', { exact: true }).click()
@@ -57,9 +58,36 @@ export async function imports({ importing, deciding, site, registrar, checker, s
   await deciding.context().close()
 
   await examine()
+  await importing.getByRole('button', { name: '导入', exact: true }).waitFor()
+  await progress(importing)
   await importing.getByRole('button', { name: '导入', exact: true }).click()
   await importing.getByText('再次导入同一文件不会重复登记').waitFor()
   await importing.getByRole('heading', { name: '导入结果' }).waitFor()
   await both(importing, shot, 'imports-done')
   await importing.context().close()
+}
+
+/** While a list is imported the page says how far the host came: at first nothing, then so many of so many rows; nothing else can be begun meanwhile. */
+async function progress(page) {
+  // The host's own lines are too quick to be seen: the same lines, one when the test says so.
+  await page.evaluate(() => {
+    const honest = window.fetch
+    const lines = new TransformStream()
+    const writer = lines.writable.getWriter()
+    window.tell = (line) => writer.write(new TextEncoder().encode(`${JSON.stringify(line)}\n`))
+    window.break = () => writer.close().then(() => (window.fetch = honest))
+    window.fetch = (request, how) => (new URL(request.url).pathname === '/api/v1/imports' ? Promise.resolve(new Response(lines.readable)) : honest(request, how))
+  })
+  await page.getByRole('button', { name: '导入', exact: true }).click()
+  const bar = page.getByRole('progressbar', { name: '处理进度' })
+  await page.getByText('正在上传和读取…').waitFor()
+  assert.ok(await page.getByRole('button', { name: '试导', exact: true }).isDisabled(), 'one thing at a time')
+  for (const [done, percent] of [[250, '25'], [990, '99']]) {
+    await page.evaluate((done) => window.tell({ progress: { done, of: 1000 } }), done)
+    await page.getByText(`已处理 ${done} / 1000`).waitFor()
+    assert.equal(await bar.getAttribute('aria-valuenow'), percent)
+  }
+  await page.evaluate(() => window.break())
+  await page.getByText('连接中断').waitFor()
+  await bar.waitFor({ state: 'detached' })
 }

@@ -16,6 +16,18 @@ export async function addOfficer(page, shot) {
   await both(page, shot, 'officer-add')
   await dialog.getByText('确定').click()
   await dialog.waitFor({ state: 'hidden' })
+  // Found by the host, by a part of the name and by how the number begins: whatever the page has read.
+  const rows = page.locator('.el-table__row')
+  for (const wanted of ['阿卜杜拉', '2201990']) {
+    await page.getByPlaceholder('姓名、工号').fill(wanted)
+    await rows.nth(1).waitFor({ state: 'detached' })
+    await rows.filter({ hasText: '220199001' }).waitFor()
+  }
+  await both(page, shot, 'officers-found')
+  await page.getByPlaceholder('姓名、工号').fill('没有此人')
+  await page.getByText('没有人员').waitFor()
+  await page.getByPlaceholder('姓名、工号').fill('')
+  await rows.nth(1).waitFor()
   await page.locator('.el-table__row', { hasText: '第一税务所（12201020100）' }).filter({ hasText: '220199001' }).getByText('岗位').click()
   const drawer = page.locator('.el-drawer')
   await drawer.getByText('重设密码').click()
@@ -35,7 +47,7 @@ export async function endGrant(page, shot, officer) {
   await page.locator('.menu').getByText('人员岗位').click()
   await page.locator('.el-table__row', { hasText: officer }).getByText('岗位').click()
   const drawer = page.locator('.el-drawer')
-  await drawer.getByText('终止授权').last().click()
+  await drawer.getByText('终止授权').first().click() // the newest
   await page.locator('.el-message-box input').fill('轮岗结束')
   await both(page, shot, 'grant-end')
   await page.locator('.el-message-box').getByText('确定').click()

@@ -48,13 +48,14 @@ async function propose(page, dialog, shot, name) {
   await dialog.waitFor({ state: 'hidden' })
 }
 
-/** Somebody else reads what exactly is put forward, and agrees. */
-export async function agree(page, shot, words) {
+/** Somebody else reads what exactly is put forward, beside what is in force where that is said, and agrees. */
+export async function agree(page, shot, words, then) {
   await page.locator('.menu').getByText('工作日历').click()
   await page.getByRole('heading', { name: '工作日历' }).waitFor() // or the list stays as it was read
   await page.locator('.menu').getByText('审批').click()
   const approval = page.locator('[data-approval]', { hasText: words }).first()
   await approval.waitFor()
+  if (then) await approval.locator('.will', { hasText: then }).first().waitFor()
   await page.waitForTimeout(300)
   await both(page, shot, `approval-${words.replace(/[^\u4e00-\u9fff]/g, '')}`)
   await approval.getByText('同意', { exact: true }).click()

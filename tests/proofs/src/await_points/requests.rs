@@ -72,7 +72,8 @@ pub(super) fn requests(route: &Documented, scene: &Scene) -> Vec<Case> {
         "access.remove_factor" => ("", "", Some(supervisor), json!({ "code": scene.supervisor_code })),
         "access.give_password" => ("", "", Some(administrator), json!({ "password": "Gei-Ni-Yong-2026" })),
         "access.reset_factor" => ("", "", Some(administrator), Value::Null),
-        "access.officers" => ("", "?limit=5", Some(administrator), Value::Null),
+        "access.officers" => ("", "?find=2201&limit=5", Some(administrator), Value::Null),
+        "access.emergency_posts" => ("", "", Some(maker), Value::Null),
         "access.grants" | "access.posts" | "access.separations" => ("", "", Some(auditor), Value::Null),
         "access.add_officer" => {
             let authority = zhengna_tests::world::KUANCHENG;

@@ -156,12 +156,6 @@ export const zh = {
     elsewhere: '该队列已满，已为您转到另一队列',
   },
 
-  subscribe: {
-    button: '轮到我时用微信提醒我',
-    done: '已开启微信提醒',
-    refused: '未开启提醒。您可以在小程序“设置—订阅消息”中打开。',
-  },
-
   conversation: {
     title: '在线咨询',
     state: { waiting: '排队中', active: '咨询中', closed: '已结束', left: '已离开队列' },
