@@ -208,7 +208,8 @@ fn whoever_waits_again_is_counted_among_those_who_go_first() {
             let told = world.taxpayer(1).interaction().position(ids[1]).unwrap();
             (told.ahead, told.first)
         };
-        assert_eq!(place(), (Some(0), Some(0)), "{engine:?}");
+        let alone = settle(&world.core, |_| place(), |told| told.0 == Some(0));
+        assert_eq!(alone, (Some(0), Some(0)), "{engine:?}");
         world.clock.advance(limits::PRESENCE_LEASE + limits::OFFICER_GRACE + std::time::Duration::from_secs(1));
         assert_eq!(world.core.return_held().unwrap(), 1, "{engine:?}");
         let place = || settle(&world.core, |_| place(), |told| told.0 == Some(1));
