@@ -335,11 +335,11 @@ fn drive_providers(drive: &mut Drive) {
 /// taxpayers is disclosed.
 fn drive_access(host: &Host, drive: &mut Drive, administrator: &str, security: &str, boss: &str) {
     drive.ok("access.me.permissions", "GET", "/api/v1/me/permissions", boss, None);
-    let newcomer = json!({ "staff_no": "22010777", "name": "新人", "authority": NANGUAN, "capacity": 2 });
+    let newcomer = json!({ "staff_no": "22010777", "name": "欧阳新", "authority": NANGUAN, "capacity": 2 });
     let newcomer = drive.ok("access.add_officer", "POST", "/api/v1/officers", administrator, Some(newcomer))["officer"].clone();
     let listed = drive.ok("access.officers", "GET", "/api/v1/officers?limit=200", security, None);
-    assert!(listed["items"].as_array().unwrap().iter().any(|o| o["id"] == newcomer && o["name"] == "新人"), "{listed}");
-    for find in ["22010777", "%E6%96%B0%E4%BA%BA"] {
+    assert!(listed["items"].as_array().unwrap().iter().any(|o| o["id"] == newcomer && o["name"] == "欧阳新"), "{listed}");
+    for find in ["22010777", "%E6%AC%A7%E9%98%B3"] {
         let found = drive.ok("access.officers", "GET", &format!("/api/v1/officers?find={find}"), security, None);
         assert_eq!((&found["items"][0]["id"], found["items"].as_array().unwrap().len()), (&newcomer, 1), "{found}");
     }
