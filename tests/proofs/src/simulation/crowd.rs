@@ -4,18 +4,24 @@
 mod desk;
 mod doors;
 mod factors;
+mod healing;
 mod imports;
 mod people;
 mod probing;
+mod ratings;
+mod saying;
+mod sessions;
+mod zone;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use zhengna_core::store::fault::{FAULTS, Fault, Repeat};
 
+use super::lines::{BESIDE, HOURED, NARROW, TOPICS, ZONE};
 use super::model::{Told, audited};
 use super::player::{Came, Counts, Player};
-use super::stage::{CHIEFS, LINES, OFFERING, SIGNED_IN, Setting, UNSERVED};
+use super::stage::{CHIEFS, OFFERING, Setting, UNSERVED};
 use super::step::{Deed, Dice, Step, Strike, Who};
 
 const SECOND: i64 = 1_000_000;
@@ -248,6 +254,10 @@ impl Crowd {
                 let wait = self.dice.between(3 * SECOND, 30 * SECOND);
                 self.after(wait, Intent::Turn { conversation, officer, left });
             }
+            (Deed::Transfer { .. }, Some(Told::Transferred(conversation, _, Some(officer)))) => {
+                let wait = self.dice.between(3 * SECOND, 30 * SECOND);
+                self.after(wait, Intent::Turn { conversation, officer, left: 2 });
+            }
             _ => {}
         }
     }
@@ -270,6 +280,7 @@ impl Crowd {
         let wait = self.dice.between(MINUTE, 20 * MINUTE);
         self.after(wait, Intent::TurnClock);
         self.relations_first()?;
+        self.rosters_first()?;
         while let Some(Reverse((at, _, intent))) = self.queue.pop() {
             self.now = self.now.max(at);
             self.act(intent)?;
@@ -397,11 +408,24 @@ impl Crowd {
         }
         let line = [0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, UNSERVED][self.dice.below(20) as usize];
         let line = if self.dice.chance(if self.is_long() { 5 } else { 120 }) { OFFERING } else { line };
+        let line = if self.dice.chance(160) { self.dice.pick(&[HOURED, HOURED, NARROW, BESIDE, ZONE]).unwrap_or(line) } else { line };
         // Some who talk already come about something else.
         let talking = if self.dice.chance(60) { self.whoever_talks() } else { None };
-        let (who, label) = (talking.map_or_else(|| self.taxpayer(), |(who, ..)| who), self.labels);
+        let somebody = if line == ZONE { self.whoever_acts() } else { self.taxpayer() };
+        let (who, label) = (talking.map_or(somebody, |(who, ..)| who), self.labels);
         self.labels += 1;
-        self.keyed(Deed::Enter { who, line, label })?;
+        let topic = (line == OFFERING && self.dice.chance(600)).then(|| self.dice.below(TOPICS.len() as u64) as u8);
+        let topic = if self.dice.chance(3) { Some(0) } else { topic };
+        self.keyed(Deed::Enter { who, line, topic, label })?;
+        // To the small lines several come at once now and then.
+        if [NARROW, BESIDE, ZONE].contains(&line) && self.dice.chance(300) {
+            for _ in 0..3 {
+                let who = if line == ZONE { self.whoever_acts() } else { self.taxpayer() };
+                let label = self.labels;
+                self.labels += 1;
+                self.keyed(Deed::Enter { who, line, topic: None, label })?;
+            }
+        }
         if line == OFFERING && self.dice.chance(400) {
             self.offer()?;
         }
@@ -420,8 +444,12 @@ impl Crowd {
         }
         let mut lines = self.player.model.serves(officer);
         lines.sort_by_key(|l| Reverse(self.player.model.waiting_in(*l)));
-        // Those who are offered what waits there mostly wait for that.
-        let asks = |crowd: &mut Self, line: u8| line != OFFERING || crowd.dice.chance(60);
+        // Those who are offered what waits there mostly wait for that, and few look after the small lines: some wait there when the hours end,
+        // or it is full.
+        let asks = |crowd: &mut Self, line: u8| {
+            let often = if line == OFFERING { 60 } else { 20 };
+            ![OFFERING, HOURED, NARROW, BESIDE].contains(&line) || crowd.dice.chance(often)
+        };
         let Some(line) = lines.into_iter().find(|line| asks(self, *line)) else { return Ok(()) };
         let sensible = self.player.model.holds(officer) < super::stage::CAPACITY && self.player.model.waiting_in(line) > 0;
         if sensible || self.dice.chance(10) {
@@ -435,7 +463,10 @@ impl Crowd {
         self.take(Deed::Position { who, conversation }, None)?;
         if self.dice.chance(250) {
             let text = self.dice.below(500) as u32;
-            self.keyed(Deed::Send { who, conversation, text })?;
+            self.keyed(Deed::Send { who, conversation, text, quotes: 0 })?;
+        }
+        if self.dice.chance(150) {
+            self.keyed(Deed::CallBack { who, conversation })?;
         }
         if self.dice.chance(40) {
             self.keyed(Deed::Prioritise { who: Who::Supervisor, conversation })?;
@@ -448,9 +479,7 @@ impl Crowd {
         let Some(taxpayer) = self.owner(conversation) else { return Ok(()) };
         if left == 0 {
             if self.dice.chance(40) {
-                let line = self.dice.below(LINES.len() as u64) as u8;
-                self.keyed(Deed::Transfer { who: Who::Officer(officer), conversation, line })?;
-                return Ok(());
+                return self.hand_on(officer, conversation);
             }
             if self.dice.chance(970) {
                 let outcome = self.dice.below(3) as u8;
@@ -458,6 +487,7 @@ impl Crowd {
                 if self.dice.chance(300) {
                     self.take(Deed::Messages { who: taxpayer, conversation, after: 0 }, None)?;
                 }
+                self.rate(taxpayer, conversation)?;
             }
             return Ok(());
         }
@@ -473,8 +503,10 @@ impl Crowd {
             let after = self.dice.below(3) as i64;
             self.take(Deed::Messages { who, conversation, after }, None)?;
         }
-        let text = self.dice.below(500) as u32;
-        self.keyed(Deed::Send { who, conversation, text })?;
+        if matches!(who, Who::Taxpayer(_)) {
+            self.out_of_zone(conversation)?;
+        }
+        self.say(who, conversation)?;
         if let Who::Officer(_) = who {
             self.beside(who, conversation)?;
         }
@@ -510,6 +542,9 @@ impl Crowd {
             };
             self.take(Deed::Follow { who, max }, None)?;
         }
+        if nth.is_multiple_of(4) {
+            self.follow_up()?;
+        }
         if nth.is_multiple_of(3) {
             self.take(Deed::Seal, None)?;
         }
@@ -528,85 +563,6 @@ impl Crowd {
         }
         Ok(())
     }
-
-    fn sessions(&mut self, nth: u32) -> Result<(), String> {
-        let Some(who) = self.dice.pick(&SIGNED_IN) else { return Ok(()) };
-        let writes = self.dice.chance(500);
-        let again = match self.take(Deed::Use { who, writes }, None)? {
-            Came::Done => 0,
-            Came::Skipped => 700,
-            // Signing in is slow on purpose, and long worlds have long nights.
-            _ => 100 / (1 + u64::from(nth) / 60),
-        };
-        if self.dice.chance(again) {
-            self.sign_in(who)?;
-        }
-        if self.dice.chance(100) {
-            self.verify_signed_in()?;
-        }
-        if nth.is_multiple_of(2) {
-            self.take(Deed::WriteTouches, None)?;
-        }
-        if self.dice.chance(300) {
-            self.take(Deed::IssueTicket { who }, None)?;
-            self.now += self.dice.between(SECOND, 40 * SECOND);
-        }
-        if self.dice.chance(400) {
-            self.take(Deed::Redeem, None)?;
-            if self.dice.chance(700) {
-                self.take(Deed::Redeem, None)?;
-            }
-        }
-        if self.dice.chance(5) {
-            self.take(Deed::SignOut { who }, None)?;
-        }
-        Ok(())
-    }
-
-    /// No more faults, nobody comes any more: everything that was begun comes to its end.
-    fn heal(&mut self) -> Result<(), String> {
-        (self.faults, self.skew) = (0, 0);
-        self.restart()?;
-        // Whoever did not learn what became of their request asks again.
-        while let Some(Reverse((at, _, intent))) = self.queue.pop() {
-            if matches!(intent, Intent::Retry { .. }) {
-                self.now = self.now.max(at);
-                self.act(intent)?;
-            }
-        }
-        self.take_what_is_offered()?;
-        for officer in 0..self.staff() {
-            for line in self.player.model.serves(officer) {
-                loop {
-                    let held: Vec<u32> = self.player.model.held.get(&officer).into_iter().flatten().copied().collect();
-                    for conversation in held {
-                        self.keyed(Deed::Close { who: Who::Officer(officer), conversation, outcome: 0 })?;
-                    }
-                    if self.keyed(Deed::Claim { who: Who::Officer(officer), line })? != Came::Done {
-                        break;
-                    }
-                }
-            }
-        }
-        for conversation in self.player.model.all_waiting() {
-            if let Some(who) = self.owner(conversation) {
-                self.keyed(Deed::Leave { who, conversation })?;
-            }
-        }
-        for _ in 0..400 {
-            if self.player.model.unfinished().is_empty() {
-                break;
-            }
-            self.now += 10 * MINUTE;
-            self.take(Deed::RunDue, None)?;
-            if self.plot.setting.told {
-                self.take(Deed::Deliver { well: true }, None)?;
-            }
-        }
-        self.now += 2 * HOUR;
-        self.take(Deed::Seal, None)?;
-        Ok(())
-    }
 }
 
 /// Whether the client tries again what failed.
@@ -615,8 +571,12 @@ fn retried(deed: &Deed) -> bool {
         Deed::People { .. } => audited(deed),
         Deed::Enter { .. }
         | Deed::Leave { .. }
+        | Deed::CallBack { .. }
         | Deed::Claim { .. }
         | Deed::Send { .. }
+        | Deed::Recall { .. }
+        | Deed::Rate { .. }
+        | Deed::AnswerFollowUp { .. }
         | Deed::Read { .. }
         | Deed::Close { .. }
         | Deed::Transfer { .. }

@@ -3,7 +3,9 @@
 //! what should be answered and kept; in the end everything must heal. The same seed gives the same trace.
 
 mod crowd;
+mod days;
 mod directory;
+mod lines;
 mod model;
 mod player;
 mod shrink;
@@ -178,7 +180,13 @@ pub(crate) fn run(plan: &Plan) -> Outcome {
             }
         }
     }
-    Ok(figures(&sums, begun.elapsed()))
+    let mut all = Counts::default();
+    sums.by_engine.iter().for_each(|sum| all.add(&sum.counts));
+    // What nobody does proves nothing.
+    match all.never().first() {
+        Some(what) => Err(format!("nobody ever saw this in the simulation: {what}")),
+        None => Ok(figures(&sums, begun.elapsed())),
+    }
 }
 
 fn perform(plan: &Plan, task: &Task, sums: &Mutex<Sums>) -> Result<(), String> {
@@ -243,10 +251,30 @@ fn figures(sums: &Sums, took: Duration) -> Figures {
     figures.add("times an event reader went on", all.resumed);
     figures.add("sign-ins", all.sign_ins);
     figures.add("sessions that began through a provider", all.came);
-    let changed_hands = format!("{}, {}", all.transferred, all.returned);
-    figures.add("conversations handed to a line, given back because their officer was gone", changed_hands);
+    let [to_line, to_colleague, to_authority] = all.transferred;
+    figures.add(
+        "conversations handed to a line, to a colleague, to an authority, given back because their officer was gone",
+        format!("{to_line}, {to_colleague}, {to_authority}, {}", all.returned),
+    );
+    let [quoted, recalled, late] = all.recalled;
+    figures.add("messages that answered one, recalled, too late to be recalled", format!("{quoted}, {recalled}, {late}"));
+    let [rated, answered, own, overdue] = all.rated;
+    figures.add(
+        "services rated, low ratings answered, refused to whoever served, not answered in time",
+        format!("{rated}, {answered}, {own}, {overdue}"),
+    );
+    let [named, not_for_them] = all.topics;
+    figures.add("people who named a topic, officers for whom nobody waited", format!("{named}, {not_for_them}"));
+    figures.add("people whom another line took in, whom none did", format!("{}, {}", all.full[0], all.full[1]));
+    let [admitted, refused, silenced] = all.zone;
+    figures.add("people let into the zone, refused when they came, when they wrote", format!("{admitted}, {refused}, {silenced}"));
     figures.add("conversations put on hold, gone on in another", format!("{}, {}", all.held, all.merged));
     figures.add("conversations offered, accepted", format!("{}, {}", all.offered, all.accepted));
+    let [asked, left, over, late] = all.called_back;
+    figures.add(
+        "call-backs asked for, messages left outside of hours, promised when hours ended, answers that were late",
+        format!("{asked}, {left}, {over}, {late}"),
+    );
     figures.add("conversations joined by whoever supervises, whispers", format!("{}, {}", all.joined, all.whispered));
     let [lists, released, cards, revealed] = all.people;
     figures.add("lists about people, relations released, cards, values revealed", format!("{lists}, {released}, {cards}, {revealed}"));

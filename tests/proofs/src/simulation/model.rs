@@ -2,19 +2,29 @@
 //! is used here. Each deed is told what it should be answered, and what the journal and the audit trail should hold.
 
 mod attendance;
+mod callback;
 pub(crate) mod doors;
+mod entering;
 pub(crate) mod factors;
 mod holding;
+mod hours;
 mod imports;
 mod joining;
 mod lines;
+mod looking;
 mod offering;
 pub(crate) mod people;
+pub(crate) mod rating;
 mod reading;
+mod recall;
+mod rights;
 mod sessions;
 mod talking;
 mod told;
+mod topics;
+mod transferring;
 mod upkeep;
+mod zone;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,8 +33,12 @@ use super::stage::{CAPACITY, LINES};
 use super::step::{Affair, Deed, Step, Who};
 use doors::Doors;
 use factors::Factors;
+use hours::Promise;
 use people::People;
-pub(crate) use told::{Remark, State, Told, View, Wait, Words};
+use rating::{FollowUp, Rating};
+pub(crate) use rights::audited;
+use rights::operation;
+pub(crate) use told::{FollowedUp, Quote, Remark, State, Told, View, Wait, Words};
 
 const MINUTE: i64 = 60 * SECOND;
 const SECOND: i64 = 1_000_000;
@@ -69,6 +83,8 @@ pub(crate) enum Subject {
     Message(u32, i64),
     /// To a line.
     Transferred(u32, u8),
+    /// To an officer.
+    Handed(u32, u8),
     /// Into one, from another.
     Merged(u32, u32),
     /// The place of a remark.
@@ -106,6 +122,9 @@ struct Message {
     key: Option<u32>,
     text: u32,
     at: i64,
+    /// The number of the message that it answers, 0 where it answers none.
+    quotes: i64,
+    recalled_at: Option<i64>,
 }
 
 #[derive(Clone, Debug)]
@@ -127,11 +146,19 @@ pub(crate) struct Conversation {
     officer_read: i64,
     pub(crate) held_until: Option<i64>,
     unanswered_since: Option<i64>,
+    /// The answer that was promised, where they are called back.
+    promise: Option<Promise>,
+    /// The enterprise for which they were let in, where there is a gate.
+    pub(crate) on_behalf: Option<u16>,
     /// The conversation in which it goes on.
     merged_into: Option<u32>,
     /// Who supervises it and takes part.
     pub(crate) joined: Option<u8>,
     whispers: Vec<Message>,
+    /// Everybody who ever had it or took part.
+    served: BTreeSet<u8>,
+    /// The topic of its line that was named.
+    topic: Option<u8>,
     /// To whom it is offered, and until when; who let it pass, and when.
     offered: Option<(u8, i64)>,
     passes: Vec<(u8, i64)>,
@@ -150,9 +177,15 @@ pub(crate) enum Bell {
     Idle,
     Hold,
     Unanswered,
+    /// A promised answer is due.
+    Reply,
+    /// A low rating should be answered by then.
+    FollowUp,
+    /// The hours of a line may be over.
+    Hours,
 }
 
-/// What rings, of which conversation.
+/// What rings, of which conversation or line.
 pub(crate) type Ring = (Bell, u32);
 
 /// Something that falls due; after a fault it may be known only between two instants.
@@ -160,6 +193,14 @@ pub(crate) type Ring = (Bell, u32);
 struct Due {
     low: i64,
     high: i64,
+    /// Whether it is sure to be there: some that rang left no trace.
+    is_there: bool,
+}
+
+impl Due {
+    fn at(at: i64) -> Self {
+        Self { low: at, high: at, is_there: true }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -187,6 +228,9 @@ pub(crate) struct Model {
     officers: u8,
     /// What the core named each officer, for those who are gone at one instant.
     desks: Vec<[u8; 16]>,
+    /// And each line, and everybody there is.
+    lines: Vec<[u8; 16]>,
+    known_as: Vec<[u8; 16]>,
     told_outside: bool,
     /// The latest instant this host has seen.
     latest: Option<i64>,
@@ -211,49 +255,13 @@ pub(crate) struct Model {
     sessions: BTreeMap<Who, Vec<Session>>,
     touched: BTreeMap<(Who, usize), i64>,
     ticket: Option<(Who, usize, i64)>,
+    ratings: BTreeMap<u32, Rating>,
+    follow_ups: BTreeMap<u32, FollowUp>,
     pub(crate) people: People,
     doors: Doors,
     factors: Factors,
     pub(crate) journal: Vec<Event>,
     pub(crate) records: Vec<Record>,
-}
-
-/// The operation behind a deed, as the audit trail names it.
-fn operation(deed: &Deed) -> &'static str {
-    match deed {
-        Deed::Enter { .. } => "interaction.enter",
-        Deed::Leave { .. } => "interaction.leave",
-        Deed::Claim { .. } => "interaction.claim",
-        Deed::Send { .. } => "interaction.send",
-        Deed::Close { .. } => "interaction.close",
-        Deed::Prioritise { .. } => "interaction.prioritise",
-        Deed::Transfer { .. } => "interaction.transfer",
-        Deed::Hold { .. } => "interaction.hold",
-        Deed::Resume { .. } => "interaction.resume",
-        Deed::Merge { .. } => "interaction.merge",
-        Deed::Join { .. } => "interaction.join",
-        Deed::StepOut { .. } => "interaction.step_out",
-        Deed::Whisper { .. } => "interaction.whisper",
-        Deed::Accept { .. } => "interaction.accept_offer",
-        Deed::Decline { .. } => "interaction.decline_offer",
-        Deed::Transcript { .. } => "interaction.transcript",
-        Deed::Review { .. } => "interaction.review",
-        Deed::SignIn { .. } => "access.sign_in",
-        Deed::SignOut { .. } => "access.sign_out",
-        Deed::IssueTicket { .. } => "access.issue_ticket",
-        Deed::People { affair, .. } => people::operation(affair),
-        _ => "",
-    }
-}
-
-/// Whether a deed leaves a record when it is done.
-pub(crate) fn audited(deed: &Deed) -> bool {
-    !operation(deed).is_empty()
-}
-
-/// Whether a deed reads one conversation.
-fn reads(deed: &Deed) -> bool {
-    matches!(deed, Deed::Look { .. } | Deed::Messages { .. } | Deed::Position { .. } | Deed::Transcript { .. } | Deed::Review { .. })
 }
 
 const NOT_FOUND: Told = Told::Refused("not_found", 0);
@@ -262,9 +270,26 @@ const OVER: Told = Told::Refused("interaction.closed", 0);
 const NOT_ITS_OFFICER: Told = Told::Refused("interaction.not_its_officer", 0);
 
 impl Model {
-    pub(crate) fn new(officers: u8, desks: Vec<[u8; 16]>, told_outside: bool, directory: Directory, now: i64) -> Self {
-        let (at, people) = (Due { low: now, high: now }, People::of(directory, now));
-        Self { officers, desks, told_outside, people, latest: Some(now), tickets: [1; LINES.len()], forget: Some(at), ..Self::default() }
+    pub(crate) fn new(
+        officers: u8,
+        [desks, lines, known_as]: [Vec<[u8; 16]>; 3],
+        told_outside: bool,
+        directory: Directory,
+        now: i64,
+    ) -> Self {
+        let (at, people) = (Due::at(now), People::of(directory, now));
+        Self {
+            officers,
+            desks,
+            lines,
+            known_as,
+            told_outside,
+            people,
+            latest: Some(now),
+            tickets: [1; LINES.len()],
+            forget: Some(at),
+            ..Self::default()
+        }
     }
 
     /// The host's time: never earlier than what it has seen.
@@ -309,93 +334,6 @@ impl Model {
         }
     }
 
-    /// Who may call at all.
-    fn refused(&self, who: Who, deed: &Deed) -> Option<Told> {
-        let by_taxpayer = matches!(
-            deed,
-            Deed::Enter { .. }
-                | Deed::Leave { .. }
-                | Deed::Send { .. }
-                | Deed::Read { .. }
-                | Deed::Look { .. }
-                | Deed::Messages { .. }
-                | Deed::Position { .. }
-                | Deed::Mine { .. }
-                | Deed::Transcript { .. }
-                | Deed::Follow { .. }
-        );
-        let by_officer = matches!(
-            deed,
-            Deed::Claim { .. }
-                | Deed::Send { .. }
-                | Deed::Read { .. }
-                | Deed::Close { .. }
-                | Deed::Transfer { .. }
-                | Deed::Hold { .. }
-                | Deed::Resume { .. }
-                | Deed::Merge { .. }
-                | Deed::StepOut { .. }
-                | Deed::Whispers { .. }
-                | Deed::Offers { .. }
-                | Deed::Accept { .. }
-                | Deed::Decline { .. }
-                | Deed::Look { .. }
-                | Deed::Messages { .. }
-                | Deed::Position { .. }
-                | Deed::Waiting { .. }
-                | Deed::Mine { .. }
-                | Deed::Transcript { .. }
-                | Deed::Present { .. }
-                | Deed::Follow { .. }
-        );
-        let by_chief = matches!(deed, Deed::Join { .. } | Deed::Whisper { .. } | Deed::List { .. } | Deed::Review { .. });
-        let may = match (who, deed) {
-            (Who::Nobody, _) => return Some(Told::Refused("access.sign_in_required", 0)),
-            (_, Deed::People { affair, .. }) => people::may(who, affair),
-            (Who::Taxpayer(_), _) => by_taxpayer,
-            (Who::Officer(n), _) => by_officer || self.is_chief(n) && by_chief,
-            (Who::Supervisor, _) => by_chief || matches!(deed, Deed::Prioritise { .. } | Deed::StepOut { .. } | Deed::Follow { .. }),
-            (Who::IdleHand, _) => matches!(deed, Deed::StepOut { .. } | Deed::Follow { .. }),
-            (Who::System | Who::Outsider, _) => false,
-        };
-        (!may).then_some(Told::Refused("access.denied", 0))
-    }
-
-    /// The conversation, if the caller may know of it. Whoever reads the one in which another goes on reads that one too.
-    fn seen(&self, who: Who, deed: &Deed, label: u32) -> Option<&Conversation> {
-        let c = self.conversations.get(&label)?;
-        let goes_on = || c.merged_into.filter(|_| reads(deed)).is_some_and(|kept| self.seen(who, deed, kept).is_some());
-        (self.is_in_reach(who, deed, c) || goes_on()).then_some(c)
-    }
-
-    fn is_in_reach(&self, who: Who, deed: &Deed, c: &Conversation) -> bool {
-        let county = LINES[usize::from(c.line)];
-        match who {
-            Who::Taxpayer(n) => c.taxpayer == n,
-            Who::Officer(n) => {
-                let only_area = matches!(
-                    deed,
-                    Deed::Position { .. }
-                        | Deed::Accept { .. }
-                        | Deed::Decline { .. }
-                        | Deed::Join { .. }
-                        | Deed::Whisper { .. }
-                        | Deed::Review { .. }
-                );
-                let area = only_area || matches!(deed, Deed::Look { .. });
-                area && self.county(n) == county || !only_area && c.is_of(n)
-            }
-            Who::Supervisor => !matches!(deed, Deed::StepOut { .. }) && self.is_watched(c.line),
-            _ => false,
-        }
-    }
-
-    /// Whether somebody who supervises has a conversation among theirs.
-    fn supervises(&self, who: Who, label: u32) -> bool {
-        matches!(who, Who::Supervisor)
-            || matches!(who, Who::Officer(n) if self.county(n) == LINES[usize::from(self.conversations[&label].line)])
-    }
-
     fn record(&mut self, operation: &'static str, who: Who, subject: Subject, at: i64) {
         self.records.push(Record { operation, who, subject, at });
     }
@@ -419,8 +357,13 @@ impl Model {
             Deed::Leave { who, conversation }
             | Deed::Send { who, conversation, .. }
             | Deed::Read { who, conversation, .. }
+            | Deed::Recall { who, conversation, .. }
+            | Deed::Rate { who, conversation, .. }
+            | Deed::Rating { who, conversation }
+            | Deed::AnswerFollowUp { who, conversation, .. }
             | Deed::Close { who, conversation, .. }
             | Deed::Prioritise { who, conversation }
+            | Deed::CallBack { who, conversation }
             | Deed::Transfer { who, conversation, .. }
             | Deed::Hold { who, conversation, .. }
             | Deed::Resume { who, conversation }
@@ -440,6 +383,7 @@ impl Model {
             | Deed::Waiting { who, .. }
             | Deed::Mine { who, .. }
             | Deed::List { who, .. }
+            | Deed::FollowUps { who, .. }
             | Deed::Follow { who, .. }
             | Deed::Offers { who }
             | Deed::People { who, .. }
@@ -462,7 +406,7 @@ impl Model {
                 return Told::Refused("idempotency.key_reused", 0);
             }
             let still = match deed {
-                Deed::Enter { .. } | Deed::Transfer { .. } | Deed::StepOut { .. } => true,
+                Deed::Enter { .. } | Deed::Transfer { .. } | Deed::StepOut { .. } | Deed::Recall { .. } => true,
                 Deed::People { affair, .. } => self.reaches_either(who, affair),
                 Deed::Claim { line, .. } => matches!(who, Who::Officer(n) if self.county(n) == LINES[usize::from(*line)]),
                 _ => self.seen(who, deed, label).is_some(),
@@ -482,7 +426,8 @@ impl Model {
         let deed = &step.deed;
         match *deed {
             Deed::People { ref affair, .. } => self.affair(who, affair, now),
-            Deed::Enter { line, .. } => self.enter(who, now, line, label, id),
+            Deed::Enter { line, topic, .. } => self.enter(who, now, (line, topic), label, id),
+            Deed::FollowUps { limit, .. } => self.followed_up(who, now, limit),
             Deed::Claim { line, .. } => self.claim(who, now, line),
             Deed::Offers { .. } => self.offers(who, now),
             Deed::Accept { .. } => self.accept(who, deed, now, label),
@@ -520,6 +465,11 @@ impl Model {
                 if self.seen(who, deed, label).is_none() {
                     return NOT_FOUND;
                 }
+                if let Deed::Transfer { to, .. } = *deed
+                    && let Some(nowhere) = self.leads_nowhere(who, to)
+                {
+                    return nowhere;
+                }
                 self.within_conversation(who, step, now, label)
             }
         }
@@ -543,13 +493,13 @@ impl Model {
         }
         match step.deed {
             Deed::Look { .. } => Told::View(Box::new(self.view(who, label))),
-            Deed::Messages { after, .. } => Told::Messages(self.words(who, label, after)),
+            Deed::Messages { after, .. } => Told::Messages(self.words(who, label, after, false)),
             Deed::Position { .. } => self.place(now, label),
             Deed::Transcript { .. } | Deed::Review { .. } => {
                 self.record(operation(&step.deed), who, Subject::Conversation(label), now);
                 self.transcript(who, label, matches!(step.deed, Deed::Review { .. }))
             }
-            Deed::Send { text, .. } => self.send(who, now, label, text, step.key),
+            Deed::Send { text, quotes, .. } => self.send(who, now, label, (text, quotes), step.key),
             Deed::Read { number, .. } => self.read(who, now, label, number),
             Deed::Close { outcome, .. } => {
                 let outcome = OUTCOMES[usize::from(outcome) % OUTCOMES.len()];
@@ -557,9 +507,14 @@ impl Model {
                 self.record("interaction.close", who, Subject::Conversation(label), now);
                 Told::Closed { conversation: label, outcome: Some(outcome) }
             }
+            Deed::Recall { number, .. } => self.recall(who, now, label, number),
+            Deed::Rate { grade, .. } => self.rate(who, now, label, grade),
+            Deed::Rating { .. } => self.rating(now, label),
+            Deed::AnswerFollowUp { text, .. } => self.answer_follow_up(who, now, label, text),
             Deed::Leave { .. } => self.leave(who, now, label),
             Deed::Prioritise { .. } => self.prioritise(who, now, label),
-            Deed::Transfer { line, .. } => self.transfer(who, now, label, line),
+            Deed::CallBack { .. } => self.call_back(who, now, label),
+            Deed::Transfer { to, .. } => self.transfer(who, now, label, to),
             Deed::Hold { minutes, .. } => self.hold(who, now, label, minutes),
             Deed::Resume { .. } => self.resume(who, now, label),
             Deed::Merge { other, .. } => self.merge(who, now, label, other),
@@ -575,62 +530,5 @@ impl Model {
     /// The observer read a page of the audit trail, which leaves a record.
     pub(crate) fn trail_read(&mut self, now: i64) {
         self.record("audit.read", Who::System, Subject::Trail, now);
-    }
-
-    // What the crowd looks at to decide what to do next.
-
-    pub(crate) fn waiting_in(&self, line: u8) -> usize {
-        self.waiting[usize::from(line)].len()
-    }
-
-    /// The first in a line.
-    pub(crate) fn first_in(&self, line: u8) -> Option<u32> {
-        self.waiting[usize::from(line)].values().next().copied()
-    }
-
-    /// Everybody who waits.
-    pub(crate) fn all_waiting(&self) -> Vec<u32> {
-        self.waiting.iter().flat_map(|line| line.values().copied()).collect()
-    }
-
-    /// How many an officer has that count for their capacity.
-    pub(crate) fn holds(&self, officer: u8) -> usize {
-        self.held.get(&officer).into_iter().flatten().filter(|label| self.conversations[label].held_until.is_none()).count()
-    }
-
-    /// What else of somebody's is open.
-    pub(crate) fn beside(&self, label: u32) -> Option<u32> {
-        let taxpayer = self.conversations.get(&label)?.taxpayer;
-        self.open.get(&taxpayer)?.iter().copied().find(|other| *other != label)
-    }
-
-    /// The newest of those that go on in one.
-    pub(crate) fn merged_into(&self, kept: u32) -> Option<u32> {
-        let all = self.by_taxpayer.get(&self.conversations.get(&kept)?.taxpayer)?;
-        all.iter().rev().map(|(_, _, label)| *label).find(|label| self.conversations[label].merged_into == Some(kept))
-    }
-
-    pub(crate) fn last_number(&self, label: u32) -> i64 {
-        self.conversations.get(&label).map_or(0, |c| c.messages.len() as i64)
-    }
-
-    /// Everything within the supervisor's reach, newest first.
-    pub(crate) fn everything(&self, who: Who) -> Vec<View> {
-        self.within.iter().rev().map(|(_, _, l)| self.view(who, *l)).collect()
-    }
-
-    pub(crate) fn closed_count(&self) -> usize {
-        self.closed.iter().map(BTreeSet::len).sum()
-    }
-
-    /// What is not finished: nothing, once the world has healed.
-    pub(crate) fn unfinished(&self) -> Vec<String> {
-        let mut left: Vec<String> = self.all_waiting().into_iter().map(|l| format!("#{l} waits")).collect();
-        left.extend(self.held.values().flatten().map(|l| format!("#{l} is with an officer")));
-        left.extend(self.joined.values().flatten().map(|l| format!("somebody takes part in #{l}")));
-        left.extend(self.conversations.iter().filter(|(_, c)| c.offered.is_some()).map(|(l, _)| format!("#{l} is offered")));
-        left.extend(self.timers.keys().map(|(bell, l)| format!("the timer {bell:?} of #{l} is set")));
-        left.extend(self.deliveries.keys().map(|l| format!("#{l} is not delivered")));
-        left
     }
 }

@@ -5,17 +5,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use zhengna_core::access::{Actor, AddOfficer, AddPost, GrantPost, Permission, Permissions};
-use zhengna_core::assignment::{Policy, Relax, Step, Widening};
 use zhengna_core::ctx::Entropy;
-use zhengna_core::error::Problem;
 use zhengna_core::id::{LineId, OfficerId, TaxpayerId};
-use zhengna_core::interaction::{OpenLine, Routing};
 use zhengna_core::store::fault::FaultStore;
 use zhengna_core::store::{Store, StoreError};
 use zhengna_core::{Core, Error, ManualClock, Parts, Session, Settings, Timestamp};
-use zhengna_tests::world::{self, Engine, JILIN_CITY, KUANCHENG, Keep, NANGUAN, World, code};
+use zhengna_tests::world::{self, Engine, JILIN_CITY, Keep, World, code};
 
 use super::directory::Directory;
+pub(crate) use super::lines::{LINES, OFFERING, UNSERVED};
 use super::step::{Who, mixed};
 
 /// How a world is set up.
@@ -33,12 +31,6 @@ pub(crate) struct Setting {
     pub(crate) sessions: bool,
 }
 
-/// The county of each line.
-pub(crate) const LINES: [&str; 5] = [NANGUAN, NANGUAN, KUANCHENG, JILIN_CITY, NANGUAN];
-/// The line that nobody serves.
-pub(crate) const UNSERVED: u8 = 3;
-/// The line in which those who wait are offered to whoever is there.
-pub(crate) const OFFERING: u8 = 4;
 /// Officers who serve and supervise in the county of the first line.
 pub(crate) const CHIEFS: u8 = 2;
 /// Conversations an officer may hold, as the shared world has it.
@@ -95,13 +87,6 @@ fn settings(told: bool) -> Settings {
     Settings { keys: zhengna_core::crypto::KeyRing::from_text(text).expect("written a moment ago"), told_outside }
 }
 
-/// Anything may be offered to anybody who serves the line, from the first second on.
-fn offering() -> Result<Routing, Error> {
-    let step = Step { after_s: 0, topics: Widening::Any, authorities: Widening::Any };
-    let relax = Relax::new(vec![step]).map_err(|e| Error::invalid("routing.policy.relax", Problem::Malformed(e.to_string())))?;
-    Ok(Routing { policy: Policy { relax, ..Policy::default() }, push: true, ..Routing::default() })
-}
-
 impl Stage {
     /// A furnished world. One that the machine was too slow for is begun again.
     pub(crate) fn new(setting: Setting) -> Result<Self, Error> {
@@ -125,12 +110,7 @@ impl Stage {
         let core = Self::core(faults.clone(), &clock, &entropy, setting.told);
         let world = World::furnish(core, clock.clone(), keep, usize::from(setting.officers), usize::from(setting.taxpayers))?;
         let World { core, line, mut officers, stranger, supervisor, idle_hand, mut taxpayers, keep, .. } = world;
-        let mut lines = vec![line];
-        for (n, county) in LINES.iter().enumerate().skip(1) {
-            let mut open = OpenLine::new(format!("队列{n}"), code(county));
-            open.settings.routing = (n == usize::from(OFFERING)).then(offering).transpose()?;
-            lines.push(core.as_system().interaction().open_line(open).wait()?.line);
-        }
+        let lines = super::lines::open(&core, line, &officers)?;
         core.ensure_timers_but_screening()?;
         officers.push(stranger);
         officers.extend(Self::chiefs(&core)?);

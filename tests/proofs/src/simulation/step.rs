@@ -101,15 +101,33 @@ pub(crate) struct Door {
     pub(crate) link: bool,
 }
 
+/// Where a conversation is handed on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum To {
+    Line(u8),
+    Officer(u8),
+    /// The same, by staff number.
+    Colleague(u8),
+    /// To its general line.
+    Authority(u8),
+}
+
 /// One deed. Conversations are named by the order in which they were begun in the whole run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Deed {
     Enter {
         who: Who,
         line: u8,
+        /// The topic that is named, of those of the line.
+        topic: Option<u8>,
         label: u32,
     },
     Leave {
+        who: Who,
+        conversation: u32,
+    },
+    /// Whoever waits would rather be called back.
+    CallBack {
         who: Who,
         conversation: u32,
     },
@@ -133,6 +151,13 @@ pub(crate) enum Deed {
         who: Who,
         conversation: u32,
         text: u32,
+        /// The number of the message that it answers; 0 where it answers none.
+        quotes: i64,
+    },
+    Recall {
+        who: Who,
+        conversation: u32,
+        number: i64,
     },
     Read {
         who: Who,
@@ -178,11 +203,21 @@ pub(crate) enum Deed {
         conversation: u32,
         other: u32,
     },
-    /// To a line.
     Transfer {
         who: Who,
         conversation: u32,
-        line: u8,
+        to: To,
+    },
+    /// A service is rated, and what follows a low rating.
+    Rate {
+        who: Who,
+        conversation: u32,
+        grade: u8,
+    },
+    AnswerFollowUp {
+        who: Who,
+        conversation: u32,
+        text: u32,
     },
     People {
         who: Who,
@@ -225,6 +260,14 @@ pub(crate) enum Deed {
     Review {
         who: Who,
         conversation: u32,
+    },
+    Rating {
+        who: Who,
+        conversation: u32,
+    },
+    FollowUps {
+        who: Who,
+        limit: u32,
     },
     /// An event reader goes on where it stopped.
     Follow {

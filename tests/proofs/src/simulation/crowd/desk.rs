@@ -1,8 +1,9 @@
 //! What happens at a desk beside answering: conversations are put on hold and merged, and whoever supervises takes part.
 
+use super::super::lines::{AUTHORITIES, LINES};
 use super::super::model::Told;
 use super::super::player::Came;
-use super::super::step::{Deed, Who};
+use super::super::step::{Deed, To, Who};
 use super::{Crowd, Intent, SECOND};
 
 impl Crowd {
@@ -36,11 +37,23 @@ impl Crowd {
         if let Some(merged) = self.player.model.merged_into(conversation).filter(|_| self.dice.chance(300)) {
             self.take(Deed::Messages { who, conversation: merged, after: 0 }, None)?;
             if self.dice.chance(300) {
-                let line = self.dice.below(3) as u8;
-                self.keyed(Deed::Transfer { who, conversation, line })?;
+                let to = To::Line(self.dice.below(3) as u8);
+                self.keyed(Deed::Transfer { who, conversation, to })?;
             }
         }
         Ok(())
+    }
+
+    /// An officer hands a conversation on: to any line, to a colleague, to an authority; whoever has it then goes on with it.
+    pub(super) fn hand_on(&mut self, officer: u8, conversation: u32) -> Result<(), String> {
+        let colleague = self.dice.below(u64::from(self.staff())) as u8;
+        let to = match self.dice.below(8) {
+            0..=2 => To::Line(self.dice.below(LINES.len() as u64) as u8),
+            3 | 4 => To::Officer(colleague),
+            5 | 6 => To::Colleague(colleague),
+            _ => To::Authority(self.dice.below(AUTHORITIES.len() as u64) as u8),
+        };
+        self.keyed(Deed::Transfer { who: Who::Officer(officer), conversation, to }).map(drop)
     }
 
     /// What whoever supervises does about a conversation: whispers, takes part, writes in it, takes part no more.
@@ -65,7 +78,7 @@ impl Crowd {
             1 => self.take(Deed::Read { who, conversation, number: 1 }, None)?,
             2 => self.take(Deed::Close { who, conversation, outcome: 0 }, None)?,
             3 => self.take(Deed::Mine { who, limit: 5 }, None)?,
-            _ => self.keyed(Deed::Send { who, conversation, text })?,
+            _ => self.keyed(Deed::Send { who, conversation, text, quotes: 0 })?,
         };
         // Those who stay are told when it ends, or changes hands.
         if self.dice.chance(400) {

@@ -214,6 +214,12 @@ impl Crowd {
         Ok(())
     }
 
+    /// A person acts for an enterprise no more, in whichever role.
+    pub(super) fn released_by_somebody(&mut self, company: u16, person: u16) -> Result<(), String> {
+        let role = self.role();
+        self.keyed(Deed::People { who: Who::Taxpayer(person), affair: Affair::Release { company, role, person } }).map(drop)
+    }
+
     /// An officer looks at whom they talk to; a supervisor wants a value in full.
     fn card(&mut self, field: u8) -> Result<(), String> {
         let conversation = self.labels.saturating_sub(1 + self.dice.below(30) as u32);

@@ -2,7 +2,7 @@
 
 use super::super::player::Came;
 use super::super::stage::LINES;
-use super::super::step::{Affair, Deed, Who};
+use super::super::step::{Affair, Deed, To, Who};
 use super::Crowd;
 
 impl Crowd {
@@ -20,7 +20,7 @@ impl Crowd {
         };
         let line = self.dice.below(LINES.len() as u64) as u8;
         let limit = 1 + self.dice.below(12) as u32;
-        let deed = match self.dice.below(25) {
+        let deed = match self.dice.below(32) {
             0..=2 => Deed::Look { who, conversation },
             3 => Deed::Messages { who, conversation, after: 0 },
             4 => Deed::Position { who, conversation },
@@ -29,7 +29,7 @@ impl Crowd {
             7 => Deed::List { who, limit },
             8 if self.dice.chance(200) => Deed::Transcript { who, conversation },
             9 if self.dice.chance(200) => Deed::Review { who, conversation },
-            8..=10 => Deed::Send { who, conversation, text: if far { u32::MAX } else { 7 } },
+            8..=10 => Deed::Send { who, conversation, text: if far { u32::MAX } else { 7 }, quotes: limit.into() },
             11 => Deed::Read { who, conversation, number: limit as i64 - 2 },
             12 => Deed::Close { who, conversation, outcome: 0 },
             13 => Deed::Leave { who, conversation },
@@ -44,6 +44,13 @@ impl Crowd {
             20 => Deed::Accept { who, conversation },
             21 => Deed::Decline { who, conversation },
             22 => Deed::Offers { who },
+            23 => Deed::CallBack { who, conversation },
+            25 => Deed::Recall { who, conversation, number: i64::from(limit) - 2 },
+            26 => Deed::Rate { who, conversation, grade: line % 5 },
+            27 => Deed::Rating { who, conversation },
+            28 => Deed::AnswerFollowUp { who, conversation, text: 11 },
+            29 => Deed::FollowUps { who, limit },
+            24 => Deed::Transfer { who, conversation, to: To::Colleague(line) },
             _ => return self.collide(),
         };
         self.take(deed, None).map(drop)
@@ -54,8 +61,10 @@ impl Crowd {
         let Some((deed, key)) = self.dice.pick(&self.recent) else { return Ok(()) };
         let other = match (deed, self.dice.below(4)) {
             (_, 0) => deed,
-            (Deed::Send { who, conversation, text }, 1) => Deed::Send { who, conversation, text: text + 1 },
-            (Deed::Send { conversation, text, .. }, 2) => Deed::Send { who: self.other_side(conversation), conversation, text },
+            (Deed::Send { who, conversation, text, quotes }, 1) => Deed::Send { who, conversation, text: text + 1, quotes },
+            (Deed::Send { conversation, text, quotes, .. }, 2) => {
+                Deed::Send { who: self.other_side(conversation), conversation, text, quotes }
+            }
             (Deed::Send { who, conversation, .. }, _) => match who {
                 Who::Officer(_) => Deed::Close { who, conversation, outcome: 1 },
                 _ => Deed::Leave { who, conversation },
@@ -63,9 +72,9 @@ impl Crowd {
             (Deed::Enter { line, .. }, 1) => {
                 let (who, label) = (self.taxpayer(), self.labels);
                 self.labels += 1;
-                Deed::Enter { who, line, label }
+                Deed::Enter { who, line, topic: None, label }
             }
-            (Deed::Enter { who, label, .. }, 2) => Deed::Send { who, conversation: label, text: 3 },
+            (Deed::Enter { who, label, .. }, 2) => Deed::Send { who, conversation: label, text: 3, quotes: 0 },
             (Deed::Claim { who, .. }, 1) => Deed::Claim { who, line: 1 },
             (Deed::Claim { line, .. }, 2) => {
                 let who = Who::Officer(self.dice.below(self.away.len() as u64) as u8);

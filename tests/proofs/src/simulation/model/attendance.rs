@@ -1,5 +1,7 @@
 //! Officers at their desks: seen there, and what they held once they are gone.
 
+use std::collections::BTreeSet;
+
 use super::{About, GRACE, Model, PRESENCE, State, Subject};
 use crate::simulation::step::Who;
 
@@ -47,14 +49,17 @@ impl Model {
             let mut theirs: Vec<u32> = self.held.get(&officer).into_iter().flatten().copied().collect();
             theirs.extend(self.asked(officer));
             theirs.sort_unstable_by_key(|label| self.conversations[label].id);
+            let mut lines = BTreeSet::new();
             for label in theirs {
                 if let Some((_, until)) = self.conversations[&label].offered.filter(|(asked, _)| *asked == officer) {
                     self.let_pass(Who::System, now, label, until.min(now));
                     continue;
                 }
                 self.back_in_line(now, label);
+                lines.insert(self.conversations[&label].line);
                 back += 1;
             }
+            lines.into_iter().for_each(|line| self.look(now, line));
             self.record("interaction.return_held", Who::System, Subject::Officer(officer), now);
         }
         back

@@ -6,8 +6,9 @@ use crate::simulation::step::Who;
 impl Model {
     /// Sets the one timer of its kind to ring by then.
     pub(super) fn set_by(&mut self, bell: Bell, label: u32, at: i64) {
-        let due = self.timers.entry((bell, label)).or_insert(Due { low: at, high: at });
-        *due = Due { low: due.low.min(at), high: due.high.min(at) };
+        let due = self.timers.entry((bell, label)).or_insert(Due::at(at));
+        let high = if due.is_there { due.high.min(at) } else { at };
+        *due = Due { low: due.low.min(at), high, is_there: true };
     }
 
     pub(super) fn hold(&mut self, who: Who, now: i64, label: u32, minutes: u8) -> Told {
@@ -55,6 +56,7 @@ impl Model {
             (_, Some(officer)) if officer != me => return Told::Refused("interaction.had_by_another", 0),
             (_, None) if self.county(me) != LINES[usize::from(c.line)] => return INVALID,
             (_, None) if c.offered_now(now).is_some_and(|asked| asked != me) => return Told::Refused("interaction.nobody_for_you", 0),
+            (_, None) if !self.may_take(me, other, c.entered_at, now) => return Told::Refused("interaction.nobody_for_you", 0),
             _ => {}
         }
         let (waited, line, place, wait) = (c.state == State::Waiting, c.line, (c.entered_at, c.id, other), (c.rank, c.ticket));
@@ -65,6 +67,7 @@ impl Model {
         }
         if let Some(c) = self.conversations.get_mut(&other) {
             (c.officer, c.merged_into) = (Some(me), Some(label));
+            c.served.insert(me);
         }
         self.end(who, now, other, "merged");
         self.owe(label, owed);

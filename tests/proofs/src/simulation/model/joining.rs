@@ -22,6 +22,7 @@ impl Model {
         let Some(c) = self.conversations.get_mut(&label) else { return NOT_FOUND };
         if c.joined.is_none() {
             c.joined = Some(me);
+            c.served.insert(me);
             let place = (c.entered_at, c.id, label);
             self.attend(me, now);
             self.joined.entry(me).or_default().insert(label);
@@ -58,7 +59,7 @@ impl Model {
         if c.state != State::Active {
             return OVER;
         }
-        c.whispers.push(Message { who, key: None, text, at: now.max(c.active_at) });
+        c.whispers.push(Message { who, key: None, text, at: now.max(c.active_at), quotes: 0, recalled_at: None });
         let (number, told) = (c.whispers.len() as i64, [c.officer, c.joined]);
         for other in told.into_iter().flatten().filter(|other| Who::Officer(*other) != who) {
             self.event(who, now, About::Officer(other), "conversation.whispered", Some(label), Some(number));

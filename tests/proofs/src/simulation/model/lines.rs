@@ -1,58 +1,11 @@
-//! Lines: who enters, is taken, moves to another line, goes first, leaves.
+//! Lines: who is taken, goes first, leaves.
 
-use super::{About, Bell, CAPACITY, Conversation, Due, IDLE, LINES, Model, NOT_FOUND, OVER, State, Subject, Told, UNANSWERED};
+use super::offering::LOOKED_AT;
+use super::{About, Bell, CAPACITY, Due, IDLE, LINES, Model, NOT_FOUND, OVER, State, Subject, Told, UNANSWERED};
+use crate::simulation::lines::OFFERING;
 use crate::simulation::step::Who;
 
 impl Model {
-    pub(super) fn enter(&mut self, who: Who, now: i64, line: u8, label: u32, id: Option<[u8; 16]>) -> Told {
-        let Who::Taxpayer(taxpayer) = who else { return NOT_FOUND };
-        let same = self.open.get(&taxpayer).and_then(|open| open.iter().find(|l| self.conversations[l].line == line));
-        if let Some(same) = same {
-            return Told::Refused("interaction.already_in_line", i64::from(*same));
-        }
-        let Some(id) = id else { return Told::Refused("an id was expected", 0) };
-        let ticket = self.tickets[usize::from(line)];
-        self.tickets[usize::from(line)] += 1;
-        self.conversations.insert(
-            label,
-            Conversation {
-                id,
-                line,
-                taxpayer,
-                officer: None,
-                state: State::Waiting,
-                rank: 0,
-                ticket,
-                entered_at: now,
-                claimed_at: None,
-                ended_at: None,
-                active_at: now,
-                outcome: None,
-                messages: Vec::new(),
-                taxpayer_read: 0,
-                officer_read: 0,
-                held_until: None,
-                unanswered_since: None,
-                merged_into: None,
-                joined: None,
-                whispers: Vec::new(),
-                offered: None,
-                passes: Vec::new(),
-            },
-        );
-        self.waiting[usize::from(line)].insert((0, ticket), label);
-        self.open.entry(taxpayer).or_default().insert(label);
-        self.by_taxpayer.entry(taxpayer).or_default().insert((now, id, label));
-        if self.is_watched(line) {
-            self.within.insert((now, id, label));
-        }
-        self.event(who, now, About::Taxpayer(taxpayer), "conversation.entered", Some(label), None);
-        self.event(who, now, About::Conversation(label), "conversation.entered", Some(label), None);
-        self.event(who, now, About::Line(line), "line.entered", None, None);
-        self.record("interaction.enter", who, Subject::Conversation(label), now);
-        Told::Entered { ticket }
-    }
-
     pub(super) fn claim(&mut self, who: Who, now: i64, line: u8) -> Told {
         let Who::Officer(me) = who else { return NOT_FOUND };
         if let Some(full) = self.is_full(me) {
@@ -63,9 +16,11 @@ impl Model {
         }
         // What is offered to somebody else is theirs to answer first.
         let is_free = |label: &u32| self.conversations[label].offered_now(now).is_none_or(|officer| officer == me);
-        let Some(label) = self.waiting[usize::from(line)].values().copied().find(is_free) else {
-            let others_are_asked = !self.waiting[usize::from(line)].is_empty();
-            let why = if others_are_asked { "interaction.nobody_for_you" } else { "interaction.nobody_waiting" };
+        let free: Vec<u32> =
+            self.waiting[usize::from(line)].values().copied().filter(is_free).take(if line == OFFERING { LOOKED_AT } else { 1 }).collect();
+        let Some((label, _)) = self.since(&free).into_iter().find(|(label, since)| self.may_take(me, *label, *since, now)) else {
+            let others_may = !self.waiting[usize::from(line)].is_empty();
+            let why = if others_may { "interaction.nobody_for_you" } else { "interaction.nobody_waiting" };
             return Told::Refused(why, 0);
         };
         self.taken(me, now, label);
@@ -87,12 +42,13 @@ impl Model {
         let at = now.max(c.active_at);
         (c.state, c.officer, c.claimed_at, c.active_at) = (State::Active, Some(me), Some(at), at);
         c.unanswered_since = Some(at);
+        c.served.insert(me);
         let (place, line, wait) = ((c.entered_at, c.id, label), c.line, (c.rank, c.ticket));
         self.waiting[usize::from(line)].remove(&wait);
         self.held.entry(me).or_default().insert(label);
         self.by_officer.entry(me).or_default().insert(place);
         self.set_by(Bell::Unanswered, label, at + UNANSWERED);
-        self.timers.entry((Bell::Idle, label)).or_insert(Due { low: now + IDLE, high: now + IDLE });
+        self.timers.entry((Bell::Idle, label)).or_insert(Due::at(now + IDLE));
         self.attend(me, now);
         self.event(who, now, About::Officer(me), "conversation.claimed", Some(label), None);
         self.event(who, now, About::Conversation(label), "conversation.claimed", Some(label), None);
@@ -104,36 +60,8 @@ impl Model {
         }
     }
 
-    pub(super) fn transfer(&mut self, who: Who, now: i64, label: u32, line: u8) -> Told {
-        let c = &self.conversations[&label];
-        let (taxpayer, from) = (c.taxpayer, c.line);
-        let there = self.open.get(&taxpayer).and_then(|open| open.iter().find(|l| self.conversations[l].line == line));
-        if let (Some(same), true) = (there, line != from) {
-            return Told::Refused("interaction.already_in_line", i64::from(*same));
-        }
-        let Some(officer) = self.off_desk(label) else { return NOT_FOUND };
-        let ticket = self.tickets[usize::from(line)];
-        self.tickets[usize::from(line)] += 1;
-        let Some(c) = self.conversations.get_mut(&label) else { return NOT_FOUND };
-        (c.line, c.rank, c.ticket, c.active_at) = (line, -1, ticket, now.max(c.active_at));
-        let place = (c.entered_at, c.id, label);
-        self.waiting[usize::from(line)].insert((-1, ticket), label);
-        if self.is_watched(line) {
-            self.within.insert(place);
-        } else {
-            self.within.remove(&place);
-        }
-        self.parted(who, now, label);
-        for about in [About::Conversation(label), About::Taxpayer(taxpayer), About::Officer(officer)] {
-            self.event(who, now, about, "conversation.transferred", Some(label), None);
-        }
-        self.event(who, now, About::Line(line), "line.entered", None, None);
-        self.record("interaction.transfer", who, Subject::Transferred(label, line), now);
-        Told::Done(label)
-    }
-
     /// What forbids what is done to those who wait.
-    fn waits_no_more(&self, label: u32) -> Option<Told> {
+    pub(super) fn waits_no_more(&self, label: u32) -> Option<Told> {
         match self.conversations[&label].state {
             State::Waiting => None,
             State::Active => Some(Told::Refused("interaction.already_served", 0)),

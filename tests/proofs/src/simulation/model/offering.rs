@@ -13,7 +13,7 @@ const OFFER: i64 = 30 * SECOND;
 const AGAIN: i64 = 300 * SECOND;
 /// Offers of one look at the line, and how far it looks.
 const AT_ONCE: usize = 20;
-const LOOKED_AT: usize = 200;
+pub(super) const LOOKED_AT: usize = 200;
 /// Of those who let one pass, the last are known.
 const PASSES: usize = 20;
 
@@ -39,9 +39,9 @@ impl Model {
         waiting.filter_map(|label| Some((label, self.conversations[&label].offered_now(now)?))).collect()
     }
 
-    /// Who may be asked to take one: whoever is there, serves its line, has room beside what they have and are asked, and did not let it
-    /// pass lately.
-    fn askable(&self, now: i64, label: u32) -> BTreeSet<u8> {
+    /// Who may be asked to take one: whoever is there, serves its line, has room beside what they have and are asked, did not let it
+    /// pass lately, and knows its topic, where that is asked for still.
+    fn askable(&self, now: i64, (label, since): (u32, i64)) -> BTreeSet<u8> {
         let c = &self.conversations[&label];
         let asked = self.on_offer(now);
         let there =
@@ -52,27 +52,27 @@ impl Model {
             let mut all = c.passes.iter().copied().chain(c.offered);
             all.any(|(officer, at)| officer == *n && now < at + AGAIN)
         };
-        there.filter(|n| has_room(n) && !passed(n)).collect()
+        there.filter(|n| has_room(n) && !passed(n) && self.may_take(*n, label, since, now)).collect()
     }
 
     /// Whether the host has anything to do in the line: something ran out unanswered, or may be offered to somebody.
     pub(crate) fn offers_due(&self, now: i64) -> bool {
-        let due = |label: &u32| self.conversations[label].offered.is_some() || !self.askable(now, *label).is_empty();
-        self.unoffered(now).iter().any(due)
+        let due = |place: &(u32, i64)| self.conversations[&place.0].offered.is_some() || !self.askable(now, *place).is_empty();
+        self.since(&self.unoffered(now)).iter().any(due)
     }
 
     /// The host looked after the line: what ran out was let pass, and whatever may be offered is offered. Says what is wrong with whom it
     /// chose.
     pub(crate) fn offered(&mut self, now: i64, offers: &[(u32, u8)]) -> Result<(), String> {
-        let unoffered = self.unoffered(now);
-        for label in &unoffered {
+        let unoffered = self.since(&self.unoffered(now));
+        for (label, _) in &unoffered {
             if let Some((_, until)) = self.conversations[label].offered {
                 self.let_pass(Who::System, now, *label, until);
             }
         }
         let mut made = offers.iter();
-        for label in unoffered {
-            let askable = self.askable(now, label);
+        for (label, since) in unoffered {
+            let askable = self.askable(now, (label, since));
             if askable.is_empty() || offers.len() - made.len() == AT_ONCE {
                 continue;
             }

@@ -456,12 +456,33 @@ impl People {
         if self.directory.is_company(n) { Some(n) } else { self.bonds(n).iter().find(|b| self.holds(b, now)).map(|b| b.0) }
     }
 
+    /// The enterprises for which somebody acts now: themselves, where they are one.
+    pub(crate) fn acts_for(&self, n: u16, now: i64) -> Vec<u16> {
+        if self.directory.is_company(n) {
+            return vec![n];
+        }
+        let all: BTreeSet<u16> = self.bonds(n).iter().filter(|b| self.holds(b, now)).map(|b| b.0).collect();
+        all.into_iter().collect()
+    }
+
+    /// Whether an enterprise is on a roster now.
+    pub(super) fn is_on(&self, company: u16, roster: u8, now: i64) -> bool {
+        let mut entries = self.rosters.range((company, roster, i64::MIN)..=(company, roster, now));
+        entries.any(|(_, (ends_at, ..))| ends_at.is_none_or(|end| now < end))
+    }
+
+    /// Since when an enterprise is on a roster, by the entry that began last.
+    pub(crate) fn on_since(&self, company: u16, roster: u8) -> Option<i64> {
+        self.rosters.range((company, roster, i64::MIN)..=(company, roster, i64::MAX)).next_back().map(|((.., starts_at), _)| *starts_at)
+    }
+
     /// Those who hold a role of an enterprise now.
     fn acting(&self, company: u16, role: u8, now: i64) -> Vec<Bond> {
         self.bonds(company).into_iter().filter(|b| b.1 == role && self.holds(b, now)).collect()
     }
 
-    fn card(&self, n: u16, now: i64) -> Card {
+    /// The card of somebody, who was let in for an enterprise or not.
+    fn card(&self, (n, on_behalf): (u16, Option<u16>), now: i64) -> Card {
         let nobody = |why| Holder { who: None, name: Known::No(why), number: Known::No(why), phone: Known::No(why) };
         let over = |bonds: &[Bond], otherwise| {
             let any = bonds.iter().any(|b| self.relations[b].ends_at.is_some_and(|end| end <= now));
@@ -477,7 +498,7 @@ impl People {
                 Known::Yes { value: value(f).to_owned(), masked: false, source, since: f.found_at, days }
             }
         };
-        let enterprise = self.enterprise(n, now);
+        let enterprise = on_behalf.or_else(|| self.enterprise(n, now));
         let none = over(&self.bonds(n), "no_relation");
         let vacant = |role: u8, why| Acting { role: usize::from(role), since: None, known: None, holder: nobody(why) };
         let mut officers = Vec::new();
@@ -525,8 +546,8 @@ impl People {
     }
 
     /// Whether somebody is on the card of another.
-    fn is_on_card(&self, of: u16, n: u16, now: i64) -> bool {
-        let enterprise = self.enterprise(of, now);
+    fn is_on_card(&self, (of, on_behalf): (u16, Option<u16>), n: u16, now: i64) -> bool {
+        let enterprise = on_behalf.or_else(|| self.enterprise(of, now));
         let acts = |company| (0..3).any(|role| self.acting(company, role, now).iter().any(|b| b.2 == n));
         of == n || enterprise == Some(n) || enterprise.is_some_and(acts)
     }
@@ -690,8 +711,8 @@ impl Model {
         Told::Revealed(self.people.open(of, field))
     }
 
-    /// Whose conversation it is, if the caller may see its card.
-    fn talks(&self, who: Who, label: u32) -> Option<u16> {
+    /// Whose conversation it is, and for which enterprise they were let in, if the caller may see its card.
+    fn talks(&self, who: Who, label: u32) -> Option<(u16, Option<u16>)> {
         let c = self.conversations.get(&label)?;
         let county = LINES[usize::from(c.line)];
         let sees = match who {
@@ -700,6 +721,6 @@ impl Model {
             Who::Outsider => county == LINES[3],
             _ => false,
         };
-        sees.then_some(c.taxpayer)
+        sees.then_some((c.taxpayer, c.on_behalf))
     }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{About, Event, Model, Remark, State, Told, View, Wait, Words};
+use super::hours::served_until;
+use super::recall::shown;
+use super::{About, Event, Model, Remark, State, Told, View, Wait};
 use crate::simulation::stage::{CAPACITY, LINES, text};
 use crate::simulation::step::Who;
 
@@ -30,23 +32,12 @@ impl Model {
             times: [Some(c.entered_at), c.claimed_at, c.ended_at],
             outcome: c.outcome,
             merged_into: c.merged_into,
+            reply_due: (c.promise.map(|promise| promise.due), c.promise.is_some_and(|promise| promise.provisional)),
+            on_behalf: c.on_behalf,
+            topic_named: c.topic,
             owed: [c.held_until, c.unanswered_since],
             numbers: [last, c.taxpayer_read, c.officer_read, unread],
         }
-    }
-
-    pub(super) fn words(&self, who: Who, label: u32, after: i64) -> Vec<Words> {
-        let all = self.conversations[&label].messages.iter().zip(1i64..);
-        all.filter(|(_, number)| *number > after)
-            .map(|(m, number)| Words {
-                number,
-                by_taxpayer: matches!(m.who, Who::Taxpayer(_)),
-                mine: m.who == who,
-                key: m.key,
-                text: text(m.text),
-                at: m.at,
-            })
-            .collect()
     }
 
     pub(super) fn place(&self, now: i64, label: u32) -> Told {
@@ -66,7 +57,11 @@ impl Model {
         let waiting = |l: usize| self.waiting[l].len() as u32;
         let (here, all) = (waiting(line), (0..LINES.len()).filter(|l| LINES[*l] == LINES[line]).map(waiting).sum::<u32>());
         let turn = if there.is_empty() { ahead + 1 } else { ((ahead + 1) * all).div_ceil(here) };
-        let told = told_wait(turn.saturating_sub(free), places, &lasted);
+        let told = match told_wait(turn.saturating_sub(free), places, &lasted) {
+            // Outside of its hours nobody is expected.
+            Err("nobody_there") if served_until(c.line, now).is_none() => Err("not_served"),
+            told => told,
+        };
         let wait = Wait { ahead, told: told.map(|(p50, p90)| (p50, p90, [there.len() as u32, places, free, lasted.len() as u32])) };
         Told::Place { state: c.state, wait: Some(wait) }
     }
@@ -86,7 +81,7 @@ impl Model {
         // Entering is the first event; searching from the end of a long journal would take longer.
         let events = self.journal.iter().filter(|e| e.about == about).map(|e| (e.kind, e.at, e.who, e.number)).collect();
         let remarks = if reviewed { self.remarks(who, label) } else { Vec::new() };
-        Told::Transcript(Box::new(self.view(who, label)), self.words(who, label, 0), events, remarks)
+        Told::Transcript(Box::new(self.view(who, label)), self.words(who, label, 0, reviewed), events, remarks)
     }
 
     /// What somebody follows who has read the journal up to `since`.
@@ -137,9 +132,9 @@ impl Model {
     }
 
     pub(super) fn said(&self, event: &Event) -> Option<String> {
-        let (Some(label), Some(number), "message.sent") = (event.conversation, event.number, event.kind) else { return None };
-        let message = self.conversations[&label].messages.get(usize::try_from(number - 1).ok()?)?;
-        Some(text(message.text))
+        let (Some(label), Some(number)) = (event.conversation, event.number) else { return None };
+        let one = matches!(event.kind, "message.sent" | "message.recalled");
+        shown(&self.conversations[&label], number, false).filter(|_| one)
     }
 
     // Timers.

@@ -1,17 +1,26 @@
 //! What is said in a conversation, read, and how it ends.
 
-use super::{About, Bell, Delivery, Due, Message, Model, NOT_FOUND, OVER, State, Subject, Told, UNANSWERED};
+use super::{About, Bell, Delivery, Due, INVALID, Message, Model, NOT_FOUND, OVER, State, Subject, Told, UNANSWERED};
 use crate::simulation::step::Who;
 
 impl Model {
-    pub(super) fn send(&mut self, who: Who, now: i64, label: u32, text: u32, key: Option<u32>) -> Told {
+    pub(super) fn send(&mut self, who: Who, now: i64, label: u32, (text, quotes): (u32, i64), key: Option<u32>) -> Told {
         let Some(c) = self.conversations.get_mut(&label) else { return NOT_FOUND };
         if matches!(c.state, State::Closed | State::Left) {
             return OVER;
         }
+        if let (Who::Taxpayer(taxpayer), Some(company)) = (who, c.on_behalf)
+            && let Err(refused) = self.still_admitted(taxpayer, company, now)
+        {
+            return refused;
+        }
+        let Some(c) = self.conversations.get_mut(&label) else { return NOT_FOUND };
+        if quotes < 0 || quotes > c.messages.len() as i64 {
+            return INVALID;
+        }
         let at = now.max(c.active_at);
         let (active, held) = (c.state == State::Active, c.held_until.is_some());
-        c.messages.push(Message { who, key, text, at });
+        c.messages.push(Message { who, key, text, at, quotes, recalled_at: None });
         let number = c.messages.len() as i64;
         c.active_at = at;
         match who {
@@ -66,7 +75,7 @@ impl Model {
             self.event(who, now, About::Officer(officer), "conversation.closed", Some(label), None);
         }
         if self.told_outside {
-            let due = Due { low: now, high: now };
+            let due = Due::at(now);
             self.deliveries.insert(label, Delivery { due, attempts: (0, 0), perhaps_done: false, outcome });
         }
     }

@@ -16,8 +16,15 @@ pub(crate) enum State {
 pub(crate) enum Told {
     Refused(&'static str, i64),
     Entered {
+        line: u8,
         ticket: i64,
+        /// When they are answered who left a message.
+        reply_due: Option<i64>,
     },
+    /// In which line it is now, and who has it.
+    Transferred(u32, u8, Option<u8>),
+    /// By when they are answered.
+    CalledBack(u32, i64),
     Claimed {
         conversation: u32,
         ticket: i64,
@@ -26,6 +33,16 @@ pub(crate) enum Told {
         number: i64,
         at: i64,
     },
+    /// Which message, and when.
+    Recalled(u32, i64, i64),
+    /// Whether somebody follows it up.
+    Rated(u32, bool),
+    Rating {
+        grade: Option<&'static str>,
+        until: Option<i64>,
+        answer: Option<String>,
+    },
+    FollowUps(Vec<FollowedUp>),
     Moved(u64),
     Done(u32),
     /// On hold until then, or no more.
@@ -100,6 +117,12 @@ pub(crate) struct View {
     pub(crate) outcome: Option<&'static str>,
     /// The conversation in which it goes on.
     pub(crate) merged_into: Option<u32>,
+    /// When they are answered who are called back, and whether that may change.
+    pub(crate) reply_due: (Option<i64>, bool),
+    /// The enterprise for which they were let in.
+    pub(crate) on_behalf: Option<u16>,
+    /// The topic of the line that was named.
+    pub(crate) topic_named: Option<u8>,
     /// On hold until, without an answer since.
     pub(crate) owed: [Option<i64>; 2],
     /// Last number, what the taxpayer read, what the officer read, what the caller did not.
@@ -115,6 +138,34 @@ pub(crate) struct Words {
     pub(crate) key: Option<u32>,
     pub(crate) text: String,
     pub(crate) at: i64,
+    pub(crate) recalled_at: Option<i64>,
+    pub(crate) quoted: Option<Quote>,
+}
+
+/// A message as it is shown with one that answers it.
+#[derive(Clone, Debug, PartialEq, Hash)]
+pub(crate) struct Quote {
+    pub(crate) number: i64,
+    pub(crate) by_taxpayer: bool,
+    pub(crate) mine: bool,
+    pub(crate) text: String,
+    pub(crate) recalled: bool,
+}
+
+/// What follows a low rating, as those who supervise see it.
+#[derive(Clone, Debug, PartialEq, Hash)]
+pub(crate) struct FollowedUp {
+    pub(crate) view: View,
+    pub(crate) grade: Option<&'static str>,
+    pub(crate) comment: Option<String>,
+    pub(crate) state: &'static str,
+    pub(crate) opened_at: i64,
+    /// When it must be answered, and whether that may change.
+    pub(crate) due: (i64, bool),
+    pub(crate) overdue: bool,
+    pub(crate) answer: Option<String>,
+    pub(crate) answered_at: Option<i64>,
+    pub(crate) may_act: bool,
 }
 
 /// What officers tell each other beside a conversation.

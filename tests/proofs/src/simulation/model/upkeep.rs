@@ -8,19 +8,25 @@ use super::{
 use crate::simulation::step::Who;
 
 impl Model {
-    /// Conversations whose timer must ring now, and those whose timer may.
+    /// Timers that must ring now and leave a record, and those that may.
     pub(crate) fn due(&self, now: i64) -> (BTreeSet<Ring>, BTreeSet<Ring>) {
-        let by = |end: fn(&Due) -> i64| self.timers.iter().filter(move |(_, due)| end(due) <= now).map(|(l, _)| *l).collect();
-        (by(|due| due.high), by(|due| due.low))
+        let may = self.timers.iter().filter(|(_, due)| due.low <= now);
+        // A promise that was kept leaves no trace.
+        let tells = |(bell, label): &Ring, due: &Due| *bell != Bell::Reply || due.is_there && self.is_late(*label, now);
+        let must = may.clone().filter(|(ring, due)| due.high <= now && tells(ring, due));
+        (must.map(|(ring, _)| *ring).collect(), may.map(|(ring, _)| *ring).collect())
     }
 
-    /// The timer of a conversation rang.
+    /// A timer rang that leaves a record.
     pub(crate) fn ring(&mut self, now: i64, bell: Bell, label: u32) {
         self.timers.remove(&(bell, label));
         match bell {
             Bell::Idle => self.idle(now, label),
             Bell::Hold => self.hold_over(now, label),
             Bell::Unanswered => self.unanswered(now, label),
+            Bell::Reply => self.told_late(now, label),
+            Bell::FollowUp => self.follow_up_due(now, label),
+            Bell::Hours => self.hours_over(now, label as u8),
         }
     }
 
@@ -53,13 +59,15 @@ impl Model {
 
     fn idle(&mut self, now: i64, label: u32) {
         let c = &self.conversations[&label];
+        let line = c.line;
         let idle_at = c.held_until.map_or(c.active_at, |held| held.max(c.active_at)) + IDLE;
         if c.state == State::Active {
             if now < idle_at {
-                self.timers.insert((Bell::Idle, label), Due { low: idle_at, high: idle_at });
+                self.timers.insert((Bell::Idle, label), Due::at(idle_at));
             } else if let Some(officer) = c.officer.filter(|_| c.unanswered_since.is_some() && c.unanswered_since == c.claimed_at) {
                 self.passed_by(now, label, officer);
                 self.back_in_line(now, label);
+                self.look(now, line);
             } else {
                 self.end(Who::System, now, label, "idle");
             }
@@ -69,7 +77,7 @@ impl Model {
 
     /// Timers that may have rung and did not: leased by a run that was struck, so no earlier than its lease.
     pub(crate) fn not_rung(&mut self, now: i64, struck: bool) {
-        for due in self.timers.values_mut().filter(|due| due.low <= now) {
+        for (_, due) in self.timers.iter_mut().filter(|((bell, _), due)| *bell != Bell::Reply && due.low <= now) {
             if struck {
                 due.high = due.high.max(now + LEASE);
             } else {
@@ -83,9 +91,9 @@ impl Model {
         let Some(due) = self.forget else { return (0, 0) };
         let counts = (u32::from(due.high <= now), u32::from(due.low <= now));
         self.forget = Some(match rung {
-            Some(true) => Due { low: now + FORGET_EVERY, high: now + FORGET_EVERY },
-            Some(false) if due.low <= now => Due { low: now + 1, high: due.high },
-            None if due.low <= now => Due { low: due.low, high: now + FORGET_EVERY },
+            Some(true) => Due::at(now + FORGET_EVERY),
+            Some(false) if due.low <= now => Due { low: now + 1, ..due },
+            None if due.low <= now => Due { high: now + FORGET_EVERY, ..due },
             _ => due,
         });
         counts
@@ -107,12 +115,7 @@ impl Model {
             if d.outcome != *outcome {
                 return Err(format!("#{label} was closed as {}, the delivery says {outcome}", d.outcome));
             }
-            *d = Delivery {
-                due: Due { low: now + LEASE, high: now + LEASE },
-                attempts: (d.attempts.0 + 1, d.attempts.1 + 1),
-                perhaps_done: false,
-                ..*d
-            };
+            *d = Delivery { due: Due::at(now + LEASE), attempts: (d.attempts.0 + 1, d.attempts.1 + 1), perhaps_done: false, ..*d };
         }
         if leased.len() < LEASE_ROWS {
             // Whatever was due is among them: what is not was settled, or is leased still.
@@ -142,11 +145,10 @@ impl Model {
             (true, false) => d.perhaps_done = true,
             (false, _) => {
                 let (low, high) = (now + wait(d.attempts.0), now + wait(d.attempts.1));
-                d.due = if sure { Due { low, high } } else { Due { low: low.min(d.due.low), high: high.max(d.due.high) } };
+                d.due =
+                    if sure { Due { low, high, ..d.due } } else { Due { low: low.min(d.due.low), high: high.max(d.due.high), ..d.due } };
             }
         }
         "pending"
     }
-
-    // Sessions.
 }

@@ -191,6 +191,10 @@ impl Player {
             Subject::Transferred(label, line) => {
                 format!("conversation/{} to line/{}", self.known(label)?, self.stage.lines[usize::from(line)])
             }
+            Subject::Handed(label, officer) => {
+                let officer = self.stage.officers[usize::from(officer)];
+                format!("conversation/{} to officer/{officer}", self.known(label)?)
+            }
             Subject::Merged(kept, other) => {
                 format!("conversation/{} from conversation/{}", self.known(kept)?, self.known(other)?)
             }

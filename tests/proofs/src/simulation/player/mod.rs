@@ -1,11 +1,14 @@
 //! Takes steps in a world through the whole door and compares what came of each with the model: the answer, the
 //! journal, the audit trail. What a fault left unknown is looked up, the way an operator would.
 
+mod asking;
 mod checks;
+mod counts;
 mod doors;
 mod factors;
 mod imports;
 mod people;
+mod ratings;
 mod upkeep;
 
 use std::cell::Cell;
@@ -13,15 +16,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
-use zhengna_core::access::ActorKind;
 use zhengna_core::audit::Checkpoint;
-use zhengna_core::error::Refusal;
 use zhengna_core::id::{ConversationId, DeliveryId, TaxpayerId};
-use zhengna_core::interaction::{
-    AcceptOffer, Claim, Close, ConversationState, ConversationView, DeclineOffer, Enter, Hold, Join, Leave, MarkRead, Merge, MessageView,
-    NoEstimate, Outcome, Prioritise, Resume, Review, SendMessage, SourceChannel, StepOut, Transfer, TransferTo, Wanted, Whisper,
-    WhisperView,
-};
+use zhengna_core::interaction::{ConversationState, Outcome, WhisperView};
 use zhengna_core::journal::Cursor;
 use zhengna_core::store::fault::Report;
 use zhengna_core::store::{Page, StoreError};
@@ -29,9 +26,10 @@ use zhengna_core::{Core, Error, Timestamp, limits};
 use zhengna_tests::world::Engine;
 
 use super::directory::Directory;
-use super::model::{Model, OUTCOMES, Remark, State, Told, View, Wait, Words, audited};
-use super::stage::{CAPACITY, SLOW_MAX, Setting, Stage, patiently, slow, text};
+use super::model::{Model, Remark, State, Told, View, audited};
+use super::stage::{CAPACITY, SLOW_MAX, Setting, Stage, patiently, slow};
 use super::step::{Affair, Deed, Factor, Step, Who};
+pub(crate) use counts::Counts;
 use factors::Telephone;
 
 /// What came of a step, for whoever decides what to do next.
@@ -45,75 +43,6 @@ pub(crate) enum Came {
     Failed,
     /// It speaks of something that never was, because other steps were cut out.
     Skipped,
-}
-
-/// What was done in a world.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Counts {
-    pub(crate) conversations: u64,
-    pub(crate) commands: u64,
-    pub(crate) queries: u64,
-    /// Conversations that went back to their lines because their officer was gone.
-    pub(crate) returned: u64,
-    /// Conversations that were handed to a line.
-    pub(crate) transferred: u64,
-    /// Conversations that were put on hold, and those that went on in another.
-    pub(crate) held: u64,
-    pub(crate) merged: u64,
-    /// Conversations that were offered, and those that were accepted.
-    pub(crate) offered: u64,
-    pub(crate) accepted: u64,
-    /// Conversations in which whoever supervises took part, and remarks beside them.
-    pub(crate) joined: u64,
-    pub(crate) whispered: u64,
-    pub(crate) struck: u64,
-    pub(crate) unknown: u64,
-    pub(crate) unknown_done: u64,
-    pub(crate) restarts: u64,
-    pub(crate) resumed: u64,
-    pub(crate) scans: u64,
-    pub(crate) events: u64,
-    pub(crate) records: u64,
-    pub(crate) backlog: u64,
-    pub(crate) sign_ins: u64,
-    /// Sessions that began through a provider.
-    pub(crate) came: u64,
-    /// Lists about people applied, relations released, cards shown, values revealed.
-    pub(crate) people: [u64; 4],
-    /// Rows of imports applied that changed something, and taken back.
-    pub(crate) imported: [u64; 2],
-    /// Second factors confirmed, shown with a code, with a recovery code, refused, and taken away.
-    pub(crate) factors: [u64; 5],
-}
-
-impl Counts {
-    pub(crate) fn add(&mut self, other: &Self) {
-        self.conversations += other.conversations;
-        self.commands += other.commands;
-        self.queries += other.queries;
-        self.struck += other.struck;
-        self.unknown += other.unknown;
-        self.unknown_done += other.unknown_done;
-        self.restarts += other.restarts;
-        self.resumed += other.resumed;
-        self.scans += other.scans;
-        self.events += other.events;
-        self.records += other.records;
-        self.backlog = self.backlog.max(other.backlog);
-        self.sign_ins += other.sign_ins;
-        self.came += other.came;
-        self.returned += other.returned;
-        self.transferred += other.transferred;
-        self.held += other.held;
-        self.merged += other.merged;
-        self.offered += other.offered;
-        self.accepted += other.accepted;
-        self.joined += other.joined;
-        self.whispered += other.whispered;
-        self.people = std::array::from_fn(|n| self.people[n] + other.people[n]);
-        self.imported = std::array::from_fn(|n| self.imported[n] + other.imported[n]);
-        self.factors = std::array::from_fn(|n| self.factors[n] + other.factors[n]);
-    }
 }
 
 /// `Err` says what is not as it should be.
@@ -196,8 +125,10 @@ impl Player {
             names.insert(stage.actor(who).as_ref().to_string(), who);
         }
         let desks = stage.officers.iter().map(|id| *id.as_bytes()).collect();
+        let lines = stage.lines.iter().map(|id| *id.as_bytes()).collect();
+        let known_as = stage.taxpayers.iter().map(|id| *id.as_bytes()).collect();
         let mut player = Self {
-            model: Model::new(setting.officers, desks, setting.told, directory, now),
+            model: Model::new(setting.officers, [desks, lines, known_as], setting.told, directory, now),
             counts: Counts::default(),
             ids: Vec::new(),
             labels: HashMap::new(),
@@ -260,7 +191,12 @@ impl Player {
     fn possible(&self, deed: &Deed) -> bool {
         match *deed {
             Deed::Leave { conversation, .. }
+            | Deed::CallBack { conversation, .. }
             | Deed::Send { conversation, .. }
+            | Deed::Recall { conversation, .. }
+            | Deed::Rate { conversation, .. }
+            | Deed::Rating { conversation, .. }
+            | Deed::AnswerFollowUp { conversation, .. }
             | Deed::Read { conversation, .. }
             | Deed::Close { conversation, .. }
             | Deed::Prioritise { conversation, .. }
@@ -404,24 +340,7 @@ impl Player {
             id.hash(&mut self.trace);
         }
         self.acquainted(&step.deed)?;
-        match told {
-            Told::Done(_) if matches!(step.deed, Deed::Transfer { .. }) => self.counts.transferred += 1,
-            Told::Held(_, Some(_)) => self.counts.held += 1,
-            Told::Merged(..) => self.counts.merged += 1,
-            Told::Claimed { .. } if matches!(step.deed, Deed::Accept { .. }) => self.counts.accepted += 1,
-            Told::Joined(_, true) => self.counts.joined += 1,
-            Told::Whispered(_) => self.counts.whispered += 1,
-            Told::List(_) => self.counts.people[0] += 1,
-            Told::Released(_) => self.counts.people[1] += 1,
-            Told::Card(_) => self.counts.people[2] += 1,
-            Told::Revealed(_) => self.counts.people[3] += 1,
-            _ => {}
-        }
-        match (step.deed, &told) {
-            (Deed::People { affair: Affair::ImportRows { .. }, .. }, Told::List(rows)) => self.counts.imported[0] += rows,
-            (Deed::People { affair: Affair::TakeBack { .. }, .. }, Told::List(rows)) => self.counts.imported[1] += rows,
-            _ => {}
-        }
+        self.counts.came_of(&step.deed, &told);
         told.hash(&mut self.trace);
         let came = if matches!(told, Told::Refused(..)) { Came::Refused } else { Came::Done };
         self.last = Some(told);
@@ -440,7 +359,10 @@ impl Player {
             (Deed::Enter { label, .. }, _, Came::Done) => label,
             (
                 Deed::Leave { conversation, .. }
+                | Deed::CallBack { conversation, .. }
                 | Deed::Send { conversation, .. }
+                | Deed::Recall { conversation, .. }
+                | Deed::Rate { conversation, .. }
                 | Deed::Read { conversation, .. }
                 | Deed::Close { conversation, .. }
                 | Deed::Prioritise { conversation, .. }
@@ -540,223 +462,5 @@ impl Player {
         }
         let next = self.core().journal_after(last, 1).map_err(|e| e.to_string())?;
         Ok(next.first().and_then(zhengna_core::journal::Event::conversation))
-    }
-
-    fn perform(&mut self, step: &Step) -> (Result<Told, Error>, Option<ConversationId>) {
-        let mut id = None;
-        let told = self.answer(step, &mut id);
-        (told, id)
-    }
-
-    fn answer(&mut self, step: &Step, begun: &mut Option<ConversationId>) -> Result<Told, Error> {
-        let absent = ConversationId::from_uuid(uuid::Uuid::nil());
-        let on = |player: &Self, label: u32| player.id(label).unwrap_or(absent);
-        if let Some(key) = step.key {
-            self.keys.entry(self.stage.key(key)).or_insert(key);
-        }
-        let session = |player: &Self, who| player.stage.session(who, step.key);
-        let writes = matches!(
-            step.deed,
-            Deed::Enter { .. }
-                | Deed::Leave { .. }
-                | Deed::Claim { .. }
-                | Deed::Send { .. }
-                | Deed::Read { .. }
-                | Deed::Close { .. }
-                | Deed::Prioritise { .. }
-                | Deed::Transfer { .. }
-                | Deed::Hold { .. }
-                | Deed::Resume { .. }
-                | Deed::Merge { .. }
-                | Deed::Join { .. }
-                | Deed::StepOut { .. }
-                | Deed::Whisper { .. }
-                | Deed::Accept { .. }
-                | Deed::Decline { .. }
-                | Deed::Transcript { .. }
-                | Deed::Review { .. }
-        );
-        if writes || (matches!(step.deed, Deed::People { .. }) && audited(&step.deed)) {
-            self.counts.commands += 1;
-        } else {
-            self.counts.queries += 1;
-        }
-        match step.deed {
-            Deed::Enter { who, line, label } => {
-                let channel = if label % 3 == 0 { SourceChannel::Kiosk } else { SourceChannel::MiniProgram };
-                let cmd = Enter::new(self.stage.lines[usize::from(line)], text(label));
-                let entered = session(self, who).through(channel).interaction().enter(cmd).wait()?;
-                *begun = Some(entered.conversation);
-                Ok(Told::Entered { ticket: entered.ticket })
-            }
-            Deed::Leave { who, conversation } => {
-                let left = session(self, who).interaction().leave(Leave { conversation: on(self, conversation) }).wait()?;
-                Ok(Told::Done(self.label(left.conversation)))
-            }
-            Deed::Claim { who, line } => {
-                let claimed = session(self, who).interaction().claim(Claim { line: self.stage.lines[usize::from(line)] }).wait()?;
-                Ok(Told::Claimed { conversation: self.label(claimed.conversation), ticket: claimed.ticket })
-            }
-            Deed::Offers { who } => {
-                let found = session(self, who).interaction().offers()?;
-                let mut told: Vec<_> = found.iter().map(|o| (self.label(o.conversation.id), o.until.micros())).collect();
-                told.sort_unstable(); // of those that end at once none is first
-                Ok(Told::Offers(told))
-            }
-            Deed::Accept { who, conversation } => {
-                let claimed = session(self, who).interaction().accept_offer(AcceptOffer { conversation: on(self, conversation) }).wait()?;
-                Ok(Told::Claimed { conversation: self.label(claimed.conversation), ticket: claimed.ticket })
-            }
-            Deed::Decline { who, conversation } => {
-                let declined =
-                    session(self, who).interaction().decline_offer(DeclineOffer { conversation: on(self, conversation) }).wait()?;
-                Ok(Told::Done(self.label(declined.conversation)))
-            }
-            Deed::Send { who, conversation, text: n } => {
-                let cmd = SendMessage::new(on(self, conversation), text(n));
-                let sent = session(self, who).interaction().send(cmd).wait()?;
-                Ok(Told::Sent { number: sent.number, at: sent.sent_at.micros() })
-            }
-            Deed::Read { who, conversation, number } => {
-                let row = MarkRead { conversation: on(self, conversation), number };
-                session(self, who).interaction().mark_read(vec![row]).wait().map(Told::Moved)
-            }
-            Deed::Close { who, conversation, outcome } => {
-                let word = OUTCOMES[usize::from(outcome) % OUTCOMES.len()];
-                let outcome = Outcome::parse(word).unwrap_or(Outcome::Idle);
-                let note = (conversation % 5 > 0).then(|| text(conversation));
-                let cmd = Close { conversation: on(self, conversation), outcome, note };
-                let closed = session(self, who).interaction().close(cmd).wait()?;
-                Ok(Told::Closed { conversation: self.label(closed.conversation), outcome: outcome_word(closed.outcome) })
-            }
-            Deed::Prioritise { who, conversation } => {
-                let cmd = Prioritise { conversation: on(self, conversation), reason: "行动不便".into() };
-                let done = session(self, who).interaction().prioritise(cmd).wait()?;
-                Ok(Told::Done(self.label(done.conversation)))
-            }
-            Deed::Transfer { who, conversation, line } => {
-                let to = TransferTo::Line(self.stage.lines[usize::from(line)]);
-                let cmd = Transfer::new(on(self, conversation), to, text(conversation));
-                let done = session(self, who).interaction().transfer(cmd).wait()?;
-                Ok(Told::Done(self.label(done.conversation)))
-            }
-            Deed::Hold { who, conversation, minutes } => {
-                let cmd = Hold { conversation: on(self, conversation), minutes: minutes.into() };
-                let held = session(self, who).interaction().hold(cmd).wait()?;
-                Ok(Told::Held(self.label(held.conversation), micros(held.held_until)))
-            }
-            Deed::Resume { who, conversation } => {
-                let held = session(self, who).interaction().resume(Resume { conversation: on(self, conversation) }).wait()?;
-                Ok(Told::Held(self.label(held.conversation), micros(held.held_until)))
-            }
-            Deed::Merge { who, conversation, other } => {
-                let cmd = Merge { conversation: on(self, conversation), other: on(self, other) };
-                let merged = session(self, who).interaction().merge(cmd).wait()?;
-                Ok(Told::Merged(self.label(merged.conversation), self.label(merged.other)))
-            }
-            Deed::Join { who, conversation } => {
-                let cmd = Join { conversation: on(self, conversation), reason: "协助".into() };
-                let joined = session(self, who).interaction().join(cmd).wait()?;
-                Ok(Told::Joined(self.label(joined.conversation), joined.joined))
-            }
-            Deed::StepOut { who, conversation } => {
-                let joined = session(self, who).interaction().step_out(StepOut { conversation: on(self, conversation) }).wait()?;
-                Ok(Told::Joined(self.label(joined.conversation), joined.joined))
-            }
-            Deed::Whisper { who, conversation, text: n } => {
-                let cmd = Whisper { conversation: on(self, conversation), text: text(n), confirmed: false };
-                session(self, who).interaction().whisper(cmd).wait().map(|whispered| Told::Whispered(whispered.number))
-            }
-            Deed::Whispers { who, conversation } => {
-                let found = session(self, who).interaction().whispers(on(self, conversation))?;
-                Ok(Told::Whispers(found.into_iter().map(remark).collect()))
-            }
-            Deed::Look { who, conversation } => {
-                let view = session(self, who).interaction().conversation(on(self, conversation))?;
-                Ok(Told::View(Box::new(self.view(&view))))
-            }
-            Deed::Messages { who, conversation, after } => {
-                let found = session(self, who).interaction().messages(on(self, conversation), after, limits::PAGE_ROWS_MAX)?;
-                Ok(Told::Messages(found.iter().map(|m| self.words(m)).collect()))
-            }
-            Deed::Position { who, conversation } => {
-                let place = session(self, who).interaction().position(on(self, conversation))?;
-                let numbers = place.estimate.map(|e| (e.p50_s, e.p90_s, [e.officers, e.places, e.free, e.sample]));
-                let told = numbers.ok_or(place.no_estimate.map_or("", NoEstimate::as_str));
-                let wait = place.ahead.map(|ahead| Wait { ahead, told });
-                Ok(Told::Place { state: state_of(place.state), wait })
-            }
-            Deed::Waiting { who, line } => {
-                let found = session(self, who).interaction().waiting(self.stage.lines[usize::from(line)], 10)?;
-                Ok(Told::Line { total: found.total, first: found.first.iter().map(|c| self.label(c.id)).collect() })
-            }
-            Deed::Mine { who, limit } => {
-                let found = session(self, who).interaction().mine(Page { after: None, limit })?;
-                Ok(Told::Views(found.iter().map(|v| self.view(v)).collect()))
-            }
-            Deed::List { who, limit } => {
-                let found = session(self, who).interaction().conversations(Page { after: None, limit }, Wanted::default())?.items;
-                Ok(Told::Views(found.iter().map(|v| self.view(v)).collect()))
-            }
-            Deed::Transcript { who, conversation } => {
-                let found = session(self, who).interaction().transcript(on(self, conversation)).wait()?;
-                Ok(self.transcript(&found))
-            }
-            Deed::Review { who, conversation } => {
-                let cmd = Review { conversation: on(self, conversation), reason: "质量检查".into() };
-                let found = session(self, who).interaction().review(cmd).wait()?;
-                Ok(self.transcript(&found))
-            }
-            Deed::Present { who } => session(self, who).interaction().be_present().wait().map(|_| Told::Done(0)),
-            Deed::People { who, ref affair } => self.ask(who, affair, step.key),
-            _ => Ok(Told::Done(0)),
-        }
-    }
-
-    fn refused(&self, e: &Error) -> Told {
-        let about = match e {
-            Error::Refused(Refusal::AlreadyInLine(id)) => i64::from(self.label(*id)),
-            Error::Refused(Refusal::AtCapacity(n) | Refusal::OnHoldMax(n)) => *n,
-            Error::Refused(Refusal::ImportInUse(line)) => *line,
-            _ => 0,
-        };
-        Told::Refused(e.public().code, about)
-    }
-
-    fn view(&self, v: &ConversationView) -> View {
-        View {
-            conversation: self.label(v.id),
-            line: self.stage.lines.iter().position(|l| *l == v.line).map_or(u8::MAX, |l| l as u8),
-            state: state_of(v.state),
-            // A person's name is masked: of 测试12 nothing but the first character may be shown.
-            topic: if v.taxpayer_name.as_str().contains("试") { format!("unmasked: {}", v.taxpayer_name) } else { v.topic.clone() },
-            taxpayer: self.taxpayers.get(&v.taxpayer).copied().unwrap_or(u16::MAX),
-            staff_no: v.staff_no.clone(),
-            joined: v.joined_staff_no.clone(),
-            ticket: v.ticket,
-            times: [Some(v.entered_at.micros()), micros(v.claimed_at), micros(v.ended_at)],
-            outcome: outcome_word(v.outcome),
-            merged_into: v.merged_into.map(|kept| self.label(kept)),
-            owed: [micros(v.held_until), micros(v.unanswered_since)],
-            numbers: [v.last_number, v.taxpayer_read, v.officer_read, v.unread],
-        }
-    }
-
-    fn words(&self, m: &MessageView) -> Words {
-        Words {
-            number: m.number,
-            by_taxpayer: m.sender == ActorKind::Taxpayer,
-            mine: m.mine,
-            key: m.client_id.as_ref().map(|key| self.keys.get(key).copied().unwrap_or(u32::MAX)),
-            text: m.text.clone(),
-            at: m.sent_at.micros(),
-        }
-    }
-
-    fn transcript(&self, t: &zhengna_core::interaction::Transcript) -> Told {
-        let who = |actor: &str| self.names.get(actor).copied().unwrap_or(Who::Nobody);
-        let events = t.events.iter().map(|e| (e.kind.as_str(), e.at.micros(), who(&e.actor), e.number)).collect();
-        let remarks = t.whispers.iter().cloned().map(remark).collect();
-        Told::Transcript(Box::new(self.view(&t.conversation)), t.messages.iter().map(|m| self.words(m)).collect(), events, remarks)
     }
 }

@@ -47,7 +47,7 @@ impl Player {
         known.copied().unwrap_or_else(|| TaxpayerId::from_uuid(uuid::Uuid::nil()))
     }
 
-    fn number_of(&self, id: TaxpayerId) -> u16 {
+    pub(super) fn number_of(&self, id: TaxpayerId) -> u16 {
         self.taxpayers.get(&id).copied().unwrap_or(u16::MAX)
     }
 

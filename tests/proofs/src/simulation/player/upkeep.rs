@@ -5,7 +5,7 @@ use std::hash::Hash;
 use std::time::{Duration, Instant};
 
 use zhengna_core::access::Authenticated;
-use zhengna_core::audit::Checkpoint;
+use zhengna_core::audit::{AuditEntry, Checkpoint};
 use zhengna_core::delivery::{DeliveryState, SettleDelivery};
 use zhengna_core::id::ConversationId;
 use zhengna_core::interaction::{Closed, SourceChannel};
@@ -14,7 +14,7 @@ use zhengna_core::store::StoreError;
 use zhengna_core::{Error, Timestamp, limits, operation};
 use zhengna_tests::world::Engine;
 
-use super::super::model::{Bell, LEASE_ROWS, Told};
+use super::super::model::{About, Bell, LEASE_ROWS, Told};
 use super::super::stage::{OFFERING, SLOW_MAX, patiently, slow};
 use super::super::step::{Deed, Step, Who};
 use super::{Came, Checked, PATIENCE, Player, outcome_word};
@@ -153,7 +153,7 @@ impl Player {
     }
 
     pub(super) fn run_due(&mut self, step: &Step, now: i64) -> Checked<Came> {
-        let (must, may) = self.model.due(now);
+        let (mut must, may) = self.model.due(now);
         self.arm(step);
         let answer = self.core().run_due(1000);
         let struck = self.struck(step);
@@ -169,18 +169,19 @@ impl Player {
             let (entries, pages) = self.unread_records()?;
             for entry in &entries {
                 if self.trail_read == self.model.records.len() {
-                    let id = entry.subject.strip_prefix("conversation/").and_then(ConversationId::parse);
-                    let label = id.map_or(u32::MAX, |id| self.label(id));
-                    let bell = match entry.operation.as_str() {
-                        name if name == operation::HOLD_OVER.name => Bell::Hold,
-                        name if name == operation::REMIND_UNANSWERED.name => Bell::Unanswered,
-                        _ => Bell::Idle,
-                    };
-                    let idle = bell != Bell::Idle || entry.operation == operation::CLOSE_IDLE.name;
-                    if !idle || !may.contains(&(bell, label)) || !rung.insert((bell, label)) {
+                    let Some(ring) = self.ring_of(entry).filter(|ring| may.contains(ring) && rung.insert(*ring)) else {
                         return Err(format!("a timer rang that is not due: {entry:?}"));
+                    };
+                    let (events, (bell, label)) = (self.model.journal.len(), ring);
+                    if bell == Bell::Reply && !self.model.is_late(label, now) {
+                        return Err(format!("somebody was told of an answer that is not late: {entry:?}"));
                     }
                     self.model.ring(now, bell, label);
+                    let overdue = bell == Bell::FollowUp && self.model.unanswered_ratings().contains(&label);
+                    self.rang(bell, events, overdue);
+                    // Whoever waits again has the line looked at anew: who was about to do that leaves it.
+                    let again = self.model.journal[events..].iter().filter(|e| bell == Bell::Idle && e.kind == "line.entered");
+                    again.for_each(|e| must.retain(|ring| !matches!(e.about, About::Line(line) if *ring == (Bell::Hours, line.into()))));
                 }
                 self.check_record(entry)?;
             }
@@ -196,14 +197,50 @@ impl Player {
         }
         let unsure = unsure || late.is_some(); // a machine too slow for a timer; it is due again when its lease ends
         let others = ran.unwrap_or(0).checked_sub(rung.len() as u32);
-        let forgot = (!unsure).then_some(others == Some(1));
+        // Beside these ring housekeeping, and what leaves no record.
+        let silent = self.model.silently(now);
+        // On a busy machine one of those may have been too slow, too.
+        let slow = self.stage.setting.engine != Engine::Memory && others.is_some_and(|n| n < silent.0);
+        let unsure = unsure || slow;
+        let forgot = (!unsure && silent.0 == silent.1).then(|| others == Some(silent.0 + 1));
         let (least, most) = self.model.forgets(now, forgot);
+        let (least, most) = (least + silent.0, most + silent.1);
         if !unsure && !others.is_some_and(|n| (least..=most).contains(&n)) {
-            return Err(format!("{ran:?} timers ran, {} of them conversations'; {least} to {most} others were due", rung.len()));
+            return Err(format!("{ran:?} timers ran, {} of them told of; {least} to {most} others were due", rung.len()));
         }
+        let all = if others == Some(most) { Some(true) } else { (others == Some(least)).then_some(false) };
+        self.model.rang_silently(now, unsure, all);
         self.model.not_rung(now, unsure);
         (ran, rung).hash(&mut self.trace);
         Ok(if unsure { Came::Failed } else { Came::Done })
+    }
+
+    /// Which timer rang that a record tells of.
+    fn ring_of(&self, entry: &AuditEntry) -> Option<(Bell, u32)> {
+        let bell = match entry.operation.as_str() {
+            name if name == operation::CLOSE_IDLE.name => Bell::Idle,
+            name if name == operation::HOLD_OVER.name => Bell::Hold,
+            name if name == operation::REMIND_UNANSWERED.name => Bell::Unanswered,
+            name if name == operation::REPLY_DUE.name => Bell::Reply,
+            name if name == operation::FOLLOW_UP_DUE.name => Bell::FollowUp,
+            name if name == operation::HOURS_OVER.name => Bell::Hours,
+            _ => return None,
+        };
+        let (what, id) = entry.subject.split_once('/')?;
+        let line = |id: &str| self.stage.lines.iter().position(|line| line.to_string() == id).map(|line| line as u32);
+        let about = if what == "line" { line(id) } else { ConversationId::parse(id).map(|id| self.label(id)) };
+        Some((bell, about?))
+    }
+
+    /// Counts what came of a timer that rang, by the events behind a place.
+    fn rang(&mut self, bell: Bell, events: usize, overdue: bool) {
+        let to_taxpayers = self.model.journal[events..].iter().filter(|e| matches!(e.about, About::Taxpayer(_))).count();
+        match bell {
+            Bell::Hours => self.counts.called_back[2] += to_taxpayers as u64,
+            Bell::Reply => self.counts.called_back[3] += 1,
+            Bell::FollowUp => self.counts.rated[3] += u64::from(overdue),
+            _ => {}
+        }
     }
 
     pub(super) fn deliver(&mut self, step: &Step, now: i64, well: bool) -> Checked<Came> {
