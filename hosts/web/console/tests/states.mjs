@@ -11,7 +11,7 @@ import { MAY_NOTHING, NOTHING, mayAllBut, refused } from './everything.mjs'
  */
 const PAGES = [
   { path: '/desk', parts: 2, nothing: ['没有您可以接待的队列', '还没有进行中的会话'] },
-  { path: '/wall', parts: 4, nothing: ['这段时间没有人进入队列', '现在没有人在接待', '没有符合条件的会话'] },
+  { path: '/wall', parts: 3, nothing: ['没有等待过久的纳税人', '没有您可以督导的队列', '这段时间没有人进入队列', '现在没有人在岗', '没有符合条件的会话'] },
   { path: '/figures', parts: 2, nothing: ['这段时间没有会话', '这段时间没有人进入队列'] },
   { path: '/follow-ups', parts: 1, nothing: ['没有需要处理的差评'] },
   { path: '/complaints', parts: 1, nothing: ['没有需要处理的投诉'] },
