@@ -487,6 +487,7 @@ impl Crowd {
                 if self.dice.chance(300) {
                     self.take(Deed::Messages { who: taxpayer, conversation, after: 0 }, None)?;
                 }
+                self.take_back(conversation)?;
                 self.rate(taxpayer, conversation)?;
             }
             return Ok(());

@@ -15,7 +15,7 @@ impl Model {
             return refused;
         }
         let Some(c) = self.conversations.get_mut(&label) else { return NOT_FOUND };
-        if quotes < 0 || quotes > c.messages.len() as i64 {
+        if !(0..=c.messages.len() as i64).contains(&quotes) {
             return INVALID;
         }
         let at = now.max(c.active_at);

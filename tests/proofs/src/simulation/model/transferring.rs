@@ -23,13 +23,13 @@ impl Model {
 
     pub(super) fn transfer(&mut self, who: Who, now: i64, label: u32, to: To) -> Told {
         match to {
-            To::Line(line) => self.to_line(who, now, label, line),
-            To::Authority(authority) => self.general_line(authority).map_or(INVALID, |line| self.to_line(who, now, label, line)),
-            To::Officer(officer) | To::Colleague(officer) => self.to_officer(who, now, label, officer),
+            To::Line(line) => self.hand_to_line(who, now, label, line),
+            To::Authority(authority) => self.general_line(authority).map_or(INVALID, |line| self.hand_to_line(who, now, label, line)),
+            To::Officer(officer) | To::Colleague(officer) => self.hand_to_officer(who, now, label, officer),
         }
     }
 
-    fn to_officer(&mut self, who: Who, now: i64, label: u32, officer: u8) -> Told {
+    fn hand_to_officer(&mut self, who: Who, now: i64, label: u32, officer: u8) -> Told {
         let c = &self.conversations[&label];
         let (line, taxpayer) = (c.line, c.taxpayer);
         if self.county(officer) != LINES[usize::from(line)] {
@@ -61,7 +61,7 @@ impl Model {
         Told::Transferred(label, line, Some(officer))
     }
 
-    fn to_line(&mut self, who: Who, now: i64, label: u32, line: u8) -> Told {
+    fn hand_to_line(&mut self, who: Who, now: i64, label: u32, line: u8) -> Told {
         let c = &self.conversations[&label];
         let (taxpayer, from) = (c.taxpayer, c.line);
         if line != from
