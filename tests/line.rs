@@ -197,6 +197,38 @@ fn whoever_waits_still_when_an_answer_is_due_is_told_of_to_those_who_supervise()
     }
 }
 
+/// Found by the simulation's author: the moment passed while an officer had it who never said a word, and nobody heard of it.
+#[test]
+fn an_answer_that_is_late_because_its_officer_dropped_is_told_of_too() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let boss = world.session_of(world.supervisor);
+        let ids: Vec<ConversationId> = (0..2).map(|n| enter(&world.taxpayer(n), world.line).unwrap()).collect();
+        let ask = |n: usize| world.taxpayer(n).interaction().request_callback(RequestCallback { conversation: ids[n] }).wait().unwrap();
+        let due = ask(0).reply_due.max(ask(1).reply_due);
+        let run = || while world.core.run_due(10).unwrap() > 0 {};
+        let escalated = |_: &_| {
+            let topics = boss.journal().topics(Some(Cursor::default())).unwrap();
+            let events = boss.journal().events_after(topics, Cursor::default(), 1000).unwrap().events;
+            events.iter().filter(|e| e.kind == EventKind::Escalated).filter_map(|e| e.conversation).collect::<Vec<_>>()
+        };
+        let before = std::time::Duration::from_secs(30);
+        world.clock.set(zhengna_core::Timestamp::from_micros(due.micros() - before.as_micros() as i64));
+        for _ in 0..2 {
+            world.officer(0).interaction().claim(Claim { line: world.line }).wait().unwrap();
+        }
+        world.officer(0).interaction().send(SendMessage::new(ids[1], "请讲")).wait().unwrap();
+        world.clock.set(due);
+        run();
+        assert_eq!(escalated(&world.core), [], "{engine:?}: somebody has it");
+        world.clock.advance(limits::PRESENCE_LEASE + limits::OFFICER_GRACE);
+        assert_eq!(world.core.return_held().unwrap(), 2, "{engine:?}");
+        run();
+        let told = settle(&world.core, escalated, |told| !told.is_empty());
+        assert_eq!(told, [ids[0]], "{engine:?}: the one that nobody answered");
+    }
+}
+
 /// Whoever comes back because their officer dropped stands before others who came later: they are told so.
 #[test]
 fn whoever_waits_again_is_counted_among_those_who_go_first() {

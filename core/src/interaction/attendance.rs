@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Conversation, ConversationState, hours_over, join, offer, stint};
+use super::{Conversation, ConversationState, hours_over, join, offer, reply_due, stint};
 use crate::access::{Engine, Officer};
 use crate::clock::Timestamp;
 use crate::ctx::Ctx;
@@ -87,7 +87,7 @@ pub fn return_held(tx: &mut dyn Tx, ctx: &Ctx, cmd: ReturnHeld) -> Result<Return
     tx.lock_row::<Officer>((officer,))?
         .ok_or_else(|| StoreError::Corrupt(format!("officer {officer} vanished")))?
         .trust("the host looks after desks");
-    let (mut back, mut lines) = (Vec::new(), BTreeSet::new());
+    let (mut back, mut lines, mut unanswered) = (Vec::new(), BTreeSet::new(), Vec::new());
     let Some(found) = tx.find::<Attendance>((officer,))? else { return Ok(Returned { officer, conversations: back }) };
     let attendance = found.trust("the host looks after desks").into_inner();
     if ctx.now() < attendance.gone_at {
@@ -104,6 +104,7 @@ pub fn return_held(tx: &mut dyn Tx, ctx: &Ctx, cmd: ReturnHeld) -> Result<Return
         if c.state == ConversationState::Active && c.officer == Some(officer) {
             back_in_line(tx, ctx, &c, c.clone())?;
             lines.insert(c.line);
+            unanswered.extend(c.never_answered().then(|| c.clone()));
             back.push(id);
         } else if c.state == ConversationState::Waiting && c.offered_to == Some(officer) {
             let ended = c.offered_until.map_or(ctx.now(), |until| until.min(ctx.now()));
@@ -113,6 +114,7 @@ pub fn return_held(tx: &mut dyn Tx, ctx: &Ctx, cmd: ReturnHeld) -> Result<Return
     tx.remove(&attendance)?;
     // Timers are locked behind every conversation.
     lines.into_iter().try_for_each(|line| hours_over::look(tx, ctx, line))?;
+    unanswered.iter().try_for_each(|c| reply_due::watch(tx, c))?;
     Ok(Returned { officer, conversations: back })
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::conversation::had;
-use super::{Conversation, ConversationState, attendance, hours_over, join, offer};
+use super::{Conversation, ConversationState, attendance, hours_over, join, offer, reply_due};
 use crate::access::check;
 use crate::agenda::{self, TimerKind};
 use crate::ctx::Ctx;
@@ -129,6 +129,7 @@ pub fn close_idle(tx: &mut dyn Tx, ctx: &Ctx, cmd: CloseIdle) -> Result<Closed, 
     if let Some(officer) = conversation.officer.filter(|_| conversation.never_answered()) {
         attendance::back_in_line(tx, ctx, &conversation, (*conversation).clone().passed_by(officer, ctx.now()))?;
         hours_over::look(tx, ctx, conversation.line)?;
+        reply_due::watch(tx, &conversation)?;
         return Ok(Closed { conversation: id, outcome: None });
     }
     end(tx, ctx, &conversation, (*conversation).clone(), Outcome::Idle, None)

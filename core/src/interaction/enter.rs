@@ -161,7 +161,7 @@ pub fn enter(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, cmd: Enter) -> R
     tx.add(&waiting)?;
     reply_due::watch(tx, &waiting)?;
     if reply.is_none() {
-        hours_over::watch(tx, ctx, &line, &in_force)?;
+        hours_over::watch(tx, ctx.now(), &line, &in_force)?;
     }
     // The desk first: whoever follows it finds the conversation, and all that happens in it from here on.
     journal::record(tx, ctx, Topic::Taxpayer(taxpayer), EventKind::Entered, Some(id), None)?;

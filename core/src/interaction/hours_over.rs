@@ -7,6 +7,7 @@ use super::{Conversation, ConversationState, Line, reply_due};
 use crate::access::{Engine, check};
 use crate::agenda::{self, TimerKind};
 use crate::calendar::{Calendars, InForce};
+use crate::clock::Timestamp;
 use crate::ctx::Ctx;
 use crate::error::Error;
 use crate::id::{ConversationId, LineId, TimerId};
@@ -14,9 +15,9 @@ use crate::journal::{self, EventKind, Topic};
 use crate::limits;
 use crate::store::{Reads, Tx, Writes, stretch};
 
-/// Somebody waits in a line, whose lock the caller holds and which is served now: when that ends, they are looked after.
-pub(super) fn watch(tx: &mut dyn Tx, ctx: &Ctx, line: &Line, now: &InForce) -> Result<(), Error> {
-    if let Some(until) = line.served_until(now, ctx.now())? {
+/// Somebody waits in a line, whose lock the caller holds and which is served at that instant: when that ends, they are looked after.
+pub(super) fn watch(tx: &mut dyn Tx, at: Timestamp, line: &Line, now: &InForce) -> Result<(), Error> {
+    if let Some(until) = line.served_until(now, at)? {
         agenda::set_by(tx, TimerKind::HoursOver, line.id.uuid(), until)?;
     }
     Ok(())
@@ -65,7 +66,7 @@ pub(crate) fn hours_over(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, cmd:
     if line.is_served(&in_force, ctx.now())? {
         agenda::take(tx, cmd.timer, cmd.token)?;
         if !waiting.is_empty() {
-            watch(tx, ctx, &line, &in_force)?;
+            watch(tx, ctx.now(), &line, &in_force)?;
         }
         return Ok(done);
     }

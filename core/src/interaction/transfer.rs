@@ -189,7 +189,7 @@ fn to_line(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, id: ConversationId
     if waiting.reply_due.is_some() {
         reply_due::watch(tx, &waiting)?
     } else {
-        hours_over::watch(tx, ctx, &line, &in_force)?
+        hours_over::watch(tx, at, &line, &in_force)?
     }
     told(tx, ctx, &c, me)?;
     journal::record(tx, ctx, Topic::Line(line.id), EventKind::LineEntered, None, None)?;

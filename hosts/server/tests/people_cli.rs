@@ -74,7 +74,7 @@ fn people_are_imported_from_the_tables_that_offices_send_and_taken_back() {
     for (name, text, said) in [
         ("no_number.csv", "类型,姓名,手机\n自然人,甲,1\n", "no column is called number"),
         ("twice.csv", "姓名,name,号码,类型,authority\n甲,甲,1,1,1\n", "columns 1 and 2 are both name"),
-        ("mixed.csv", "", "line 2 is neither UTF-8 nor GB18030"),
+        ("mixed.csv", "", "line 2 is in no encoding that is read"),
         ("bomb.xlsx", "", "cannot be read"),
         ("open.csv", "类型,姓名,号码,authority\n自然人,\"甲,1,1\n自然人,乙,1,1\n", "line 2: a quotation mark is opened there"),
         ("more.csv", "类型,号码,姓名,authority\n企业,1,甲,乙公司,1\n", "line 2: has more cells than the line that names the columns"),

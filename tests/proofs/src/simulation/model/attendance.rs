@@ -49,17 +49,20 @@ impl Model {
             let mut theirs: Vec<u32> = self.held.get(&officer).into_iter().flatten().copied().collect();
             theirs.extend(self.asked(officer));
             theirs.sort_unstable_by_key(|label| self.conversations[label].id);
-            let mut lines = BTreeSet::new();
+            let (mut lines, mut unanswered) = (BTreeSet::new(), Vec::new());
             for label in theirs {
                 if let Some((_, until)) = self.conversations[&label].offered.filter(|(asked, _)| *asked == officer) {
                     self.let_pass(Who::System, now, label, until.min(now));
                     continue;
                 }
+                let c = &self.conversations[&label];
+                unanswered.extend((c.unanswered_since.is_some() && c.unanswered_since == c.claimed_at).then_some(label));
                 self.back_in_line(now, label);
                 lines.insert(self.conversations[&label].line);
                 back += 1;
             }
             lines.into_iter().for_each(|line| self.look(now, line));
+            unanswered.into_iter().for_each(|label| self.watch_promise(label));
             self.record("interaction.return_held", Who::System, Subject::Officer(officer), now);
         }
         back

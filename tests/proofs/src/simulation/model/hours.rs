@@ -76,6 +76,13 @@ impl Model {
         }
     }
 
+    /// Somebody waits again whom nobody answered: what was promised stands.
+    pub(super) fn watch_promise(&mut self, label: u32) {
+        if let Some(promise) = self.conversations[&label].promise {
+            self.set_by(Bell::Reply, label, promise.due);
+        }
+    }
+
     /// Somebody waits again in a line: where it has hours, it is looked at at once.
     pub(super) fn look(&mut self, now: i64, line: u8) {
         if line == HOURED {

@@ -68,6 +68,7 @@ impl Model {
                 self.passed_by(now, label, officer);
                 self.back_in_line(now, label);
                 self.look(now, line);
+                self.watch_promise(label);
             } else {
                 self.end(Who::System, now, label, "idle");
             }
