@@ -121,6 +121,7 @@ fn every_step_back_in_line_has_its_record_in_the_trail() {
         let waits = world.entered(0).conversation;
         let other = world.core.as_system().interaction().open_line(OpenLine::new("退税", code(NANGUAN))).wait().unwrap().line;
         let elsewhere = world.taxpayer(3).interaction().enter(Enter::new(other, "问")).wait().unwrap().conversation;
+        let there = world.taxpayer(3).interaction().position(elsewhere).unwrap();
         let late = world.entered(1).conversation;
         world.seal();
         let (place, records) = (|| world.taxpayer(0).interaction().position(waits).unwrap(), || records(&world));
@@ -143,6 +144,9 @@ fn every_step_back_in_line_has_its_record_in_the_trail() {
         officer.interaction().claim(Claim { line: other }).wait().unwrap();
         officer.interaction().transfer(Transfer::new(elsewhere, TransferTo::Line(world.line), "请看")).wait().unwrap();
         moved_back_by(2, "interaction.transfer", elsewhere);
+        // Of another line nothing is compared.
+        let here = settle(&world.core, |_| world.taxpayer(3).interaction().position(elsewhere).unwrap(), |p| p.ahead == Some(1));
+        assert_eq!((here.ahead, here.told_after(&there).longer), (Some(1), None), "{engine:?}");
         // Others who come move nobody back.
         world.entered(2);
         world.entered(4);

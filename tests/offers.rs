@@ -8,7 +8,7 @@ use zhengna_core::error::Refusal;
 use zhengna_core::id::{ConversationId, LineId, OfficerId};
 use zhengna_core::interaction::{
     AcceptOffer, Availability, Claim, Close, DeclineOffer, Enter, Leave, LineKind, LinePromise, LineSettings, NoEstimate, OpenLine,
-    Outcome, RequestCallback, RoutedTopic, Routing, SendMessage, Specialist, Transfer, TransferTo,
+    Outcome, Prioritise, RequestCallback, RoutedTopic, Routing, SendMessage, Specialist, Transfer, TransferTo,
 };
 use zhengna_core::{Error, Session, limits};
 use zhengna_tests::world::{ENGINES, NANGUAN, World, code, refused, settle};
@@ -277,6 +277,58 @@ fn how_a_line_keeps_its_promise_is_counted() {
         let elsewhere: OfficerId = world.appoint("22010810", zhengna_tests::world::JILIN_CITY, &[Permission::SuperviseInteraction]);
         assert_eq!(world.session_of(elsewhere).interaction().promises(begun, until).unwrap().lines, [], "{engine:?}: of one's area");
         assert!(boss.interaction().promises(until, begun).is_err(), "{engine:?}");
+    }
+}
+
+/// Found by review: the record that is kept for good called an officer absent who had let it pass and sat there.
+#[test]
+fn nobody_is_called_absent_of_whom_nothing_is_known() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let line = pushing(&world);
+        present(&world, &[0, 1]);
+        let first = enter(&world, 0, line, None);
+        let late = enter(&world, 1, line, None);
+        offer(&world, 2);
+        for n in 0..2 {
+            for conversation in offered(&world, n) {
+                world.officer(n).interaction().decline_offer(DeclineOffer { conversation }).wait().unwrap();
+            }
+        }
+        let boss = world.session_of(world.supervisor);
+        boss.interaction().prioritise(Prioritise { conversation: late, reason: "行动不便".into() }).wait().unwrap();
+        let claimed = world.officer(2).interaction().claim(Claim { line }).wait().unwrap().conversation;
+        assert_eq!(claimed, late, "{engine:?}");
+        let told = boss.interaction().assignments(late).unwrap().pop().unwrap();
+        assert!(told.replays && told.record.decision.reason.passed_over.is_empty(), "{engine:?}: {told:?}");
+        assert!(told.why.contains("（优先）") && !told.why.contains("不在岗"), "{engine:?}: {}", told.why);
+        assert_ne!(first, late);
+    }
+}
+
+/// Found by review: who left before an answer was due, and who was answered before it was promised, counted as answered in time.
+#[test]
+fn an_answer_counts_as_in_time_only_where_it_was_given_after_the_promise() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let boss = world.session_of(world.supervisor);
+        let begun = world.core.now();
+        let ids: Vec<ConversationId> = (0..3).map(|n| world.entered(n).conversation).collect();
+        let ask = |n: usize| world.taxpayer(n).interaction().request_callback(RequestCallback { conversation: ids[n] }).wait().unwrap();
+        let due = [1, 2].map(|n| ask(n).reply_due)[1];
+        world.taxpayer(1).interaction().leave(Leave { conversation: ids[1] }).wait().unwrap();
+        // The first is answered, waits again elsewhere and is promised an answer there, which does not come.
+        let officer = world.officer(0);
+        officer.interaction().claim(Claim { line: world.line }).wait().unwrap();
+        officer.interaction().send(SendMessage::new(ids[0], "请稍等")).wait().unwrap();
+        let spare = open(&world, LineSettings::new("备用"));
+        world.clock.advance(Duration::from_secs(1));
+        officer.interaction().transfer(Transfer::new(ids[0], TransferTo::Line(spare), "请看")).wait().unwrap();
+        let again = world.taxpayer(0).interaction().request_callback(RequestCallback { conversation: ids[0] }).wait().unwrap().reply_due;
+        world.clock.set(due.max(again).plus(Duration::from_secs(1)));
+        let until = world.core.now();
+        let told = boss.interaction().promises(begun, until).unwrap().lines;
+        assert_eq!(told.iter().map(|l| (l.messages, l.messages_in_time)).collect::<Vec<_>>(), [(2, 0)], "{engine:?}");
     }
 }
 

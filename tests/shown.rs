@@ -147,6 +147,12 @@ fn whoever_decides_about_rights_is_shown_what_is_in_force_beside_what_would_be_a
         let view = shown(&decider, &opened);
         assert_eq!((view.changes, view.names.len()), (None, 4), "{engine:?}: it is as it is; who decided is told too");
 
+        // One that ends earlier stands beside the other and takes nothing away.
+        let ends_at = Some(world.core.now().plus(Duration::from_secs(86_400)));
+        let brief = AccessChange::Grant(GrantPost { officer, post: serving, authority: code(NANGUAN), ends_at });
+        let view = shown(&decider, &propose(&maker, brief).unwrap());
+        assert_eq!(sides(&view), (&both, &both), "{engine:?}: nothing would be otherwise");
+
         let permissions = |of: &[Permission]| Permissions(of.to_vec());
         let set = |post| SetPost { post, name: "导税".into(), permissions: permissions(&[Permission::ServeTaxpayers]), emergency: false };
         let fresh = propose(&maker, AccessChange::Post(set(None))).unwrap();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use zhengna_core::interaction::{Availability, Claim, Enter, LineSettings, LongWait, LongWaitReason, OpenLine, SendMessage, Wall};
 use zhengna_core::{Error, Session, limits};
-use zhengna_tests::world::{ENGINES, KUANCHENG, NANGUAN, World, code, settle};
+use zhengna_tests::world::{ENGINES, Engine, KUANCHENG, Keep, NANGUAN, World, code, core_over, settle};
 
 const PROMISE_S: i64 = 30;
 
@@ -84,6 +84,28 @@ fn the_longest_wait_stands_first() {
         assert_eq!(order, [vec![owed], waiting].concat(), "{engine:?}");
         assert_eq!((wall.long_waits_total, wall.whole), (4, true), "{engine:?}");
     }
+}
+
+/// A line in which more wait than are looked at says so, and hides no other line.
+#[test]
+fn a_crowded_line_hides_no_other_line_from_the_wall() {
+    let keep = Keep::fresh(Engine::Memory);
+    let (core, clock) = core_over(keep.open(), 7);
+    let crowd = limits::WALL_PER_LINE_MAX as usize;
+    let world = World::furnish(core, clock, keep, 1, crowd + 2).unwrap();
+    let wall = || world.session_of(world.supervisor).interaction().wall().unwrap();
+    let settings = LineSettings { promise_s: Some(PROMISE_S), ..LineSettings::new("快速专线") };
+    let cmd = OpenLine { authority: code(NANGUAN), settings, external_id: None };
+    let promised = world.core.as_system().interaction().open_line(cmd).wait().unwrap().line;
+    let first = world.taxpayer(crowd + 1).interaction().enter(Enter::new(promised, "退税")).wait().unwrap().conversation;
+    (0..crowd).for_each(|n| drop(world.entered(n)));
+    world.clock.advance(seconds(PROMISE_S));
+    assert!(wall().whole);
+    world.entered(crowd);
+    let told = wall();
+    assert!(!told.whole, "one more than is looked at");
+    assert_eq!(told.long_waits.iter().map(|w| w.conversation.id).collect::<Vec<_>>(), [first]);
+    assert_eq!(told.lines.iter().map(|l| l.waiting).max(), Some(crowd as u32 + 1), "how many wait is told all the same");
 }
 
 #[test]

@@ -316,8 +316,12 @@ pub const LINE_PROMISE_S_MAX: i64 = 3600;
 pub const CLOSING_MESSAGE_CHARS_MAX: usize = 200;
 /// Conversations that a page looks through where not all are wanted.
 pub const CONVERSATIONS_SCANNED_MAX: u32 = 2_000;
-/// Conversations that the wall of whoever supervises looks through.
-pub const WALL_CONVERSATIONS_MAX: u32 = 5_000;
+/// Lines that the wall of whoever supervises shows.
+pub const WALL_LINES_MAX: usize = 1_000;
+/// Conversations of one line that wait, and that go on, which it looks through.
+pub const WALL_PER_LINE_MAX: u32 = 500;
+/// Conversations of all lines that it looks through.
+pub const WALL_CONVERSATIONS_MAX: u32 = 20_000;
 /// Of those who wait too long, as many are shown on it.
 pub const LONG_WAITS_SHOWN_MAX: usize = 100;
 /// Conversations that are counted by channel at once.

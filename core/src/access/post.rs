@@ -348,20 +348,30 @@ pub(super) fn give(tx: &mut dyn Tx, ctx: &Ctx, cmd: &GrantPost, approval: Option
 
 /// The posts that an officer has, and where, until when: as it is, and with one more.
 pub(super) fn grant_changes(tx: &mut dyn ReadTx, ctx: &Ctx, cmd: &GrantPost) -> Result<Option<Changes>, Error> {
-    let until = |end: Option<Timestamp>| end.map_or_else(|| "forever".to_owned(), Timestamp::rfc3339);
-    let mut now: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+    // A grant beside another of the same takes nothing away: the later end holds, and none is the latest.
+    type Held = BTreeMap<String, BTreeMap<String, Option<Timestamp>>>;
+    let hold = |held: &mut Held, authority: AuthorityCode, post: String, end: Option<Timestamp>| {
+        let known = held.entry(authority.to_string()).or_default().entry(post).or_insert(end);
+        *known = known.zip(end).map(|(known, end)| known.max(end));
+    };
+    let in_words = |held: &Held| -> BTreeMap<String, BTreeMap<String, String>> {
+        let until = |end: &Option<Timestamp>| end.map_or_else(|| "forever".to_owned(), Timestamp::rfc3339);
+        let posts = |posts: &BTreeMap<String, Option<Timestamp>>| posts.iter().map(|(post, end)| (post.clone(), until(end))).collect();
+        held.iter().map(|(authority, held)| (authority.clone(), posts(held))).collect()
+    };
+    let mut now = Held::new();
     let why = Engine::work("whoever decides about a grant sees what the officer has already");
     for grant in grants_of(tx, why, cmd.officer)? {
         let grant = genuine(ctx.rights(), grant)?;
         if grant.starts_at <= ctx.now() && grant.ends_at.is_none_or(|end| ctx.now() < end) {
             let name = post_of(tx, ctx.rights(), grant.post)?.name;
-            now.entry(grant.authority.to_string()).or_default().entry(name).or_insert_with(|| until(grant.ends_at));
+            hold(&mut now, grant.authority, name, grant.ends_at);
         }
     }
     let mut then = now.clone();
     let name = post_of(tx, ctx.rights(), cmd.post)?.name;
-    then.entry(cmd.authority.to_string()).or_default().insert(name, until(cmd.ends_at));
-    Ok(Changes::between(&now, &then)?)
+    hold(&mut then, cmd.authority, name, cmd.ends_at);
+    Ok(Changes::between(&in_words(&now), &in_words(&then))?)
 }
 
 /// Ends every grant of somebody who leaves, at that instant. One that was altered gives them nothing as it is, and keeps nobody here.

@@ -203,7 +203,7 @@ pub struct ImportRow {
 pub struct RowVerdict {
     /// Line of the list.
     pub line: i64,
-    /// ListVerdict.
+    /// What becomes of it.
     pub verdict: ListVerdict,
     /// The field that is broken.
     pub field: Option<String>,

@@ -151,8 +151,14 @@ fn routed_to(
     rows: &[Conversation],
 ) -> Result<Record, Error> {
     let mut waiting = in_order(tx, routing, rows)?;
-    // Of another who had it nobody knows here whether they are there.
-    waiting.iter_mut().for_each(|w| w.last = w.last.filter(|last| *last == officer.id));
+    // Of others nobody knows here whether they are there, but of those for whom something is held.
+    for w in &mut waiting {
+        w.last = w.last.filter(|last| *last == officer.id);
+        w.passed.retain(|pass| pass.officer == officer.id);
+        if !routing.policy.holds(w, ctx.now()) {
+            w.own = w.own.filter(|own| *own == officer.id);
+        }
+    }
     let others = held_for(tx, ctx, line, routing, &waiting, officer.id)?;
     decided(ctx, line, waiting, candidate(officer, holding, routing.known_to(officer.id), ctx.now()), others)
 }
@@ -267,7 +273,8 @@ fn view(tx: &mut dyn ReadTx, ctx: &Ctx, record: Record) -> Result<AssignmentView
     }
     let staff_no = |id: OfficerId| names.iter().find(|n| n.id == id.to_string()).and_then(|n| n.staff_no.clone());
     let officer = |id| staff_no(id).map_or_else(|| "已离任人员".to_owned(), |no| format!("{no} 号"));
-    let ticket = |id| record.inputs.waiting.iter().find(|w| w.id == id).map_or_else(String::new, |w| format!("第 {} 号", w.ticket));
+    let number = |w: &Waiting| format!("第 {} 号{}", w.ticket, if w.rank < 0 { "（优先）" } else { "" });
+    let ticket = |id| record.inputs.waiting.iter().find(|w| w.id == id).map_or_else(String::new, number);
     Ok(AssignmentView {
         staff_no: staff_no(record.decision.officer),
         why: record.decision.sentence(officer, ticket),

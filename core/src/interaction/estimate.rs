@@ -41,8 +41,8 @@ words! {
         FewerThere = "fewer_there",
         /// Conversations went on for longer lately.
         LongerTalks = "longer_talks",
-        /// The same officers have more to do in other lines.
-        MoreElsewhere = "more_elsewhere",
+        /// The same officers have more to do, in this line or in others.
+        Busier = "busier",
     }
 }
 
@@ -56,7 +56,7 @@ impl Estimate {
         } else if self.each_s > before.each_s {
             Some(Longer::LongerTalks)
         } else {
-            Some(Longer::MoreElsewhere)
+            Some(Longer::Busier)
         }
     }
 }
@@ -164,7 +164,7 @@ mod tests {
         assert_eq!(before.longer_than(&before), None);
         assert_eq!(told(3, 2, 8).longer_than(&before), Some(Longer::FewerThere));
         assert_eq!(told(3, 4, 9).longer_than(&before), Some(Longer::LongerTalks));
-        assert_eq!(told(5, 4, 8).longer_than(&before), Some(Longer::MoreElsewhere), "more before them, though in their line there are not");
+        assert_eq!(told(5, 4, 8).longer_than(&before), Some(Longer::Busier), "more before them, though in their line there are not");
         let surer = Estimate { p90_s: before.p90_s + 1, ..before.clone() };
         assert!(surer.longer_than(&before).is_some(), "also where only the worse wait is longer");
     }

@@ -22,6 +22,8 @@ use crate::store::{ReadTx, Reads, stretch};
 pub struct Position {
     /// The conversation.
     pub conversation: ConversationId,
+    /// The line it belongs to.
+    pub line: LineId,
     /// Its state: only a waiting one has a place.
     pub state: ConversationState,
     /// How many are served before; none once it is no longer waiting.
@@ -41,8 +43,10 @@ impl Position {
     /// The same for somebody who was told another one before.
     #[must_use]
     pub fn told_after(&self, before: &Self) -> Self {
+        let same_line = self.line == before.line;
         let moved_back = self.ahead.zip(before.ahead).is_some_and(|(ahead, before)| ahead > before);
         let longer = match (&self.estimate, &before.estimate) {
+            _ if !same_line => None,
             _ if moved_back => Some(Longer::OthersFirst),
             (Some(now), Some(before)) => now.longer_than(before),
             _ => None,
@@ -57,6 +61,7 @@ pub fn position(tx: &mut dyn ReadTx, ctx: &Ctx, presence: &Presence, calendars: 
     if c.state != ConversationState::Waiting {
         return Ok(Position {
             conversation: id,
+            line: c.line,
             state: c.state,
             ahead: None,
             first: None,
@@ -81,6 +86,7 @@ pub fn position(tx: &mut dyn ReadTx, ctx: &Ctx, presence: &Presence, calendars: 
 struct Wait {
     there: Vec<There>,
     handled: Vec<Duration>,
+    line: LineId,
     served: bool,
 }
 
@@ -92,6 +98,7 @@ impl Wait {
         Ok(Self {
             there: presence.serving(&line.authority, ctx.now()),
             handled: handled_lately(tx, line.id)?,
+            line: line.id,
             served: line.is_served(&*calendars.in_force(tx)?, ctx.now())?,
         })
     }
@@ -107,13 +114,14 @@ impl Wait {
     /// What somebody is told with so many before them.
     fn told(&self, (there, shared): Known, conversation: ConversationId, ahead: u32, first: u32) -> Position {
         let (estimate, no_estimate) = match estimate(shared.ahead(ahead), there, &self.handled) {
+            // Outside of its hours nobody is expected, whoever is there for another line.
+            _ if !self.served => (None, Some(NoEstimate::NotServed)),
             Ok(estimate) => (Some(estimate), None),
-            // Outside of its hours nobody is expected.
-            Err(NoEstimate::NobodyThere) if !self.served => (None, Some(NoEstimate::NotServed)),
             Err(why) => (None, Some(why)),
         };
         Position {
             conversation,
+            line: self.line,
             state: ConversationState::Waiting,
             ahead: Some(ahead),
             first: Some(first),

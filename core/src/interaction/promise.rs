@@ -38,7 +38,7 @@ pub struct LinePromise {
     pub p50_s: Option<u64>,
     /// Seconds that nine of ten of those served waited at most.
     pub p90_s: Option<u64>,
-    /// How many are called back, at once or after they waited.
+    /// How many are called back, at once or after they waited; whoever left before that was due is not among them.
     pub messages: u64,
     /// Of these: answered by their deadline, or not due yet.
     pub messages_in_time: u64,
@@ -93,8 +93,7 @@ impl Count {
         let answered = c.answered_at();
         let mut called_back = None;
         if let Some(due) = c.reply_due {
-            self.messages += 1;
-            self.messages_in_time += u64::from(answered.or(c.ended_at).unwrap_or(now) <= due);
+            self.message(c, due, now);
             let Some(began) = c.reply_began.filter(|began| *began > c.entered_at) else { return }; // they came to leave a message
             called_back = Some(began).filter(|began| answered.is_none_or(|at| at > *began));
         }
@@ -110,6 +109,17 @@ impl Count {
             Some(at) => self.answers_s.push(at.since(c.entered_at).as_secs()),
             None => self.unanswered_s.push(c.ended_at.unwrap_or(now).since(c.entered_at).as_secs()),
         }
+    }
+
+    /// An answer that was promised. Whoever left before it was due is in neither number.
+    fn message(&mut self, c: &Conversation, due: Timestamp, now: Timestamp) {
+        let replied = c.answered_at().filter(|_| c.is_replied());
+        let left_before = c.state == ConversationState::Left && c.ended_at.is_some_and(|at| at <= due);
+        if replied.is_none() && left_before {
+            return;
+        }
+        self.messages += 1;
+        self.messages_in_time += u64::from(replied.or(c.ended_at).unwrap_or(now) <= due);
     }
 
     fn told(mut self, line: &Line) -> LinePromise {

@@ -38,6 +38,12 @@ impl Conversation {
         }
     }
 
+    /// Whether an officer said a word since the answer was promised. Of a promise for good it is not known when it was made: that somebody
+    /// ever said one.
+    pub(super) fn is_replied(&self) -> bool {
+        self.answered_at().is_some_and(|at| self.reply_began.is_none_or(|began| began <= at))
+    }
+
     /// The same with the promise as it is for good, whichever line it is in and whatever the calendar says later.
     pub(super) fn promised_for_good(self) -> Self {
         Self { reply_began: None, reply_minutes: None, reply_calendar: None, reply_provisional: None, ..self }

@@ -50,10 +50,11 @@ pub(crate) fn reply_due(tx: &mut dyn Tx, ctx: &Ctx, cmd: ReplyDue) -> Result<Rep
     let c = check(ctx, found)?;
     agenda::take(tx, cmd.timer, cmd.token)?;
     let waits = c.state == ConversationState::Waiting;
-    let late = waits && c.reply_due.is_some_and(|due| due <= ctx.now());
+    let is_past = c.reply_due.is_some_and(|due| due <= ctx.now());
+    let late = waits && is_past && !c.is_replied();
     if late {
         journal::record(tx, ctx, Topic::Line(c.line), EventKind::Escalated, Some(id), None)?;
-    } else if waits {
+    } else if waits && !is_past {
         watch(tx, &c)?;
     }
     Ok(RepliedLate { conversation: id, told: late })

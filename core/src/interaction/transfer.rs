@@ -94,10 +94,10 @@ pub fn transfer(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, cmd: Transfer
         warned(ctx, &note)?;
     }
     match cmd.to {
-        TransferTo::Officer(officer) => to_officer(tx, ctx, cmd.conversation, officer, &note),
+        TransferTo::Officer(officer) => to_officer(tx, ctx, cmd.conversation, (officer, "to.officer"), &note),
         TransferTo::Colleague(staff_no) => {
             let officer = find_officer(tx, staff_no.trim())?.ok_or_else(|| Error::invalid("to.colleague", Problem::Unknown("officer")))?;
-            to_officer(tx, ctx, cmd.conversation, officer, &note)
+            to_officer(tx, ctx, cmd.conversation, (officer, "to.colleague"), &note)
         }
         TransferTo::Line(line) => to_line(tx, ctx, calendars, cmd.conversation, line, &note),
         TransferTo::Authority(authority) => {
@@ -107,9 +107,16 @@ pub fn transfer(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, cmd: Transfer
     }
 }
 
-fn to_officer(tx: &mut dyn Tx, ctx: &Ctx, id: ConversationId, officer: OfficerId, note: &str) -> Result<Transferred, Error> {
+/// To an officer, who was named in that field.
+fn to_officer(
+    tx: &mut dyn Tx,
+    ctx: &Ctx,
+    id: ConversationId,
+    (officer, field): (OfficerId, &'static str),
+    note: &str,
+) -> Result<Transferred, Error> {
     let me = ctx.actor().officer()?.id;
-    let unknown = || Error::invalid("to.officer", Problem::Unknown("officer"));
+    let unknown = || Error::invalid(field, Problem::Unknown("officer"));
     if officer == me {
         return Err(unknown());
     }

@@ -106,22 +106,25 @@ pub struct Wall {
     pub lines: Vec<LineNow>,
     /// Those who are there first, in the order of their numbers.
     pub officers: Vec<OfficerNow>,
-    /// Whether all that goes on was looked at: beyond [`limits::WALL_CONVERSATIONS_MAX`] the newest are not.
+    /// Whether all that goes on was looked at: of lines beyond [`limits::WALL_LINES_MAX`] nothing is shown; of the conversations of a line
+    /// beyond [`limits::WALL_PER_LINE_MAX`] the newest are not looked at, and of all beyond [`limits::WALL_CONVERSATIONS_MAX`] those of the
+    /// oldest lines.
     pub whole: bool,
 }
 
 /// How the lines of one's area stand now.
 pub fn wall(tx: &mut dyn ReadTx, ctx: &Ctx, presence: &Presence, calendars: &Calendars) -> Result<Wall, Error> {
     let (now, in_force) = (ctx.now(), calendars.in_force(tx)?);
-    let found: Vec<Line> = tx.list(&Scope::of(ctx), Page { after: None, limit: limits::LINES_SHOWN_MAX })?;
+    let (found, mut whole) = lines_within(tx, ctx)?;
     let mut found_long = Vec::new();
     let mut officers = BTreeMap::<OfficerId, Option<There>>::new();
     let mut lines = Vec::with_capacity(found.len());
     let mut left = limits::WALL_CONVERSATIONS_MAX;
     for line in found {
         let line = check(ctx, Some(Unchecked::new(line)))?;
-        let active = in_state(tx, &line, ConversationState::Active, &mut left)?;
-        let waiting = in_state(tx, &line, ConversationState::Waiting, &mut left)?;
+        let (active, all_active) = in_state(tx, &line, ConversationState::Active, &mut left)?;
+        let (waiting, all_waiting) = in_state(tx, &line, ConversationState::Waiting, &mut left)?;
+        whole &= all_active && all_waiting;
         let there = presence.serving(&line.authority, now);
         let can = serving(tx, &there.iter().collect::<Vec<_>>());
         let waits = tx.project(|ready: &ReadyLines| ready.waiting(line.id)).unwrap_or_default();
@@ -162,15 +165,37 @@ pub fn wall(tx: &mut dyn ReadTx, ctx: &Ctx, presence: &Presence, calendars: &Cal
         waits_since: lines.iter().filter_map(|line| line.waits_since).min(),
         lines,
         officers,
-        whole: left > 0,
+        whole,
     })
 }
 
-/// What stands in a line, as far as there is still something to look at.
-fn in_state(tx: &mut dyn ReadTx, line: &Checked<Line>, state: ConversationState, left: &mut u32) -> Result<Vec<Conversation>, Error> {
-    let found: Vec<Conversation> = tx.under(line, stretch(Some(Conversation::BY_WAIT), (state,)).limit(*left))?;
-    *left = left.saturating_sub(found.len() as u32); // within the limit
-    Ok(found)
+/// The lines of one's area, newest first, and whether these are all.
+fn lines_within(tx: &mut dyn ReadTx, ctx: &Ctx) -> Result<(Vec<Line>, bool), Error> {
+    let mut lines: Vec<Line> = Vec::new();
+    while lines.len() < limits::WALL_LINES_MAX {
+        let after = lines.last().map(|line| (line.opened_at, line.id.uuid()));
+        let page: Vec<Line> = tx.list(&Scope::of(ctx), Page { after, limit: limits::PAGE_ROWS_MAX })?;
+        if page.is_empty() {
+            return Ok((lines, true));
+        }
+        lines.extend(page);
+    }
+    Ok((lines, false))
+}
+
+/// What stands in a line, oldest first, as far as there is still something to look at, and whether that is all.
+fn in_state(
+    tx: &mut dyn ReadTx,
+    line: &Checked<Line>,
+    state: ConversationState,
+    left: &mut u32,
+) -> Result<(Vec<Conversation>, bool), Error> {
+    let most = limits::WALL_PER_LINE_MAX.min(*left);
+    let mut found: Vec<Conversation> = tx.under(line, stretch(Some(Conversation::BY_WAIT), (state,)).limit(most + 1))?;
+    let whole = found.len() <= most as usize;
+    found.truncate(most as usize);
+    *left -= found.len() as u32; // no more than there were left
+    Ok((found, whole))
 }
 
 /// Whether a conversation that is not over needs whoever supervises it, and since when its taxpayer waits.
@@ -180,7 +205,7 @@ fn long_wait(line: &Line, c: &Conversation, now: Timestamp) -> Option<(LongWaitR
     let unheard = c.state == ConversationState::Waiting || c.answered_at().is_none();
     let why = match c.reply_due {
         _ if past(escalated) => LongWaitReason::Escalated,
-        Some(due) if unheard && due <= now => LongWaitReason::ReplyLate,
+        Some(due) if unheard && !c.is_replied() && due <= now => LongWaitReason::ReplyLate,
         None if unheard && past(line.promised(c.entered_at)) => LongWaitReason::PromiseBroken,
         _ if past(reminded) => LongWaitReason::Unanswered,
         _ => return None,

@@ -165,6 +165,11 @@ pub(crate) struct Conversation {
 }
 
 impl Conversation {
+    /// When somebody of the staff first said a word.
+    fn replied_at(&self) -> Option<i64> {
+        self.messages.iter().find(|m| !matches!(m.who, Who::Taxpayer(_))).map(|m| m.at)
+    }
+
     /// Whether an officer has it, or takes part.
     fn is_of(&self, officer: u8) -> bool {
         self.officer == Some(officer) || self.joined == Some(officer)
@@ -246,6 +251,8 @@ pub(crate) struct Model {
     within: BTreeSet<(i64, [u8; 16], u32)>,
     remembered: BTreeMap<(Who, &'static str, u32), (Deed, Told)>,
     timers: BTreeMap<Ring, Due>,
+    /// Promises that are watched anew since timers began to ring, and whether they were due before.
+    set_meanwhile: BTreeMap<u32, bool>,
     forget: Option<Due>,
     deliveries: BTreeMap<u32, Delivery>,
     present: BTreeMap<u8, i64>,

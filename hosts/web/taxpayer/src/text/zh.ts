@@ -204,7 +204,7 @@ export const zh = {
       others_first: '等待变长：有人优先办理',
       fewer_there: '等待变长：在线的工作人员少了',
       longer_talks: '等待变长：最近每位咨询用时较长',
-      more_elsewhere: '等待变长：工作人员同时在接待其他队列',
+      busier: '等待变长：工作人员手头的咨询多了',
     },
     writeFirst: '排队时可以先把问题写下来，工作人员接入后就能看到。',
     callback: '稍后回复我',

@@ -24,14 +24,18 @@ impl Model {
 
     fn silent(&self, now: i64) -> Vec<(u32, Due)> {
         let of_promises = self.timers.range((Bell::Reply, 0)..=(Bell::Reply, u32::MAX));
-        of_promises.filter(|(_, due)| due.low <= now).map(|((_, label), due)| (*label, *due)).collect()
+        // What was set while others rang rings the next time, whoever was about to ring it.
+        let rings = |label: &u32, due: &Due| due.low <= now && !self.set_meanwhile.contains_key(label);
+        of_promises.filter(|((_, label), due)| rings(label, due)).map(|((_, label), due)| (*label, *due)).collect()
     }
 
     /// How many timers, at least and at most, ring in a run that went well and leave no record, once those that do are known.
     pub(crate) fn silently(&self, now: i64) -> (u32, u32) {
         let due = self.silent(now);
         let sure = due.iter().filter(|(_, due)| due.is_there && due.high <= now).count();
-        (sure as u32, due.len() as u32)
+        // Before it was set anew it may have rung.
+        let perhaps = self.set_meanwhile.values().filter(|known| **known).count();
+        (sure as u32, (due.len() + perhaps) as u32)
     }
 
     /// Timers rang, or did not, that leave no record: all that may have, none but those that must, or nobody knows.

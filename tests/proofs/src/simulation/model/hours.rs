@@ -16,6 +16,8 @@ const AT_ONCE: usize = 100;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Promise {
     pub(super) due: i64,
+    /// When it was made; of one that stands elsewhere nobody knows.
+    began: Option<i64>,
     /// Whether that may change: a day between is not sure to be worked.
     pub(super) provisional: bool,
 }
@@ -48,7 +50,7 @@ fn promise(line: u8, began: i64) -> Option<Promise> {
     for (from, until) in ahead.filter(|(from, until)| from < until) {
         if left <= until - from {
             let due = from + left;
-            return Some(Promise { due, provisional: (first..=day_of(due)).any(|n| day(n).provisional) });
+            return Some(Promise { due, began: Some(began), provisional: (first..=day_of(due)).any(|n| day(n).provisional) });
         }
         left -= until - from;
     }
@@ -58,6 +60,13 @@ fn promise(line: u8, began: i64) -> Option<Promise> {
 /// When every office closes on a day.
 pub(super) fn office_closes(n: i64) -> i64 {
     n * DAY - BEIJING + i64::from(OFFICE[1].1) * MINUTE
+}
+
+impl Promise {
+    /// The same in another line, where it changes no more.
+    pub(super) fn elsewhere(self) -> Self {
+        Self { began: None, provisional: false, ..self }
+    }
 }
 
 impl Model {
@@ -137,6 +146,7 @@ impl Model {
     /// Those who wait and whose answer is late.
     pub(crate) fn is_late(&self, label: u32, now: i64) -> bool {
         let c = &self.conversations[&label];
-        c.state == State::Waiting && c.promise.is_some_and(|promise| promise.due <= now)
+        let is_kept = |promise: &Promise| c.replied_at().is_some_and(|at| promise.began.is_none_or(|began| began <= at));
+        c.state == State::Waiting && c.promise.is_some_and(|promise| promise.due <= now && !is_kept(&promise))
     }
 }

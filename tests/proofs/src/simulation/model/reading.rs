@@ -59,7 +59,7 @@ impl Model {
         let turn = if there.is_empty() { ahead + 1 } else { ((ahead + 1) * all).div_ceil(here) };
         let told = match told_wait(turn.saturating_sub(free), places, &lasted) {
             // Outside of its hours nobody is expected.
-            Err("nobody_there") if served_until(c.line, now).is_none() => Err("not_served"),
+            _ if served_until(c.line, now).is_none() => Err("not_served"),
             told => told,
         };
         let wait = Wait { ahead, told: told.map(|(p50, p90)| (p50, p90, [there.len() as u32, places, free, lasted.len() as u32])) };

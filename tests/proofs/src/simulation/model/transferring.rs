@@ -1,6 +1,6 @@
 //! Handing a conversation on: to a line, to the general line of an authority, to a colleague who is there.
 
-use super::{About, Bell, CAPACITY, Due, IDLE, INVALID, LINES, Model, NOT_FOUND, Promise, State, Subject, Told, UNANSWERED};
+use super::{About, Bell, CAPACITY, Due, IDLE, INVALID, LINES, Model, NOT_FOUND, State, Subject, Told, UNANSWERED};
 use crate::simulation::lines::{AUTHORITIES, OFFERING, ZONE};
 use crate::simulation::step::{To, Who};
 
@@ -80,7 +80,7 @@ impl Model {
         let at = now.max(c.active_at);
         // A promise that stands is kept, and changes no more; one that was not kept is none.
         c.promise = match c.promise {
-            Some(promise) if promise.due > at => Some(Promise { provisional: false, ..promise }),
+            Some(promise) if promise.due > at => Some(promise.elsewhere()),
             _ => Self::message(line, at),
         };
         // Only the line that offers has topics.
@@ -98,7 +98,7 @@ impl Model {
             self.event(who, now, about, "conversation.transferred", Some(label), None);
         }
         self.event(who, now, About::Line(line), "line.entered", None, None);
-        self.watch(now, label);
+        self.watch(at, label);
         self.record("interaction.transfer", who, Subject::Transferred(label, line), now);
         Told::Transferred(label, line, None)
     }

@@ -9,7 +9,8 @@ use crate::simulation::step::Who;
 
 impl Model {
     /// Timers that must ring now and leave a record, and those that may.
-    pub(crate) fn due(&self, now: i64) -> (BTreeSet<Ring>, BTreeSet<Ring>) {
+    pub(crate) fn due(&mut self, now: i64) -> (BTreeSet<Ring>, BTreeSet<Ring>) {
+        self.set_meanwhile.clear();
         let may = self.timers.iter().filter(|(_, due)| due.low <= now);
         // A promise that was kept leaves no trace.
         let tells = |(bell, label): &Ring, due: &Due| *bell != Bell::Reply || due.is_there && self.is_late(*label, now);
@@ -68,7 +69,9 @@ impl Model {
                 self.passed_by(now, label, officer);
                 self.back_in_line(now, label);
                 self.look(now, line);
+                let known = self.timers.get(&(Bell::Reply, label)).is_some_and(|due| due.low <= now);
                 self.watch_promise(label);
+                self.set_meanwhile.insert(label, known);
             } else {
                 self.end(Who::System, now, label, "idle");
             }
