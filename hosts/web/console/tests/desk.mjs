@@ -147,8 +147,21 @@ try {
 
   step('it is closed with an outcome')
   await page.locator(`[data-conversation="${conversation}"]`).click()
+  // Of two answers the older one comes last.
+  let late
+  await page.route(
+    `**/api/v1/conversations/${conversation}`,
+    async (route) => {
+      const info = await (await route.fetch()).json()
+      late = page.waitForTimeout(1_500).then(() => route.fulfill({ json: { ...info, state: 'active', outcome: null, ended_at: null } }))
+    },
+    { times: 1 },
+  )
   await page.keyboard.press('Alt+e')
   await page.getByRole('dialog', { name: '结束会话' }).getByText('结束会话').last().click()
+  await page.locator('.messages', { hasText: '会话已结束：已解决' }).waitFor()
+  await late
+  await page.waitForTimeout(300)
   await page.locator('.messages', { hasText: '会话已结束：已解决' }).waitFor()
   const over = await host.call('GET', `/conversations/${conversation}`, undefined, taxpayer)
   assert.equal(over.state, 'closed')

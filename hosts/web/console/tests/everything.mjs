@@ -15,7 +15,10 @@ export const mayAllBut = (...not) =>
 export const MAY_NOTHING = json({ items: [] })
 
 /** Every list empty, whatever it is called. */
-export const NOTHING = json(Object.fromEntries(['items', 'lines', 'counts', 'months', 'days', 'missing', 'numbers', 'long_waits', 'officers'].map((list) => [list, []])))
+const EMPTY = Object.fromEntries(['items', 'lines', 'counts', 'months', 'days', 'missing', 'numbers', 'long_waits', 'officers'].map((list) => [list, []]))
+export const NOTHING = json(EMPTY)
+/** Nothing among what the host looked at, and there is more. */
+export const NOTHING_YET = json({ ...EMPTY, cursor: 'further', before: 'further' })
 
 const ID = '00000000-0000-7000-8000-000000000001'
 const MOMENT = '2026-05-01T09:30:00+08:00'

@@ -3,15 +3,15 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { accessible } from './accessible.mjs'
-import { MAY_NOTHING, NOTHING, mayAllBut, refused } from './everything.mjs'
+import { MAY_NOTHING, NOTHING, NOTHING_YET, mayAllBut, refused } from './everything.mjs'
 
 /**
  * Every page: how many parts of it read something by themselves, and what each says where there is nothing.
- * `tab` and `ask` are pressed first.
+ * `tab` and `ask` are pressed first; `within` are parts that are seen once another is there.
  */
 const PAGES = [
   { path: '/desk', parts: 2, nothing: ['没有您可以接待的队列', '还没有进行中的会话'] },
-  { path: '/wall', parts: 3, nothing: ['没有等待过久的纳税人', '没有您可以督导的队列', '这段时间没有人进入队列', '现在没有人在岗', '没有符合条件的会话'] },
+  { path: '/wall', parts: 2, within: 1, nothing: ['没有等待过久的纳税人', '没有您可以督导的队列', '这段时间没有人进入队列', '现在没有人在岗', '没有符合条件的会话'] },
   { path: '/figures', parts: 2, nothing: ['这段时间没有会话', '这段时间没有人进入队列'] },
   { path: '/follow-ups', parts: 1, nothing: ['没有需要处理的差评'] },
   { path: '/complaints', parts: 1, nothing: ['没有需要处理的投诉'] },
@@ -33,6 +33,9 @@ const PAGES = [
   { path: '/account', parts: 1, nothing: ['没有代理'] },
 ]
 
+/** Lists of which the host looks through so much a call. */
+const PAGED = ['/follow-ups', '/complaints', '/approvals', '/officers', '/alerts', '/disclosures', '/wall']
+
 const BROKEN = '系统出现问题，请稍后再试'
 
 /** Each page while it reads, when reading fails and is tried again, when the host refuses, and when there is nothing. */
@@ -42,14 +45,16 @@ export async function states({ page, site, wrong }) {
 
   let now = 'slow'
   let everything = true
+  let further = 0
   await page.route('**/api/v1/**', async (route) => {
     const request = route.request()
-    const { pathname } = new URL(request.url())
+    const { pathname, search } = new URL(request.url())
     if (pathname.endsWith('/me/permissions')) return route.fulfill(everything ? mayAllBut() : MAY_NOTHING)
     const reads = (request.method() === 'GET' && !pathname.endsWith('/me')) || pathname.endsWith('/audit-reads')
     if (!reads) return route.continue()
     if (now === 'slow') return // never answered
-    return route.fulfill(now === 'failed' ? refused(500, BROKEN) : now === 'forbidden' ? refused(403, '您没有此项权限') : NOTHING)
+    if (search.includes('=further') && pathname.endsWith('/control/alerts')) further++
+    return route.fulfill(now === 'failed' ? refused(500, BROKEN) : now === 'forbidden' ? refused(403, '您没有此项权限') : now === 'nothing yet' ? NOTHING_YET : NOTHING)
   })
   const url = (path) => `${site.url.replace(/\/$/, '')}${path}`
   // What the desk and the tree of authorities read is shown elsewhere too: only what stands in the page counts.
@@ -61,7 +66,7 @@ export async function states({ page, site, wrong }) {
     assert.equal(await found.count(), parts, `${where}: ${words}`)
   }
 
-  for (const { path, tab, ask, parts, nothing } of PAGES) {
+  for (const { path, tab, ask, parts, within = 0, nothing } of PAGES) {
     for (const state of ['slow', 'forbidden', 'failed']) {
       now = state
       const where = `${state} ${path} ${tab ?? ask ?? ''}`
@@ -73,13 +78,38 @@ export async function states({ page, site, wrong }) {
       await accessible(page, where, wrong)
     }
     now = 'nothing'
-    for (let left = parts; left > 0; left--) {
+    for (let left = parts + within; left > 0; left--) {
       await shown('重试').first().click()
       await counted(BROKEN, left - 1, `again ${path}`)
     }
     for (const words of nothing) await page.locator('main.main').getByText(words).filter({ visible: true }).first().waitFor()
     await accessible(page, `nothing ${path}`, wrong)
   }
+
+  for (const path of PAGED) {
+    now = 'nothing yet'
+    await page.goto(url(path))
+    await counted('这一段没有，可以继续查找', 1, path)
+    await accessible(page, `nothing yet ${path}`, wrong)
+    now = 'nothing'
+    await shown('更多').click()
+    await counted('这一段没有，可以继续查找', 0, path)
+  }
+  assert.equal(further, 4 + 1, 'what comes empty is read on, so far, and then when it is asked for')
+
+  // What failed after it was there is shown still, and of when it is.
+  await page.goto(url('/wall'))
+  await shown('没有符合条件的会话').waitFor()
+  now = 'failed'
+  await shown(/^未能更新，显示的是 \d\d:\d\d 的情况/).nth(1).waitFor({ timeout: 40_000 })
+  await shown('没有符合条件的会话').waitFor()
+  await accessible(page, 'stale /wall', wrong)
+  now = 'nothing'
+  for (let left = await shown('重试').count(); left > 0; left--) {
+    await shown('重试').first().click()
+    await counted('重试', left - 1, 'stale /wall')
+  }
+  await shown(/^未能更新/).first().waitFor({ state: 'hidden' })
 
   // Whoever may do nothing is told so by every page, whatever its address says.
   everything = false

@@ -22,6 +22,7 @@ const LINES_AFTER_MS = 150
 /** Who is on duty changes lines, and is no event. */
 const LINES_EVERY_MS = 15_000
 const PEEKS_AT_ONCE = 3
+const OWN_PAGES_MAX = 5
 const OPENED = 'conversation'
 
 const transport: Transport = {
@@ -176,10 +177,23 @@ async function readOffers(): Promise<void> {
   desk.offers = items
 }
 
+/** Newest first. What goes on may lie far behind what is over; once it is known here, it is read by itself. */
+async function readOwn(): Promise<Schemas['ConversationView'][]> {
+  const items: Schemas['ConversationView'][] = []
+  let cursor: string | undefined
+  for (let pages = desk.mineRead && !desk.mineFailed ? 1 : OWN_PAGES_MAX; pages; pages--) {
+    const page = await answer(api.GET('/api/v1/me/conversations', { params: { query: { limit: 200, cursor } } }))
+    items.push(...page.items)
+    if (!page.cursor) break
+    cursor = page.cursor
+  }
+  return items
+}
+
 export async function readMine(): Promise<void> {
   if (!me.can('interaction.mine')) return
   try {
-    const { items } = await answer(api.GET('/api/v1/me/conversations', { params: { query: { limit: 200 } } }))
+    const items = await readOwn()
     const here = new Set(items.map((c) => c.id))
     for (const info of items) if (info.state === 'active' || threads.has(info.id)) threadOf(info)
     for (const thread of [...threads.values()]) {

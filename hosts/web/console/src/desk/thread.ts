@@ -10,6 +10,8 @@ type MessageView = components['schemas']['MessageView']
 const PAGE = 200
 const TYPING_MS = 6_000
 
+export const goesOn = (state: ConversationView['state']): boolean => state === 'waiting' || state === 'active'
+
 /** One conversation as known here. Messages are kept by number, so none is there twice and a gap shows. */
 export class Thread {
   /** In order. */
@@ -35,7 +37,7 @@ export class Thread {
   }
 
   get open(): boolean {
-    return this.info.state === 'waiting' || this.info.state === 'active'
+    return goesOn(this.info.state)
   }
 
   get unread(): number {
@@ -44,6 +46,7 @@ export class Thread {
 
   /** Takes in the present state. What events have told already is never taken back by an older answer. */
   update(info: ConversationView): void {
+    if (!this.open && goesOn(info.state)) return // what is over stays over
     const behind = info.last_number < this.info.last_number
     const later = (name: 'last_number' | 'taxpayer_read' | 'officer_read') => Math.max(this.info[name], info[name])
     this.info = {
