@@ -18,7 +18,7 @@ use zhengna_tests::approval::approve;
 use zhengna_tests::calendar::{draft, other_holidays};
 use zhengna_tests::handover::Handover;
 use zhengna_tests::people::at;
-use zhengna_tests::world::{CHANGCHUN, ENGINES, JILIN_CITY, NANGUAN, PROVINCE, World, code, person};
+use zhengna_tests::world::{CHANGCHUN, ENGINES, Engine, JILIN_CITY, NANGUAN, PROVINCE, World, code, core_over, person};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -588,4 +588,22 @@ fn nothing_of_a_rating_can_be_read_once_its_person_is_erased_and_nobody_is_to_ca
         assert_eq!(review(&world, conversation)[0].text, "已删除", "{engine:?}: recalled or not");
         assert_eq!(world.core.as_system().identity().verify_sealed(|_| {}).unwrap().finding, None, "{engine:?}");
     }
+}
+
+/// Found by the simulation: answered by a host whose clock was behind that of the one where it was opened, it seemed never to be answered.
+#[test]
+fn what_was_answered_in_time_by_a_host_whose_clock_is_behind_is_not_overdue() {
+    let world = World::new(Engine::Sqlite);
+    world.clock.advance(Duration::from_secs(600));
+    let (taxpayer, officer, conversation) = served(&world);
+    close(&officer, conversation);
+    taxpayer.interaction().rate(rate(conversation, Grade::VeryDissatisfied, &[])).wait().unwrap();
+    let supervisor = world.session_of(world.supervisor);
+    let behind = core_over(world.keep.open(), 8).0;
+    let answer = AnswerFollowUp::new(conversation, "已说明");
+    behind.as_actor(supervisor.actor().clone()).interaction().answer_follow_up(answer).wait().unwrap();
+    let due = follow_ups(&supervisor, FollowUpsAsked::default()).remove(0).due_at;
+    world.clock.advance(due.since(world.core.now()) + Duration::from_secs(1));
+    let told = follow_ups(&supervisor, FollowUpsAsked::default()).remove(0);
+    assert!(told.answered_at < Some(told.opened_at) && !told.overdue, "{told:?}");
 }

@@ -332,10 +332,13 @@ pub fn follow_ups(tx: &mut dyn ReadTx, ctx: &Ctx, asked: FollowUpsAsked, page: P
 }
 
 fn is_overdue(row: &FollowUp, now: Timestamp) -> bool {
-    if row.state == FollowUpState::Dropped {
-        return false;
+    match row.state {
+        FollowUpState::Dropped => false,
+        // What was answered before it was opened again is no answer.
+        FollowUpState::Open => now > row.due_at,
+        // By the state, and not by which is later: clocks of hosts differ.
+        FollowUpState::Answered | FollowUpState::Revisited => row.answered_at.unwrap_or(now) > row.due_at,
     }
-    row.answered_at.filter(|at| *at >= row.opened_at).unwrap_or(now) > row.due_at
 }
 
 fn view(tx: &mut dyn ReadTx, ctx: &Ctx, row: &FollowUp) -> Result<FollowUpView, Error> {
