@@ -593,7 +593,7 @@ fn nothing_of_a_rating_can_be_read_once_its_person_is_erased_and_nobody_is_to_ca
 /// Found by the simulation: answered by a host whose clock was behind that of the one where it was opened, it seemed never to be answered.
 #[test]
 fn what_was_answered_in_time_by_a_host_whose_clock_is_behind_is_not_overdue() {
-    let world = World::new(Engine::Sqlite);
+    let world = World::new(Engine::Postgres);
     world.clock.advance(Duration::from_secs(600));
     let (taxpayer, officer, conversation) = served(&world);
     close(&officer, conversation);
