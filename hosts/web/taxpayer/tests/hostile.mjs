@@ -38,7 +38,7 @@ await play({}, async ({ host, visit, step }) => {
   const pages = () => ['home/home', `line/line?line=${line.id}`, 'line/line?line=0', `conversation/conversation?id=${conversation}`, `rating/rating?id=${conversation}`, `appeal/appeal?id=${conversation}`, 'appeals/appeals', 'conversations/conversations', 'me/me']
 
   async function spoiled(fields, more) {
-    await page.unrouteAll()
+    await page.unrouteAll({ behavior: 'wait' })
     await page.route('**/api/v1/**', async (route) => {
       const answer = await route.fetch()
       const text = await answer.text()

@@ -99,6 +99,7 @@ await play({}, async ({ host, visit, step }) => {
   await step('is refused by a zone, with the reason and the way in', async () => {
     await tap(/^大企业专区/)
     await page.getByLabel('用一句话说明').fill('大企业事项')
+    await tap('其他')
     await page.getByRole('button', { name: /^(取号排队|提交留言)$/ }).click()
     await shown('暂时不能进入')
     await shown('名册')
@@ -336,6 +337,7 @@ await play({}, async ({ host, visit, step }) => {
     await page.goto(`${host.address}/taxpayer/?line=${entry.line}&entry=${encodeURIComponent(entry.entry)}`)
     await shown('您通过专属链接进入')
     await page.getByLabel('用一句话说明').fill('多次未办成')
+    await tap('其他')
     await page.getByRole('button', { name: /^(取号排队|提交留言)$/ }).click()
     await shown('您的号码')
     const entered = await supervisor.get(`/conversations?limit=1`)

@@ -81,6 +81,7 @@ export async function play(options, piece) {
         await page.reload()
         await tap(new RegExp(`^${line}`))
         await page.getByLabel('用一句话说明').fill(topic)
+        if (await page.getByText('选择事项').count()) await tap('其他')
         await page.getByRole('button', { name: /^(取号排队|提交留言)$/ }).click()
         await says('您的号码').waitFor()
       },

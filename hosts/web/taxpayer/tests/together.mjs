@@ -41,10 +41,12 @@ await play({ admitted: true }, async ({ host, visit, step }) => {
     await here.shown('您好，请问有什么可以帮您')
     await here.tap(/^大企业专区/)
     await here.page.getByLabel('用一句话说明').fill('大企业事项')
+    await here.tap('其他')
     await here.page.getByRole('button', { name: /^(取号排队|提交留言)$/ }).click()
     await here.shown('暂时不能进入')
     await here.enter('小微企业专区', '六税两费减免怎么享受')
-    await here.shown('轮到您时工作人员会在这里回复')
+    // By the hour at which this runs.
+    await here.shown(/马上就轮到您了|请把问题写下来|可以先把问题写下来/)
     await here.shown('您代表“长春市南关区向阳便民超市（合成数据）”咨询')
     await look(here.page, '24-zone-admitted')
     await here.tap('离开队列')
