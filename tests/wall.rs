@@ -98,7 +98,9 @@ fn a_crowded_line_hides_no_other_line_from_the_wall() {
     let cmd = OpenLine { authority: code(NANGUAN), settings, external_id: None };
     let promised = world.core.as_system().interaction().open_line(cmd).wait().unwrap().line;
     let first = world.taxpayer(crowd + 1).interaction().enter(Enter::new(promised, "退税")).wait().unwrap().conversation;
-    (0..crowd).for_each(|n| drop(world.entered(n)));
+    for n in 0..crowd {
+        world.entered(n);
+    }
     world.clock.advance(seconds(PROMISE_S));
     assert!(wall().whole);
     world.entered(crowd);
