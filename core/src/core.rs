@@ -86,7 +86,8 @@ struct Inner {
 impl Core {
     /// Puts a core together.
     pub fn new(parts: Parts) -> Self {
-        let presence = Arc::new(Presence::default());
+        let [a, b, c, d, e, f, g, h, ..] = parts.entropy.seed();
+        let presence = Arc::new(Presence::of(u64::from_le_bytes([a, b, c, d, e, f, g, h])));
         let typing: Arc<TypingListeners> = Arc::default();
         let (hear_presence, hear_typing) = (presence.clone(), typing.clone());
         parts.store.signal().on_whisper(move |note| live::hear(note, &hear_presence, &hear_typing));

@@ -3,7 +3,6 @@
 //! `attendance`: who is at their desk, and so keeps what they hold. Renewing one's presence does both.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -85,9 +84,9 @@ pub(crate) struct Present {
     #[serde(default)]
     pub(crate) availability: Availability,
     pub(crate) until: Timestamp,
-    /// Counts what one host says. One of before this was counted says nothing twice.
+    /// The host at which they said so; 0 for one of before hosts named themselves.
     #[serde(default)]
-    pub(crate) said: u64,
+    pub(crate) host: u64,
 }
 
 /// An officer who is there and serves a line.
@@ -117,24 +116,27 @@ pub(crate) enum Hint {
 }
 
 /// Who is there, as leases that run out, and what is known of their workload.
-#[derive(Default)]
 pub struct Presence {
+    host: u64,
     there: Mutex<HashMap<OfficerId, (Present, Option<Noted>)>>,
-    said: AtomicU64,
 }
 
 impl Presence {
+    /// Nobody is there, as this host knows, whose number no other has.
+    pub(crate) fn of(host: u64) -> Self {
+        Self { host, there: Mutex::default() }
+    }
+
     /// Takes in what an officer says of themselves at this host; what other hosts are to hear.
     pub(crate) fn say(&self, present: Present) -> Present {
-        let present = Present { said: self.said.fetch_add(1, Ordering::Relaxed), ..present };
+        let present = Present { host: self.host, ..present };
         self.renew(present.clone());
         present
     }
 
-    /// Takes in what a host whispered, this one too: what it says again may be older than what was said here since.
+    /// Takes in what a host whispered. What this one did is known, and may be older than what was said here since.
     pub(crate) fn hear(&self, present: Present) {
-        let since = self.all().get(&present.officer).map(|(known, _)| (known.until, known.said));
-        if since.is_none_or(|since| since <= (present.until, present.said)) {
+        if present.host != self.host {
             self.renew(present);
         }
     }

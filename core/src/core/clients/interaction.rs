@@ -194,7 +194,7 @@ impl Interaction<'_> {
             let posts = officer.posts.iter().filter(|p| p.permissions.contains(&access::Permission::ServeTaxpayers));
             let serves = posts.filter_map(|p| p.authority.own()).collect();
             let until = interaction::lease_end(self.0.core.now());
-            let said = interaction::Present { officer: officer.id, serves, capacity: officer.capacity, availability, until, said: 0 };
+            let said = interaction::Present { officer: officer.id, serves, capacity: officer.capacity, availability, until, host: 0 };
             self.hint(&Hint::Present(self.0.core.0.presence.say(said)));
         }
         renewed
