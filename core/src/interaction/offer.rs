@@ -8,11 +8,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::assigned::{in_order, keep, looked_at};
-use super::claim::{can_take, holds, take};
+use super::claim::{can_take, take};
 use super::conversation::view;
 use super::estimate::handled_lately;
 use super::presence::There;
-use super::workload::workload;
+use super::workload::{Workload, workload};
 use super::{Conversation, ConversationState, ConversationView, Line, Presence, ReadyLines, Routing};
 use crate::access::{Engine, Officer, Permission, check, holds_at};
 use crate::assignment::{self, Attendance, Candidate, Inputs, Pass, Question, Record};
@@ -168,8 +168,7 @@ fn may_be_offered(tx: &mut dyn ReadTx, ctx: &Ctx, presence: &Presence, line: &Li
         presence.forget(id);
         return Ok(false);
     };
-    let offers = on_offer(tx, id)?.iter().filter(|c| c.offer(ctx.now()).is_some()).count() as i64; // a desk is small
-    let has_room = holds(tx, id)? + offers < officer.capacity;
+    let has_room = Workload::read(tx, &officer)?.held(ctx.now()) < officer.capacity;
     if !has_room {
         presence.note(id, None);
     }

@@ -49,7 +49,8 @@ impl Workload {
         (u32::try_from(minutes).unwrap_or(u32::MAX), recent.map(|(_, ended)| *ended).max().unwrap_or_default())
     }
 
-    fn read(tx: &mut dyn ReadTx, officer: &Officer) -> Result<Self, Error> {
+    /// What an officer has and is offered, by the rows.
+    pub(super) fn read(tx: &mut dyn ReadTx, officer: &Officer) -> Result<Self, Error> {
         let (open, on_hold): (Vec<_>, Vec<_>) = desk(tx, officer.id)?.into_iter().partition(|c| c.held_until.is_none());
         let since = |some: &[Conversation]| some.iter().filter_map(|c| c.claimed_at).collect();
         let offers = on_offer(tx, officer.id)?.iter().filter_map(|c| c.offered_until).collect();
