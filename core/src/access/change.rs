@@ -118,9 +118,9 @@ pub(crate) fn carry_out(tx: &mut dyn Tx, ctx: &Ctx, approval: &Approval) -> Resu
 /// What it would change: what would set the same as it is in force, beside what was put forward. Of a grant, the posts of the officer.
 pub(crate) fn changes(tx: &mut dyn ReadTx, ctx: &Ctx, approval: &Approval) -> Result<Option<Changes>, Error> {
     let PutForward { change, .. } = approval.content()?;
-    Ok(match change {
+    Ok(Some(match change {
         AccessChange::Grant(cmd) => post::grant_changes(tx, ctx, &cmd)?,
-        AccessChange::Post(SetPost { post: None, .. }) => None,
+        AccessChange::Post(SetPost { post: None, .. }) => return Ok(None),
         AccessChange::Post(cmd @ SetPost { post: Some(id), .. }) => {
             let Post { name, permissions, emergency, .. } = post::post_of(tx, ctx.rights(), id)?;
             Changes::between(&SetPost { post: cmd.post, name, permissions, emergency }, &cmd)?
@@ -132,7 +132,7 @@ pub(crate) fn changes(tx: &mut dyn ReadTx, ctx: &Ctx, approval: &Approval) -> Re
         }
         AccessChange::ApprovalRule(cmd) => Changes::between(&approval::rule_in_force(tx, ctx, cmd.matter)?, &cmd)?,
         AccessChange::ControlRule(cmd) => Changes::between(&control::set_as(control::rule_of(tx, ctx.rights(), cmd.rule)?), &cmd)?,
-    })
+    }))
 }
 
 /// The authority that answers for the whole installation, which is one province's: the highest above the caller that is not the nation's.

@@ -347,7 +347,7 @@ pub(super) fn give(tx: &mut dyn Tx, ctx: &Ctx, cmd: &GrantPost, approval: Option
 }
 
 /// The posts that an officer has, and where, until when: as it is, and with one more.
-pub(super) fn grant_changes(tx: &mut dyn ReadTx, ctx: &Ctx, cmd: &GrantPost) -> Result<Option<Changes>, Error> {
+pub(super) fn grant_changes(tx: &mut dyn ReadTx, ctx: &Ctx, cmd: &GrantPost) -> Result<Changes, Error> {
     // A grant beside another of the same takes nothing away: the later end holds, and none is the latest.
     type Held = BTreeMap<String, BTreeMap<String, Option<Timestamp>>>;
     let hold = |held: &mut Held, authority: AuthorityCode, post: String, end: Option<Timestamp>| {

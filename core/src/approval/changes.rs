@@ -22,9 +22,9 @@ pub struct Changes {
 
 impl Changes {
     /// From one to the other.
-    pub(crate) fn between<T: Serialize>(now: &T, then: &T) -> StoreResult<Option<Self>> {
+    pub(crate) fn between<T: Serialize>(now: &T, then: &T) -> StoreResult<Self> {
         let shown = |side: &T| serde_json::to_value(side).map_err(|e| StoreError::Backend(format!("it cannot be shown: {e}")));
-        Ok(Some(Self { now: shown(now)?, then: shown(then)? }))
+        Ok(Self { now: shown(now)?, then: shown(then)? })
     }
 }
 

@@ -31,7 +31,7 @@ impl<'a> HoursSide<'a> {
 pub(crate) fn changes(tx: &mut dyn ReadTx, ctx: &Ctx, calendars: &Calendars, approval: &Approval) -> Result<Option<Changes>, Error> {
     let change = draft_of(approval)?.change;
     let now = calendars.in_force(tx)?;
-    Ok(match &change {
+    Ok(Some(match &change {
         Change::WorkingDays { days, .. } => {
             let is = |day| now.calendar.works(day).map(|works| if works { Arrangement::Work } else { Arrangement::Off });
             let side = |of: &dyn Fn(usize) -> Option<Arrangement>| -> BTreeMap<String, Option<Arrangement>> {
@@ -52,8 +52,8 @@ pub(crate) fn changes(tx: &mut dyn ReadTx, ctx: &Ctx, calendars: &Calendars, app
         }
         Change::OfficeHours { authority, .. } => {
             let (is, _) = now.hours(&path_of(tx, ctx.rights(), *authority)?)?;
-            let then = hours_of(&change)?;
-            then.map(|then| Changes::between(&HoursSide::of(&is), &HoursSide::of(&then))).transpose()?.flatten()
+            let Some(then) = hours_of(&change)? else { return Ok(None) };
+            Changes::between(&HoursSide::of(&is), &HoursSide::of(&then))?
         }
-    })
+    }))
 }

@@ -126,7 +126,7 @@ pub(crate) fn changes(tx: &mut dyn ReadTx, approval: &Approval) -> Result<Option
     let ProposeLine { line, settings, .. } = approval.content()?;
     let Some(id) = line else { return Ok(None) };
     let found = tx.find::<Line>((id,))?.map(|line| line.trust("whoever reads how a line is to work reads how it does").into_inner());
-    Ok(found.map(|line| Changes::between(&line.settings(), &settings)).transpose()?.flatten())
+    Ok(found.map(|line| Changes::between(&line.settings(), &settings)).transpose()?)
 }
 
 /// Within the limits, over into another line of its authority or of one above, and with specialists who serve at its authority: those who are new
