@@ -569,28 +569,9 @@ impl Crowd {
 /// Whether the client tries again what failed.
 fn retried(deed: &Deed) -> bool {
     match deed {
-        Deed::People { .. } => audited(deed),
-        Deed::Enter { .. }
-        | Deed::Leave { .. }
-        | Deed::CallBack { .. }
-        | Deed::Claim { .. }
-        | Deed::Send { .. }
-        | Deed::Recall { .. }
-        | Deed::Rate { .. }
-        | Deed::AnswerFollowUp { .. }
-        | Deed::Read { .. }
-        | Deed::Close { .. }
-        | Deed::Transfer { .. }
-        | Deed::Hold { .. }
-        | Deed::Resume { .. }
-        | Deed::Merge { .. }
-        | Deed::Join { .. }
-        | Deed::StepOut { .. }
-        | Deed::Whisper { .. }
-        | Deed::Accept { .. }
-        | Deed::Decline { .. }
-        | Deed::Prioritise { .. } => true,
-        _ => false,
+        Deed::Transcript { .. } | Deed::Review { .. } | Deed::SignIn { .. } | Deed::SignOut { .. } | Deed::IssueTicket { .. } => false,
+        Deed::Read { .. } => true,
+        _ => audited(deed),
     }
 }
 

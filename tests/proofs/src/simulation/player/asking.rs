@@ -33,32 +33,7 @@ impl Player {
             self.keys.entry(self.stage.key(key)).or_insert(key);
         }
         let session = |player: &Self, who| player.stage.session(who, step.key);
-        let writes = matches!(
-            step.deed,
-            Deed::Enter { .. }
-                | Deed::Leave { .. }
-                | Deed::CallBack { .. }
-                | Deed::Claim { .. }
-                | Deed::Send { .. }
-                | Deed::Recall { .. }
-                | Deed::Rate { .. }
-                | Deed::AnswerFollowUp { .. }
-                | Deed::Read { .. }
-                | Deed::Close { .. }
-                | Deed::Prioritise { .. }
-                | Deed::Transfer { .. }
-                | Deed::Hold { .. }
-                | Deed::Resume { .. }
-                | Deed::Merge { .. }
-                | Deed::Join { .. }
-                | Deed::StepOut { .. }
-                | Deed::Whisper { .. }
-                | Deed::Accept { .. }
-                | Deed::Decline { .. }
-                | Deed::Transcript { .. }
-                | Deed::Review { .. }
-        );
-        if writes || (matches!(step.deed, Deed::People { .. }) && audited(&step.deed)) {
+        if audited(&step.deed) || matches!(step.deed, Deed::Read { .. }) {
             self.counts.commands += 1;
         } else {
             self.counts.queries += 1;
