@@ -17,6 +17,12 @@ struct Column {
     says: &'static str,
 }
 
+impl Column {
+    fn is_called(&self, title: &str) -> bool {
+        self.names.iter().any(|name| name.eq_ignore_ascii_case(title))
+    }
+}
+
 const fn needed(names: &'static [&'static str], says: &'static str) -> Column {
     Column { names, needed: true, says }
 }
@@ -91,8 +97,7 @@ struct Cell<'a> {
 
 impl<'a> Cells<'a> {
     fn of(path: &'a Path, columns: &'static [Column]) -> Result<Self, Failure> {
-        let is_titled =
-            |column: &Column, titles: &[String]| titles.iter().any(|title| column.names.iter().any(|n| n.eq_ignore_ascii_case(title)));
+        let is_titled = |column: &Column, titles: &[String]| titles.iter().any(|title| column.is_called(title));
         let names_columns = |titles: &[String]| columns.iter().all(|column| !column.needed || is_titled(column, titles));
         let table = table::read_apart(path).and_then(|sheet| sheet.headed(names_columns)).and_then(Table::unrounded).map_err(|e| {
             Failure::new(Exit::Usage, format_args!("{}: {e}", path.display()))
@@ -100,8 +105,7 @@ impl<'a> Cells<'a> {
         })?;
         let mut cells = Self { path, table, columns, places: vec![None; columns.len()] };
         for (column, known) in columns.iter().enumerate() {
-            let mut titled =
-                cells.table.header.iter().enumerate().filter(|(_, title)| known.names.iter().any(|n| n.eq_ignore_ascii_case(title)));
+            let mut titled = cells.table.header.iter().enumerate().filter(|(_, title)| known.is_called(title));
             cells.places[column] = titled.next().map(|(at, _)| at);
             if let Some((at, _)) = titled.next() {
                 let first = cells.places[column].unwrap_or_default();
