@@ -251,6 +251,8 @@ pub(crate) struct Model {
     within: BTreeSet<(i64, [u8; 16], u32)>,
     remembered: BTreeMap<(Who, &'static str, u32), (Deed, Told)>,
     timers: BTreeMap<Ring, Due>,
+    /// Timers set since timers began to ring: those ring the next time, if at the same instant.
+    set_anew: BTreeSet<Ring>,
     /// Promises that are watched anew since timers began to ring, and whether they were due before.
     set_meanwhile: BTreeMap<u32, bool>,
     forget: Option<Due>,

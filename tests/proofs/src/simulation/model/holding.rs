@@ -9,6 +9,7 @@ impl Model {
         let due = self.timers.entry((bell, label)).or_insert(Due::at(at));
         let high = if due.is_there { due.high.min(at) } else { at };
         *due = Due { low: due.low.min(at), high, is_there: true };
+        self.set_anew.insert((bell, label));
     }
 
     pub(super) fn hold(&mut self, who: Who, now: i64, label: u32, minutes: u8) -> Told {

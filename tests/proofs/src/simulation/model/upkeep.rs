@@ -11,6 +11,7 @@ impl Model {
     /// Timers that must ring now and leave a record, and those that may.
     pub(crate) fn due(&mut self, now: i64) -> (BTreeSet<Ring>, BTreeSet<Ring>) {
         self.set_meanwhile.clear();
+        self.set_anew.clear();
         let may = self.timers.iter().filter(|(_, due)| due.low <= now);
         // A promise that was kept leaves no trace.
         let tells = |(bell, label): &Ring, due: &Due| *bell != Bell::Reply || due.is_there && self.is_late(*label, now);
@@ -81,10 +82,10 @@ impl Model {
 
     /// Timers that may have rung and did not: leased by a run that was struck, so no earlier than its lease.
     pub(crate) fn not_rung(&mut self, now: i64, struck: bool) {
-        for (_, due) in self.timers.iter_mut().filter(|((bell, _), due)| *bell != Bell::Reply && due.low <= now) {
+        for (ring, due) in self.timers.iter_mut().filter(|((bell, _), due)| *bell != Bell::Reply && due.low <= now) {
             if struck {
                 due.high = due.high.max(now + LEASE);
-            } else {
+            } else if !self.set_anew.contains(ring) {
                 due.low = now + 1;
             }
         }
