@@ -6,8 +6,8 @@ use zhengna_core::error::{Problem, Refusal};
 use zhengna_core::id::{ConversationId, LineId, OfficerId};
 use zhengna_core::identity::AuthorityCode;
 use zhengna_core::interaction::{
-    Claim, Close, ConversationState, Enter, LineKind, LineSettings, OpenLine, Outcome, SendMessage, Transfer, TransferTo, Transferred,
-    Wanted,
+    Claim, Close, ConversationState, Enter, Leave, LineKind, LineSettings, OpenLine, Outcome, SendMessage, Transfer, TransferTo,
+    Transferred, Wanted,
 };
 use zhengna_core::limits;
 use zhengna_core::store::Page;
@@ -174,9 +174,15 @@ fn a_conversation_is_transferred_to_another_line_and_goes_before_those_who_were_
         let by = world.officer(0);
         assert_eq!(
             refused(transfer(&by, id, TransferTo::Line(zone))),
-            Refusal::NoEnterprise(zhengna_core::identity::Roster::LargeEnterprise)
+            Refusal::NotForThem(zhengna_core::identity::Roster::LargeEnterprise),
+            "{engine:?}: said to the officer, not to the taxpayer"
         );
-        assert_eq!(refused(transfer(&by, id, TransferTo::Line(shut))), Refusal::LineClosed(None), "{engine:?}");
+        assert_eq!(refused(transfer(&by, id, TransferTo::Line(shut))), Refusal::LineTakesNobody, "{engine:?}");
+        world.taxpayer(0).interaction().enter(Enter::new(other, "问")).wait().unwrap();
+        assert_eq!(refused(transfer(&by, id, TransferTo::Line(other))), Refusal::TheyAreInLine, "{engine:?}: and not which conversation");
+        let mine = world.taxpayer(0).interaction().mine(Page { after: None, limit: 10 }).unwrap();
+        let there = mine.iter().find(|c| c.line == other).unwrap().id;
+        world.taxpayer(0).interaction().leave(Leave { conversation: there }).wait().unwrap();
         let nowhere: AuthorityCode = code(JILIN_CITY);
         assert!(matches!(transfer(&by, id, TransferTo::Authority(nowhere)), Err(Error::Invalid { .. })), "{engine:?}: it has no line");
         assert!(matches!(transfer(&by, id, TransferTo::Line(LineId::from_uuid(uuid::Uuid::nil()))), Err(Error::Invalid { .. })));

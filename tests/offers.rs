@@ -11,7 +11,7 @@ use zhengna_core::interaction::{
     Outcome, Prioritise, RequestCallback, RoutedTopic, Routing, SendMessage, Specialist, Transfer, TransferTo,
 };
 use zhengna_core::{Error, Session, limits};
-use zhengna_tests::world::{ENGINES, NANGUAN, World, code, refused, settle};
+use zhengna_tests::world::{ENGINES, KUANCHENG, NANGUAN, World, code, refused, settle};
 
 fn open(world: &World, settings: LineSettings) -> LineId {
     let cmd = OpenLine { authority: code(NANGUAN), settings, external_id: None };
@@ -277,6 +277,40 @@ fn how_a_line_keeps_its_promise_is_counted() {
         let elsewhere: OfficerId = world.appoint("22010810", zhengna_tests::world::JILIN_CITY, &[Permission::SuperviseInteraction]);
         assert_eq!(world.session_of(elsewhere).interaction().promises(begun, until).unwrap().lines, [], "{engine:?}: of one's area");
         assert!(boss.interaction().promises(until, begun).is_err(), "{engine:?}");
+    }
+}
+
+/// Found by review: what went on at another authority was counted there, and the line that had promised something lost it.
+#[test]
+fn whoever_goes_on_at_another_authority_is_counted_where_they_began() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let begun = world.core.now();
+        let general = OpenLine { settings: LineSettings::new("综合咨询"), ..OpenLine::new("", code(KUANCHENG)) };
+        let other = world.core.as_system().interaction().open_line(general).wait().unwrap().line;
+        let id = world.entered(0).conversation;
+        let officer = world.officer(0);
+        officer.interaction().claim(Claim { line: world.line }).wait().unwrap();
+        officer.interaction().send(SendMessage::new(id, "您好")).wait().unwrap();
+        officer.interaction().transfer(Transfer::new(id, TransferTo::Authority(code(KUANCHENG)), "请接手")).wait().unwrap();
+        let (here, there) = (
+            world.session_of(world.supervisor),
+            world.session_of(world.appoint("22010881", KUANCHENG, &[Permission::SuperviseInteraction, Permission::ServeTaxpayers])),
+        );
+        let until = world.core.now().plus(Duration::from_secs(1));
+        let lines = |of: &Session| {
+            let told = of.interaction().promises(begun, until).unwrap().lines;
+            told.iter().map(|l| (l.line, l.entered, l.served)).collect::<Vec<_>>()
+        };
+        let came = |of: &Session| of.interaction().sources(begun, until).unwrap().counts.iter().map(|c| c.conversations).sum::<u64>();
+        assert_eq!((lines(&here), came(&here)), (vec![(world.line, 1, 1)], 1), "{engine:?}");
+        assert_eq!((lines(&there), came(&there)), (vec![], 0), "{engine:?}: nobody came there");
+        assert!(here.interaction().conversation(id).is_err(), "{engine:?}: counted, and not to be read");
+        // Wherever it goes from there, and also when it comes back.
+        assert_eq!(there.interaction().claim(Claim { line: other }).wait().unwrap().conversation, id, "{engine:?}");
+        there.interaction().transfer(Transfer::new(id, TransferTo::Line(world.line), "应由南关办理")).wait().unwrap();
+        assert_eq!((lines(&here), came(&here)), (vec![(world.line, 1, 1)], 1), "{engine:?}: once");
+        assert_eq!(world.recount(), Vec::<String>::new(), "{engine:?}");
     }
 }
 

@@ -48,6 +48,8 @@ pub enum Reach {
     Assigned,
     /// Officers whose post, with the operation's permission, covers the object's authority or one above it.
     Subtree,
+    /// Officers whose post covers the authority where it began, wherever it is by now. For what is counted only: it opens no row.
+    Began,
     /// Published by the caller's own authority or one above it.
     Published,
     /// Everybody.
@@ -327,7 +329,7 @@ operations! {
         "接受派单" "Take a conversation that is offered to the caller.";
     DECLINE_OFFER = "interaction.decline_offer" Command [Officer] needs ServeTaxpayers reach [Subtree] Guarded repeats true per_minute 120
         "谢绝派单" "Let an offer pass; somebody else is asked.";
-    PROMISES = "interaction.promises" Query [Officer] needs SuperviseInteraction reach [Subtree] Serializable repeats false per_minute 60
+    PROMISES = "interaction.promises" Query [Officer] needs SuperviseInteraction reach [Subtree, Began] Serializable repeats false per_minute 60
         "承诺兑现" "How long people waited in the lines of one's area, and how often promises were kept.";
     WALL = "interaction.wall" Query [Officer] needs SuperviseInteraction reach [Subtree] Serializable repeats false per_minute 60
         "督导墙" "How the lines of one's area stand now: who waits too long, who is there, how many places are free.";
@@ -367,7 +369,7 @@ operations! {
         "会话" "One conversation.";
     CONVERSATIONS = "interaction.conversations" Query [Officer] needs SuperviseInteraction reach [Subtree] Serializable repeats false per_minute 120
         "会话列表" "Conversations within reach, newest first.";
-    SOURCES = "interaction.sources" Query [Officer] needs SuperviseInteraction reach [Subtree] Serializable repeats false per_minute 60
+    SOURCES = "interaction.sources" Query [Officer] needs SuperviseInteraction reach [Subtree, Began] Serializable repeats false per_minute 60
         "来源渠道" "How many conversations of one's area came by each channel in a period.";
     MY_CONVERSATIONS = "interaction.mine" Query [Taxpayer, Officer] needs ServeTaxpayers reach [Participant, Assigned] Serializable repeats false per_minute 240
         "我的会话" "The caller's own conversations, newest first.";

@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::{Actor, OfficerActor};
+use super::{Actor, AuthorityPath, OfficerActor};
 use crate::ctx::Ctx;
 use crate::error::Error;
 use crate::id::{LineId, OfficerId, TaxpayerId};
@@ -20,6 +20,9 @@ pub enum Term {
     Subtree(AuthorityCode),
     /// On the row: the authority that published it. In a scope: one's own authority and each one above.
     Published(AuthorityCode),
+    /// On the row: the authority where it began, and each one above, if it belongs to another by now. In a scope: the authority of a post,
+    /// for what is counted only.
+    Began(AuthorityCode),
     /// The taxpayer whose affair it is.
     Participant(TaxpayerId),
     /// The officer it is assigned to.
@@ -36,6 +39,7 @@ impl Field for Term {
         let (tag, payload): (u8, &[u8]) = match self {
             Self::Subtree(code) => (b's', code.as_str().as_bytes()),
             Self::Published(code) => (b'u', code.as_str().as_bytes()),
+            Self::Began(code) => (b'b', code.as_str().as_bytes()),
             Self::Participant(id) => (b'p', id.as_bytes()),
             Self::Assigned(id) => (b'a', id.as_bytes()),
             Self::Line(id) => (b'l', id.as_bytes()),
@@ -101,6 +105,11 @@ impl Scope {
         &self.terms
     }
 
+    /// Whether an authority is one of those, or below one of those, that the holder's posts are at.
+    pub(crate) fn covers(&self, authority: &AuthorityPath) -> bool {
+        authority.codes().iter().any(|code| self.terms.contains(&Term::Subtree(*code)))
+    }
+
     /// Whether a row is kept from the holder, for whom it is then as if it were not there.
     pub(crate) fn is_barred_from<R: Record>(&self, row: &R) -> bool {
         let Some(reader) = self.reader.as_deref().filter(|_| !planted(Bug::BarIgnored)) else { return false };
@@ -113,15 +122,16 @@ fn reached(reach: Reach, ctx: &Ctx, operation: &'static Operation) -> Vec<Term> 
         (Reach::Public, _) => vec![Term::Public],
         (Reach::Participant, Actor::Taxpayer(id)) => vec![Term::Participant(*id)],
         (Reach::Assigned, Actor::Officer(officer)) => vec![Term::Assigned(officer.id)],
-        (Reach::Subtree, Actor::Officer(officer)) => {
+        (Reach::Subtree | Reach::Began, Actor::Officer(officer)) => {
             let posts = officer
                 .posts
                 .iter()
                 .filter(|post| operation.permission.is_none_or(|p| post.permissions.contains(&p) && !officer.apart.contains(&p)));
+            let term = if reach == Reach::Began { Term::Began } else { Term::Subtree };
             if planted(Bug::SubtreeUpward) {
-                return posts.flat_map(|post| post.authority.codes()).copied().map(Term::Subtree).collect();
+                return posts.flat_map(|post| post.authority.codes()).copied().map(term).collect();
             }
-            posts.filter_map(|post| post.authority.own()).map(Term::Subtree).collect()
+            posts.filter_map(|post| post.authority.own()).map(term).collect()
         }
         (Reach::Published, Actor::Officer(officer)) => officer.authority.codes().iter().copied().map(Term::Published).collect(),
         _ => Vec::new(),

@@ -66,6 +66,15 @@ pub enum Refusal {
     /// The taxpayer waits or talks in this line already.
     #[error("already in this line as conversation {0}")]
     AlreadyInLine(ConversationId),
+    /// A line to which a conversation is handed on takes nobody in.
+    #[error("the line takes nobody in")]
+    LineTakesNobody,
+    /// The line to which a taxpayer is handed on is for enterprises on a roster, and none for whom they act is on it.
+    #[error("no enterprise of the taxpayer is on the roster {}", .0.as_str())]
+    NotForThem(Roster),
+    /// The taxpayer who is handed on waits or talks in that line already.
+    #[error("the taxpayer is in this line already")]
+    TheyAreInLine,
     /// Nobody waits.
     #[error("nobody is waiting")]
     NobodyWaiting,
@@ -273,6 +282,12 @@ impl Refusal {
                 ("interaction.not_on_roster", 403, message)
             }
             Self::AlreadyInLine(_) => ("interaction.already_in_line", 409, "您已经在该队列中，无需重复排队".into()),
+            Self::LineTakesNobody => ("interaction.line_takes_nobody", 409, "该队列目前不接待，请转到其他队列".into()),
+            Self::NotForThem(roster) => {
+                let message = format!("该队列只接待名册内的{}，这位纳税人及其代表的企业目前不在名册内，请转到其他队列", roster.title());
+                ("interaction.not_for_them", 409, message)
+            }
+            Self::TheyAreInLine => ("interaction.they_are_in_line", 409, "这位纳税人已在该队列中排队或交谈，请转到其他队列".into()),
             Self::NobodyWaiting => ("interaction.nobody_waiting", 409, "当前没有等待的纳税人".into()),
             Self::NobodyForYou => {
                 ("interaction.nobody_for_you", 409, "正在等待的纳税人目前由熟悉其主题或所属机关的同事接待，请稍后再试".into())

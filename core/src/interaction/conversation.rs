@@ -121,6 +121,9 @@ record! {
         entered_line: Option<LineId>,
         /// When an officer first said a word; absent in conversations of before that was kept, too.
         first_answered_at: Option<Timestamp>,
+        /// The authority of the line that they entered first, with all above, where it belongs to another by now; absent in conversations of
+        /// before that was kept, too.
+        entered_authority: Option<AuthorityPath>,
     }
     key(id);
     version version;
@@ -143,10 +146,16 @@ impl Conversation {
 
     fn terms(&self) -> Vec<Term> {
         let mut terms: Vec<Term> = self.authority.codes().iter().copied().map(Term::Subtree).collect();
+        terms.extend(self.entered_authority.iter().flat_map(AuthorityPath::codes).copied().map(Term::Began));
         terms.push(Term::Participant(self.taxpayer));
         terms.extend(self.officer.map(Term::Assigned));
         terms.extend(self.joined.map(Term::Assigned));
         terms
+    }
+
+    /// The authority of the line that they entered first, with all above.
+    pub(super) fn entered_at_authority(&self) -> &AuthorityPath {
+        self.entered_authority.as_ref().unwrap_or(&self.authority)
     }
 
     /// Whether it is over.

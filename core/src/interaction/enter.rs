@@ -156,6 +156,7 @@ pub fn enter(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, cmd: Enter) -> R
         own_officer,
         entered_line: Some(line.id),
         first_answered_at: None,
+        entered_authority: None,
     };
     let waiting = waiting.promised(reply);
     tx.add(&waiting)?;

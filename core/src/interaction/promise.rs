@@ -71,7 +71,7 @@ struct Count {
     messages_in_time: u64,
 }
 
-/// Counts how the lines of one's area kept what they promise.
+/// Counts how the lines of one's area kept what they promise, wherever conversations went from there.
 ///
 /// # Errors
 /// `Invalid` for a period that does not begin before it ends, or has more than

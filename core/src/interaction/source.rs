@@ -93,7 +93,7 @@ pub struct SourceCount {
     pub conversations: u64,
 }
 
-/// How many conversations of one's area came by each channel.
+/// How many conversations were entered in lines of one's area, by channel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Sources {
@@ -105,7 +105,7 @@ pub struct Sources {
     pub counts: Vec<SourceCount>,
 }
 
-/// Counts the conversations of one's area by channel.
+/// Counts the conversations that were entered in lines of one's area, by channel.
 ///
 /// # Errors
 /// `Invalid` for a period that does not begin before it ends, or has more than [`limits::CONVERSATIONS_COUNTED_MAX`] conversations: ask for
@@ -117,7 +117,7 @@ pub fn sources(tx: &mut dyn ReadTx, ctx: &Ctx, from: Timestamp, until: Timestamp
     Ok(Sources { from, until, counts: SourceChannel::ALL.iter().zip(counts).map(count).collect() })
 }
 
-/// Shows the conversations of one's area that were entered within a period.
+/// Shows the conversations that were entered in lines of one's area within a period, wherever they went from there.
 ///
 /// # Errors
 /// `Invalid` for a period that does not begin before it ends, or has more than [`limits::CONVERSATIONS_COUNTED_MAX`] conversations.
@@ -131,11 +131,12 @@ pub(super) fn each_entered(
     if from >= until {
         return Err(Error::invalid("until", Problem::Malformed("must be behind from".into())));
     }
+    let scope = Scope::of(ctx);
     let mut earlier = false;
     let first = Some((until, uuid::Uuid::nil()));
-    let stopped = tx.walk(&Scope::of(ctx), first, limits::CONVERSATIONS_COUNTED_MAX + 1, |_, c: Conversation| {
+    let stopped = tx.walk(&scope, first, limits::CONVERSATIONS_COUNTED_MAX + 1, |_, c: Conversation| {
         earlier = c.entered_at < from;
-        if !earlier {
+        if !earlier && scope.covers(c.entered_at_authority()) {
             each(&c);
         }
         Ok(!earlier)

@@ -83,8 +83,8 @@ impl crate::core::Answer for Transferred {
 ///
 /// # Errors
 /// `PersonalData` for a note with numbers of somebody that nobody confirmed; `Invalid` for a colleague who does not serve its authority, a
-/// line that is not there, or an authority without a general line; `OfficerAway`, `OfficerFull`; `LineClosed`, `AlreadyInLine`, and what
-/// the gate of a zone says of the taxpayer.
+/// line that is not there, or an authority without a general line; `OfficerAway`, `OfficerFull`; `LineTakesNobody`, `TheyAreInLine`, and
+/// `NotForThem` where the gate of a zone lets nobody in for whom the taxpayer acts.
 pub fn transfer(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, cmd: Transfer) -> Result<Transferred, Error> {
     let note = error::text("note", &cmd.note, limits::CLOSING_NOTE_CHARS_MAX)?;
     // Looked at before anything is locked: officers and lines come before conversations in the order of locks.
@@ -159,22 +159,23 @@ fn to_line(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, id: ConversationId
     let unknown = || Error::invalid("to.line", Problem::Unknown("line"));
     let line = tx.lock_row::<Line>((line,))?.ok_or_else(unknown)?.trust("lines that take people in are everybody's").into_inner();
     if !line.open {
-        return Err(Error::Refused(Refusal::LineClosed(line.closing_message)));
+        return Err(Error::Refused(Refusal::LineTakesNobody));
     }
     let c = had(tx, ctx, id)?;
     if line.id != c.line {
-        super::enter::not_in(tx, c.taxpayer, line.id)?;
+        super::enter::not_in(tx, c.taxpayer, line.id).map_err(said_to_their_officer)?;
     }
     let at = c.now(ctx);
     let in_force = calendars.in_force(tx)?;
     let message_due = line.message_due(&in_force, at)?;
-    let on_behalf = gate::admit(tx, line.kind, c.taxpayer, ctx.now())?;
+    let on_behalf = gate::admit(tx, line.kind, c.taxpayer, ctx.now()).map_err(said_to_their_officer)?;
     let transfer_note = Some(sealed_note(tx, ctx, id, note)?);
     let ticket = line.next_ticket;
     tx.replace(&line, Line { next_ticket: ticket + 1, ..line.clone() })?;
     let waiting = Conversation {
         line: line.id,
         authority: line.authority.clone(),
+        entered_authority: c.entered_authority.clone().or_else(|| (c.authority != line.authority).then(|| c.authority.clone())),
         state: ConversationState::Waiting,
         officer: None,
         claimed_at: None,
@@ -201,6 +202,15 @@ fn to_line(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, id: ConversationId
     told(tx, ctx, &c, me)?;
     journal::record(tx, ctx, Topic::Line(line.id), EventKind::LineEntered, None, None)?;
     Ok(Transferred { conversation: id, line: line.id, officer: None })
+}
+
+/// What a line refuses to a taxpayer, said to the officer who would hand them on.
+fn said_to_their_officer(refused: Error) -> Error {
+    match refused {
+        Error::Refused(Refusal::NoEnterprise(roster) | Refusal::NotOnRoster(roster)) => Error::Refused(Refusal::NotForThem(roster)),
+        Error::Refused(Refusal::AlreadyInLine(_)) => Error::Refused(Refusal::TheyAreInLine),
+        other => other,
+    }
 }
 
 fn told(tx: &mut dyn Tx, ctx: &Ctx, c: &Conversation, me: OfficerId) -> Result<(), Error> {

@@ -64,15 +64,11 @@ impl Model {
     fn hand_to_line(&mut self, who: Who, now: i64, label: u32, line: u8) -> Told {
         let c = &self.conversations[&label];
         let (taxpayer, from) = (c.taxpayer, c.line);
-        if line != from
-            && let Err(refused) = self.is_in(taxpayer, line)
-        {
-            return refused;
+        // What a taxpayer would be told is said to the officer in other words.
+        if line != from && self.is_in(taxpayer, line).is_err() {
+            return Told::Refused("interaction.they_are_in_line", 0);
         }
-        let on_behalf = match self.admitted(taxpayer, line, now) {
-            Ok(on_behalf) => on_behalf,
-            Err(refused) => return refused,
-        };
+        let Ok(on_behalf) = self.admitted(taxpayer, line, now) else { return Told::Refused("interaction.not_for_them", 0) };
         let Some(officer) = self.off_desk(label) else { return NOT_FOUND };
         let ticket = self.tickets[usize::from(line)];
         self.tickets[usize::from(line)] += 1;
