@@ -3,9 +3,9 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::Path;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use axum::Router;
 use axum::body::Bytes;
@@ -13,6 +13,8 @@ use axum::extract::{Path as Wanted, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use rust_embed::RustEmbed;
 
 use crate::app::App;
@@ -32,15 +34,39 @@ const HASHED: &str = "public, max-age=31536000, immutable";
 #[folder = "../web/dist"]
 struct Built;
 
+/// A file of an application.
+#[derive(Clone)]
+struct File {
+    kind: &'static str,
+    content: Bytes,
+    /// The same for a browser that takes it so, once one asked; nothing where that is no smaller.
+    gzip: OnceLock<Option<Bytes>>,
+}
+
+impl File {
+    fn new(name: &str, content: Bytes) -> Self {
+        Self { kind: kind_of(name), content, gzip: OnceLock::new() }
+    }
+
+    fn gzipped(&self) -> Option<Bytes> {
+        let squeeze = || {
+            let mut encoder = GzEncoder::new(Vec::with_capacity(self.content.len() / 3), Compression::best());
+            encoder.write_all(&self.content).ok()?;
+            encoder.finish().ok().filter(|gzip| gzip.len() < self.content.len()).map(Bytes::from)
+        };
+        self.gzip.get_or_init(squeeze).clone()
+    }
+}
+
 /// What was read.
 #[derive(Clone, Default)]
-pub struct Web(HashMap<String, (&'static str, Bytes)>);
+pub struct Web(HashMap<String, File>);
 
 impl Web {
     /// The applications within the program.
     pub fn built_in() -> Self {
         static READ: LazyLock<Web> = LazyLock::new(|| {
-            let file = |name: Cow<'static, str>| Built::get(&name).map(|file| (name.to_string(), (kind_of(&name), content_of(file.data))));
+            let file = |name: Cow<'static, str>| Built::get(&name).map(|file| (name.to_string(), File::new(&name, content_of(file.data))));
             Web(Built::iter().filter_map(file).collect())
         });
         READ.clone()
@@ -76,7 +102,8 @@ impl Web {
                 return Err(io::Error::other(most));
             }
             let content = std::fs::read(entry.path())?;
-            self.0.insert(name.clone(), (kind_of(&name), content.into()));
+            let file = File::new(&name, content.into());
+            self.0.insert(name, file);
         }
         Ok(())
     }
@@ -91,11 +118,23 @@ impl Web {
             (_, None) => return (StatusCode::NOT_FOUND, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], NOT_BUILT).into_response(),
             _ => None,
         };
-        let Some(((kind, content), named)) = file else { return Problem::of_status(StatusCode::NOT_FOUND).into_response() };
+        let Some((file, named)) = file else { return Problem::of_status(StatusCode::NOT_FOUND).into_response() };
         // Only names with a hash in them stand under assets.
         let keep = if named && path.contains("assets/") { HASHED } else { "no-cache" };
-        ([(header::CONTENT_TYPE, *kind), (header::CACHE_CONTROL, keep)], content.clone()).into_response()
+        let said = [(header::CONTENT_TYPE, file.kind), (header::CACHE_CONTROL, keep), (header::VARY, "accept-encoding")];
+        match takes_gzip(headers).then(|| file.gzipped()).flatten() {
+            Some(gzip) => (said, [(header::CONTENT_ENCODING, "gzip")], gzip).into_response(),
+            None => (said, file.content.clone()).into_response(),
+        }
     }
+}
+
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    let encodings = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(','));
+    encodings.map(|one| one.split_once(';').unwrap_or((one, ""))).any(|(name, weight)| {
+        let refused = weight.trim().strip_prefix("q=").and_then(|q| q.trim().parse::<f32>().ok()) == Some(0.0);
+        name.trim().eq_ignore_ascii_case("gzip") && !refused
+    })
 }
 
 fn content_of(data: Cow<'static, [u8]>) -> Bytes {

@@ -51,6 +51,36 @@ fn applications_are_served_from_the_folder_that_is_named_and_from_nowhere_else()
     assert!(head.contains("text/html"), "{head}");
 }
 
+#[test]
+fn a_browser_that_takes_it_smaller_gets_it_smaller() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(folder.path().join("console/assets")).unwrap();
+    let script = "export const word = '征纳';\n".repeat(1000);
+    std::fs::write(folder.path().join("console/assets/index-3f2a.js"), &script).unwrap();
+    std::fs::write(folder.path().join("console/assets/dot-77aa.js"), "1").unwrap();
+    let host = Host::over(World::new(Engine::Memory), &config(&[("ZHENGNA_WEB_FOLDER", folder.path().to_str().unwrap())]));
+    let ask = |file: &str, takes: &str| {
+        let mut answer =
+            ureq::get(format!("http://{}/console/assets/{file}", host.address())).header("accept-encoding", takes).call().unwrap();
+        let head = |name: &str| answer.headers().get(name).map(|v| v.to_str().unwrap().to_owned());
+        let said = (head("content-encoding"), head("vary"), head("content-length").unwrap().parse::<usize>().unwrap());
+        (said, answer.body_mut().read_to_vec().unwrap())
+    };
+    for takes in ["gzip, deflate, br", "br;q=1.0, gzip;q=0.8", "GZIP"] {
+        let ((encoding, vary, length), body) = ask("index-3f2a.js", takes);
+        assert_eq!((encoding.as_deref(), vary.as_deref()), (Some("gzip"), Some("accept-encoding")), "{takes}");
+        assert!(length * 20 < script.len(), "{takes}: {length} bytes");
+        let mut read = String::new();
+        flate2::read::GzDecoder::new(&body[..]).read_to_string(&mut read).unwrap();
+        assert_eq!(read, script, "{takes}");
+    }
+    for takes in ["identity", "gzip;q=0", "br"] {
+        let ((encoding, vary, _), body) = ask("index-3f2a.js", takes);
+        assert_eq!((encoding, vary.as_deref(), body), (None, Some("accept-encoding"), script.clone().into_bytes()), "{takes}");
+    }
+    assert_eq!(ask("dot-77aa.js", "gzip").0.0, None, "where it would be longer, it is as it is");
+}
+
 /// The applications are built from the document beside them: what they call is what is served.
 #[test]
 fn the_document_that_the_applications_are_built_from_is_the_one_that_is_served() {
