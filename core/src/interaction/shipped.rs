@@ -1,8 +1,9 @@
 //! The lines that this program comes with (预置队列): a bureau opens them at its authority and changes them as it likes. Their topics, what
 //! they say while nobody is there and the promise of the fast line are assumptions, not a published list.
 
-use super::{LineHours, LineKind, LineSettings, RoutedTopic, Routing};
+use super::{LineHours, LineKind, LineSettings, OpenLine, RoutedTopic, Routing};
 use crate::assignment::{Policy, Relax};
+use crate::identity::AuthorityCode;
 
 /// Codes, names, and the topic above.
 const TOPICS: [(&str, &str, Option<&str>); 14] = [
@@ -62,6 +63,17 @@ impl LineSettings {
             line(LineKind::SmallMicro, "小微企业专区"),
             Self { promise_s: Some(FAST_LINE_PROMISE_S), ..line(LineKind::FastLine, "快速问题处理专线") },
         ]
+    }
+}
+
+impl OpenLine {
+    /// The shipped lines at an authority, each under an id of its own there: opened again, they are those that are open already.
+    pub fn shipped(authority: AuthorityCode) -> Vec<Self> {
+        let at = |settings: LineSettings| {
+            let external_id = Some(format!("shipped/{authority}/{}", settings.kind.as_str()));
+            Self { authority, settings, external_id }
+        };
+        LineSettings::shipped().into_iter().map(at).collect()
     }
 }
 

@@ -1,5 +1,5 @@
-//! The demonstration: the authorities of Jilin, officers, taxpayers who do not exist, three lines, and sign-ins made
-//! at this moment. Everything in it is marked synthetic (合成数据).
+//! The demonstration: the authorities of Jilin, officers, administrators, taxpayers who do not exist, lines, and sign-ins made at this
+//! moment. Everything in it is marked synthetic (合成数据).
 
 use std::fs::DirBuilder;
 use std::io;
@@ -13,7 +13,8 @@ use zhengna_core::crypto::Rng;
 use zhengna_core::error::Problem;
 use zhengna_core::id::{OfficerId, PostId};
 use zhengna_core::identity::{
-    AuthorityCode, CaptureChannel, NewRealName, NewRelation, NewTaxpayer, RealNameLevel, RealNameState, Role, TaxpayerKind,
+    AuthorityCode, CaptureChannel, NewRealName, NewRelation, NewRosterEntry, NewTaxpayer, RealNameLevel, RealNameState, Role, Roster,
+    TaxpayerKind,
 };
 use zhengna_core::interaction::OpenLine;
 use zhengna_core::{Core, Error, Timestamp, synthetic};
@@ -21,6 +22,7 @@ use zhengna_core::{Core, Error, Timestamp, synthetic};
 use crate::config::Config;
 use crate::passwords;
 
+const PROVINCE: &str = "12200000000"; // 吉林省
 const PREFECTURE: &str = "12201000000"; // 长春市
 const NANGUAN: &str = "12201020000"; // 长春市南关区
 const KUANCHENG: &str = "12201030000"; // 长春市宽城区
@@ -34,20 +36,46 @@ const NEIGHBOURS: usize = 40;
 /// The same people every time: what is secret is made anew, they are not.
 const SEED: u64 = 20_260_101;
 
-/// Posts, with what they allow.
-const SERVING: &str = "办税服务坐席";
-const WATCHING: &str = "督导";
+/// A post: its name, what it allows, and what whoever holds it is called.
+struct Held {
+    name: &'static str,
+    permissions: &'static [Permission],
+    role: &'static str,
+    role_zh: &'static str,
+}
+
+const SERVING: Held = Held { name: "办税服务坐席", permissions: &[Permission::ServeTaxpayers], role: "officer", role_zh: "坐席" };
+/// Serves as well: whoever takes part in a conversation answers in it.
+const WATCHING: Held = Held {
+    name: "督导",
+    permissions: &[Permission::ServeTaxpayers, Permission::SuperviseInteraction, Permission::ManageLines, Permission::RevealPersonalData],
+    role: "supervisor",
+    role_zh: "督导",
+};
+/// The three administrators, as `zhengna bootstrap` makes their posts.
+const SYSTEM: Held = administrator("系统管理员", &[Permission::ManageAccess, Permission::ViewStaff]);
+const SECURITY: Held = administrator("安全管理员", &[Permission::ApproveAccess, Permission::ViewStaff]);
+const AUDIT: Held = administrator("审计管理员", &[Permission::ReadAudit, Permission::ViewStaff]);
+
+const fn administrator(name: &'static str, permissions: &'static [Permission]) -> Held {
+    Held { name, permissions, role: "administrator", role_zh: name }
+}
 
 /// Officers: staff number, name, post, where, with a sign-in.
-const OFFICERS: [(&str, &str, &str, &str, bool); 6] = [
+const OFFICERS: [(&str, &str, Held, &str, bool); 10] = [
     ("220102001", "坐席甲（合成数据）", SERVING, NANGUAN, true),
     ("220102002", "坐席乙（合成数据）", SERVING, NANGUAN, true),
     ("220102003", "坐席丙（合成数据）", SERVING, NANGUAN, false),
     ("220103001", "坐席丁（合成数据）", SERVING, KUANCHENG, false),
     ("220204001", "坐席戊（合成数据）", SERVING, CHUANYING, false),
     ("220100901", "督导甲（合成数据）", WATCHING, PREFECTURE, true),
+    ("220100902", "督导乙（合成数据）", WATCHING, PREFECTURE, true),
+    ("220000101", "系统管理员甲（合成数据）", SYSTEM, PROVINCE, true),
+    ("220000102", "安全管理员甲（合成数据）", SECURITY, PROVINCE, true),
+    ("220000103", "审计管理员甲（合成数据）", AUDIT, PROVINCE, true),
 ];
 
+/// Lines beside those that are shipped, which 南关区 has: served day and night, so that there is somebody to talk to in the evening.
 const LINES: [(&str, &str); 3] = [("个人所得税咨询", NANGUAN), ("发票与登记", NANGUAN), ("社保费缴纳", CHUANYING)];
 
 /// The files of a demonstration.
@@ -90,7 +118,7 @@ impl Files {
 /// Somebody who can sign in.
 #[derive(Clone, Serialize)]
 pub struct SignIn {
-    /// `taxpayer`, `officer` or `supervisor`.
+    /// `taxpayer`, `officer`, `supervisor` or `administrator`.
     pub role: &'static str,
     /// The same in Chinese.
     #[serde(skip)]
@@ -121,14 +149,9 @@ pub fn furnish(core: &Core, progress: &mut dyn FnMut(&str, u64)) -> Result<bool,
     }
     let tree = crate::authorities::from_rows(synthetic::jilin_authorities())?;
     system.access().add_authorities(&tree, &mut |n| progress("税务机关 authorities", n))?;
-    let serving = post(core, SERVING, &[Permission::ServeTaxpayers])?;
-    // Serves as well: whoever takes part in a conversation answers in it.
-    let watches = [Permission::ServeTaxpayers, Permission::SuperviseInteraction, Permission::ManageLines, Permission::RevealPersonalData];
-    let watching = post(core, WATCHING, &watches)?;
     for (staff_no, name, held, place, _) in OFFICERS {
         let id = officer(core, staff_no, name, place)?;
-        let grant =
-            GrantPost { officer: id, post: if held == SERVING { serving } else { watching }, authority: code(place)?, ends_at: None };
+        let grant = GrantPost { officer: id, post: post(core, &held)?, authority: code(place)?, ends_at: None };
         // With a key, so that a run that is repeated grants nothing twice.
         let once = system.clone().with_key(&format!("demo.grant.{staff_no}"))?;
         once.access().grant_post(grant).wait()?;
@@ -138,12 +161,16 @@ pub fn furnish(core: &Core, progress: &mut dyn FnMut(&str, u64)) -> Result<bool,
         let once = system.clone().with_key(&format!("demo.line.{n}"))?;
         once.interaction().open_line(line).wait()?;
     }
+    for line in OpenLine::shipped(code(NANGUAN)?) {
+        system.interaction().open_line(line).wait()?;
+    }
     if let Some((last, others)) = people.split_last() {
         let identity = system.identity();
         identity.enrol(others, &mut |n| progress("纳税人 taxpayers", n))?;
         let (persons, enterprises) = others.split_at(PERSONS);
         identity.record_real_names(&real_names(persons), &mut |n| progress("实名 real names", n))?;
         identity.record_relations(&relations(persons, enterprises), &mut |n| progress("关联关系 relations", n))?;
+        identity.record_roster(&roster(enterprises), &mut |_| {})?;
         identity.enrol(std::slice::from_ref(last), &mut |_| {})?;
     }
     Ok(true)
@@ -165,6 +192,19 @@ fn real_names(persons: &[NewTaxpayer]) -> Vec<NewRealName> {
         NewRealName { person: person.number.clone(), state, level, channel, found_at }
     });
     found.collect()
+}
+
+/// The first enterprise, for which both taxpayers act who can sign in, is let into the zone of small and micro enterprises.
+fn roster(enterprises: &[NewTaxpayer]) -> Vec<NewRosterEntry> {
+    let first = Timestamp::parse(SINCE).zip(enterprises.first());
+    let entry = |(starts_at, enterprise): (Timestamp, &NewTaxpayer)| NewRosterEntry {
+        enterprise: enterprise.number.clone(),
+        roster: Roster::DesignatedSmallMicro,
+        starts_at,
+        ends_at: None,
+        document: "合成〔2026〕1号".into(),
+    };
+    first.map(entry).into_iter().collect()
 }
 
 /// Each enterprise has a legal representative who files for it too, and most have a finance officer.
@@ -208,12 +248,15 @@ pub fn sign_ins(core: &Core) -> Result<Vec<SignIn>, Error> {
         let whose = ActorRef { kind: ActorKind::Taxpayer, id: id.uuid() };
         give(whose, person.phone.unwrap_or_default(), "taxpayer", "纳税人", "长春市南关区")?;
     }
-    for (staff_no, _, held, _, _) in OFFICERS.into_iter().filter(|o| o.4) {
+    for (staff_no, _, held, at, _) in OFFICERS.into_iter().filter(|o| o.4) {
         let id = system.access().find_officer(staff_no)?.ok_or(Error::NotFound { what: "officer" })?;
         let whose = ActorRef { kind: ActorKind::Officer, id: id.uuid() };
-        let (role, role_zh, place) =
-            if held == SERVING { ("officer", "坐席", "长春市南关区") } else { ("supervisor", "督导", "长春市") };
-        give(whose, staff_no.to_owned(), role, role_zh, place)?;
+        let place = match at {
+            PROVINCE => "吉林省",
+            PREFECTURE => "长春市",
+            _ => "长春市南关区",
+        };
+        give(whose, staff_no.to_owned(), held.role, held.role_zh, place)?;
     }
     Ok(made)
 }
@@ -236,7 +279,9 @@ pub fn banner(address: &str, sign_ins: &[SignIn], files: &Files) -> String {
          \x20    Open {address}/taxpayer/ in one window, sign in as a taxpayer, enter the line.\n\
          \x20 2. 在另一个窗口打开 {address}/console/，用坐席账号登录，接入并对话。\n\
          \x20    Open {address}/console/ in another window, sign in as an officer, take the first in line, talk.\n\
-         \x20 3. 停止后核对审计链： Stop it, then check the audit trail:\n\
+         \x20 3. 督导在 {address}/console/ 看大屏、改队列；管理员首次登录先启用两步验证（手机验证器）。\n\
+         \x20    A supervisor watches and changes lines there; an administrator enrols a second factor first (an authenticator).\n\
+         \x20 4. 停止后核对审计链： Stop it, then check the audit trail:\n\
          \x20    zhengna audit verify --database sqlite:{db} --key-file {keys} --checkpoint-file {points}\n\n\
          文件 Files\n  {dir}  （删除此目录即从头开始 delete this directory to begin anew）\n\n\
          停止 Stop: Ctrl-C\n",
@@ -253,12 +298,12 @@ fn code(text: &str) -> Result<AuthorityCode, Error> {
     AuthorityCode::parse(text).map_err(|e| Error::invalid("authority", Problem::Malformed(e.to_string())))
 }
 
-fn post(core: &Core, name: &str, permissions: &[Permission]) -> Result<PostId, Error> {
+fn post(core: &Core, held: &Held) -> Result<PostId, Error> {
     let system = core.as_system();
-    if let Some(id) = system.access().find_post(name)? {
+    if let Some(id) = system.access().find_post(held.name)? {
         return Ok(id);
     }
-    let cmd = AddPost { name: name.into(), permissions: Permissions(permissions.to_vec()) };
+    let cmd = AddPost { name: held.name.into(), permissions: Permissions(held.permissions.to_vec()) };
     system.access().add_post(cmd).wait().map(|p| p.post)
 }
 
@@ -347,7 +392,11 @@ mod tests {
         assert!(!furnish(&core, &mut |_, _| {}).unwrap());
         let first = sign_ins(&core).unwrap();
         let second = sign_ins(&core).unwrap();
-        assert_eq!(first.iter().map(|s| s.role).collect::<Vec<_>>(), ["taxpayer", "taxpayer", "officer", "officer", "supervisor"]);
+        let roles: Vec<_> = first.iter().map(|s| s.role).collect();
+        assert_eq!(
+            roles.chunk_by(|a, b| a == b).map(|same| (same[0], same.len())).collect::<Vec<_>>(),
+            [("taxpayer", 2), ("officer", 2), ("supervisor", 2), ("administrator", 3)]
+        );
         let enter = |s: &SignIn| {
             let typed = Credentials { login: s.login.clone(), password: s.password.to_string() };
             core.sign_in(&typed, "test")

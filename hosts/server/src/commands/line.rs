@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use zhengna_core::Core;
 use zhengna_core::identity::AuthorityCode;
-use zhengna_core::interaction::{LineSettings, OpenLine};
+use zhengna_core::interaction::OpenLine;
 
 use super::configured;
 use crate::config::Flags;
@@ -71,10 +71,9 @@ impl Line {
 /// Opens the shipped lines that are not there; each with its id.
 fn open_shipped(core: &Core, authority: AuthorityCode) -> Result<Vec<(String, String)>, Failure> {
     let mut lines = Vec::new();
-    for settings in LineSettings::shipped() {
-        let name = settings.name.clone();
-        let external_id = Some(format!("shipped/{authority}/{}", settings.kind.as_str()));
-        let opened = core.as_system().interaction().open_line(OpenLine { authority, settings, external_id }).wait()?;
+    for line in OpenLine::shipped(authority) {
+        let name = line.settings.name.clone();
+        let opened = core.as_system().interaction().open_line(line).wait()?;
         lines.push((name, opened.line.to_string()));
     }
     Ok(lines)

@@ -16,19 +16,20 @@ function webFolder(dir) {
   return join(dir, 'web')
 }
 
-/** The demonstration has none: they begin with the duties that whoever administers has. */
+/** Beside those of the demonstration: they begin with the duties of whoever was given a password. */
 function addAdministrators(binary, dir) {
   const run = (...args) => execFileSync(binary, args, { stdio: ['ignore', 'pipe', 'ignore'] }).toString()
   run('demo', '--dir', dir, '--no-serve', '--json')
   const files = ['--database', `sqlite:${dir}/demo.db`, '--key-file', `${dir}/demo.key`, '--checkpoint-file', `${dir}/demo.checkpoint`]
   const add = (login, name, post, permissions, authority = '12200000000', ...more) => {
-    const added = run('user', 'add', login, '--name', name, '--authority', authority, '--post', post, '--permissions', permissions, '--json', ...more, ...files)
+    const allows = permissions ? ['--permissions', permissions] : []
+    const added = run('user', 'add', login, '--name', name, '--authority', authority, '--post', post, ...allows, '--json', ...more, ...files)
     return { login, password: JSON.parse(added).password }
   }
   return {
-    system: add('900001', '系统管理员甲', '系统管理员', 'manage_access,view_staff'),
-    security: add('900002', '安全管理员甲', '安全管理员', 'approve_access,view_staff'),
-    audit: add('900003', '审计管理员甲', '审计管理员', 'read_audit'),
+    system: add('900001', '系统管理员甲', '系统管理员'),
+    security: add('900002', '安全管理员甲', '安全管理员'),
+    audit: add('900003', '审计管理员甲', '审计管理员'),
     inspector: add('900004', '督察内审甲', '督察内审', 'review_control'),
     // Above whom a complaint is about.
     superior: add('900006', '投诉处理岗甲', '投诉处理岗', 'handle_appeals', '12201000000'),

@@ -9,7 +9,7 @@ const web = join(dirname(fileURLToPath(import.meta.url)), '../..')
 export function applications(folder) {
   const made = join(web, 'dist')
   if (existsSync(join(made, 'console'))) return made
-  mkdirSync(folder)
+  mkdirSync(folder, { recursive: true })
   for (const [name, built] of [['console', 'console/dist'], ['taxpayer', 'taxpayer/dist/build/h5']]) {
     if (!existsSync(join(web, built))) throw new Error(`no hosts/web/${built}: run make web, or build it by itself`)
     symlinkSync(join(web, built), join(folder, name))

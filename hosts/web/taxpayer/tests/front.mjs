@@ -8,7 +8,7 @@ import { play } from './stage.mjs'
 const pictures = new URL('../../../../docs/pictures/', import.meta.url).pathname
 mkdirSync(pictures, { recursive: true })
 
-await play({ admitted: true }, async ({ host, visit, step }) => {
+await play(async ({ host, visit, step }) => {
   const [mine, others] = host.sign_ins.filter((s) => s.role === 'taxpayer')
   const [seated] = host.sign_ins.filter((s) => s.role === 'officer')
   const phone = await visit()

@@ -1,14 +1,13 @@
 // A demonstration host of its own, and people who call it over HTTP.
-import { execFileSync, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { applications } from './applications.mjs'
 
 const here = dirname(fileURLToPath(import.meta.url))
-const NANGUAN = '12201020000' // 长春市南关区, where the demonstration's officers sit
 
 function binary() {
   const found = [process.env.ZHENGNA, join(here, '../../../../target/release/zhengna'), join(here, '../../../../target/debug/zhengna')].find((path) => path && existsSync(path))
@@ -60,45 +59,15 @@ async function run(program, dir, web) {
   return { ...told, stop: () => (child.kill('SIGTERM'), ended) }
 }
 
-/** Answers once it is ready: its address, the sign-ins it made, and how to stop it. `admitted`: the first taxpayer acts for an enterprise of a zone's roster. */
-export async function startHost({ admitted = false } = {}) {
+/** Answers once it is ready: its address, the sign-ins it made, and how to stop it. */
+export async function startHost() {
   const program = binary()
   const dir = join(here, postgres ? '.run-postgres' : '.run')
   rmSync(dir, { recursive: true, force: true })
-  const quiet = { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }
-  const files = ['--database', postgres ?? `sqlite:${dir}/demo.db`, '--key-file', `${dir}/demo.key`, '--checkpoint-file', `${dir}/demo.checkpoint`]
-  const zhengna = (...args) => execFileSync(program, [...args, ...files], quiet)
-  execFileSync(program, ['demo', '--dir', dir, ...elsewhere, '--no-serve'], quiet)
-  // Zones and desks, which the demonstration has none of.
-  zhengna('line', 'open', NANGUAN)
-  // A supervisor who may take part, which the demonstration's may not.
-  const lead = JSON.parse(zhengna('user', 'add', '220100902', '--json', '--name', '督导乙（合成数据）', '--authority', '12201000000', '--post', '值班长', '--permissions', 'supervise_interaction,serve_taxpayers'))
   const web = applications(join(dir, 'web'))
   console.log(`serves ${web}`)
-  const begin = () => run(program, dir, web)
-  if (admitted) await admit(begin, dir, zhengna)
-  const host = await begin()
-  return { ...host, lead: { login: '220100902', password: lead.password }, signIn: (who) => signIn(host.address, who) }
-}
-
-/** Lets the first taxpayer act for an enterprise that is on the roster of small and micro enterprises. */
-async function admit(begin, dir, zhengna) {
-  const host = await begin()
-  const { taxpayer } = await (await person(host.address, host.sign_ins[0])).get('/me')
-  await host.stop()
-  const kept = join(dir, 'person.json')
-  zhengna('people', 'export', taxpayer, kept, '--reason', '测试')
-  const { number } = JSON.parse(readFileSync(kept, 'utf8')).person
-  const enterprise = '91220102123456788J'
-  const lists = {
-    people: `名称,统一社会信用代码,类型,主管税务机关\n长春市南关区向阳便民超市（合成数据）,${enterprise},企业,${NANGUAN}\n`,
-    relations: `企业号码,人员号码,人员身份,开始日期,采集渠道\n${enterprise},${number},办税员,2026-01-05,税务登记\n`,
-    rosters: `企业号码,名册,开始日期,依据文件\n${enterprise},小微企业,2026-01-05,合成〔2026〕1号\n`,
-  }
-  for (const [list, text] of Object.entries(lists)) {
-    writeFileSync(join(dir, `${list}.csv`), text)
-    zhengna('people', 'import', join(dir, `${list}.csv`), '--list', list)
-  }
+  const host = await run(program, dir, web)
+  return { ...host, signIn: (who) => signIn(host.address, who) }
 }
 
 async function call(address, method, path, body, token) {

@@ -27,7 +27,7 @@ function spoil(value, fields, more) {
   return Object.fromEntries(Object.entries(value).map(([name, held]) => [name, typeof held === 'string' && fields.includes(name) ? held + more : spoil(held, fields, more)]))
 }
 
-await play({}, async ({ host, visit, step }) => {
+await play(async ({ host, visit, step }) => {
   const [mine] = host.sign_ins.filter((s) => s.role === 'taxpayer')
   const officer = await person(host.address, host.sign_ins.find((s) => s.role === 'officer'))
   const lines = (await officer.get('/lines')).items

@@ -7,14 +7,14 @@ import { play, typeUntil } from './stage.mjs'
 const CARD = /\/taxpayers\/[0-9a-f-]+$/
 const HOSTILE = '<img src=x onerror=alert(1)>{{7*7}}"\'</text><script>alert(2)</script>'
 
-await play({}, async ({ host, visit, step }) => {
+await play(async ({ host, visit, step }) => {
   const [mine, others] = host.sign_ins.filter((s) => s.role === 'taxpayer')
   const [desk] = host.sign_ins.filter((s) => s.role === 'officer')
-  const watching = host.sign_ins.find((s) => s.role === 'supervisor')
+  const [watching, leading] = host.sign_ins.filter((s) => s.role === 'supervisor')
   const officer = await person(host.address, desk)
   const neighbour = await person(host.address, others)
   const supervisor = await person(host.address, watching)
-  const lead = await person(host.address, host.lead)
+  const lead = await person(host.address, leading)
   const lines = (await neighbour.get('/lines')).items
   const lineNamed = (name) => lines.find((l) => l.name === name)
   const { context, page, says, shown, tap, write, enter, id: pageId } = await visit()

@@ -14,8 +14,8 @@ export async function typeUntil(told, box) {
 }
 
 /** Plays a piece on a stage of its own, and says how it went. */
-export async function play(options, piece) {
-  const host = await startHost(options)
+export async function play(piece) {
+  const host = await startHost()
   const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] })
   const broken = []
   const outside = new Set()
