@@ -19,7 +19,7 @@ use crate::output::{self, Progress, note, say};
 /// 演示：生成合成数据和随机账号，并启动服务。
 ///
 /// The first run makes the directory, its keys and its database: the tax authorities of Jilin, officers, 200
-/// taxpayers who do not exist, three lines. Every run makes new passwords and prints them once. It has its own
+/// taxpayers who do not exist, eight lines, three administrators. Every run makes new passwords and prints them once. It has its own
 /// database; --database, --key-file and --checkpoint-file are not used.
 #[derive(Args)]
 #[command(after_help = "\
