@@ -113,6 +113,40 @@ fn a_message_is_recalled_by_its_sender_within_two_minutes_and_stays_in_the_recor
 }
 
 /// Found by review: what was sent to the wrong person could not be taken back any more once the conversation was handed on.
+/// Found by review: one sign that was recalled at once counted as the answer, and nobody was reminded of whoever waited for one.
+#[test]
+fn an_answer_that_was_recalled_is_owed_again() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let (taxpayer, officer, conversation) = served(&world);
+        let owed = || officer.interaction().conversation(conversation).unwrap().unanswered_since;
+        let recall = |number| officer.interaction().recall(Recall { conversation, number }).wait().unwrap();
+        let taken = owed().unwrap();
+        world.clock.advance(SECOND);
+        say(&officer, conversation, "。");
+        assert_eq!(owed(), None, "{engine:?}");
+        recall(1);
+        assert_eq!(owed(), Some(taken), "{engine:?}: no word was said since they took it");
+        say(&officer, conversation, "您好");
+        world.clock.advance(SECOND);
+        say(&taxpayer, conversation, "在吗");
+        let asked = owed();
+        world.clock.advance(SECOND);
+        say(&taxpayer, conversation, "请问");
+        say(&officer, conversation, "。");
+        say(&officer, conversation, "稍等");
+        recall(5);
+        assert_eq!(owed(), None, "{engine:?}: another answer stands");
+        recall(6);
+        assert_eq!(owed(), asked, "{engine:?}: since they wrote behind the last answer");
+        world.clock.advance(Duration::from_secs(limits::UNANSWERED_S as u64));
+        assert_eq!(world.core.run_due(10).unwrap(), 1, "{engine:?}: and the officer is reminded");
+        close(&officer, conversation);
+        assert_eq!(owed(), None, "{engine:?}");
+        assert_eq!(world.recount(), Vec::<String>::new(), "{engine:?}");
+    }
+}
+
 #[test]
 fn a_message_is_recalled_by_its_officer_after_the_conversation_was_handed_on() {
     for engine in ENGINES {

@@ -8,7 +8,7 @@ use zhengna_core::interaction::{
 };
 use zhengna_core::journal::EventKind;
 use zhengna_core::store::Page;
-use zhengna_core::{Error, Session, limits};
+use zhengna_core::{Core, Error, Session, limits};
 use zhengna_tests::world::{ENGINES, Engine, NANGUAN, World, code, core_over, settle, start};
 
 const KEY_A: &str = "019a0000-0000-7000-8000-000000000001";
@@ -123,10 +123,30 @@ fn a_conversation_in_which_nobody_writes_is_closed() {
         assert_eq!(world.core.run_due(10).unwrap(), 2, "{engine:?}: looked, and set anew; told of a taxpayer without an answer");
         let state = || world.taxpayer(0).interaction().conversation(entered.conversation).unwrap();
         assert_eq!(state().state, ConversationState::Active);
+        world.officer(0).interaction().send(SendMessage::new(entered.conversation, "在的，请讲")).wait().unwrap();
         world.clock.advance(limits::CONVERSATION_IDLE);
-        assert_eq!(world.core.run_due(10).unwrap(), 1);
-        assert_eq!((state().state, state().outcome), (ConversationState::Closed, Some(Outcome::Idle)));
+        world.core.run_due(10).unwrap();
+        assert_eq!((state().state, state().outcome), (ConversationState::Closed, Some(Outcome::Idle)), "{engine:?}");
         assert_eq!(world.core.run_due(10).unwrap(), 0);
+    }
+}
+
+/// Found by review: whoever was greeted and then left without an answer for half an hour was told that they had been silent.
+#[test]
+fn whoever_waits_for_an_answer_is_not_closed_as_silent_but_waits_for_somebody_else() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let id = world.entered(0).conversation;
+        world.officer(0).interaction().claim(Claim { line: world.line }).wait().unwrap();
+        world.officer(0).interaction().send(SendMessage::new(id, "您好")).wait().unwrap();
+        world.taxpayer(0).interaction().send(SendMessage::new(id, "退税什么时候到账")).wait().unwrap();
+        world.clock.advance(limits::CONVERSATION_IDLE);
+        world.core.run_due(10).unwrap();
+        let seen = world.taxpayer(0).interaction().conversation(id).unwrap();
+        assert_eq!((seen.state, seen.outcome), (ConversationState::Waiting, None), "{engine:?}");
+        let claimed = |_: &Core| world.officer(1).interaction().claim(Claim { line: world.line }).wait().map(|c| c.conversation);
+        assert_eq!(settle(&world.core, claimed, Result::is_ok), Ok(id), "{engine:?}");
+        assert_eq!(world.recount(), Vec::<String>::new(), "{engine:?}");
     }
 }
 

@@ -460,8 +460,8 @@ fn nobody_merges_what_is_not_theirs_to_take() {
             world.taxpayer(0).interaction().enter(cmd).wait().unwrap().conversation
         };
         let merge = |other| world.officer(0).interaction().merge(Merge { conversation: kept, other }).wait();
-        for other in [enter(routed, Some("refund")), enter(desk, None)] {
-            assert_eq!(refused(merge(other)), Refusal::NobodyForYou, "{engine:?}");
+        for (other, why) in [(enter(routed, Some("refund")), Refusal::NobodyForYou), (enter(desk, None), Refusal::StaysAtDesk)] {
+            assert_eq!(refused(merge(other)), why, "{engine:?}");
             let seen = world.officer(0).interaction().parallel(kept).unwrap();
             assert!(seen.iter().all(|p| !p.mergeable), "{engine:?}: nor is it said that they may");
             world.taxpayer(0).interaction().leave(Leave { conversation: other }).wait().unwrap();

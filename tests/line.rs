@@ -1,6 +1,7 @@
 //! Lines as data: changed by two officers, served by the calendar, full, gated; and where whoever enters comes from.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use zhengna_core::access::{Actor, Permission};
 use zhengna_core::approval::Opened;
@@ -12,14 +13,14 @@ use zhengna_core::interaction::{
     CALLED_BACK, Claim, Close, Enter, Leave, LineHours, LineKind, LineSettings, NoEstimate, OpenLine, Outcome, Prioritise, ProposeLine,
     RequestCallback, SendMessage, SourceChannel, Transfer, TransferTo, Wanted,
 };
-use zhengna_core::journal::{Cursor, EventKind};
+use zhengna_core::journal::{Cursor, EventKind, Topic};
 use zhengna_core::limits;
 use zhengna_core::{Core, Error, ManualClock, Parts, SeededEntropy, Session, Settings};
 use zhengna_tests::approval::approve;
 use zhengna_tests::calendar::{draft, other_holidays};
 use zhengna_tests::people::{at, day};
 use zhengna_tests::world::{
-    ENGINES, Engine, KUANCHENG, Keep, NANGUAN, PROVINCE, World, code, company, keys, person, refused, relation, settle, start,
+    CHANGCHUN, ENGINES, Engine, KUANCHENG, Keep, NANGUAN, PROVINCE, World, code, company, keys, person, refused, relation, settle, start,
 };
 
 fn opened(world: &World, settings: LineSettings) -> LineId {
@@ -86,6 +87,11 @@ fn a_line_changes_when_a_second_officer_agrees_to_exactly_that() {
             let Err(Error::Invalid { field: told, .. }) = propose(&boss, None, wrong) else { panic!("{engine:?}: {field} was taken") };
             assert_eq!(told, field, "{engine:?}");
         }
+        let zone =
+            OpenLine { settings: LineSettings { kind: LineKind::LargeEnterprise, ..named("专区") }, ..OpenLine::new("", code(NANGUAN)) };
+        let zone = world.core.as_system().interaction().open_line(zone).wait().unwrap().line;
+        let gated = propose(&boss, None, LineSettings { overflow: Some(zone), ..named("问") });
+        assert!(matches!(gated, Err(Error::Invalid { .. })), "{engine:?}: whoever asks for a line for everybody may not be let in there");
         let onto_itself = LineSettings { overflow: Some(world.line), ..before };
         assert!(matches!(propose(&boss, Some(world.line), onto_itself), Err(Error::Invalid { .. })), "{engine:?}");
     }
@@ -575,6 +581,31 @@ fn a_channel_is_paged_however_far_apart_its_conversations_are() {
     assert!(first.items.is_empty() && first.after.is_some());
     let second = page(first.after);
     assert_eq!((second.items.iter().map(|c| c.id).collect::<Vec<_>>(), second.after), (vec![far], None));
+}
+
+/// Found by review: of more lines than a screen holds the older ones were shown to nobody, in a province with a hundred offices.
+#[test]
+fn however_many_lines_there_are_everybody_sees_those_near_them() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let far = |n: u32| OpenLine::new(format!("远处{n}"), code(KUANCHENG));
+        for n in 0..limits::LINES_SHOWN_MAX {
+            world.clock.advance(Duration::from_secs(1));
+            world.core.as_system().interaction().open_line(far(n)).wait().unwrap();
+        }
+        let above = world.core.as_system().interaction().open_line(OpenLine::new("全省", code(CHANGCHUN))).wait().unwrap().line;
+        for who in [world.taxpayer(0), world.officer(0), world.session_of(world.supervisor)] {
+            let lines = who.interaction().lines().unwrap();
+            assert_eq!(lines.iter().filter(|line| line.id == world.line).count(), 1, "{engine:?}");
+            assert_eq!(lines.iter().filter(|line| line.id == above).count(), 1, "{engine:?}");
+            assert!(lines.len() as u32 <= limits::LINES_SHOWN_MAX + 2, "{engine:?}: {}", lines.len());
+        }
+        for officer in [world.officer(0), world.session_of(world.supervisor)] {
+            let follows = officer.journal().topics(None).unwrap();
+            assert!(follows.contains(&Topic::Line(world.line)), "{engine:?}");
+        }
+        assert_eq!(world.recount(), Vec::<String>::new(), "{engine:?}");
+    }
 }
 
 #[test]

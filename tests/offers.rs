@@ -8,14 +8,24 @@ use zhengna_core::error::Refusal;
 use zhengna_core::id::{ConversationId, LineId, OfficerId};
 use zhengna_core::interaction::{
     AcceptOffer, Availability, Claim, Close, DeclineOffer, Enter, Leave, LineKind, LinePromise, LineSettings, NoEstimate, OpenLine,
-    Outcome, Prioritise, RequestCallback, RoutedTopic, Routing, SendMessage, Specialist, Transfer, TransferTo,
+    Outcome, Prioritise, ProposeLine, RequestCallback, RoutedTopic, Routing, SendMessage, Specialist, Transfer, TransferTo,
 };
 use zhengna_core::{Error, Session, limits};
-use zhengna_tests::world::{ENGINES, KUANCHENG, NANGUAN, World, code, refused, settle};
+use zhengna_tests::approval::approve;
+use zhengna_tests::world::{CHANGCHUN, ENGINES, KUANCHENG, NANGUAN, World, code, refused, settle};
 
 fn open(world: &World, settings: LineSettings) -> LineId {
     let cmd = OpenLine { authority: code(NANGUAN), settings, external_id: None };
     world.core.as_system().interaction().open_line(cmd).wait().unwrap().line
+}
+
+/// Changes a line, with the agreement of an officer of that number.
+fn change(world: &World, agrees: &'static str, line: LineId, settings: LineSettings) {
+    let boss = world.session_of(world.supervisor);
+    let proposed = ProposeLine { line: Some(line), authority: None, settings, reason: "服务需要".into() };
+    let proposed = boss.interaction().propose_line(proposed).wait().unwrap();
+    let second = world.session_of(world.appoint(agrees, CHANGCHUN, &[Permission::ManageLines]));
+    approve(&second, &proposed).unwrap();
 }
 
 fn pushing(world: &World) -> LineId {
@@ -190,8 +200,8 @@ fn nobody_is_offered_anything_in_a_break_or_at_the_end_of_their_shift() {
             world.officer(n).interaction().be_available(Availability { takes_offers, shift_ends }).wait().unwrap();
         };
         available(0, false, None);
-        let there = settle(&world.core, |_| world.taxpayer(0).interaction().position(id).unwrap().estimate, Option::is_some);
-        assert_eq!(there.unwrap().officers, 1, "{engine:?}: who is there all the same");
+        let told = world.taxpayer(0).interaction().position(id).unwrap().no_estimate;
+        assert_eq!(told, Some(NoEstimate::NobodyThere), "{engine:?}: nor is anybody told to expect them");
         assert_eq!(world.core.offer_waiting().unwrap(), 0, "{engine:?}: in a break");
         available(1, true, Some(ends));
         world.clock.advance(Duration::from_secs(20));
@@ -277,6 +287,54 @@ fn how_a_line_keeps_its_promise_is_counted() {
         let elsewhere: OfficerId = world.appoint("22010810", zhengna_tests::world::JILIN_CITY, &[Permission::SuperviseInteraction]);
         assert_eq!(world.session_of(elsewhere).interaction().promises(begun, until).unwrap().lines, [], "{engine:?}: of one's area");
         assert!(boss.interaction().promises(until, begun).is_err(), "{engine:?}");
+    }
+}
+
+/// Found by review: a promise that was made longer made those kept that had been broken.
+#[test]
+fn whether_a_promise_was_kept_does_not_change_with_the_promise() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let fast = LineSettings { kind: LineKind::FastLine, promise_s: Some(60), ..LineSettings::new("快速专线") };
+        let line = open(&world, fast.clone());
+        let begun = world.core.now();
+        let late = enter(&world, 0, line, None);
+        world.clock.advance(Duration::from_secs(61));
+        world.officer(0).interaction().claim(Claim { line }).wait().unwrap();
+        world.officer(0).interaction().send(SendMessage::new(late, "您好")).wait().unwrap();
+        change(&world, "22010871", line, LineSettings { promise_s: Some(3600), ..fast.clone() });
+        enter(&world, 1, line, None);
+        world.clock.advance(Duration::from_secs(61));
+        let told = |world: &World| {
+            let until = world.core.now().plus(Duration::from_secs(1));
+            let told = world.session_of(world.supervisor).interaction().promises(begun, until).unwrap().lines.remove(0);
+            (told.promise_s, told.measured, told.kept)
+        };
+        assert_eq!(told(&world), (Some(3600), Some(1), Some(0)), "{engine:?}: one was late, one still waits in time");
+        change(&world, "22010872", line, LineSettings { promise_s: None, ..fast });
+        assert_eq!(told(&world), (None, Some(1), Some(0)), "{engine:?}");
+    }
+}
+
+/// Found by review: whoever waits in a line that offers was told that it is their turn, by whoever had gone for lunch.
+#[test]
+fn whoever_takes_no_offers_is_not_expected_in_a_line_that_offers() {
+    for engine in ENGINES {
+        let world = World::new(engine);
+        let line = pushing(&world);
+        let id = enter(&world, 0, line, None);
+        let plain = world.entered(1).conversation;
+        let says = |availability| world.officer(0).interaction().be_available(availability).wait().unwrap();
+        let told = |n: usize, id| world.taxpayer(n).interaction().position(id).unwrap().no_estimate;
+        says(Availability::default());
+        assert_eq!((told(0, id), told(1, plain)), (None, None), "{engine:?}");
+        let over = Some(world.core.now().plus(Duration::from_secs(1)));
+        for away in [Availability { takes_offers: false, shift_ends: None }, Availability { takes_offers: true, shift_ends: over }] {
+            world.clock.advance(Duration::from_secs(1));
+            says(away);
+            assert_eq!(told(0, id), Some(NoEstimate::NobodyThere), "{engine:?}: {away:?}");
+            assert_eq!(told(1, plain), None, "{engine:?}: they may ask for the next one all the same");
+        }
     }
 }
 

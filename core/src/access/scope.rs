@@ -90,6 +90,11 @@ impl Scope {
         Self { terms, reader }
     }
 
+    /// What an authority published, and each above it, whoever reads.
+    pub(crate) fn published_to(authority: &AuthorityPath) -> Self {
+        Self { terms: authority.codes().iter().copied().map(Term::Published).collect(), reader: None }
+    }
+
     fn has_a_desk(&self) -> bool {
         self.terms.iter().any(|term| matches!(term, Term::Assigned(_)))
     }

@@ -10,7 +10,7 @@ use crate::ctx::Ctx;
 use crate::error::{Error, Problem};
 use crate::id::{ConversationId, OfficerId};
 use crate::interaction::{
-    Conversation, ConversationState, Hint, Line, MessageView, Presence, Reminder, ReminderFor, is_first_message, one_message,
+    Conversation, ConversationState, Hint, Line, MessageView, Presence, Reminder, ReminderFor, is_first_message, lines_within, one_message,
     open_conversation, reminded_as, reminder, reminds,
 };
 use crate::journal::{self, Cursor, Event, EventKind, Topic};
@@ -74,7 +74,7 @@ pub(super) fn topics(tx: &mut dyn ReadTx, ctx: &Ctx, since: Option<Cursor>) -> R
                 .newest_first()
                 .limit(limits::OFFICER_DESK_MAX);
             topics.extend(tx.scan::<Conversation>(why, range)?.iter().map(|c| Topic::Conversation(c.id)));
-            let served: Vec<Line> = tx.list(&Scope::by(ctx, &operation::WAITING), Page { after: None, limit: limits::LINES_SHOWN_MAX })?;
+            let (served, _) = lines_within(tx, &Scope::by(ctx, &operation::WAITING), limits::TOPICS_PER_READER_MAX)?;
             topics.extend(served.iter().map(|l| Topic::Line(l.id)));
             if officer.may(Permission::SuperviseInteraction) {
                 supervised(tx, ctx, officer.id, &mut topics)?;
@@ -111,7 +111,7 @@ pub(super) fn topics(tx: &mut dyn ReadTx, ctx: &Ctx, since: Option<Cursor>) -> R
 /// What whoever supervises follows beside that: the lines of their area, and the conversation they take part in, which is among the newest
 /// of theirs.
 fn supervised(tx: &mut dyn ReadTx, ctx: &Ctx, me: OfficerId, topics: &mut Vec<Topic>) -> Result<(), Error> {
-    let lines: Vec<Line> = tx.list(&Scope::by(ctx, &operation::CONVERSATIONS), Page { after: None, limit: limits::LINES_SHOWN_MAX })?;
+    let (lines, _) = lines_within(tx, &Scope::by(ctx, &operation::CONVERSATIONS), limits::TOPICS_PER_READER_MAX)?;
     topics.extend(lines.iter().map(|l| Topic::Line(l.id)));
     let newest = Page { after: None, limit: limits::JOINED_SCANNED_MAX };
     let theirs: Vec<Conversation> = tx.list(&Scope::by(ctx, &operation::STEP_OUT), newest)?;

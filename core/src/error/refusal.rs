@@ -75,6 +75,9 @@ pub enum Refusal {
     /// The taxpayer who is handed on waits or talks in that line already.
     #[error("the taxpayer is in this line already")]
     TheyAreInLine,
+    /// What waits at the desk of what could not be settled goes on in no other line, where nobody follows it to its outcome.
+    #[error("a conversation of the unresolved-matter desk stays there")]
+    StaysAtDesk,
     /// Nobody waits.
     #[error("nobody is waiting")]
     NobodyWaiting,
@@ -288,6 +291,7 @@ impl Refusal {
                 ("interaction.not_for_them", 409, message)
             }
             Self::TheyAreInLine => ("interaction.they_are_in_line", 409, "这位纳税人已在该队列中排队或交谈，请转到其他队列".into()),
+            Self::StaysAtDesk => ("interaction.stays_at_desk", 409, "办不成事反映专窗的会话不能并入其他队列，请在专窗中接待".into()),
             Self::NobodyWaiting => ("interaction.nobody_waiting", 409, "当前没有等待的纳税人".into()),
             Self::NobodyForYou => {
                 ("interaction.nobody_for_you", 409, "正在等待的纳税人目前由熟悉其主题或所属机关的同事接待，请稍后再试".into())

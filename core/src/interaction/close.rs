@@ -107,8 +107,8 @@ pub struct CloseIdle {
     pub token: i64,
 }
 
-/// Closes the conversation if nobody wrote for [`limits::CONVERSATION_IDLE`]; sets the timer anew if somebody did. Where the officer who has
-/// it never said a word, it is not over: it waits again where it stood, and others are asked first.
+/// Closes the conversation if nobody wrote for [`limits::CONVERSATION_IDLE`]; sets the timer anew if somebody did. Where its taxpayer waits for
+/// an answer of the officer who has it, it is not over: it waits again where it stood, and others are asked first.
 pub fn close_idle(tx: &mut dyn Tx, ctx: &Ctx, cmd: CloseIdle) -> Result<Closed, Error> {
     let id = ConversationId::from_uuid(agenda::subject_of(tx, cmd.timer)?);
     let found = tx.lock_row::<Conversation>((id,))?;
@@ -126,7 +126,7 @@ pub fn close_idle(tx: &mut dyn Tx, ctx: &Ctx, cmd: CloseIdle) -> Result<Closed, 
         }
         return Ok(Closed { conversation: id, outcome: None });
     }
-    if let Some(officer) = conversation.officer.filter(|_| conversation.never_answered()) {
+    if let Some(officer) = conversation.officer.filter(|_| conversation.unanswered_since.is_some()) {
         attendance::back_in_line(tx, ctx, &conversation, (*conversation).clone().passed_by(officer, ctx.now()))?;
         hours_over::look(tx, ctx, conversation.line)?;
         reply_due::watch(tx, &conversation)?;

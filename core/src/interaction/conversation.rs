@@ -124,6 +124,9 @@ record! {
         /// The authority of the line that they entered first, with all above, where it belongs to another by now; absent in conversations of
         /// before that was kept, too.
         entered_authority: Option<AuthorityPath>,
+        /// Within so many seconds somebody would answer, as its line promised when it was entered; absent where it promised nothing, and in
+        /// conversations of before that was kept.
+        promise_s: Option<i64>,
     }
     key(id);
     version version;

@@ -157,6 +157,7 @@ pub fn enter(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, cmd: Enter) -> R
         entered_line: Some(line.id),
         first_answered_at: None,
         entered_authority: None,
+        promise_s: line.promise_s,
     };
     let waiting = waiting.promised(reply);
     tx.add(&waiting)?;

@@ -1,5 +1,6 @@
 //! Lines (队列): waiting queues of people.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -12,8 +13,9 @@ use crate::clock::Timestamp;
 use crate::ctx::Ctx;
 use crate::error::{self, Error, Problem};
 use crate::id::LineId;
-use crate::identity::{AuthorityCode, Roster};
+use crate::identity::{AuthorityCode, Roster, Taxpayer};
 use crate::limits;
+use crate::operation;
 use crate::store::{Page, ReadTx, Reads, StoreError};
 
 words! {
@@ -107,11 +109,16 @@ record! {
 impl Line {
     fn terms(&self) -> Vec<Term> {
         let mut terms: Vec<Term> = self.authority.codes().iter().copied().map(Term::Subtree).collect();
-        // One that takes nobody in is shown as long as it says why.
-        if self.open || self.closing_message.is_some() {
+        if self.is_shown() {
             terms.push(Term::Public);
         }
+        terms.extend(self.authority.own().map(Term::Published));
         terms
+    }
+
+    /// One that takes nobody in is shown as long as it says why.
+    fn is_shown(&self) -> bool {
+        self.open || self.closing_message.is_some()
     }
 
     /// A line that nobody has entered yet.
@@ -187,6 +194,11 @@ impl Line {
     /// Until when whoever entered then hears a word, as is promised.
     pub(super) fn promised(&self, entered: Timestamp) -> Option<Timestamp> {
         self.promise_s.map(|s| entered.plus(Duration::from_secs(s.unsigned_abs())))
+    }
+
+    /// Whether those who wait are offered to officers.
+    pub(super) fn pushes(&self) -> bool {
+        self.routing.as_ref().is_some_and(|routing| routing.push)
     }
 
     /// Whether whoever enters may name this topic.
@@ -347,9 +359,48 @@ pub(crate) fn named_line(tx: &mut dyn ReadTx, id: LineId) -> Result<Option<Named
     Ok(found.map(|line| Named { id: id.to_string(), name: line.name, staff_no: None }))
 }
 
-/// The lines that take people in, and those that say why they do not, newest first.
+/// Lines within a scope, newest first, at most `max`, and whether these are all.
+pub(crate) fn lines_within(tx: &mut dyn ReadTx, scope: &Scope, max: usize) -> Result<(Vec<Line>, bool), Error> {
+    let mut lines: Vec<Line> = Vec::new();
+    while lines.len() < max {
+        let after = lines.last().map(|line| (line.opened_at, line.id.uuid()));
+        let page: Vec<Line> = tx.list(scope, Page { after, limit: limits::PAGE_ROWS_MAX })?;
+        if page.is_empty() {
+            return Ok((lines, true));
+        }
+        lines.extend(page);
+    }
+    lines.truncate(max);
+    Ok((lines, false))
+}
+
+/// All lines of the caller's authority and those above it, and all that they serve, supervise or manage; then others that are shown to
+/// everybody, so many that a screen holds them.
+fn nearest(tx: &mut dyn ReadTx, ctx: &Ctx) -> Result<Vec<Line>, Error> {
+    let near = match ctx.actor() {
+        Actor::Taxpayer(id) => {
+            let me = tx.find::<Taxpayer>((*id,))?.ok_or(Error::SignInRequired)?.trust("the caller's own record");
+            vec![Scope::published_to(&me.authority)]
+        }
+        Actor::Officer(me) => {
+            let posts = [&operation::WAITING, &operation::CONVERSATIONS, &operation::LINE].map(|theirs| Scope::by(ctx, theirs));
+            [Scope::published_to(&me.authority)].into_iter().chain(posts).collect()
+        }
+        Actor::Anonymous | Actor::System => Vec::new(),
+    };
+    let (mut found, mut known) = (Vec::new(), HashSet::new());
+    for scope in near {
+        let (lines, _) = lines_within(tx, &scope, limits::WALL_LINES_MAX)?;
+        found.extend(lines.into_iter().filter(|line| line.is_shown() && known.insert(line.id)));
+    }
+    let others: Vec<Line> = tx.list(&Scope::of(ctx), Page { after: None, limit: limits::LINES_SHOWN_MAX })?;
+    found.extend(others.into_iter().filter(|line| known.insert(line.id)));
+    Ok(found)
+}
+
+/// The lines that take people in, and those that say why they do not: those near the caller first, each part newest first.
 pub fn lines(tx: &mut dyn ReadTx, ctx: &Ctx, calendars: &Calendars) -> Result<Vec<LineView>, Error> {
-    let found: Vec<Line> = tx.list(&Scope::of(ctx), Page { after: None, limit: limits::LINES_SHOWN_MAX })?;
+    let found = nearest(tx, ctx)?;
     let counts: Vec<u32> = tx.project(|ready: &ReadyLines| found.iter().map(|l| ready.waiting(l.id)).collect()).unwrap_or_default();
     let now = calendars.in_force(tx)?;
     let mut shown = Vec::with_capacity(found.len());
@@ -357,6 +408,7 @@ pub fn lines(tx: &mut dyn ReadTx, ctx: &Ctx, calendars: &Calendars) -> Result<Ve
         shown.push(LineView {
             waiting: counts.get(i).copied().unwrap_or_default(),
             served: line.is_served(&now, ctx.now())?,
+            push: line.pushes(),
             id: line.id,
             name: line.name,
             kind: line.kind,
@@ -364,7 +416,6 @@ pub fn lines(tx: &mut dyn ReadTx, ctx: &Ctx, calendars: &Calendars) -> Result<Ve
             promise_s: line.promise_s,
             closing_message: line.closing_message,
             managed: matches!(ctx.actor(), Actor::Officer(caller) if caller.may_at(Permission::ManageLines, &line.authority)),
-            push: line.routing.as_ref().is_some_and(|routing| routing.push),
             authority: line.authority.own(),
             topics: line.routing.map(|routing| routing.topics).unwrap_or_default(),
         });

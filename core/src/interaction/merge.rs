@@ -101,7 +101,7 @@ fn mine_to_take(tx: &mut dyn ReadTx, ctx: &Ctx, kept: &Conversation, other: &Con
     };
     let (line, into) = (of(tx, other.line)?, of(tx, kept.line)?);
     if line.kind == LineKind::UnresolvedMatterDesk && into.kind != line.kind {
-        return Err(Error::Refused(Refusal::NobodyForYou));
+        return Err(Error::Refused(Refusal::StaysAtDesk));
     }
     let me = ctx.actor().officer()?.id;
     let officer = tx.find::<Officer>((me,))?.ok_or(Error::SignInRequired)?.trust("the caller's own record").into_inner();

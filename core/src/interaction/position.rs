@@ -95,8 +95,11 @@ type Known = (Serving, Shared);
 
 impl Wait {
     fn of(tx: &mut dyn ReadTx, ctx: &Ctx, presence: &Presence, calendars: &Calendars, line: &Line) -> Result<Self, Error> {
+        let mut there = presence.serving(&line.authority, ctx.now());
+        // Where nobody asks for the next one, whoever takes no offers takes nobody.
+        there.retain(|there| !line.pushes() || there.availability.takes(ctx.now()));
         Ok(Self {
-            there: presence.serving(&line.authority, ctx.now()),
+            there,
             handled: handled_lately(tx, line.id)?,
             line: line.id,
             served: line.is_served(&*calendars.in_force(tx)?, ctx.now())?,

@@ -72,6 +72,13 @@ impl Default for Availability {
     }
 }
 
+impl Availability {
+    /// Whether they are offered anything at that instant.
+    pub(super) fn takes(&self, at: Timestamp) -> bool {
+        self.takes_offers && self.shift_ends.is_none_or(|ends| at < ends)
+    }
+}
+
 /// An officer is there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Present {

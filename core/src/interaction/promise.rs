@@ -29,7 +29,7 @@ pub struct LinePromise {
     pub served: u64,
     /// Of those who entered: waited to talk, and were called back instead, because they asked for that or the line's hours ended.
     pub called_back: u64,
-    /// Of those who entered: the promise was kept or broken by now. Whoever still waits within it, or left within it, is not among them;
+    /// Of those who entered: what was promised then was kept or broken by now. Whoever still waits within it, or left within it, is not among them;
     /// absent where nothing is promised.
     pub measured: Option<u64>,
     /// Of these: an officer said a first word within the promise.
@@ -62,10 +62,8 @@ struct Count {
     entered: u64,
     left: u64,
     waits_s: Vec<u64>,
-    /// Until an officer said a first word.
-    answers_s: Vec<u64>,
-    /// Until now, or until they gave up waiting, where nobody did.
-    unanswered_s: Vec<u64>,
+    measured: u64,
+    kept: u64,
     called_back: u64,
     messages: u64,
     messages_in_time: u64,
@@ -100,15 +98,20 @@ impl Count {
         self.entered += 1;
         if let Some(began) = called_back {
             self.called_back += 1;
-            self.unanswered_s.push(began.since(c.entered_at).as_secs());
+            self.measure(c, None, began);
             return;
         }
         self.left += u64::from(c.state == ConversationState::Left && c.first_claimed_at.is_none());
         self.waits_s.extend(c.first_claimed_at.map(|at| at.since(c.entered_at).as_secs()));
-        match answered {
-            Some(at) => self.answers_s.push(at.since(c.entered_at).as_secs()),
-            None => self.unanswered_s.push(c.ended_at.unwrap_or(now).since(c.entered_at).as_secs()),
-        }
+        self.measure(c, answered, c.ended_at.unwrap_or(now));
+    }
+
+    /// Whether the promise of then was kept: by a first word, or not before whoever waited gave up, at the latest now.
+    fn measure(&mut self, c: &Conversation, answered: Option<Timestamp>, until: Timestamp) {
+        let Some(promise) = c.promise_s.map(i64::unsigned_abs) else { return };
+        let in_time = answered.unwrap_or(until).since(c.entered_at).as_secs() <= promise;
+        self.measured += u64::from(answered.is_some() || !in_time);
+        self.kept += u64::from(answered.is_some() && in_time);
     }
 
     /// An answer that was promised. Whoever left before it was due is in neither number.
@@ -128,8 +131,7 @@ impl Count {
             let place = (self.waits_s.len() * of_ten).div_ceil(10).checked_sub(1)?;
             self.waits_s.get(place).copied()
         };
-        let within = |waits: &[u64], promise: u64| waits.iter().filter(|wait| **wait <= promise).count();
-        let promise = line.promise_s.map(i64::unsigned_abs);
+        let promises = line.promise_s.is_some() || self.measured > 0;
         LinePromise {
             line: line.id,
             name: line.name.clone(),
@@ -138,8 +140,8 @@ impl Count {
             left: self.left,
             served: self.waits_s.len() as u64,
             called_back: self.called_back,
-            measured: promise.map(|s| (self.answers_s.len() + self.unanswered_s.len() - within(&self.unanswered_s, s)) as u64),
-            kept: promise.map(|s| within(&self.answers_s, s) as u64),
+            measured: promises.then_some(self.measured),
+            kept: promises.then_some(self.kept),
             p50_s: share(5),
             p90_s: share(9),
             messages: self.messages,

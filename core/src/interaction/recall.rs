@@ -5,8 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Conversation, Message};
-use crate::access::{Actor, check};
+use super::{Conversation, ConversationState, Message, reminder};
+use crate::access::{Actor, ActorKind, Checked, check};
 use crate::clock::Timestamp;
 use crate::ctx::Ctx;
 use crate::error::{Error, Refusal};
@@ -45,7 +45,7 @@ impl crate::core::Answer for Recalled {
 }
 
 /// Recalls a message of the caller's own, also where its officer has handed the conversation on since. Nothing is renumbered, and what was
-/// unread stays so.
+/// unread stays so; an answer that is recalled is owed again.
 pub fn recall(tx: &mut dyn Tx, ctx: &Ctx, cmd: Recall) -> Result<Recalled, Error> {
     let found = tx.lock_row::<Conversation>((cmd.conversation,))?;
     let c = match check(ctx, found.clone()) {
@@ -71,6 +71,9 @@ pub fn recall(tx: &mut dyn Tx, ctx: &Ctx, cmd: Recall) -> Result<Recalled, Error
         return Err(Error::Refused(Refusal::RecallTooLate));
     }
     tx.replace(&message, Message { recalled_at: Some(now), ..message.clone() })?;
+    if message.sender.kind == ActorKind::Officer {
+        answer_gone(tx, &c, &message)?;
+    }
     let mut topics = vec![Topic::Conversation(c.id)];
     if c.is_over() {
         // Nobody follows it any more: to the two desks as well.
@@ -81,4 +84,33 @@ pub fn recall(tx: &mut dyn Tx, ctx: &Ctx, cmd: Recall) -> Result<Recalled, Error
         journal::record(tx, ctx, topic, EventKind::MessageRecalled, Some(c.id), Some(cmd.number))?;
     }
     Ok(recalled(now))
+}
+
+/// An answer that was recalled is none: where no other stands, its taxpayer waits for one again since when they did.
+fn answer_gone(tx: &mut dyn Tx, c: &Checked<Conversation>, recalled: &Message) -> Result<(), Error> {
+    let latest: Vec<Message> = tx.under(c, stretch(None, ()).newest_first().limit(limits::PAGE_ROWS_MAX))?;
+    let standing: Vec<&Message> = latest.iter().filter(|m| m.recalled_at.is_none() && m.number != recalled.number).collect();
+    let answers = |m: &&&Message| m.sender.kind == ActorKind::Officer;
+    let was_first = c.first_answered_at == Some(recalled.sent_at);
+    let first_answered_at = if was_first { standing.iter().rfind(answers).map(|m| m.sent_at) } else { c.first_answered_at };
+    let attends = c.state == ConversationState::Active && c.held_until.is_none() && c.unanswered_since.is_none();
+    let unanswered_since = match c.claimed_at.filter(|_| attends) {
+        Some(claimed_at) => owed_since(claimed_at, &standing),
+        None => c.unanswered_since,
+    };
+    if (first_answered_at, unanswered_since) == (c.first_answered_at, c.unanswered_since) {
+        return Ok(());
+    }
+    tx.replace(&**c, Conversation { first_answered_at, unanswered_since, ..(**c).clone() })?;
+    unanswered_since.map_or(Ok(()), |since| reminder::watch(tx, c, since))
+}
+
+/// Since when an answer is owed by whoever took it then, by the messages that stand, newest first: since they took it, or since the
+/// taxpayer wrote behind the last answer.
+fn owed_since(claimed_at: Timestamp, standing: &[&Message]) -> Option<Timestamp> {
+    let since: Vec<&&Message> = standing.iter().take_while(|m| m.sent_at >= claimed_at).collect();
+    match since.iter().position(|m| m.sender.kind == ActorKind::Officer) {
+        Some(behind) => since[..behind].last().map(|m| m.sent_at),
+        None => Some(claimed_at),
+    }
 }

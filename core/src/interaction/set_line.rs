@@ -129,7 +129,7 @@ pub(crate) fn changes(tx: &mut dyn ReadTx, approval: &Approval) -> Result<Option
     Ok(found.map(|line| Changes::between(&line.settings(), &settings)).transpose()?)
 }
 
-/// Within the limits, over into another line of its authority or of one above, and with specialists who serve at its authority: those who are new
+/// Within the limits, over into another line of its authority or of one above that lets in whomever this one does, and with specialists who serve at its authority: those who are new
 /// to it, for nobody's leaving keeps it from being changed otherwise.
 fn settled(
     tx: &mut dyn ReadTx,
@@ -142,7 +142,9 @@ fn settled(
     if let Some(overflow) = settings.overflow {
         let over = tx.find::<Line>((overflow,))?.map(|over| over.trust("where a line sends people on").into_inner());
         let near = |over: &Line| over.authority.own().is_some_and(|own| authority.codes().contains(&own));
-        if line.is_some_and(|line| line.id == overflow) || !over.is_some_and(|over| near(&over)) {
+        // Whoever asks for a line without a gate is not sent to one that may not let them in.
+        let lets_in = |over: &Line| over.kind.gate().is_none_or(|gate| settings.kind.gate() == Some(gate));
+        if line.is_some_and(|line| line.id == overflow) || !over.is_some_and(|over| near(&over) && lets_in(&over)) {
             return Err(Error::invalid("overflow", Problem::Unknown("line")));
         }
     }

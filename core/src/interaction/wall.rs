@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::line::lines_within;
 use super::position::serving;
 use super::presence::There;
 use super::{Conversation, ConversationState, ConversationView, Line, Presence, ReadyLines, conversation, reminder};
@@ -14,7 +15,7 @@ use crate::ctx::Ctx;
 use crate::error::Error;
 use crate::id::{LineId, OfficerId};
 use crate::limits;
-use crate::store::{Page, ReadTx, Reads, stretch};
+use crate::store::{ReadTx, Reads, stretch};
 
 words! {
     /// Why a conversation needs whoever supervises it.
@@ -115,7 +116,7 @@ pub struct Wall {
 /// How the lines of one's area stand now.
 pub fn wall(tx: &mut dyn ReadTx, ctx: &Ctx, presence: &Presence, calendars: &Calendars) -> Result<Wall, Error> {
     let (now, in_force) = (ctx.now(), calendars.in_force(tx)?);
-    let (found, mut whole) = lines_within(tx, ctx)?;
+    let (found, mut whole) = lines_within(tx, &Scope::of(ctx), limits::WALL_LINES_MAX)?;
     let mut found_long = Vec::new();
     let mut officers = BTreeMap::<OfficerId, Option<There>>::new();
     let mut lines = Vec::with_capacity(found.len());
@@ -126,7 +127,7 @@ pub fn wall(tx: &mut dyn ReadTx, ctx: &Ctx, presence: &Presence, calendars: &Cal
         let (waiting, all_waiting) = in_state(tx, &line, ConversationState::Waiting, &mut left)?;
         whole &= all_active && all_waiting;
         let there = presence.serving(&line.authority, now);
-        let can = serving(tx, &there.iter().collect::<Vec<_>>());
+        let can = serving(tx, &there.iter().filter(|there| !line.pushes() || there.availability.takes(now)).collect::<Vec<_>>());
         let waits = tx.project(|ready: &ReadyLines| ready.waiting(line.id)).unwrap_or_default();
         let served = line.is_served(&in_force, now)?;
         lines.push(LineNow {
@@ -169,20 +170,6 @@ pub fn wall(tx: &mut dyn ReadTx, ctx: &Ctx, presence: &Presence, calendars: &Cal
     })
 }
 
-/// The lines of one's area, newest first, and whether these are all.
-fn lines_within(tx: &mut dyn ReadTx, ctx: &Ctx) -> Result<(Vec<Line>, bool), Error> {
-    let mut lines: Vec<Line> = Vec::new();
-    while lines.len() < limits::WALL_LINES_MAX {
-        let after = lines.last().map(|line| (line.opened_at, line.id.uuid()));
-        let page: Vec<Line> = tx.list(&Scope::of(ctx), Page { after, limit: limits::PAGE_ROWS_MAX })?;
-        if page.is_empty() {
-            return Ok((lines, true));
-        }
-        lines.extend(page);
-    }
-    Ok((lines, false))
-}
-
 /// What stands in a line, oldest first, as far as there is still something to look at, and whether that is all.
 fn in_state(
     tx: &mut dyn ReadTx,
@@ -219,11 +206,10 @@ fn desks(tx: &mut dyn ReadTx, ctx: &Ctx, found: BTreeMap<OfficerId, Option<There
     for (id, there) in found {
         let Some(row) = tx.find::<Officer>((id,))? else { continue };
         let row = row.trust("whoever supervises a line sees who serves it").into_inner();
-        let takes = |there: &There| there.availability.takes_offers && there.availability.shift_ends.is_none_or(|ends| ctx.now() < ends);
         let desk = OfficerNow {
             name: row.own_name(tx, ctx)?,
             there: there.is_some(),
-            takes_offers: there.as_ref().is_some_and(takes),
+            takes_offers: there.as_ref().is_some_and(|there| there.availability.takes(ctx.now())),
             held: tx.project(|ready: &ReadyLines| ready.held(id)).unwrap_or_default(),
             capacity: u32::try_from(row.capacity).unwrap_or_default(),
             staff_no: row.staff_no,

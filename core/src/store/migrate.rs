@@ -75,7 +75,13 @@ pub const MIGRATIONS: &[Migration] = &[
     shared!(22, "grid_officer", "0022_grid_officer.sql"),
     shared!(23, "first_answer", "0023_first_answer.sql"),
     shared!(24, "stint", "0024_stint.sql"),
-    shared!(25, "entered_authority", "0025_entered_authority.sql"),
+    shared!(25, "entered", "0025_entered.sql"),
+    Migration {
+        version: 26,
+        name: "lines_near",
+        sqlite: include_str!("../../../migrations/0026_lines_near.sqlite.sql"),
+        postgres: include_str!("../../../migrations/0026_lines_near.postgres.sql"),
+    },
 ];
 
 /// The newest schema version this program knows.

@@ -99,13 +99,19 @@ impl Day {
         if self.shifts.is_empty() { Err(DayProblem::Nobody) } else { Ok(()) }
     }
 
+    /// Lines to which nobody came: somebody is on duty for them, or they would not be named.
+    pub fn without_arrivals(&self) -> impl Iterator<Item = &str> {
+        let came: std::collections::BTreeSet<usize> = self.arrivals.iter().map(|arrival| arrival.line).collect();
+        self.lines.iter().enumerate().filter(move |(n, _)| !came.contains(n)).map(|(_, line)| line.as_str())
+    }
+
     /// The names of those on duty, as first named.
     pub fn officers(&self) -> Vec<&str> {
         let mut seen = std::collections::BTreeSet::new();
         self.shifts.iter().map(|shift| shift.officer.as_str()).filter(|officer| seen.insert(*officer)).collect()
     }
 
-    /// The same day with other staffing. Who comes in addition works from the first beginning to the last end, as much at once as the
+    /// The same day with other staffing. Who comes in addition works from the first beginning (that of the arrivals, where there are no shifts) to the last end, as much at once as the
     /// first one named, for every line; who goes is who was named last.
     ///
     /// # Errors
@@ -123,7 +129,8 @@ impl Day {
         }
         let kept: Vec<&str> = names.iter().copied().take(wanted as usize).collect();
         let mut shifts: Vec<Shift> = self.shifts.iter().filter(|shift| kept.contains(&shift.officer.as_str())).cloned().collect();
-        let from = self.shifts.iter().map(|shift| shift.from).min().unwrap_or_default();
+        let come = || self.arrivals.iter().map(|arrival| arrival.at).min();
+        let from = self.shifts.iter().map(|shift| shift.from).min().or_else(come).unwrap_or_default();
         // `None` is the end that never comes; with no shifts at all there is none either.
         let ends: Option<Vec<Duration>> = self.shifts.iter().map(|shift| shift.until).collect();
         let until = ends.and_then(|ends| ends.into_iter().max());

@@ -14,7 +14,7 @@ use zhengna_core::what_if::{Day, DayProblem, Figures, Poisson, Staffing, play};
 
 use super::recorded_day;
 use crate::failure::{Exit, Failure};
-use crate::output::{self, Progress, say};
+use crate::output::{self, Progress, note, say};
 
 /// What if: plays days again, with the assignment engine, and says what would have been otherwise.
 #[derive(Args)]
@@ -125,6 +125,9 @@ impl Interactions {
         if days.is_empty() {
             return Err(Failure::new(Exit::Usage, "nobody is on duty").advise("Give the table of shifts (--shifts FILE), or --officers N."));
         }
+        for line in given.without_arrivals() {
+            note(format_args!("nobody came to the line {line}, which the shifts name: is it called otherwise in the day?"));
+        }
         let run = |(staffing, day): (String, Day)| {
             let mut progress = Progress::new(format!("{staffing}: arrivals"), Some(day.arrivals.len() as u64));
             let figures = play(&day, |came| progress.at(came as u64)).map_err(impossible)?;
@@ -182,10 +185,11 @@ fn told(runs: &[Run]) -> String {
     line("served", each(&|f| f.all.served.to_string()));
     line("left before", each(&|f| format!("{} ({:.1} %)", f.all.abandoned, percent(f.all.abandoned, f.all.arrivals))));
     line("waiting at the end", each(&|f| f.all.unserved.to_string()));
-    line("wait of the served: mean", each(&|f| minutes(f.all.wait.mean_s)));
-    line("  half within", each(&|f| minutes(f.all.wait.p50_s)));
-    line("  nine of ten within", each(&|f| minutes(f.all.wait.p90_s)));
-    line("  longest", each(&|f| minutes(f.all.wait.max_s)));
+    let wait = |f: &Figures, s: f64| waited(f.all.served, s);
+    line("wait of the served: mean", each(&|f| wait(f, f.all.wait.mean_s)));
+    line("  half within", each(&|f| wait(f, f.all.wait.p50_s)));
+    line("  nine of ten within", each(&|f| wait(f, f.all.wait.p90_s)));
+    line("  longest", each(&|f| wait(f, f.all.wait.max_s)));
     line("load of an officer: mean", each(&|f| share(f.officers.iter().map(|o| o.load).sum::<f64>() / f.officers.len().max(1) as f64)));
     if let Some(last) = runs.last() {
         text.push('\n');
@@ -201,7 +205,7 @@ fn by_line(text: &mut String, run: &Run) {
         row(text, &format!("{}, by line", run.staffing), &["came", "served", "left", "mean wait", "9 of 10"].map(str::to_owned));
         for f in lines {
             let [came, served, left] = [f.arrivals, f.served, f.abandoned].map(|n| n.to_string());
-            row(text, &f.line, &[came, served, left, minutes(f.wait.mean_s), minutes(f.wait.p90_s)]);
+            row(text, &f.line, &[came, served, left, waited(f.served, f.wait.mean_s), waited(f.served, f.wait.p90_s)]);
         }
         text.push('\n');
     }
@@ -227,6 +231,11 @@ fn share(of_one: f64) -> String {
 
 fn percent(part: usize, of: usize) -> f64 {
     100.0 * part as f64 / of.max(1) as f64
+}
+
+/// How long those served waited; nothing where nobody was.
+fn waited(served: usize, seconds: f64) -> String {
+    if served == 0 { "-".to_owned() } else { minutes(seconds) }
 }
 
 /// As minutes and seconds.

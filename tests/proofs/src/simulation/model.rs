@@ -127,6 +127,13 @@ struct Message {
     recalled_at: Option<i64>,
 }
 
+impl Message {
+    /// Whether somebody of the staff wrote it, and let it stand.
+    fn is_answer(&self) -> bool {
+        self.recalled_at.is_none() && !matches!(self.who, Who::Taxpayer(_))
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Conversation {
     pub(crate) id: [u8; 16],
@@ -165,9 +172,9 @@ pub(crate) struct Conversation {
 }
 
 impl Conversation {
-    /// When somebody of the staff first said a word.
+    /// When somebody of the staff first said a word that stands.
     fn replied_at(&self) -> Option<i64> {
-        self.messages.iter().find(|m| !matches!(m.who, Who::Taxpayer(_))).map(|m| m.at)
+        self.messages.iter().find(|m| m.is_answer()).map(|m| m.at)
     }
 
     /// Whether an officer has it, or takes part.

@@ -95,7 +95,8 @@ export function begin(): void {
   if (!me.is?.officer) return
   desk.takesOffers = kept.get(IN_BREAK) !== me.is.officer
   const [whose, ends] = kept.get(SHIFT_ENDS)?.split(' ') ?? []
-  desk.shiftEnds = whose === me.is.officer ? (ends ?? null) : null
+  // A shift of yesterday is over, and would keep everything from being offered today.
+  desk.shiftEnds = whose === me.is.officer && ends && Date.parse(ends) > Date.now() ? ends : null
   desk.outbox = Outbox.of(me.is.officer, (id, message) => threads.get(id)?.sent(message), (item) => (desk.warned = item))
   live?.stop()
   live = new Live(transport, { state: turned, hello, event: happened, typing: (id, who) => who === 'taxpayer' && threads.get(id)?.typing() })

@@ -1,6 +1,6 @@
 //! Messages that are recalled and quoted, and how they are shown: to the two who talk without the text, to whoever reviews with it.
 
-use super::{About, Conversation, MINUTE, Model, NOT_FOUND, State, Subject, Told};
+use super::{About, Bell, Conversation, MINUTE, Message, Model, NOT_FOUND, State, Subject, Told, UNANSWERED};
 use crate::simulation::model::told::{Quote, Words};
 use crate::simulation::stage::text;
 use crate::simulation::step::Who;
@@ -26,6 +26,9 @@ impl Model {
             return Told::Refused("interaction.recall_too_late", 0);
         }
         message.recalled_at = Some(at);
+        if !matches!(who, Who::Taxpayer(_)) {
+            self.owed_again(label);
+        }
         let desks = [Some(About::Taxpayer(taxpayer)), officer.map(About::Officer)];
         // Nobody follows any more what is over.
         let desks = desks.into_iter().flatten().filter(|_| over);
@@ -34,6 +37,23 @@ impl Model {
         }
         self.record("interaction.recall", who, Subject::Message(label, number), now);
         Told::Recalled(label, number, at)
+    }
+
+    /// An answer that was recalled is none: where no other stands, one is owed since when it was.
+    fn owed_again(&mut self, label: u32) {
+        let Some(c) = self.conversations.get_mut(&label) else { return };
+        let Some(claimed_at) = c.claimed_at.filter(|_| c.state == State::Active) else { return };
+        if c.held_until.is_some() || c.unanswered_since.is_some() {
+            return;
+        }
+        let stands: Vec<&Message> = c.messages.iter().filter(|m| m.recalled_at.is_none() && m.at >= claimed_at).collect();
+        c.unanswered_since = match stands.iter().rposition(|m| m.is_answer()) {
+            Some(last) => stands.get(last + 1).map(|m| m.at),
+            None => Some(claimed_at),
+        };
+        if let Some(since) = c.unanswered_since {
+            self.set_by(Bell::Unanswered, label, since + UNANSWERED);
+        }
     }
 
     /// Messages behind a number, as somebody sees them.

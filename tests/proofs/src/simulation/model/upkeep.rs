@@ -66,7 +66,7 @@ impl Model {
         if c.state == State::Active {
             if now < idle_at {
                 self.timers.insert((Bell::Idle, label), Due::at(idle_at));
-            } else if let Some(officer) = c.officer.filter(|_| c.unanswered_since.is_some() && c.unanswered_since == c.claimed_at) {
+            } else if let Some(officer) = c.officer.filter(|_| c.unanswered_since.is_some()) {
                 self.passed_by(now, label, officer);
                 self.back_in_line(now, label);
                 self.look(now, line);

@@ -1,0 +1,4 @@
+-- Lines of an authority are found by whoever belongs there or below it, however many others there are.
+-- Bytes are made of text differently.
+
+INSERT INTO line_scope (term, at, id) SELECT CAST('u' || substr(authority, -11) AS BLOB), opened_at, id FROM line;
