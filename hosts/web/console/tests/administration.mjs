@@ -87,7 +87,7 @@ export async function administration({ host, site, shot, step, newPage, signIn, 
   step('the trail shows both')
   const third = await newPage()
   await begin(third, site, audit)
-  assert.deepEqual(await third.locator('.menu .item').allInnerTexts(), ['审批', '工作日历', '审计查询'])
+  assert.deepEqual(await third.locator('.menu .item').allInnerTexts(), ['审批', '人员岗位', '税务机关', '权限规则', '工作日历', '审计查询'])
   await third.locator('.menu').getByText('审计查询').click()
   await third.getByText('查询', { exact: true }).click()
   await third.locator('.el-table__row').first().waitFor()
