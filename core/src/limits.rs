@@ -210,6 +210,27 @@ pub const HOURS_EXCEPTIONS_MAX: usize = 4000;
 
 /// Characters of an appeal, and of the answer to one.
 pub const APPEAL_CHARS_MAX: usize = 2000;
+
+/// Characters of what was written in an appeal that arrives by a channel, and of what was answered there.
+pub const ARRIVAL_CHARS_MAX: usize = 10_000;
+
+/// Characters of the title of an appeal that arrives by a channel.
+pub const ARRIVAL_TITLE_CHARS_MAX: usize = 200;
+
+/// Working days within which a channel may ask that an appeal is answered.
+pub const APPEAL_WORKING_DAYS_MAX: u32 = 250;
+
+/// Titles of columns and words that a channel may name.
+pub const CHANNEL_NAMES_MAX: usize = 200;
+
+/// Digits of a phone by which appeals are found to be of the same person: an extension alone says nothing.
+pub const REPORTER_PHONE_DIGITS_MIN: usize = 7;
+
+/// An appeal of the same phone within this time is told of as related.
+pub const RELATED_WITHIN: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// Appeals of one channel that are counted at once.
+pub const APPEALS_COUNTED_MAX: u64 = 1_000_000;
 /// Characters of one message.
 pub const MESSAGE_CHARS_MAX: usize = 2000;
 /// A message may be recalled by its sender for so long.

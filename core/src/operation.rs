@@ -381,6 +381,22 @@ operations! {
         "会话检查" "Everything that happened in a conversation of one's area, with a reason; leaves an audit record.";
     ASSIGNMENTS = "interaction.assignments" Query [Officer] needs SuperviseInteraction reach [Subtree] Serializable repeats false per_minute 120
         "派单记录" "How a conversation came to its officers: why, and whether the same is decided again.";
+    SET_CHANNEL = "appeal.set_channel" Command [System] reach [] Serializable repeats false per_minute 60
+        "设置诉求渠道" "Set how a channel of appeals works, where nobody is there yet to agree: when a bureau is set up.";
+    CHANNELS = "appeal.channels" Query [System] reach [] Serializable repeats false per_minute 6000
+        "诉求渠道" "Every channel by which appeals arrive, and how it works.";
+    BEGIN_COLLECTION = "appeal.begin_collection" Command [System] reach [] Serializable repeats false per_minute 60
+        "开始诉求汇集" "Name a table of a channel before its rows come.";
+    EXAMINE_ARRIVALS = "appeal.examine_arrivals" Query [System] reach [] Serializable repeats false per_minute 6000
+        "试汇集" "What a collection would make of each row; nothing is written.";
+    COLLECT = "appeal.collect" Bulk [System] reach [] Serializable repeats false per_minute 60
+        "诉求汇集" "Take the rows of a channel's table in, each with its verdict.";
+    COLLECTED_ROWS = "appeal.collected_rows" Query [System] reach [] Serializable repeats false per_minute 6000
+        "汇集结果" "What became of each row of a channel's table.";
+    TAKE_BACK_ARRIVALS = "appeal.take_back" Bulk [System] reach [] Serializable repeats false per_minute 60
+        "撤回汇集" "Undo what a collection did, where nothing was answered or changed since.";
+    BALANCE = "appeal.balance" Query [System] reach [] Serializable repeats false per_minute 600
+        "渠道收支" "What arrived by each channel on each day, and where it stands.";
     FILE_APPEAL = "appeal.file" Command [Taxpayer] reach [Participant] Guarded repeats true per_minute 20
         "提交投诉" "File a complaint about the officer of a conversation of one's own, or about an authority; the one above handles it.";
     READ_APPEAL = "appeal.read" Query [Taxpayer, Officer] needs HandleAppeals reach [Participant, Subtree] Serializable repeats false per_minute 240

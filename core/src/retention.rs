@@ -104,8 +104,8 @@ pub const CLASSES: &[Class] = &[
         basis: "个人信息保护法 第十九条、第四十七条: for as long as they are served here; erasure destroys the key and the indexes, the emptied row and its id stay, so that records stay true",
     },
     Class {
-        tables: &["import_batch"],
-        what: "which lists were applied, with their hashes",
+        tables: &["import_batch", "appeal_collection", "appeal_channel"],
+        what: "which lists and tables were applied, with their hashes, and how channels work",
         keep: Keep::Always,
         basis: "no rule that we know sets an end; migration is proved by them",
     },
@@ -134,8 +134,8 @@ pub const CLASSES: &[Class] = &[
         basis: "no rule that we know sets an end: how long such records are kept is for the bureau's own list of archives (机关文件材料归档范围和文书档案保管期限规定, 国家档案局令第8号), which it has not given us; 个人信息保护法 第十九条 asks for the shortest. A person's are unreadable when they are erased",
     },
     Class {
-        tables: &["appeal"],
-        what: "appeals and their answers",
+        tables: &["appeal", "collected_row"],
+        what: "appeals, their answers, and what tables of channels said of them",
         keep: Keep::Always,
         basis: "no time that we know is in 纳税服务投诉管理办法 (公告2019年第27号); the bureau's own list of archives names one, as for conversations. A person's are unreadable when they are erased",
     },

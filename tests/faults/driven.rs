@@ -26,6 +26,7 @@ use zhengna_core::interaction::{
 use zhengna_core::operation::{self, Operation};
 use zhengna_core::store::{Page, StoreError};
 use zhengna_core::{Core, Error, limits};
+use zhengna_tests::arrivals::{arrivals, set_channel};
 use zhengna_tests::approval::{approve, execute, propose, reject};
 use zhengna_tests::lists::{agreed, put_forward};
 use zhengna_tests::provider::Believes;
@@ -199,6 +200,23 @@ pub(crate) const DRIVEN: &[Driven] = &[
         let opened = supervisor.identity().request_disclosure(cast.disclosure()).wait().unwrap();
         approve(&guardian, &opened).unwrap();
         Box::new(move || done(supervisor.identity().disclose(Disclose { approval: opened.approval }).wait()))
+    } },
+    Driven { operation: &operation::SET_CHANNEL, again: Again::Harmless, prepare: |cast, n| {
+        let channel = set_channel(&format!("channel_{n}"));
+        Box::new(move || done(cast.system().appeals().set_channel(channel.clone()).wait()))
+    } },
+    Driven { operation: &operation::BEGIN_COLLECTION, again: Again::Harmless, prepare: |cast, n| {
+        let list = arrivals(n, 1);
+        Box::new(move || done(cast.system().appeals().begin_collection(&list).wait()))
+    } },
+    Driven { operation: &operation::COLLECT, again: Again::Harmless, prepare: |cast, n| {
+        let list = arrivals(n, 2);
+        cast.system().appeals().begin_collection(&list).wait().unwrap();
+        Box::new(move || done(cast.system().appeals().collect(&list, &mut |_| {})))
+    } },
+    Driven { operation: &operation::TAKE_BACK_ARRIVALS, again: Again::Harmless, prepare: |cast, n| {
+        let of = cast.system().appeals().collect(&arrivals(n, 2), &mut |_| {}).unwrap();
+        Box::new(move || done(cast.system().appeals().take_back_collection(of, &mut |_| {})))
     } },
     Driven { operation: &operation::BEGIN_IMPORT, again: Again::Another, prepare: |cast, n| {
         let list = BeginImport { batch: sm3(&[&n.to_be_bytes()]), name: "名单".into(), rows: 1, given: None };

@@ -4,6 +4,7 @@
 //! server that cannot outlive the test process. [`world`] is a small world to test in, on any engine.
 
 pub mod approval;
+pub mod arrivals;
 pub mod authorisation;
 pub mod calendar;
 pub mod faults;

@@ -1,5 +1,6 @@
 //! The tree of tax authorities (税务机关): any depth, dated, data and never code.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -260,6 +261,12 @@ pub fn authorities(tx: &mut dyn ReadTx, ctx: &Ctx, after: Option<AuthorityCode>,
     let exists = |a: &Authority| a.effective_from <= now && a.effective_to.is_none_or(|end| now < end);
     let shown = |a: Authority| AuthorityView { code: a.code, parent: a.parent, kind: a.kind, name: a.name };
     Ok(AuthorityPage { items: rows.into_iter().filter(exists).map(shown).collect(), next })
+}
+
+/// Codes of authorities by their full names.
+pub(crate) fn codes_by_name(tx: &mut dyn ReadTx) -> Result<HashMap<String, AuthorityCode>, Error> {
+    let all = tx.scan_all(Engine::work("names of authorities, which are public"), stretch(None, ()), |_: &Authority| true)?;
+    Ok(all.into_iter().map(|authority| (authority.name, authority.code)).collect())
 }
 
 /// The name of an authority, which is public.

@@ -27,7 +27,7 @@ mod trail;
 pub(crate) use actor::my_permissions;
 pub use actor::{Actor, ActorKind, ActorRef, HeldPost, MyPermission, OfficerActor, Permission, Plane, admit};
 pub use authority::{Authority, AuthorityKind, AuthorityPage, AuthorityPath, AuthorityView, NewAuthority, add_authorities, authorities};
-pub(crate) use authority::{above, name_of, path_named, path_of, top_of};
+pub(crate) use authority::{above, codes_by_name, name_of, path_named, path_of, top_of};
 pub use bootstrap::{ADMINISTRATOR_POST, Bootstrap, Bootstrapped, bootstrap};
 pub use change::{AccessChange, ProposeChange, propose_change};
 pub(crate) use change::{carry_out, changes, within_posts};

@@ -57,6 +57,8 @@ pub fn answer(tx: &mut dyn Tx, ctx: &Ctx, cmd: AnswerAppeal) -> Result<AppealAns
     let answer = key.map(|key| subject::seal(ctx, &key, place, &text));
     let (answered_by, answered_at) = (Some(ctx.actor().officer()?.id), Some(ctx.now()));
     tx.replace(&appeal, Appeal { state: AppealState::Closed, answer, answered_by, answered_at, ..appeal.clone() })?;
-    journal::record(tx, ctx, Topic::Taxpayer(appeal.taxpayer), EventKind::AppealAnswered, None, None)?;
+    if let Some(taxpayer) = appeal.taxpayer {
+        journal::record(tx, ctx, Topic::Taxpayer(taxpayer), EventKind::AppealAnswered, None, None)?;
+    }
     Ok(AppealAnswered { appeal: appeal.id, state: AppealState::Closed })
 }

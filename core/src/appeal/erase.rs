@@ -11,7 +11,7 @@ use crate::store::{ReadTx, Reads, Tx, stretch};
 /// Every appeal of a person, oldest first.
 pub(crate) fn all_of(tx: &mut dyn ReadTx, taxpayer: TaxpayerId) -> Result<Vec<Appeal>, Error> {
     let why = Engine::work("appeals of a person who is erased, or to whom all that is kept of them is given");
-    Ok(tx.scan_all(why, stretch(Some(Appeal::BY_TAXPAYER), (taxpayer,)), |_| true)?)
+    Ok(tx.scan_all(why, stretch(Some(Appeal::BY_TAXPAYER), (Some(taxpayer),)), |_| true)?)
 }
 
 /// Destroys the keys of [`limits::ERASED_AT_ONCE`] appeals of a person; says whether there are more. The rows stay and are counted as before.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::arrival::Reporter;
 use super::kept_from::KeptFrom;
 use crate::access::{AuthorityPath, Bar, Checked, Scope, Term, check, staff_no_of};
 use crate::clock::Timestamp;
@@ -13,10 +14,10 @@ use crate::error::Error;
 use crate::id::{AppealId, ConversationId, OfficerId, TaxpayerId};
 use crate::identity::subject::{self, sealed_text};
 use crate::identity::{AuthorityCode, Masked, Personal, masked_name};
-use crate::store::{Page, ReadTx, Reads, Record};
+use crate::store::{Page, ReadTx, Reads, Record, StoreError};
 
 words! {
-    /// The five kinds of appeals (五类诉求). Complaints alone are filed here yet.
+    /// The five kinds of appeals (五类诉求). Taxpayers file complaints alone here yet; the others arrive by channels.
     pub enum AppealKind {
         /// 意见.
         Opinion = "opinion",
@@ -38,6 +39,10 @@ words! {
         Received = "received",
         /// It was answered.
         Closed = "closed",
+        /// It was not taken up where it arrived (不予受理).
+        Rejected = "rejected",
+        /// It went on to somebody else where it arrived (转办).
+        Transferred = "transferred",
     }
 }
 
@@ -48,8 +53,8 @@ record! {
         id: AppealId,
         /// What kind.
         kind: AppealKind,
-        /// Whose it is.
-        taxpayer: TaxpayerId,
+        /// Whose it is; absent where it arrived by a channel, which says only who they said they are.
+        taxpayer: Option<TaxpayerId>,
         /// What they wrote, sealed with the appeal's key, bound to whom it is about and who handles it.
         body: Vec<u8>,
         /// The officer it is about (被投诉人); none where it is about an authority.
@@ -74,18 +79,45 @@ record! {
         version: i64,
         /// From whom it is kept besides: whoever else served the conversation, and their units.
         also_kept_from: Option<KeptFrom>,
+        /// The channel by which it arrived; absent where its taxpayer filed it here.
+        channel: Option<String>,
+        /// The number that the channel gave it.
+        external_id: Option<String>,
+        /// By what it is known again when it arrives once more: keyed, of channel and number, or of who, when and what where a channel
+        /// gives no numbers.
+        arrival: Option<[u8; 16]>,
+        /// Of all that the channel says of it, keyed: another one says something else.
+        content: Option<[u8; 16]>,
+        /// Of what was written, keyed: the same words have the same.
+        text_index: Option<[u8; 16]>,
+        /// Of the phone of whoever brought it, keyed.
+        reporter_index: Option<[u8; 16]>,
+        /// Who they said they are, sealed with the appeal's key.
+        reporter: Option<Vec<u8>>,
+        /// Title, sealed with the appeal's key.
+        title: Option<Vec<u8>>,
+        /// When it was collected.
+        collected_at: Option<Timestamp>,
+        /// By when it is answered.
+        due_at: Option<Timestamp>,
+        /// The appeal that this one is another arrival of; absent for one that stands for itself.
+        master: Option<AppealId>,
     }
     key(id);
     version version;
     lock 45;
     scoped filed_at by terms except kept_from;
     index BY_TAXPAYER(taxpayer, filed_at);
+    unique BY_ARRIVAL(arrival);
+    index BY_CHANNEL(channel, filed_at);
+    index BY_TEXT(text_index, filed_at);
+    index BY_REPORTER(reporter_index, filed_at);
 }
 
 impl Appeal {
     fn terms(&self) -> Vec<Term> {
         let handlers = self.handler.codes().iter().copied().map(Term::Subtree);
-        handlers.chain([Term::Participant(self.taxpayer)]).collect()
+        handlers.chain(self.taxpayer.map(Term::Participant)).collect()
     }
 
     /// Whom it is about, and their unit, and whoever else served. A province handles what is said against its own: then the person
@@ -102,7 +134,8 @@ impl Appeal {
         let path = |of: &AuthorityPath| of.codes().iter().map(AuthorityCode::as_str).collect::<Vec<_>>().join("/");
         let places = format!("{} {}", path(&self.unit), path(&self.handler));
         let also = self.also_kept_from.as_ref().map(KeptFrom::text).unwrap_or_default();
-        [self.id.as_bytes(), self.taxpayer.as_bytes(), &respondent, places.as_bytes(), also.as_bytes()].concat()
+        let taxpayer = self.taxpayer.map_or([0; 16], |taxpayer| *taxpayer.as_bytes());
+        [self.id.as_bytes(), &taxpayer, &respondent, places.as_bytes(), also.as_bytes()].concat()
     }
 
     pub(super) fn place<'a>(column: &'static str, bound: &'a [u8]) -> Place<'a> {
@@ -120,6 +153,16 @@ pub struct RespondentView {
     pub authority: Option<AuthorityCode>,
 }
 
+/// Who somebody said they are, masked: nobody has looked whether it is so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ReporterView {
+    /// Name, masked.
+    pub name: Option<String>,
+    /// Phone, masked.
+    pub phone: Option<String>,
+}
+
 /// An appeal as shown to whoever may see it. `Debug` shows nothing of what was written.
 #[derive(Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -130,10 +173,18 @@ pub struct AppealView {
     pub kind: AppealKind,
     /// Where it stands.
     pub state: AppealState,
-    /// The taxpayer.
-    pub taxpayer: TaxpayerId,
+    /// The taxpayer; absent where it arrived by a channel.
+    pub taxpayer: Option<TaxpayerId>,
     /// Their name, masked for persons.
-    pub taxpayer_name: Masked<Personal>,
+    pub taxpayer_name: Option<Masked<Personal>>,
+    /// The channel by which it arrived; absent where its taxpayer filed it here.
+    pub channel: Option<String>,
+    /// The number that the channel gave it.
+    pub external_id: Option<String>,
+    /// Who they said they are, masked; of what arrived by a channel.
+    pub reporter: Option<ReporterView>,
+    /// Title.
+    pub title: Option<String>,
     /// What they wrote.
     pub text: String,
     /// Whom it is about.
@@ -142,8 +193,14 @@ pub struct AppealView {
     pub conversation: Option<ConversationId>,
     /// The authority that handles it.
     pub handler: Option<AuthorityCode>,
-    /// When it was filed.
+    /// When it was filed, or arrived at its channel.
     pub filed_at: Timestamp,
+    /// When it was collected from its channel.
+    pub collected_at: Option<Timestamp>,
+    /// By when it is answered.
+    pub due_at: Option<Timestamp>,
+    /// The appeal that this one is another arrival of.
+    pub master: Option<AppealId>,
     /// The answer.
     pub answer: Option<String>,
     /// When it was answered.
@@ -176,29 +233,54 @@ pub fn appeals(tx: &mut dyn ReadTx, ctx: &Ctx, page: Page) -> Result<Vec<AppealV
     found.iter().map(|a| view(tx, ctx, a)).collect()
 }
 
-/// What was written in an appeal, and what was answered.
-pub(crate) fn opened(tx: &mut dyn ReadTx, ctx: &Ctx, a: &Appeal) -> Result<(String, Option<String>), Error> {
+/// What is sealed of an appeal.
+pub(crate) struct Opened {
+    text: String,
+    title: Option<String>,
+    reporter: Option<Reporter>,
+    /// What was answered.
+    pub(crate) answer: Option<String>,
+}
+
+/// Opens what is sealed of an appeal.
+pub(crate) fn opened(tx: &mut dyn ReadTx, ctx: &Ctx, a: &Appeal) -> Result<Opened, Error> {
     let key = subject::known_key(tx, ctx, a.id.uuid())?;
     let bound = a.bound();
     let open = |column, sealed: &[u8]| sealed_text(key.as_deref(), Appeal::place(column, &bound), sealed);
-    Ok((open("body", &a.body)?, a.answer.as_deref().map(|sealed| open("answer", sealed)).transpose()?))
+    let perhaps = |column, sealed: &Option<Vec<u8>>| sealed.as_deref().map(|sealed| open(column, sealed)).transpose();
+    // Of whom was erased nothing is read.
+    let reporter = perhaps("reporter", &a.reporter)?.filter(|_| key.is_some());
+    let reporter = reporter.map(|text| serde_json::from_str(&text)).transpose();
+    Ok(Opened {
+        text: open("body", &a.body)?,
+        title: perhaps("title", &a.title)?,
+        reporter: reporter.map_err(|e| StoreError::Corrupt(format!("appeal.reporter: {e}")))?,
+        answer: perhaps("answer", &a.answer)?,
+    })
 }
 
 /// An appeal as whoever opened it sees it.
 pub(crate) fn view(tx: &mut dyn ReadTx, ctx: &Ctx, a: &Appeal) -> Result<AppealView, Error> {
     let staff_no = a.respondent.map(|officer| staff_no_of(tx, officer)).transpose()?.flatten();
-    let (text, answer) = opened(tx, ctx, a)?;
+    let Opened { text, title, reporter, answer } = opened(tx, ctx, a)?;
     Ok(AppealView {
         id: a.id,
         kind: a.kind,
         state: a.state,
         taxpayer: a.taxpayer,
-        taxpayer_name: masked_name(tx, ctx, a.taxpayer)?,
+        taxpayer_name: a.taxpayer.map(|taxpayer| masked_name(tx, ctx, taxpayer)).transpose()?,
+        channel: a.channel.clone(),
+        external_id: a.external_id.clone(),
+        reporter: reporter.map(|reporter| reporter.view()),
+        title,
         text,
         about: RespondentView { staff_no, authority: a.unit.own() },
         conversation: a.conversation,
         handler: a.handler.own(),
         filed_at: a.filed_at,
+        collected_at: a.collected_at,
+        due_at: a.due_at,
+        master: a.master,
         answer,
         answered_at: a.answered_at,
     })

@@ -44,17 +44,14 @@ pub struct BulkDone {
     pub changed: u64,
 }
 
-/// A chunk's rule: applies rows and says how many changed something.
-pub(crate) type ChunkRule<T> = fn(&mut dyn Tx, &Ctx, &[T]) -> Result<u64, Error>;
-
 impl Session {
-    /// Applies `rows` chunk by chunk; `progress` hears after each how many are done. Blocks. A chunk that takes longer than a write may
+    /// Applies `rows` chunk by chunk, by a rule that says how many changed something; `progress` hears after each how many are done. Blocks. A chunk that takes longer than a write may
     /// is tried again by halves: a slow disk makes a list slower, and does not end it.
     pub(crate) fn bulk<T: Serialize + Clone + Send + 'static>(
         &self,
         operation: &'static Operation,
         rows: &[T],
-        rule: ChunkRule<T>,
+        rule: impl Fn(&mut dyn Tx, &Ctx, &[T]) -> Result<u64, Error> + Clone + Send + 'static,
         progress: &mut dyn FnMut(u64),
     ) -> Result<BulkDone, Error> {
         debug_assert_eq!(operation.class, Class::Bulk);
@@ -73,6 +70,7 @@ impl Session {
             let root = root(operation, &digests[from..from + length]);
             let call = self.core.call(operation, &self.actor, &self.request, None);
             let spec = Spec { name: operation.name, isolation: operation.isolation, priority: Priority::Bulk };
+            let rule = rule.clone();
             let applied = self.core.0.store.transact(spec, move |tx| {
                 let ctx = call.ctx();
                 let changed = rule(tx, &ctx, &chunk).map_err(|e| at_row(e, from))?;

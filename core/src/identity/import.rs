@@ -318,7 +318,7 @@ pub fn examine_import(tx: &mut dyn ReadTx, ctx: &Ctx, rows: &[ImportRow]) -> Res
 }
 
 /// What is wrong with a row, apart from what is wrong with anything else.
-pub(super) fn fault<T>(result: Result<T, Error>) -> Result<Result<T, (String, Problem)>, Error> {
+pub(crate) fn fault<T>(result: Result<T, Error>) -> Result<Result<T, (String, Problem)>, Error> {
     match result {
         Ok(good) => Ok(Ok(good)),
         Err(Error::Invalid { field, problem }) => Ok(Err((field, problem))),

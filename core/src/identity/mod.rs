@@ -50,7 +50,7 @@ pub use import::{
     BeginImport, ImportBatch, ImportBegun, ImportRow, ImportedRow, ListVerdict, RowVerdict, begin_import, examine_import, import_rows,
     in_order,
 };
-pub(crate) use import::{attempt_of, imported_rows};
+pub(crate) use import::{attempt_of, fault, imported_rows};
 pub use import_list::{ImportList, ListImported, ListStanding, ListTold, ProposeImport, Verdicts, propose_import};
 pub(crate) use import_list::{attempt_to_import, carry_out, examine_list, import_approved, may_import_lists, standing_of};
 pub use listed::{Listed, ListedFormerNumber, ListedRealName, ListedRelation, ListedRosterEntry, ListedTaxpayer, term_begin, term_end};

@@ -82,6 +82,12 @@ pub const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../../../migrations/0026_lines_near.sqlite.sql"),
         postgres: include_str!("../../../migrations/0026_lines_near.postgres.sql"),
     },
+    Migration {
+        version: 27,
+        name: "arrivals",
+        sqlite: concat!(include_str!("../../../migrations/0027_arrivals.sqlite.sql"), include_str!("../../../migrations/0027_arrivals.sql")),
+        postgres: concat!(include_str!("../../../migrations/0027_arrivals.postgres.sql"), include_str!("../../../migrations/0027_arrivals.sql")),
+    },
 ];
 
 /// The newest schema version this program knows.

@@ -1,6 +1,7 @@
 //! The command `zhengna`: one file per subcommand, each prints what it did and what to do next.
 
 mod acting;
+mod appeal;
 mod approval;
 mod audit;
 mod authority;
@@ -63,6 +64,7 @@ enum Action {
     User(user::User),
     People(people::People),
     Line(line::Line),
+    Appeal(appeal::Appeal),
     Calendar(calendar::Calendar),
     Approval(approval::Approval),
     Control(control::Control),
@@ -92,6 +94,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Action::User(c) => (c.json(), c.run(flags)),
         Action::People(c) => (c.json(), c.run(flags)),
         Action::Line(c) => (c.json(), c.run(flags)),
+        Action::Appeal(c) => (c.json(), c.run(flags)),
         Action::Calendar(c) => (c.json(), c.run(flags)),
         Action::Approval(c) => (c.json(), c.run(flags)),
         Action::Control(c) => (c.json(), c.run(flags)),

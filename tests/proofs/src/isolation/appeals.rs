@@ -6,7 +6,8 @@ use zhengna_core::Error;
 use zhengna_core::access::Permission;
 use zhengna_core::appeal::{AnswerAppeal, AppealState, FileAppeal, Respondent};
 use zhengna_core::error::Refusal;
-use zhengna_core::operation::{ANSWER_APPEAL, FILE_APPEAL};
+use zhengna_core::operation::{ANSWER_APPEAL, BEGIN_COLLECTION, COLLECT, FILE_APPEAL, SET_CHANNEL, TAKE_BACK_ARRIVALS};
+use zhengna_tests::arrivals::{arrivals, set_channel};
 use zhengna_tests::world::{CHANGCHUN, NANGUAN, code};
 
 use super::History;
@@ -14,7 +15,11 @@ use super::hosts::{Hosts, RIVALS, ensure, insist, taxpayer_on};
 
 /// The histories.
 pub(super) const ALL: &[History] =
-    &[(&[&FILE_APPEAL], each_files_their_own), (&[&ANSWER_APPEAL, &FILE_APPEAL], an_appeal_is_answered_once)];
+    &[
+        (&[&FILE_APPEAL], each_files_their_own),
+        (&[&ANSWER_APPEAL, &FILE_APPEAL], an_appeal_is_answered_once),
+        (&[&SET_CHANNEL, &BEGIN_COLLECTION, &COLLECT, &TAKE_BACK_ARRIVALS], a_table_given_by_all_is_taken_in_and_back_once),
+    ];
 
 fn complaint(text: String) -> FileAppeal {
     FileAppeal::new(Respondent::Authority(code(NANGUAN)), text)
@@ -41,4 +46,25 @@ fn an_appeal_is_answered_once(hosts: &mut Hosts) -> Result<(), String> {
     ensure(answers.iter().filter_map(|a| a.as_ref().err()).all(over), || format!("{answers:?}"))?;
     let read = taxpayer_on(&hosts.world.core, taxpayer).appeals().appeal(appeal).map_err(|e| e.to_string())?;
     ensure(read.state == AppealState::Closed && read.answer == Some(format!("第{winner}个答复")), || format!("{read:?}"))
+}
+
+/// Three rows that are new, taken in by all; then taken back by all.
+fn a_table_given_by_all_is_taken_in_and_back_once(hosts: &mut Hosts) -> Result<(), String> {
+    let list = arrivals(hosts.fresh(), 3);
+    let set = hosts.race(|_, host| insist(|| host.as_system().appeals().set_channel(set_channel("hotline_12345")).wait()));
+    ensure(set.iter().all(Result::is_ok), || format!("{set:?}"))?;
+    let all = "SELECT count(*) FROM appeal";
+    let before = hosts.count(all)?;
+    let taken = hosts.race(|_, host| insist(|| host.as_system().appeals().collect(&list, &mut |_| {})));
+    let of = *taken.first().and_then(|t| t.as_ref().ok()).ok_or_else(|| format!("{taken:?}"))?;
+    let there = hosts.count(all)? - before;
+    ensure(taken.iter().all(|t| t.as_ref() == Ok(&of)) && there == 3, || format!("{there} appeals: {taken:?}"))?;
+    let rows = hosts.count("SELECT sum(taken) FROM appeal_collection")?;
+    let kept = hosts.count("SELECT count(*) FROM collected_row")?;
+    ensure(rows == kept, || format!("{rows} rows were counted, {kept} are there"))?;
+    let back = hosts.race(|_, host| insist(|| host.as_system().appeals().take_back_collection(of, &mut |_| {})));
+    let there = hosts.count(all)? - before;
+    ensure(back.iter().all(Result::is_ok) && there == 0, || format!("{there} appeals are left: {back:?}"))?;
+    let next = insist(|| hosts.world.core.as_system().appeals().begin_collection(&list).wait()).map_err(|e| e.to_string())?;
+    ensure(next.attempt == of.attempt + 1, || format!("taken back once, and the next attempt is {}", next.attempt))
 }
