@@ -230,7 +230,7 @@ pub const REPORTER_PHONE_DIGITS_MIN: usize = 7;
 pub const RELATED_WITHIN: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Appeals of one channel that are counted at once.
-pub const APPEALS_COUNTED_MAX: u64 = 1_000_000;
+pub const APPEALS_COUNTED_MAX: usize = 1_000_000;
 /// Characters of one message.
 pub const MESSAGE_CHARS_MAX: usize = 2000;
 /// A message may be recalled by its sender for so long.

@@ -26,8 +26,8 @@ use zhengna_core::interaction::{
 use zhengna_core::operation::{self, Operation};
 use zhengna_core::store::{Page, StoreError};
 use zhengna_core::{Core, Error, limits};
-use zhengna_tests::arrivals::{arrivals, set_channel};
 use zhengna_tests::approval::{approve, execute, propose, reject};
+use zhengna_tests::arrivals::{arrivals, set_channel};
 use zhengna_tests::lists::{agreed, put_forward};
 use zhengna_tests::provider::Believes;
 use zhengna_tests::world::{CHANGCHUN, KUANCHENG, NANGUAN, code, company, person, relation, settle, start};

@@ -44,7 +44,9 @@ impl ArrivalField {
     pub const fn names(self) -> &'static [&'static str] {
         match self {
             Self::ExternalId => &["external_id", "工单编号", "工单号", "诉求编号", "受理编号", "信件编号", "业务编号", "编号"],
-            Self::ReceivedAt => &["received_at", "受理时间", "来电时间", "提交时间", "诉求时间", "登记时间", "留言时间", "评价时间", "日期"],
+            Self::ReceivedAt => {
+                &["received_at", "受理时间", "来电时间", "提交时间", "诉求时间", "登记时间", "留言时间", "评价时间", "日期"]
+            }
             Self::Kind => &["kind", "诉求类型", "工单类型", "事项类型", "类型"],
             Self::Title => &["title", "标题", "主题", "诉求标题"],
             Self::Text => &["text", "诉求内容", "工单内容", "来电内容", "问题描述", "诉求描述", "留言内容", "内容"],

@@ -332,7 +332,9 @@ impl Marks {
             arrival,
             content: keys.blind("appeal.content", &all),
             text: keys.blind("appeal.text", &words),
-            reporter: phone.filter(|phone| phone.len() >= limits::REPORTER_PHONE_DIGITS_MIN).map(|phone| keys.blind("appeal.reporter", &phone)),
+            reporter: phone
+                .filter(|phone| phone.len() >= limits::REPORTER_PHONE_DIGITS_MIN)
+                .map(|phone| keys.blind("appeal.reporter", &phone)),
         })
     }
 }

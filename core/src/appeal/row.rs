@@ -107,8 +107,8 @@ record! {
     version version;
     lock 45;
     scoped filed_at by terms except kept_from;
-    index BY_TAXPAYER(taxpayer, filed_at);
     unique BY_ARRIVAL(arrival);
+    index BY_TAXPAYER(taxpayer, filed_at);
     index BY_CHANNEL(channel, filed_at);
     index BY_TEXT(text_index, filed_at);
     index BY_REPORTER(reporter_index, filed_at);

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::collection::{Before, CollectedRow, Collection, CollectionBegun, page};
 use super::Appeal;
+use super::collection::{Before, CollectedRow, Collection, CollectionBegun, page};
 use crate::access::Engine;
 use crate::ctx::Ctx;
 use crate::error::{Error, Refusal};

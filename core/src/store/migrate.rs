@@ -85,8 +85,14 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration {
         version: 27,
         name: "arrivals",
-        sqlite: concat!(include_str!("../../../migrations/0027_arrivals.sqlite.sql"), include_str!("../../../migrations/0027_arrivals.sql")),
-        postgres: concat!(include_str!("../../../migrations/0027_arrivals.postgres.sql"), include_str!("../../../migrations/0027_arrivals.sql")),
+        sqlite: concat!(
+            include_str!("../../../migrations/0027_arrivals.sqlite.sql"),
+            include_str!("../../../migrations/0027_arrivals.sql")
+        ),
+        postgres: concat!(
+            include_str!("../../../migrations/0027_arrivals.postgres.sql"),
+            include_str!("../../../migrations/0027_arrivals.sql")
+        ),
     },
 ];
 

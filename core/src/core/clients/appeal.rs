@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use crate::appeal::{
-    self, AnswerAppeal, AppealAnswered, AppealFiled, AppealView, ArrivalList, ArrivalTold, BeginCollection, Channel,
-    ChannelDay, ChannelSet, CollectionBegun, FileAppeal, Respondent, SetChannel, TakeBackArrival,
+    self, AnswerAppeal, AppealAnswered, AppealFiled, AppealView, ArrivalList, ArrivalTold, BeginCollection, Channel, ChannelDay,
+    ChannelSet, CollectionBegun, FileAppeal, Respondent, SetChannel, TakeBackArrival,
 };
 use crate::clock::Timestamp;
 use crate::core::Session;
@@ -140,7 +140,9 @@ impl Appeals<'_> {
     /// `import_in_use`, with the line, where an appeal was answered or changed since, or is in a later table too.
     pub fn take_back_collection(&self, of: CollectionBegun, progress: &mut dyn FnMut(u64)) -> Result<BulkDone, Error> {
         let (mut lines, mut after) = (Vec::new(), i64::MIN);
-        while let Some((some, last)) = self.0.query(&operation::COLLECTED_ROWS, move |tx, _| appeal::arrivals_to_take_back(tx, of, after))? {
+        while let Some((some, last)) =
+            self.0.query(&operation::COLLECTED_ROWS, move |tx, _| appeal::arrivals_to_take_back(tx, of, after))?
+        {
             lines.extend(some);
             after = last;
         }

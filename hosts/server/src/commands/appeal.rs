@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use zhengna_core::appeal::{ArrivalList, ArrivalTold, ArrivalVerdict, Columns, SetChannel};
-use zhengna_core::calendar::{Date, midnight};
 use zhengna_core::crypto::hex;
-use zhengna_core::{Core, limits};
+use zhengna_core::error::Problem;
+use zhengna_core::identity::{term_begin, term_end};
+use zhengna_core::{Core, Error, limits};
 
 use super::configured;
 use crate::config::Flags;
@@ -110,10 +111,10 @@ Example:
 struct Balance {
     /// First day.
     #[arg(long, value_name = "DATE")]
-    from: Date,
+    from: String,
     /// Last day.
     #[arg(long, value_name = "DATE")]
-    until: Date,
+    until: String,
     /// As JSON.
     #[arg(long)]
     json: bool,
@@ -162,7 +163,8 @@ impl Channels {
 impl Channel {
     fn run(self, core: &Core) -> Result<(), Failure> {
         let usage = |e: &dyn std::fmt::Display| {
-            Failure::new(Exit::Usage, format_args!("{}: {e}", self.file.display())).advise("Nothing was changed. See --help for an example.")
+            Failure::new(Exit::Usage, format_args!("{}: {e}", self.file.display()))
+                .advise("Nothing was changed. See --help for an example.")
         };
         let text = std::fs::read_to_string(&self.file).map_err(|e| usage(&e))?;
         let cmd: SetChannel = serde_json::from_str(&text).map_err(|e| usage(&e))?;
@@ -260,8 +262,8 @@ impl Collect {
 
 impl Balance {
     fn run(self, core: &Core) -> Result<(), Failure> {
-        let after = self.until.succ_opt().unwrap_or(self.until);
-        let days = core.as_system().appeals().balance(midnight(self.from), midnight(after))?;
+        let until = term_end("until", &self.until)?.ok_or_else(|| Error::invalid("until", Problem::Empty))?;
+        let days = core.as_system().appeals().balance(term_begin("from", &self.from)?, until)?;
         if self.json {
             output::json(&json!({ "days": days }));
             return Ok(());

@@ -14,12 +14,11 @@ use super::History;
 use super::hosts::{Hosts, RIVALS, ensure, insist, taxpayer_on};
 
 /// The histories.
-pub(super) const ALL: &[History] =
-    &[
-        (&[&FILE_APPEAL], each_files_their_own),
-        (&[&ANSWER_APPEAL, &FILE_APPEAL], an_appeal_is_answered_once),
-        (&[&SET_CHANNEL, &BEGIN_COLLECTION, &COLLECT, &TAKE_BACK_ARRIVALS], a_table_given_by_all_is_taken_in_and_back_once),
-    ];
+pub(super) const ALL: &[History] = &[
+    (&[&FILE_APPEAL], each_files_their_own),
+    (&[&ANSWER_APPEAL, &FILE_APPEAL], an_appeal_is_answered_once),
+    (&[&SET_CHANNEL, &BEGIN_COLLECTION, &COLLECT, &TAKE_BACK_ARRIVALS], a_table_given_by_all_is_taken_in_and_back_once),
+];
 
 fn complaint(text: String) -> FileAppeal {
     FileAppeal::new(Respondent::Authority(code(NANGUAN)), text)
@@ -50,7 +49,7 @@ fn an_appeal_is_answered_once(hosts: &mut Hosts) -> Result<(), String> {
 
 /// Three rows that are new, taken in by all; then taken back by all.
 fn a_table_given_by_all_is_taken_in_and_back_once(hosts: &mut Hosts) -> Result<(), String> {
-    let list = arrivals(hosts.fresh(), 3);
+    let list = arrivals(hosts.fresh() as u64, 3);
     let set = hosts.race(|_, host| insist(|| host.as_system().appeals().set_channel(set_channel("hotline_12345")).wait()));
     ensure(set.iter().all(Result::is_ok), || format!("{set:?}"))?;
     let all = "SELECT count(*) FROM appeal";
