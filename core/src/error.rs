@@ -119,8 +119,8 @@ impl Problem {
             Self::TooShort { min } => format!("至少 {min} 个字"),
             Self::TooMany { max } => format!("最多 {max} 项"),
             Self::OutOfRange { min, max } => format!("应在 {min} 到 {max} 之间"),
-            Self::Malformed(_) => "格式不正确".into(),
-            Self::Unknown(_) => "所指的内容不存在".into(),
+            Self::Malformed(_) => "格式不正确，请核对后再填".into(),
+            Self::Unknown(_) => "没有找到，请核对后再填".into(),
             Self::Taken => "已经存在".into(),
             Self::PersonalData => "不能含有身份证号、手机号或银行卡号".into(),
             Self::Password(problem) => match problem {

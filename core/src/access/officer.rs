@@ -112,6 +112,10 @@ pub fn add_officer(tx: &mut dyn Tx, ctx: &Ctx, cmd: AddOfficer) -> Result<Office
         return Err(Error::invalid("capacity", Problem::OutOfRange { min: 1, max: limits::OFFICER_CAPACITY_MAX }));
     }
     let staff_no = error::text("staff_no", &cmd.staff_no, limits::LOGIN_CHARS_MAX)?;
+    // It is typed to sign in, and said to taxpayers.
+    if staff_no.contains(char::is_whitespace) {
+        return Err(Error::invalid("staff_no", Problem::Malformed("no blanks within it".into())));
+    }
     let name = error::text("name", &cmd.name, limits::NAME_CHARS_MAX)?;
     if matches!(ctx.actor(), Actor::Officer(_)) {
         within_posts(tx, ctx, "authority", cmd.authority, Permission::ManageAccess)?;

@@ -134,9 +134,9 @@ impl ChannelSettings {
         titles.iter().map(found).collect()
     }
 
-    /// Whether these are titles of a table of appeals: there is a column that says what was written.
+    /// Whether these are titles of a table of appeals: two of them are known.
     pub fn is_named_by(&self, titles: &[String]) -> bool {
-        self.columns_of(titles).iter().any(|column| column.field == Some(ArrivalField::Text) && !column.guessed)
+        self.columns_of(titles).iter().filter(|column| column.field.is_some() && !column.guessed).count() >= 2
     }
 
     /// What a word of a field means.
@@ -157,6 +157,9 @@ pub struct FoundColumn {
     /// Whether only its likeness says so: such a column is left out until the channel names it.
     pub guessed: bool,
 }
+
+/// What stands before the sums below a table.
+const TOTALS: [&str; 4] = ["合计", "总计", "小计", "共计"];
 
 /// The columns of a table, each field at most once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -181,13 +184,17 @@ impl Columns {
         Ok(Self(known))
     }
 
-    /// A row by these columns.
-    pub fn arrival(&self, cells: &[String]) -> Arrival {
+    /// A row by these columns; nothing for a total (合计).
+    pub fn arrival(&self, cells: &[String]) -> Option<Arrival> {
+        let first = cells.iter().map(|cell| cell.trim()).find(|cell| !cell.is_empty())?;
+        if TOTALS.iter().any(|total| first.trim_end_matches([':', '：']) == *total) {
+            return None;
+        }
         let mut arrival = Arrival::default();
         for (field, cell) in self.0.iter().zip(cells).filter_map(|(field, cell)| Some(((*field)?, cell))) {
             cell.trim().clone_into(arrival.field_mut(field));
         }
-        arrival
+        Some(arrival)
     }
 }
 
@@ -325,8 +332,9 @@ mod tests {
         ];
         assert_eq!(told, expected);
         let columns = Columns::new(&found).unwrap();
-        let arrival = columns.arrival(&["A1", " 发票开不出 ", "13800000000", "x"].map(str::to_owned));
+        let arrival = columns.arrival(&["A1", " 发票开不出 ", "13800000000", "x"].map(str::to_owned)).unwrap();
         assert_eq!((arrival.external_id.as_str(), arrival.text.as_str(), arrival.reporter_phone.as_str()), ("A1", "发票开不出", ""));
+        assert_eq!(columns.arrival(&["合计：", "", "4", ""].map(str::to_owned)), None);
         assert!(Columns::new(&settings.columns_of(&["诉求内容".to_owned(), "市民反映".to_owned()])).is_err(), "the same twice");
         assert!(Columns::new(&settings.columns_of(&["编号".to_owned()])).is_err(), "nothing was written");
         assert!(settings.is_named_by(&titles) && !settings.is_named_by(&["2026年第47周诉求汇总".to_owned()]));

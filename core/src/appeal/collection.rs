@@ -1,7 +1,7 @@
 //! Collections (诉求汇集): tables of a channel that were taken in, each row with what became of it. The same table given again goes on where
 //! it stopped; what is known already is known again, by whichever table it comes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -247,20 +247,41 @@ pub struct ArrivalTold {
     pub why: Option<String>,
     /// What to do about it, in Chinese.
     pub mend: Option<&'static str>,
-    /// By what it is known again, and what it says; nothing for what was taken in, or is broken.
+    /// By what it is known again, and when it arrived; nothing for what was taken in, or is broken.
     #[serde(skip)]
-    pub(crate) marks: Option<([u8; 16], [u8; 16])>,
+    marks: Option<(Marks, Timestamp)>,
+}
+
+/// What rows of a table have said so far.
+#[derive(Default)]
+pub(crate) struct Heard {
+    contents: HashMap<[u8; 16], [u8; 16]>,
+    texts: HashSet<[u8; 16]>,
+    reporters: HashMap<[u8; 16], Timestamp>,
+}
+
+impl Heard {
+    /// Whether an earlier row has the same words, or lately the same phone; from now on this one has.
+    fn is_related(&mut self, marks: &Marks, received_at: Timestamp) -> bool {
+        let same_words = !self.texts.insert(marks.text);
+        let Some(reporter) = marks.reporter else { return same_words };
+        let before = self.reporters.get(&reporter).copied();
+        self.reporters.insert(reporter, before.map_or(received_at, |before| before.max(received_at)));
+        same_words || before.is_some_and(|before| received_at.since(before) <= limits::RELATED_WITHIN)
+    }
 }
 
 impl ArrivalTold {
     /// The same behind other rows of its table, of which is kept what each said.
-    pub(crate) fn after(self, heard: &mut HashMap<[u8; 16], [u8; 16]>) -> Self {
-        let Some((arrival, content)) = self.marks else { return self };
-        match heard.insert(arrival, content) {
-            None => self,
-            Some(before) if before == content => Self { verdict: ArrivalVerdict::Duplicate, ..self },
-            Some(_) => broken(self.line, "external_id".into(), &twice()),
-        }
+    pub(crate) fn after(self, heard: &mut Heard) -> Self {
+        let Some((marks, received_at)) = self.marks else { return self };
+        match heard.contents.get(&marks.arrival) {
+            Some(before) if *before == marks.content => return Self { verdict: ArrivalVerdict::Duplicate, ..self },
+            Some(_) => return broken(self.line, "external_id".into(), &twice()),
+            None => heard.contents.insert(marks.arrival, marks.content),
+        };
+        let related = heard.is_related(&marks, received_at) && self.verdict == ArrivalVerdict::New;
+        if related { Self { verdict: ArrivalVerdict::Related, ..self } } else { self }
     }
 }
 
@@ -293,7 +314,7 @@ struct Weighed {
 }
 
 /// By what an appeal is known again.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Marks {
     arrival: [u8; 16],
     content: [u8; 16],
@@ -399,7 +420,7 @@ fn related(tx: &mut dyn ReadTx, marks: &Marks, received_at: Timestamp) -> Result
 
 fn told(line: i64, weighed: &Weighed) -> ArrivalTold {
     let appeal = weighed.known.as_ref().map(|known| known.id);
-    let marks = Some((weighed.marks.arrival, weighed.marks.content));
+    let marks = Some((weighed.marks, weighed.meaning.received_at));
     ArrivalTold { line, verdict: weighed.verdict(), appeal, related: weighed.related, field: None, why: None, mend: None, marks }
 }
 

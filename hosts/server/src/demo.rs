@@ -52,6 +52,9 @@ const WATCHING: Held = Held {
     role: "supervisor",
     role_zh: "督导",
 };
+/// Complaints about an office are answered above it.
+const HANDLING: Held =
+    Held { name: "诉求处理岗", permissions: &[Permission::HandleAppeals], role: "appeal_handler", role_zh: "诉求处理" };
 /// The three administrators, as `zhengna bootstrap` makes their posts.
 const SYSTEM: Held = administrator("系统管理员", &[Permission::ManageAccess, Permission::ViewStaff]);
 const SECURITY: Held = administrator("安全管理员", &[Permission::ApproveAccess, Permission::ViewStaff]);
@@ -62,7 +65,7 @@ const fn administrator(name: &'static str, permissions: &'static [Permission]) -
 }
 
 /// Officers: staff number, name, post, where, with a sign-in.
-const OFFICERS: [(&str, &str, Held, &str, bool); 10] = [
+const OFFICERS: [(&str, &str, Held, &str, bool); 11] = [
     ("220102001", "坐席甲（合成数据）", SERVING, NANGUAN, true),
     ("220102002", "坐席乙（合成数据）", SERVING, NANGUAN, true),
     ("220102003", "坐席丙（合成数据）", SERVING, NANGUAN, false),
@@ -70,6 +73,7 @@ const OFFICERS: [(&str, &str, Held, &str, bool); 10] = [
     ("220204001", "坐席戊（合成数据）", SERVING, CHUANYING, false),
     ("220100901", "督导甲（合成数据）", WATCHING, PREFECTURE, true),
     ("220100902", "督导乙（合成数据）", WATCHING, PREFECTURE, true),
+    ("220100903", "诉求处理甲（合成数据）", HANDLING, PREFECTURE, true),
     ("220000101", "系统管理员甲（合成数据）", SYSTEM, PROVINCE, true),
     ("220000102", "安全管理员甲（合成数据）", SECURITY, PROVINCE, true),
     ("220000103", "审计管理员甲（合成数据）", AUDIT, PROVINCE, true),
@@ -118,7 +122,7 @@ impl Files {
 /// Somebody who can sign in.
 #[derive(Clone, Serialize)]
 pub struct SignIn {
-    /// `taxpayer`, `officer`, `supervisor` or `administrator`.
+    /// `taxpayer`, `officer`, `supervisor`, `appeal_handler` or `administrator`.
     pub role: &'static str,
     /// The same in Chinese.
     #[serde(skip)]
@@ -395,7 +399,7 @@ mod tests {
         let roles: Vec<_> = first.iter().map(|s| s.role).collect();
         assert_eq!(
             roles.chunk_by(|a, b| a == b).map(|same| (same[0], same.len())).collect::<Vec<_>>(),
-            [("taxpayer", 2), ("officer", 2), ("supervisor", 2), ("administrator", 3)]
+            [("taxpayer", 2), ("officer", 2), ("supervisor", 2), ("appeal_handler", 1), ("administrator", 3)]
         );
         let enter = |s: &SignIn| {
             let typed = Credentials { login: s.login.clone(), password: s.password.to_string() };

@@ -111,7 +111,7 @@ fn the_demo_prints_sign_ins_serves_seals_and_runs_again() {
 
     let again = run(dir.path(), &["demo", "--dir", "demo", "--no-serve", "--json"]).exits(0).json();
     let sign_ins = again["sign_ins"].as_array().unwrap();
-    assert_eq!(sign_ins.len(), 9);
+    assert_eq!(sign_ins.len(), 10);
     for s in sign_ins {
         let password = s["password"].as_str().unwrap();
         assert!(!shown.contains(password), "passwords are made anew");

@@ -1,7 +1,5 @@
 //! Appeals.
 
-use std::collections::HashMap;
-
 use crate::appeal::{
     self, AnswerAppeal, AppealAnswered, AppealFiled, AppealView, ArrivalList, ArrivalTold, BeginCollection, Channel, ChannelDay,
     ChannelSet, CollectionBegun, FileAppeal, Respondent, SetChannel, TakeBackArrival,
@@ -87,7 +85,7 @@ impl Appeals<'_> {
     /// `progress` hears how many rows were looked at.
     pub fn examine_arrivals(&self, list: &ArrivalList, progress: &mut dyn FnMut(u64)) -> Result<Vec<ArrivalTold>, Error> {
         let rows = list.rows_of(CollectionBegun { batch: list.batch(), attempt: 0 });
-        let (mut told, mut heard) = (Vec::with_capacity(rows.len()), HashMap::new());
+        let (mut told, mut heard) = (Vec::with_capacity(rows.len()), appeal::Heard::default());
         for chunk in rows.chunks(limits::BULK_CHUNK_ROWS) {
             let chunk = chunk.to_vec();
             let found = self.0.query(&operation::EXAMINE_ARRIVALS, move |tx, ctx| appeal::examine_arrivals(tx, ctx, &chunk))?;
@@ -147,7 +145,10 @@ impl Appeals<'_> {
             after = last;
         }
         // Last line first.
-        let rows: Vec<TakeBackArrival> = lines.iter().rev().map(|&line| TakeBackArrival { of, line }).collect();
+        let mut rows: Vec<TakeBackArrival> = lines.iter().rev().map(|&line| TakeBackArrival { of, line }).collect();
+        if rows.is_empty() && after != i64::MIN {
+            rows.push(TakeBackArrival { of, line: after }); // nothing stands of it: that alone ends it
+        }
         self.0.bulk(&operation::TAKE_BACK_ARRIVALS, &rows, appeal::take_back_arrivals, progress)
     }
 

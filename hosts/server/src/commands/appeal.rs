@@ -204,9 +204,9 @@ impl Collect {
         }
         let name = self.file.file_name().map_or_else(|| "table".into(), |name| name.to_string_lossy().into_owned());
         let name: String = name.chars().take(limits::DOCUMENT_CHARS_MAX).collect();
-        let rows = table.rows.iter().map(|row| (row.line, columns.arrival(&row.cells))).collect();
+        let rows: Vec<_> = table.rows.iter().filter_map(|row| Some((row.line, columns.arrival(&row.cells)?))).collect();
+        let mut progress = Progress::new("rows", Some(rows.len() as u64));
         let list = ArrivalList::new(&self.channel, &name, rows)?;
-        let mut progress = Progress::new("rows", Some(table.rows.len() as u64));
         if self.take_back {
             let of = appeals.collection_of(list.batch())?.ok_or_else(|| {
                 self.failed(&"was never collected, as it is now").advise("Nothing was taken back. Give the very table that was collected.")
