@@ -64,9 +64,10 @@ impl ArrivalField {
         self.names().iter().any(|name| name.eq_ignore_ascii_case(title))
     }
 
-    /// Whether a title has one of its names within it, of two characters at least.
-    pub(super) fn is_like(self, title: &str) -> bool {
-        self.names().iter().any(|name| !name.is_ascii() && name.chars().count() > 1 && title.contains(name))
+    /// Where a title has one of its names within it, the end of the last: what a title is of stands at its end.
+    pub(super) fn is_like(self, title: &str) -> Option<usize> {
+        let long = self.names().iter().filter(|name| !name.is_ascii() && name.chars().count() > 1);
+        long.filter_map(|name| Some(title.rfind(name)? + name.len())).max()
     }
 
     /// Whether a word of this field has that meaning; a field that takes any text has no words.

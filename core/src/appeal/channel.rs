@@ -121,7 +121,10 @@ impl ChannelSettings {
         let title = title.trim().trim_matches(|c: char| matches!(c, '*' | ':' | '：' | '（' | '）' | '(' | ')'));
         let own = self.columns.iter().find(|column| column.names.iter().any(|name| name == title));
         let common = || ArrivalField::ALL.iter().copied().find(|field| field.is_called(title));
-        let alike = || ArrivalField::ALL.iter().copied().find(|field| field.is_like(title)).map(|field| (field, true));
+        let alike = || {
+            let like = ArrivalField::ALL.iter().filter_map(|field| Some((field.is_like(title)?, *field)));
+            like.max_by_key(|(end, _)| *end).map(|(_, field)| (field, true))
+        };
         own.map(|column| column.field).or_else(common).map(|field| (field, false)).or_else(alike)
     }
 

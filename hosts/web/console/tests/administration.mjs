@@ -277,7 +277,7 @@ export async function administration({ host, site, shot, step, newPage, signIn, 
   const filed = await host.call('POST', '/appeals', { about: { conversation }, text: '态度生硬 <b>x</b>' }, taxpayer)
   const above = await newPage()
   await begin(above, site, superior)
-  await above.locator('.menu').getByText('投诉处理').click()
+  await above.locator('.menu').getByText('诉求处理').click()
   const complaint = above.locator(`[data-appeal="${filed.appeal}"]`, { hasText: '态度生硬 <b>x</b>' })
   await complaint.getByRole('button', { name: '答复' }).click()
   await above.getByPlaceholder('调查情况').fill('经核实，已当面致歉 <i>y</i>')

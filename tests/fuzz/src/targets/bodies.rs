@@ -6,7 +6,7 @@ use zhengna_core::access::{
     AddOfficer, AddPost, Credentials, EndGrant, FactorCode, GrantPost, NewAuthority, PasswordChange, Proof, ProposeChange, RecordLeave,
     ResetFactor, SecondStep, SetPost, TakeEmergencyPost, UnlinkIdentity,
 };
-use zhengna_core::appeal::{AnswerAppeal, FileAppeal};
+use zhengna_core::appeal::{AnswerAppeal, ArrivalRow, BeginCollection, FileAppeal, SetChannel, TakeBackArrival};
 use zhengna_core::approval::{Approve, Delegate, EndDelegation, Execute, Reject, Withdraw};
 use zhengna_core::audit::AuditAsked;
 use zhengna_core::calendar::Draft;
@@ -186,9 +186,19 @@ pub(super) fn body(data: &[u8]) {
             reads_and_writes::<AssignGridOfficer>(body);
         }
         21 => reads_and_writes::<RevealOnCard>(body),
-        22 => reads_and_writes::<BeginImport>(body),
-        23 => reads_and_writes::<ImportRow>(body),
-        24 => reads_and_writes::<TakeBack>(body),
+        22 => {
+            reads_and_writes::<BeginImport>(body);
+            reads_and_writes::<BeginCollection>(body);
+            reads_and_writes::<SetChannel>(body);
+        }
+        23 => {
+            reads_and_writes::<ImportRow>(body);
+            reads_and_writes::<ArrivalRow>(body);
+        }
+        24 => {
+            reads_and_writes::<TakeBack>(body);
+            reads_and_writes::<TakeBackArrival>(body);
+        }
         25 => {
             reads_and_writes::<Draft>(body);
             reads_and_writes::<Approve>(body);

@@ -9,7 +9,7 @@ use zhengna_core::access::{
     Bootstrapped, FactorConfirmed, FactorEnrolled, FactorReset, GrantEnded, Granted, LeaveRecorded, OfficerAdded, PasswordSet, PostAdded,
     ProviderOutcome, SignInOutcome, SignedIn, SignedOut, TicketIssued, Unlinked,
 };
-use zhengna_core::appeal::{AppealAnswered, AppealFiled};
+use zhengna_core::appeal::{AppealAnswered, AppealFiled, ChannelSet, CollectionBegun};
 use zhengna_core::approval::{Decided, Delegated, DelegationEnded, Opened};
 use zhengna_core::audit::{Checkpoint, Checkpointed, Sealed};
 use zhengna_core::control::{AlertReviewed, Raised};
@@ -197,7 +197,7 @@ pub(super) fn remembered(data: &[u8]) {
         Claimed, Closed, Decided, Entered, Left, LineOpened, Prioritised, Sent, Granted, OfficerAdded, PasswordSet, PostAdded, Opened,
         Delegated, DelegationEnded, GrantEnded, LeaveRecorded,
         SignInOutcome, SignedIn, SignedOut, TicketIssued, ProviderOutcome, Unlinked, PhoneTaken, Bootstrapped, FactorConfirmed, FactorEnrolled, FactorReset, RelationReleased, GridOfficerAssigned, PersonErased, ImportBegun, Checkpointed, Sealed, Settled, bool, u64,
-        Raised, AlertReviewed, AppealFiled, AppealAnswered, Recalled, CannedReplyPut, Rated, FollowedUp, Recomputed, CallbackRequested, CalledBackLater, Returned,
+        Raised, AlertReviewed, AppealFiled, AppealAnswered, ChannelSet, CollectionBegun, Recalled, CannedReplyPut, Rated, FollowedUp, Recomputed, CallbackRequested, CalledBackLater, Returned,
         Transferred, Declined, Held, Joined, Merged, Offered, Reminded, RepliedLate, Whispered
     }
 }

@@ -322,7 +322,7 @@ export const zh = {
     mine: '我的投诉',
     none: '您没有提交过投诉',
     noneLead: '对服务不满意时，请在“我的咨询”里打开已结束的咨询，点“投诉工作人员”。',
-    state: { received: '处理中', closed: '已答复' },
+    state: { received: '处理中', closed: '已答复', rejected: '不予受理', transferred: '已转办' },
     answer: '答复',
     respondent: (staffNo?: string | null) => (staffNo ? `工作人员 ${staffNo}` : '税务机关'),
     answered: '您的投诉有了答复，请到“我的投诉”查看',
