@@ -14,7 +14,7 @@ const PAGES = [
   { path: '/wall', parts: 2, within: 1, nothing: ['没有等待过久的纳税人', '没有您可以督导的队列', '这段时间没有人进入队列', '现在没有人在岗', '没有符合条件的会话'] },
   { path: '/figures', parts: 2, nothing: ['这段时间没有会话', '这段时间没有人进入队列'] },
   { path: '/follow-ups', parts: 1, nothing: ['没有需要处理的差评'] },
-  { path: '/complaints', parts: 1, nothing: ['没有需要处理的投诉'] },
+  { path: '/complaints', parts: 1, nothing: ['没有需要处理的诉求'] },
   { path: '/approvals', parts: 1, nothing: ['没有审批单'] },
   { path: '/officers', parts: 1, nothing: ['没有人员'] },
   { path: '/authorities', parts: 1, nothing: ['没有符合条件的税务机关'] },
