@@ -5,7 +5,7 @@ use zhengna_core::appeal::{AnswerAppeal, AppealState, Arrival, ArrivalVerdict, C
 use zhengna_core::error::{Problem, Refusal};
 use zhengna_core::store::Page;
 use zhengna_core::{Error, Timestamp};
-use zhengna_tests::arrivals::{CHANNEL, arrival, set_channel, table};
+use zhengna_tests::arrivals::{CHANNEL, arrival, collected, set_channel, table};
 use zhengna_tests::world::{CHANGCHUN, ENGINES, JILIN_CITY, NANGUAN, PROVINCE, World, refused};
 
 fn at(text: &str) -> Timestamp {
@@ -16,7 +16,7 @@ fn taken(world: &World, name: &str, rows: Vec<Arrival>) -> Vec<ArrivalVerdict> {
     let system = world.core.as_system();
     let list = table(name, rows);
     let examined: Vec<_> = system.appeals().examine_arrivals(&list, &mut |_| {}).unwrap().iter().map(|row| row.verdict).collect();
-    let of = system.appeals().collect(&list, &mut |_| {}).unwrap();
+    let of = collected(&system, &list);
     let told: Vec<_> = system.appeals().collected(of).unwrap().iter().map(|row| row.verdict).collect();
     assert_eq!(examined, told, "a dry run says what comes of it");
     told
@@ -73,7 +73,7 @@ fn a_table_that_was_cut_off_goes_on_where_it_stopped_and_what_has_no_number_is_k
         let rows = vec![nameless("13800001111", "问一"), nameless("13800002222", "问二"), nameless("13800001111", "问 一。")];
         assert_eq!(taken(&world, "一.csv", rows.clone())[..2], [New, New], "{engine:?}");
         let system = world.core.as_system();
-        let of = system.appeals().collect(&table("一.csv", rows.clone()), &mut |_| {}).unwrap();
+        let of = collected(&system, &table("一.csv", rows.clone()));
         assert_eq!((of.attempt, system.appeals().collected(of).unwrap().len()), (1, 3), "{engine:?}: the same table is not taken in twice");
         assert_eq!(taken(&world, "二.csv", rows[..2].to_vec()), [Duplicate, Duplicate], "{engine:?}");
     }
@@ -86,10 +86,10 @@ fn a_collection_is_taken_back_whole_or_not_at_all() {
         let system = world.core.as_system();
         let appeals = system.appeals();
         let rows = vec![arrival("A1", "问一"), arrival("A2", "问二")];
-        let first = appeals.collect(&table("一.csv", rows.clone()), &mut |_| {}).unwrap();
+        let first = collected(&system, &table("一.csv", rows.clone()));
         let changed = Arrival { state: "办理中".into(), ..arrival("A1", "问一，补充") };
-        let second = appeals.collect(&table("二.csv", vec![changed]), &mut |_| {}).unwrap();
-        let third = appeals.collect(&table("三.csv", vec![arrival("A2", "问二")]), &mut |_| {}).unwrap();
+        let second = collected(&system, &table("二.csv", vec![changed]));
+        let third = collected(&system, &table("三.csv", vec![arrival("A2", "问二")]));
         let back = |of| appeals.take_back_collection(of, &mut |_| {});
         assert_eq!(refused(back(first)), Refusal::ImportInUse(2), "{engine:?}: what was changed since");
         back(second).unwrap();
@@ -103,13 +103,13 @@ fn a_collection_is_taken_back_whole_or_not_at_all() {
         assert!(all().is_empty(), "{engine:?}");
         assert_eq!(system.identity().verify_sealed(|_| {}).unwrap().finding, None, "{engine:?}: and no key is left");
         // Given again it is taken in anew; what was answered here stays.
-        let again = appeals.collect(&table("一.csv", rows.clone()), &mut |_| {}).unwrap();
+        let again = collected(&system, &table("一.csv", rows.clone()));
         assert_eq!(again.attempt, 2, "{engine:?}");
         let one = all().remove(0).id;
         handler.appeals().answer(AnswerAppeal { appeal: one, text: "已答复".into() }).wait().unwrap();
         assert!(matches!(refused(back(again)), Refusal::ImportInUse(_)), "{engine:?}");
         let reply = |a: Arrival| Arrival { reply: "渠道说的".into(), ..a };
-        appeals.collect(&table("四.csv", rows.into_iter().map(reply).collect()), &mut |_| {}).unwrap();
+        collected(&system, &table("四.csv", rows.into_iter().map(reply).collect()));
         let kept = handler.appeals().appeal(one).unwrap();
         assert_eq!(kept.answer.as_deref(), Some("已答复"), "{engine:?}: not what a channel says of it later");
         assert_eq!(world.recount(), Vec::<String>::new(), "{engine:?}");

@@ -27,7 +27,7 @@ use zhengna_core::operation::{self, Operation};
 use zhengna_core::store::{Page, StoreError};
 use zhengna_core::{Core, Error, limits};
 use zhengna_tests::approval::{approve, execute, propose, reject};
-use zhengna_tests::arrivals::{arrivals, set_channel};
+use zhengna_tests::arrivals::{arrivals, collected, set_channel};
 use zhengna_tests::lists::{agreed, put_forward};
 use zhengna_tests::provider::Believes;
 use zhengna_tests::world::{CHANGCHUN, KUANCHENG, NANGUAN, code, company, person, relation, settle, start};
@@ -201,21 +201,21 @@ pub(crate) const DRIVEN: &[Driven] = &[
         approve(&guardian, &opened).unwrap();
         Box::new(move || done(supervisor.identity().disclose(Disclose { approval: opened.approval }).wait()))
     } },
-    Driven { operation: &operation::SET_CHANNEL, again: Again::Harmless, prepare: |cast, n| {
+    Driven { operation: &operation::SET_CHANNEL, again: Again::Another, prepare: |cast, n| {
         let channel = set_channel(&format!("channel_{n}"));
         Box::new(move || done(cast.system().appeals().set_channel(channel.clone()).wait()))
     } },
-    Driven { operation: &operation::BEGIN_COLLECTION, again: Again::Harmless, prepare: |cast, n| {
+    Driven { operation: &operation::BEGIN_COLLECTION, again: Again::Another, prepare: |cast, n| {
         let list = arrivals(n, 1);
         Box::new(move || done(cast.system().appeals().begin_collection(&list).wait()))
     } },
     Driven { operation: &operation::COLLECT, again: Again::Harmless, prepare: |cast, n| {
         let list = arrivals(n, 2);
-        cast.system().appeals().begin_collection(&list).wait().unwrap();
-        Box::new(move || done(cast.system().appeals().collect(&list, &mut |_| {})))
+        let of = cast.system().appeals().begin_collection(&list).wait().unwrap();
+        Box::new(move || done(cast.system().appeals().collect(of, &list, &mut |_| {})))
     } },
     Driven { operation: &operation::TAKE_BACK_ARRIVALS, again: Again::Harmless, prepare: |cast, n| {
-        let of = cast.system().appeals().collect(&arrivals(n, 2), &mut |_| {}).unwrap();
+        let of = collected(&cast.system(), &arrivals(n, 2));
         Box::new(move || done(cast.system().appeals().take_back_collection(of, &mut |_| {})))
     } },
     Driven { operation: &operation::BEGIN_IMPORT, again: Again::Another, prepare: |cast, n| {

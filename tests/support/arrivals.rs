@@ -1,6 +1,7 @@
 //! Tables of channels.
 
-use zhengna_core::appeal::{Arrival, ArrivalList, ChannelSettings, SetChannel};
+use zhengna_core::Session;
+use zhengna_core::appeal::{Arrival, ArrivalList, ChannelSettings, CollectionBegun, SetChannel};
 
 use crate::world::{PROVINCE, code};
 
@@ -21,6 +22,13 @@ pub fn table(name: &str, rows: Vec<Arrival>) -> ArrivalList {
 pub fn arrivals(n: u64, rows: u64) -> ArrivalList {
     let row = |k| arrival(&format!("{n}-{k}"), &format!("第{n}批第{k}件：发票开不出来"));
     table("诉求.csv", (0..rows).map(row).collect())
+}
+
+/// Takes a table in.
+pub fn collected(by: &Session, list: &ArrivalList) -> CollectionBegun {
+    let of = by.appeals().begin_collection(list).wait().expect("is begun");
+    by.appeals().collect(of, list, &mut |_| {}).expect("is taken in");
+    of
 }
 
 /// A channel of this code, of the province.

@@ -215,6 +215,12 @@ pub(crate) fn collection_of(tx: &mut dyn ReadTx, batch: [u8; 32]) -> Result<Opti
     Ok(latest(tx, batch)?.map(|known| CollectionBegun { batch, attempt: known.attempt }))
 }
 
+/// Whether a collection was not taken back, nor begun to be.
+pub(crate) fn stands(tx: &mut dyn ReadTx, of: CollectionBegun) -> Result<bool, Error> {
+    let found = tx.find::<Collection>((of.batch, of.attempt))?;
+    Ok(found.is_some_and(|collection| !collection.trust("a collection is the host's own").taken_back))
+}
+
 /// One row of a table.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

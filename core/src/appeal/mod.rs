@@ -23,7 +23,7 @@ pub use collection::{
     ArrivalList, ArrivalRow, ArrivalTold, ArrivalVerdict, BeginCollection, CollectedRow, Collection, CollectionBegun, begin_collection,
     collect,
 };
-pub(crate) use collection::{Heard, collected_rows, collection_of, examine_arrivals};
+pub(crate) use collection::{Heard, collected_rows, collection_of, examine_arrivals, stands};
 pub(crate) use erase::{all_of, erase_of};
 pub use file::{AppealFiled, FileAppeal, Respondent, file};
 pub use row::{Appeal, AppealKind, AppealState, AppealView, ReporterView, RespondentView, appeal, appeals};

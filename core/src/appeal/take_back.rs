@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Appeal;
-use super::collection::{Before, CollectedRow, Collection, CollectionBegun, page};
+use super::collection::{Before, CollectedRow, Collection, CollectionBegun, page, stands};
 use crate::access::Engine;
 use crate::ctx::Ctx;
 use crate::error::{Error, Refusal};
@@ -28,8 +28,7 @@ pub struct TakeBackArrival {
 pub(crate) fn arrivals_to_take_back(tx: &mut dyn ReadTx, of: CollectionBegun, after: i64) -> Result<Option<(Vec<i64>, i64)>, Error> {
     let rows = page(tx, of, after)?;
     let Some(last) = rows.last().map(|row| row.line) else { return Ok(None) };
-    let found = tx.find::<Collection>((of.batch, of.attempt))?.ok_or(Error::NotFound { what: "appeal_collection" })?;
-    let begun = found.trust("a collection is the host's own").taken_back;
+    let begun = !stands(tx, of)?;
     let mut lines = Vec::new();
     for row in rows.iter().filter(|row| !row.taken_back && row.made_version.is_some()) {
         if !begun && (untouched(tx, row)?.is_none() || said_elsewhere(tx, row)?) {
@@ -102,8 +101,7 @@ fn rows_about(tx: &mut dyn ReadTx, appeal: Option<AppealId>, fits: impl Fn(&Coll
 fn said_elsewhere(tx: &mut dyn ReadTx, row: &CollectedRow) -> Result<bool, Error> {
     let other = |other: &CollectedRow| (other.batch, other.attempt) != (row.batch, row.attempt) && other.made_version.is_none();
     for other in rows_about(tx, row.appeal, other)? {
-        let collection = tx.find::<Collection>((other.batch, other.attempt))?;
-        if collection.is_some_and(|collection| !collection.trust("a collection is the host's own").taken_back) {
+        if stands(tx, CollectionBegun { batch: other.batch, attempt: other.attempt })? {
             return Ok(true);
         }
     }

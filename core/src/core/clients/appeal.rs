@@ -100,18 +100,16 @@ impl Appeals<'_> {
         self.0.command(&operation::BEGIN_COLLECTION, list.begin(), appeal::begin_collection)
     }
 
-    /// Takes a table of a channel in; the same table given again goes on where it stopped. Blocks; `progress` hears how many rows are in.
+    /// Takes the rows of a table in that was begun; given again it goes on where it stopped. Blocks; `progress` hears how many rows are in.
     ///
     /// # Errors
     /// `import_taken_back` where somebody takes it back meanwhile.
-    pub fn collect(&self, list: &ArrivalList, progress: &mut dyn FnMut(u64)) -> Result<CollectionBegun, Error> {
-        let of = self.begin_collection(list).wait()?;
+    pub fn collect(&self, of: CollectionBegun, list: &ArrivalList, progress: &mut dyn FnMut(u64)) -> Result<BulkDone, Error> {
         let calendars = self.0.core.0.calendars.clone();
         let rule = move |tx: &mut dyn crate::store::Tx, ctx: &crate::ctx::Ctx, rows: &[appeal::ArrivalRow]| {
             appeal::collect(tx, ctx, &calendars, rows)
         };
-        self.0.bulk(&operation::COLLECT, &list.rows_of(of), rule, progress)?;
-        Ok(of)
+        self.0.bulk(&operation::COLLECT, &list.rows_of(of), rule, progress)
     }
 
     /// The attempt that a collection of this table is at; nothing for one that was never begun.
@@ -146,8 +144,9 @@ impl Appeals<'_> {
         }
         // Last line first.
         let mut rows: Vec<TakeBackArrival> = lines.iter().rev().map(|&line| TakeBackArrival { of, line }).collect();
-        if rows.is_empty() && after != i64::MIN {
-            rows.push(TakeBackArrival { of, line: after }); // nothing stands of it: that alone ends it
+        let stands = self.0.query(&operation::COLLECTED_ROWS, move |tx, _| appeal::stands(tx, of))?;
+        if rows.is_empty() && stands && after != i64::MIN {
+            rows.push(TakeBackArrival { of, line: after }); // it wrote nothing: this alone ends it
         }
         self.0.bulk(&operation::TAKE_BACK_ARRIVALS, &rows, appeal::take_back_arrivals, progress)
     }

@@ -224,7 +224,8 @@ impl Collect {
         let told = if self.dry_run {
             appeals.examine_arrivals(&list, &mut |n| progress.at(n))?
         } else {
-            let of = appeals.collect(&list, &mut |n| progress.at(n))?;
+            let of = appeals.begin_collection(&list).wait()?;
+            appeals.collect(of, &list, &mut |n| progress.at(n))?;
             core.seal_audit()?;
             appeals.collected(of)?
         };

@@ -54,10 +54,12 @@ fn a_table_given_by_all_is_taken_in_and_back_once(hosts: &mut Hosts) -> Result<(
     ensure(set.iter().all(Result::is_ok), || format!("{set:?}"))?;
     let all = "SELECT count(*) FROM appeal";
     let before = hosts.count(all)?;
-    let taken = hosts.race(|_, host| insist(|| host.as_system().appeals().collect(&list, &mut |_| {})));
-    let of = *taken.first().and_then(|t| t.as_ref().ok()).ok_or_else(|| format!("{taken:?}"))?;
+    let begun = hosts.race(|_, host| insist(|| host.as_system().appeals().begin_collection(&list).wait()));
+    let of = *begun.first().and_then(|b| b.as_ref().ok()).ok_or_else(|| format!("{begun:?}"))?;
+    ensure(begun.iter().all(|b| b.as_ref() == Ok(&of)), || format!("{begun:?}"))?;
+    let taken = hosts.race(|_, host| insist(|| host.as_system().appeals().collect(of, &list, &mut |_| {})));
     let there = hosts.count(all)? - before;
-    ensure(taken.iter().all(|t| t.as_ref() == Ok(&of)) && there == 3, || format!("{there} appeals: {taken:?}"))?;
+    ensure(taken.iter().all(|t| t.as_ref().is_ok_and(|t| t.changed == 3)) && there == 3, || format!("{there} appeals: {taken:?}"))?;
     let rows = hosts.count("SELECT sum(taken) FROM appeal_collection")?;
     let kept = hosts.count("SELECT count(*) FROM collected_row")?;
     ensure(rows == kept, || format!("{rows} rows were counted, {kept} are there"))?;
