@@ -95,9 +95,11 @@ export async function administration({ host, site, shot, step, newPage, signIn, 
   // Narrowed to one kind of deed, and told how far the host has verified the trail.
   assert.equal(await third.locator('.el-table__row .cell', { hasText: /^(anonymous|system|(officer|taxpayer|conversation|grant|approval)\/.*)$/ }).count(), 0, 'who and what are called by their kinds')
   await third.getByLabel('操作', { exact: true }).fill('收回岗位')
-  const narrowed = third.waitForRequest((r) => r.url().endsWith('/audit-reads') && r.postDataJSON().operation === 'access.end_grant')
-  await Promise.all([narrowed, third.getByText('查询', { exact: true }).click()])
-  await third.waitForFunction(() => [...document.querySelectorAll('.el-table__row')].every((row) => row.textContent.includes('收回岗位')))
+  await third.getByText('查询', { exact: true }).click()
+  await third.waitForFunction(() => {
+    const rows = [...document.querySelectorAll('.el-table__row')]
+    return rows.length && rows.every((row) => row.querySelector('[title="access.end_grant"]') && row.textContent.includes('收回岗位'))
+  })
   // What is wrong in the form is told beside it, as the form calls it.
   await third.getByLabel('工号', { exact: true }).fill('999999')
   await third.getByText('查询', { exact: true }).click()
