@@ -93,7 +93,7 @@ export async function administration({ host, site, shot, step, newPage, signIn, 
   await third.getByText('查询', { exact: true }).click()
   await third.locator('.el-table__row').first().waitFor()
   // Narrowed to one kind of deed, and told how far the host has verified the trail.
-  assert.equal(await third.locator('.el-table__row .cell', { hasText: /^(anonymous|system|(officer|taxpayer|conversation|grant|approval)\/.*)$/ }).count(), 0, 'who and what are called by their kinds')
+  assert.equal(await third.locator('.el-table__row .cell', { hasText: /^(anonymous|system|(officer|taxpayer|conversation|grant|approval|integrity)\/.*)$/ }).count(), 0, 'who and what are called by their kinds')
   await third.getByLabel('操作', { exact: true }).fill('收回岗位')
   await third.getByText('查询', { exact: true }).click()
   await third.waitForFunction(() => {
