@@ -100,14 +100,14 @@ export async function administration({ host, site, shot, step, newPage, signIn, 
     const rows = [...document.querySelectorAll('.el-table__row')]
     return rows.length && rows.every((row) => row.querySelector('[title="access.end_grant"]') && row.textContent.includes('收回岗位'))
   })
+  await third.getByText('未发现改动').waitFor()
+  await both(third, shot, 'audit')
   // What is wrong in the form is told beside it, as the form calls it.
   await third.getByLabel('工号', { exact: true }).fill('999999')
   await third.getByText('查询', { exact: true }).click()
   await third.locator('[role=alert]', { hasText: '工号没有找到，请核对后再填' }).waitFor()
   assert.equal(await third.getByText('暂时打不开').count(), 0)
   await third.getByLabel('工号', { exact: true }).fill('')
-  await third.getByText('未发现改动').waitFor()
-  await both(third, shot, 'audit')
 
   step('a list is looked at, put forward by one, agreed to by another, and imported')
   const { registrar, checker } = host.administrators
