@@ -4,13 +4,13 @@ import { text } from '../text'
 
 type Body = Partial<components['schemas']['Problem']>
 
-const fieldOf = (name: string) => text.fields[name] ?? text.problem.field
+const fieldOf = (name: string) => text.fields[name.replace(/\[.*/, '')] ?? text.problem.field
 
 /** As people say it: of `routing.topics[0].code` the code, of the first topic. */
 function named(field: string): string {
   const [last = '', list] = field.split('.').reverse()
   const [, of, at] = /^(\w+)\[(\d+)\]$/.exec(list ?? last) ?? []
-  const plain = list && at ? `${text.fields[of!] ?? ''}${fieldOf(last)}` : fieldOf(last.replace(/\[.*/, ''))
+  const plain = list && at ? `${text.fields[of!] ?? ''}${fieldOf(last)}` : fieldOf(last)
   return at ? text.problem.nth(plain, Number(at) + 1) : plain
 }
 
