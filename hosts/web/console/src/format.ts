@@ -3,6 +3,7 @@ import { text } from './text'
 const DAY_MS = 86_400_000
 const zone = 'Asia/Shanghai'
 const days = new Intl.DateTimeFormat('zh-CN', { timeZone: zone, year: 'numeric', month: 'long', day: 'numeric' })
+const monthDays = new Intl.DateTimeFormat('zh-CN', { timeZone: zone, month: 'long', day: 'numeric' })
 const dates = new Intl.DateTimeFormat('sv-SE', { timeZone: zone })
 const times = new Intl.DateTimeFormat('zh-CN', { timeZone: zone, hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
 
@@ -12,6 +13,9 @@ export const dayOf = (at: string | number): string => days.format(new Date(at))
 export const timeOf = (at: string | number): string => times.format(new Date(at))
 /** 2026年11月23日 09:30 */
 export const momentOf = (at: string | number): string => `${dayOf(at)} ${timeOf(at)}`
+
+/** The time alone where it is today; else 11月23日 09:30. */
+export const soonOf = (at: string | number): string => (dayOf(at) === dayOf(Date.now()) ? '' : `${monthDays.format(new Date(at))} `) + timeOf(at)
 
 /** A time of a day here, as the host reads it: of today, or so many days ago. */
 export const instantOf = (clock: string, daysAgo = 0): string => `${dates.format(new Date(Date.now() - daysAgo * DAY_MS))}T${clock}:00+08:00`

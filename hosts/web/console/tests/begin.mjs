@@ -17,9 +17,9 @@ export async function begin(page, site, { login, password }, shot = async () => 
   // Only whoever administers has a second factor to enrol.
   if (await page.locator('.presence.here').isVisible()) return []
   await page.getByText('获取密钥').click()
-  const uri = await page.locator('.uri').innerText()
+  const secret = (await page.locator('.secret').innerText()).replace(/\s/g, '')
   await shot(page, '1440-duty-factor')
-  await page.fill('#factor-code', totp(uri))
+  await page.fill('#factor-code', totp(secret))
   await page.click('button[type=submit]')
   await page.locator('.codes li').first().waitFor()
   const codes = await page.locator('.codes li').allInnerTexts()
@@ -30,13 +30,12 @@ export async function begin(page, site, { login, password }, shot = async () => 
 }
 
 /** What an authenticator shows (RFC 6238). */
-function totp(uri) {
-  const asked = new URL(uri.replace('otpauth:', 'https:')).searchParams
-  const bits = [...asked.get('secret')].map((c) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(c).toString(2).padStart(5, '0')).join('')
+function totp(secret) {
+  const bits = [...secret].map((c) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(c).toString(2).padStart(5, '0')).join('')
   const key = Buffer.from(bits.match(/.{8}/g).map((b) => parseInt(b, 2)))
   const counter = Buffer.alloc(8)
-  counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 1000 / Number(asked.get('period') ?? 30))))
-  const mac = createHmac((asked.get('algorithm') ?? 'SHA1').toLowerCase(), key).update(counter).digest()
+  counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 1000 / 30)))
+  const mac = createHmac('sha1', key).update(counter).digest()
   const at = mac[mac.length - 1] & 15
   return String((mac.readUInt32BE(at) & 0x7fffffff) % 1_000_000).padStart(6, '0')
 }

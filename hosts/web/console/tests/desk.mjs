@@ -43,6 +43,12 @@ try {
   const { conversation } = await host.call('POST', `/lines/${line.id}/conversations`, { topic: HOSTILE }, taxpayer)
   await say(conversation, HOSTILE)
   await page.locator(`[data-line="${line.id}"] .warn`).waitFor()
+  // Last in the host's order, it is first where it is waited in.
+  await page.locator('.lines h2', { hasText: '1 人等待' }).waitFor()
+  await page.locator(`[data-line="${line.id}"]`).evaluate((row) => {
+    const [own, list] = [row, row.parentElement].map((e) => e.getBoundingClientRect())
+    if (row.previousElementSibling || own.top < list.top - 1 || own.bottom > list.bottom + 1) throw new Error('who waits is out of sight')
+  })
   await page.waitForFunction(() => window.tones > 0)
   await shot(page, '1440-desk-waiting')
   await page.keyboard.press('Alt+j')

@@ -33,6 +33,8 @@ export async function pictures({ page, shot, step, newPage, signIn, conversation
   // As long as the line lets an officer be silent: a minute.
   const row = long.locator('.el-table__row', { hasText: '坐席甲' }).filter({ hasText: line.name })
   await row.getByText('等待答复').or(row.getByText('久未答复')).waitFor({ timeout: 120_000 })
+  const cut = await wall.evaluate(() => [...document.querySelectorAll('.top .el-table')[0].querySelectorAll('.el-table__row td:first-child .cell')].filter((cell) => cell.scrollWidth > cell.clientWidth).map((cell) => cell.textContent))
+  if (cut.length) throw new Error(`names of lines are cut: ${cut}`)
   await both(wall, shot, 'wall', MORE_WIDTHS)
   for (const [width, height] of MORE_WIDTHS) {
     await wall.setViewportSize({ width, height })
@@ -122,12 +124,13 @@ async function forty(page, shot) {
     for (let i = 1; i < 40; i++) {
       const id = `00000000-0000-7000-8000-${String(i).padStart(12, '0')}`
       const unanswered_since = i % 3 ? null : new Date(Date.now() - i * 20_000).toISOString()
-      body.items.push({ ...one, id, taxpayer_name: names[i % 4], topic: '个人所得税专项附加扣除填报时提示信息不一致', unread: i % 5 ? 0 : i * 3, unanswered_since, held_until: i % 7 ? null : new Date(Date.now() + 600_000).toISOString(), last_number: 0 })
+      body.items.push({ ...one, id, taxpayer_name: names[i % 4], topic: '个人所得税专项附加扣除填报时提示信息不一致', unread: i % 5 ? 0 : i * 3, unanswered_since, held_until: i % 7 ? null : new Date(Date.now() + 600_000).toISOString(), reply_due: i === 3 ? '2027-01-04T02:30:00Z' : null, last_number: 0 })
     }
     await route.fulfill({ json: body })
   })
   await page.reload()
   await page.locator('.conversation').nth(39).waitFor()
+  await page.locator('.conversation', { hasText: '留言，1月4日 10:30 前答复' }).waitFor()
   const overflows = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth || document.querySelector('.left').scrollWidth > document.querySelector('.left').clientWidth)
   if (overflows) throw new Error('forty conversations break the layout')
   await both(page, shot, 'forty')

@@ -4,6 +4,24 @@ import { text } from '../text'
 
 type Body = Partial<components['schemas']['Problem']>
 
+const fieldOf = (name: string) => text.fields[name.replace(/\[.*/, '')] ?? text.problem.field
+
+/** As people say it: of `routing.topics[0].code` the code, of the first topic. */
+function named(field: string): string {
+  const [last = '', list] = field.split('.').reverse()
+  const [, of, at] = /^(\w+)\[(\d+)\]$/.exec(list ?? last) ?? []
+  const plain = list && at ? `${text.fields[of!] ?? ''}${fieldOf(last)}` : fieldOf(last)
+  return at ? text.problem.nth(plain, Number(at) + 1) : plain
+}
+
+/** In the host's words, with a field called as it is on the page, and with what to do. */
+function words({ title, status, field = '' }: Body): string {
+  if (!title) return status ? text.problem.broken : text.problem.network
+  if (!field || !title.startsWith(`${field}：`)) return title
+  const wrong = title.slice(field.length + 1)
+  return named(field) + (text.problem.mend[wrong] ?? `：${wrong}`)
+}
+
 /** An answer that is not a success, or none at all (status 0). `message` is for people. */
 export class Problem extends Error {
   readonly status: number
@@ -14,7 +32,7 @@ export class Problem extends Error {
   readonly retryAfterS: number | undefined
 
   constructor(body: Body = {}) {
-    super(body.title || (body.status ? text.problem.broken : text.problem.network))
+    super(words(body))
     this.status = body.status ?? 0
     this.code = body.code ?? 'network'
     this.detail = body.detail

@@ -48,11 +48,6 @@ export const desk = reactive({
     attention.end()
   },
 
-  forgetUnsent() {
-    outbox.items = []
-    outbox.keep()
-  },
-
   /** The one thread of a conversation. */
   thread(info: Conversation): Thread {
     const known = threads.get(info.id)

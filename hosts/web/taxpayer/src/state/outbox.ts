@@ -15,10 +15,13 @@ export interface Unsent {
 }
 
 const KEPT = 'unsent'
+const DRAFTS = 'drafts'
 
 /** Messages that the host has not confirmed yet, in the order in which they were written. */
 export const outbox = reactive({
   items: [] as Unsent[],
+  /** What is being written, by conversation. */
+  drafts: {} as Record<string, string>,
   owner: '',
   busy: new Set<string>(),
   onsent: (_conversation: string, _message: Message) => {},
@@ -27,12 +30,14 @@ export const outbox = reactive({
   begin(owner: string) {
     this.owner = owner
     this.items = (uni.getStorageSync(`${KEPT} ${owner}`) as Unsent[]) || []
+    this.drafts = (uni.getStorageSync(`${DRAFTS} ${owner}`) as Record<string, string>) || {}
     for (const conversation of new Set(this.items.map((i) => i.conversation))) void this.send(conversation)
   },
 
   end() {
     this.owner = ''
     this.items = []
+    this.drafts = {}
   },
 
   of(conversation: string): Unsent[] {
@@ -59,10 +64,28 @@ export const outbox = reactive({
     this.keep()
   },
 
+  write(conversation: string, text: string) {
+    if (text) this.drafts[conversation] = text
+    else delete this.drafts[conversation]
+    this.store(DRAFTS, this.drafts)
+  },
+
+  /** Their writer goes, and nobody else shall find them. */
+  forget() {
+    this.items = []
+    this.drafts = {}
+    this.keep()
+    this.store(DRAFTS, this.drafts)
+  },
+
   keep() {
+    this.store(KEPT, this.items)
+  },
+
+  store(what: string, held: object) {
     if (!this.owner) return
-    const place = `${KEPT} ${this.owner}`
-    if (this.items.length) uni.setStorageSync(place, this.items)
+    const place = `${what} ${this.owner}`
+    if (Object.keys(held).length) uni.setStorageSync(place, held)
     else uni.removeStorageSync(place)
   },
 

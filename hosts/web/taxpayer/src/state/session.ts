@@ -6,6 +6,7 @@ import type { Me, Provider } from '@/api/types'
 import { zh } from '@/text/zh'
 import { toSignIn } from '@/use/navigate'
 import { desk } from './desk'
+import { outbox } from './outbox'
 
 type Begun = { token: string; kind: string }
 
@@ -46,7 +47,7 @@ export const session = reactive({
       await del('/api/v1/sessions/current', {})
     } finally {
       // Also where the host was not reached: it forgets the session by itself after a while.
-      desk.forgetUnsent()
+      outbox.forget()
       this.end('')
     }
   },

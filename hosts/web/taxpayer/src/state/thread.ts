@@ -10,7 +10,6 @@ export class Thread {
   messages = new Map<number, Message>()
   position: Position | null = null
   typing = false
-  draft = ''
   loaded = false
   /** All numbers up to this one are here. */
   private complete = 0
@@ -30,6 +29,15 @@ export class Thread {
 
   get unread(): number {
     return Math.max(0, this.info.last_number - this.info.taxpayer_read)
+  }
+
+  get draft(): string {
+    return outbox.drafts[this.id] ?? ''
+  }
+
+  /** Kept over a reload. */
+  set draft(text: string) {
+    outbox.write(this.id, text)
   }
 
   get inOrder(): Message[] {

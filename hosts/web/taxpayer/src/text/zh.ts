@@ -42,6 +42,11 @@ export const zh = {
     staff_no: '工作人员工号',
   } as Record<string, string>,
   fieldOther: '填写的内容',
+  /** What the host finds wrong with a field, where it does not say what to do. */
+  mend: {
+    所指的内容不存在: '没有找到，请核对后再填',
+    格式不正确: '格式不正确，请核对后再填',
+  } as Record<string, string>,
 
   /** What happened in a conversation, where it is told elsewhere. */
   reminded: (topic: string, what: string) => `“${topic}”${what}`,
@@ -149,9 +154,9 @@ export const zh = {
     howListed: '怎样才能进入',
     howSteps: {
       'interaction.no_enterprise': ['登录电子税务局，在“我要办税—用户管理”中完成企业关联', '或请企业的法定代表人、财务负责人、办税员本人登录', '关联生效后，回到这里重新进入'],
-      'interaction.not_on_roster': ['向企业的主管税务机关说明情况，申请核实名册', '名册更新后，回到这里重新进入', '不便等待时，可先从“综合咨询”进入'],
+      'interaction.not_on_roster': ['向企业的主管税务机关说明情况，申请核实名册', '名册更新后，回到这里重新进入', '不便等待时，可先从其他咨询入口进入'],
     } as Record<string, string[]>,
-    generalInstead: '改从综合咨询进入',
+    generalInstead: (name: string) => `改从“${name}”进入`,
     already: '您已经在排队，已为您打开',
     elsewhere: '该队列已满，已为您转到另一队列',
   },
@@ -185,6 +190,7 @@ export const zh = {
   waiting: {
     label: '排队情况',
     number: '您的号码',
+    nobodyAhead: '前面没有人',
     ahead: (n: number) => (n ? `前面还有 ${n} 人` : '前面没有人了，下一位就是您'),
     first: (n: number) => `其中 ${n} 人优先办理`,
     firstWhat: '什么是优先办理',
