@@ -85,7 +85,10 @@ impl Model {
         for (ring, due) in self.timers.iter_mut().filter(|((bell, _), due)| *bell != Bell::Reply && due.low <= now) {
             if struck {
                 due.high = due.high.max(now + LEASE);
-            } else if !self.set_anew.contains(ring) {
+            } else if self.set_anew.contains(ring) {
+                // Whoever was about to ring it left it: it is due since now, whenever it was before.
+                (due.low, due.high) = (now, due.high.max(now));
+            } else {
                 due.low = now + 1;
             }
         }
