@@ -121,7 +121,7 @@ impl Problem {
             Self::OutOfRange { min, max } => format!("应在 {min} 到 {max} 之间"),
             Self::Malformed(_) => "格式不正确，请核对后再填".into(),
             Self::Unknown(_) => "没有找到，请核对后再填".into(),
-            Self::Taken => "已经存在".into(),
+            Self::Taken => "已经有了，请换一个".into(),
             Self::PersonalData => "不能含有身份证号、手机号或银行卡号".into(),
             Self::Password(problem) => match problem {
                 PasswordProblem::TooShort { .. } => format!("至少需要 {PASSWORD_MIN_CHARS} 个字符"),

@@ -47,12 +47,6 @@ export const text = {
     /** A field without a name of its own. */
     field: '填写的内容',
     nth: (field: string, n: number) => `${field}（第 ${n} 项）`,
-    /** What the host finds wrong with a field, where it does not say what to do. */
-    mend: {
-      所指的内容不存在: '没有找到，请核对后再填',
-      格式不正确: '格式不正确，请核对后再填',
-      已经存在: '已经有了，请换一个',
-    } as Record<string, string>,
   },
   signIn: {
     title: '工作人员登录',

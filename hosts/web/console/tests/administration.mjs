@@ -105,7 +105,7 @@ export async function administration({ host, site, shot, step, newPage, signIn, 
   // What is wrong in the form is told beside it, as the form calls it.
   await third.getByLabel('工号', { exact: true }).fill('999999')
   await third.getByText('查询', { exact: true }).click()
-  await third.locator('[role=alert]', { hasText: '工号没有找到，请核对后再填' }).waitFor()
+  await third.locator('[role=alert]', { hasText: '工号：没有找到，请核对后再填' }).waitFor()
   assert.equal(await third.getByText('暂时打不开').count(), 0)
   await third.getByLabel('工号', { exact: true }).fill('')
 
@@ -145,7 +145,7 @@ export async function administration({ host, site, shot, step, newPage, signIn, 
   // One of many is called by its place.
   await line.getByLabel('代码（小写字母、数字、_）').last().fill('Refund 2')
   await line.getByText('确定').click()
-  await supervisor.locator('.el-message--error', { hasText: /事项代码（第 \d+ 项）格式不正确，请核对后再填/ }).waitFor()
+  await supervisor.locator('.el-message--error', { hasText: /事项代码（第 \d+ 项）：格式不正确，请核对后再填/ }).waitFor()
   await line.getByLabel('代码（小写字母、数字、_）').last().fill('refund_2')
   await supervisor.waitForTimeout(300)
   await both(supervisor, shot, 'line-dialog')

@@ -265,7 +265,7 @@ await play(async ({ host, visit, step }) => {
     await page.getByLabel('事情经过').fill(HOSTILE)
     await page.getByLabel('被投诉的工作人员工号').fill('999999')
     await tap('提交投诉')
-    await shown('工作人员工号没有找到，请核对后再填')
+    await shown('工作人员工号：没有找到，请核对后再填')
     await page.getByLabel('被投诉的工作人员工号').fill('')
     await look(page, '13-appeal')
     await tap('提交投诉')

@@ -14,12 +14,11 @@ function named(field: string): string {
   return at ? text.problem.nth(plain, Number(at) + 1) : plain
 }
 
-/** In the host's words, with a field called as it is on the page, and with what to do. */
+/** In the host's words, with a field called as it is on the page. */
 function words({ title, status, field = '' }: Body): string {
   if (!title) return status ? text.problem.broken : text.problem.network
   if (!field || !title.startsWith(`${field}：`)) return title
-  const wrong = title.slice(field.length + 1)
-  return named(field) + (text.problem.mend[wrong] ?? `：${wrong}`)
+  return named(field) + title.slice(field.length)
 }
 
 /** An answer that is not a success, or none at all (status 0). `message` is for people. */

@@ -3,12 +3,11 @@ import { zh } from '@/text/zh'
 
 type Told = Partial<components['schemas']['Problem']>
 
-/** In the host's words; a field is called as it is on the page, with what to do. */
+/** In the host's words; a field is called as it is on the page. */
 function words({ title, status, field = '' }: Told): string {
   if (!title) return status ? zh.problem.unknown : zh.problem.network
   if (!field || !title.startsWith(`${field}：`)) return title
-  const wrong = title.slice(field.length + 1)
-  return (zh.field[field] ?? zh.fieldOther) + (zh.mend[wrong] ?? `：${wrong}`)
+  return (zh.field[field] ?? zh.fieldOther) + title.slice(field.length)
 }
 
 /** An answer that is not a success, or none at all (status 0). `message` is for people, and says what to do. */

@@ -42,11 +42,6 @@ export const zh = {
     staff_no: '工作人员工号',
   } as Record<string, string>,
   fieldOther: '填写的内容',
-  /** What the host finds wrong with a field, where it does not say what to do. */
-  mend: {
-    所指的内容不存在: '没有找到，请核对后再填',
-    格式不正确: '格式不正确，请核对后再填',
-  } as Record<string, string>,
 
   /** What happened in a conversation, where it is told elsewhere. */
   reminded: (topic: string, what: string) => `“${topic}”${what}`,
