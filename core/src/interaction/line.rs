@@ -365,10 +365,11 @@ pub(crate) fn lines_within(tx: &mut dyn ReadTx, scope: &Scope, max: usize) -> Re
     while lines.len() < max {
         let after = lines.last().map(|line| (line.opened_at, line.id.uuid()));
         let page: Vec<Line> = tx.list(scope, Page { after, limit: limits::PAGE_ROWS_MAX })?;
-        if page.is_empty() {
+        let last = (page.len() as u32) < limits::PAGE_ROWS_MAX;
+        lines.extend(page);
+        if last && lines.len() <= max {
             return Ok((lines, true));
         }
-        lines.extend(page);
     }
     lines.truncate(max);
     Ok((lines, false))

@@ -1,18 +1,19 @@
 //! Appeals.
 
 use crate::appeal::{
-    self, AnswerAppeal, AppealAnswered, AppealFiled, AppealView, ArrivalList, ArrivalTold, BeginCollection, Channel, ChannelDay,
-    ChannelSet, CollectionBegun, FileAppeal, Respondent, SetChannel, TakeBackArrival,
+    self, AnswerAppeal, AppealAnswered, AppealFiled, AppealView, ArrivalList, ArrivalRow, ArrivalTold, BeginCollection, Channel,
+    ChannelDay, ChannelSet, CollectionBegun, FileAppeal, Respondent, SetChannel, TakeBackArrival,
 };
 use crate::clock::Timestamp;
 use crate::core::Session;
 use crate::core::bulk::BulkDone;
 use crate::core::door::{Command, Target, commands};
+use crate::ctx::Ctx;
 use crate::error::Error;
 use crate::id::AppealId;
 use crate::limits;
 use crate::operation;
-use crate::store::{Page, Ticket};
+use crate::store::{Page, Ticket, Tx};
 
 commands! {
     SetChannel;
@@ -106,9 +107,7 @@ impl Appeals<'_> {
     /// `import_taken_back` where somebody takes it back meanwhile.
     pub fn collect(&self, of: CollectionBegun, list: &ArrivalList, progress: &mut dyn FnMut(u64)) -> Result<BulkDone, Error> {
         let calendars = self.0.core.0.calendars.clone();
-        let rule = move |tx: &mut dyn crate::store::Tx, ctx: &crate::ctx::Ctx, rows: &[appeal::ArrivalRow]| {
-            appeal::collect(tx, ctx, &calendars, rows)
-        };
+        let rule = move |tx: &mut dyn Tx, ctx: &Ctx, rows: &[ArrivalRow]| appeal::collect(tx, ctx, &calendars, rows);
         self.0.bulk(&operation::COLLECT, &list.rows_of(of), rule, progress)
     }
 
