@@ -125,7 +125,13 @@ fn words_of(bug: Bug) -> &'static [&'static str] {
         // Nothing tells that it goes on, and it stands as it stood; so it is closed for being silent too soon, and the outside is told.
         Bug::HoldForgotten => &["should be", "the journal lacks", "was delivered already"],
         Bug::OfferedTwice => &[" made, "],
-        Bug::PassForgotten => &["should not be offered", "may be offered to", "the journal holds an event that should not be"],
+        // Also where nobody else may be asked: an offer is made, and none is due.
+        Bug::PassForgotten => &[
+            "should not be offered",
+            "may be offered to",
+            "the journal holds an event that should not be",
+            "offers were made, the journal holds []",
+        ],
         Bug::DeliveryForgotten => &["deliveries are due"],
         Bug::SocketTicketReusable => &["a socket ticket opened"],
         Bug::TakeBackForgets => &["should be", "was taken back and is still"],
