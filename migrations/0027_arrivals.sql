@@ -11,7 +11,6 @@ ALTER TABLE appeal ADD COLUMN reporter BYTEA;
 ALTER TABLE appeal ADD COLUMN title BYTEA;
 ALTER TABLE appeal ADD COLUMN collected_at BIGINT;
 ALTER TABLE appeal ADD COLUMN due_at BIGINT;
-ALTER TABLE appeal ADD COLUMN master BYTEA;
 CREATE UNIQUE INDEX appeal_by_arrival ON appeal (arrival);
 CREATE INDEX appeal_by_channel ON appeal (channel, filed_at, id);
 CREATE INDEX appeal_by_text ON appeal (text_index, filed_at, id);
@@ -30,13 +29,10 @@ CREATE TABLE appeal_collection (
     name TEXT NOT NULL,
     rows BIGINT NOT NULL,
     begun_at BIGINT NOT NULL,
-    moved_at BIGINT NOT NULL,
-    taken BIGINT NOT NULL,
     taken_back BIGINT NOT NULL,
     version BIGINT NOT NULL,
     PRIMARY KEY (batch, attempt)
 ) /* WITHOUT ROWID */;
-CREATE INDEX appeal_collection_by_begin ON appeal_collection (begun_at, batch, attempt);
 CREATE TABLE collected_row (
     batch BYTEA NOT NULL,
     attempt BIGINT NOT NULL,
@@ -48,6 +44,7 @@ CREATE TABLE collected_row (
     before TEXT,
     field TEXT,
     why TEXT,
+    taken_at BIGINT NOT NULL,
     taken_back BIGINT NOT NULL,
     version BIGINT NOT NULL,
     PRIMARY KEY (batch, attempt, line)

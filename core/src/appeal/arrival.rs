@@ -89,7 +89,7 @@ pub struct Arrival {
     pub external_id: String,
     /// When it arrived there.
     pub received_at: String,
-    /// What kind it is.
+    /// What kind it is; an enquiry where nothing is said.
     pub kind: String,
     /// Title.
     pub title: String,
@@ -213,7 +213,7 @@ fn instant(field: &'static str, text: &str) -> Result<Option<Timestamp>, Error> 
     }
     let serial = text.parse::<f64>().ok().filter(|days| (20_000.0..80_000.0).contains(days));
     if let Some(days) = serial {
-        return Ok(excel_day(days));
+        return Ok(Some(excel_day(days)));
     }
     term_begin(field, text).map(Some)
 }
@@ -221,11 +221,11 @@ fn instant(field: &'static str, text: &str) -> Result<Option<Timestamp>, Error> 
 /// 1970-01-01 in Beijing, as Excel counts days.
 const EPOCH_DAY: f64 = 25_569.0;
 
-fn excel_day(days: f64) -> Option<Timestamp> {
+fn excel_day(days: f64) -> Timestamp {
     let seconds = ((days - EPOCH_DAY) * 86_400.0).round() - 8.0 * 3600.0;
     let micros = seconds * 1e6;
     // Within 20,000 and 80,000 days: far within the range of whole numbers.
-    Some(Timestamp::from_micros(micros as i64))
+    Timestamp::from_micros(micros as i64)
 }
 
 fn kind_of(word: &str) -> Result<AppealKind, Error> {

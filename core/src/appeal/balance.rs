@@ -14,7 +14,7 @@ use crate::error::{Error, Problem};
 use crate::limits;
 use crate::store::{ReadTx, Reads, stretch};
 
-/// What arrived by a channel on a day, and where it stands now. What arrived is what is open, answered, merged, rejected and transferred.
+/// What arrived by a channel on a day, and where it stands now. What arrived is what is open, answered, rejected and transferred.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ChannelDay {
@@ -30,8 +30,6 @@ pub struct ChannelDay {
     pub overdue: u64,
     /// Answered.
     pub answered: u64,
-    /// Goes on as another one.
-    pub merged: u64,
     /// Not taken up.
     pub rejected: u64,
     /// Went on to somebody else.
@@ -75,13 +73,12 @@ impl ChannelDay {
     fn add(&mut self, appeal: &Appeal, now: Timestamp) {
         self.received += 1;
         *match appeal.state {
-            AppealState::Received if appeal.master.is_some() => &mut self.merged,
             AppealState::Received => &mut self.open,
             AppealState::Closed => &mut self.answered,
             AppealState::Rejected => &mut self.rejected,
             AppealState::Transferred => &mut self.transferred,
         } += 1;
-        let waits = appeal.state == AppealState::Received && appeal.master.is_none();
+        let waits = appeal.state == AppealState::Received;
         self.overdue += u64::from(waits && appeal.due_at.is_some_and(|due| due <= now));
     }
 }

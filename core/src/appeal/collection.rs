@@ -50,10 +50,6 @@ record! {
         rows: i64,
         /// When it was begun.
         begun_at: Timestamp,
-        /// When it was last gone on with.
-        moved_at: Timestamp,
-        /// Rows that are in, whatever became of them.
-        taken: i64,
         /// True from the first row that is taken back on.
         taken_back: bool,
         /// Counts updates.
@@ -62,7 +58,6 @@ record! {
     key(batch, attempt);
     version version;
     lock 43;
-    index BY_BEGIN(begun_at);
 }
 
 record! {
@@ -88,6 +83,8 @@ record! {
         field: Option<String>,
         /// Why it is; repeats nothing of the row.
         why: Option<String>,
+        /// When it was taken in.
+        taken_at: Timestamp,
         /// True once it was taken back.
         taken_back: bool,
         /// Counts updates.
@@ -132,6 +129,11 @@ impl ArrivalList {
         self.batch
     }
 
+    /// Its channel.
+    pub fn channel(&self) -> &str {
+        &self.channel
+    }
+
     /// What begins it.
     pub(crate) fn begin(&self) -> BeginCollection {
         let rows = i64::try_from(self.rows.len()).unwrap_or(i64::MAX); // within the limit of rows
@@ -140,7 +142,7 @@ impl ArrivalList {
 
     /// Its rows as those of an attempt.
     pub(crate) fn rows_of(&self, of: CollectionBegun) -> Vec<ArrivalRow> {
-        self.rows.iter().map(|(line, said)| ArrivalRow { of, channel: self.channel.clone(), line: *line, said: said.clone() }).collect()
+        self.rows.iter().map(|(line, said)| ArrivalRow { of, line: *line, said: said.clone() }).collect()
     }
 }
 
@@ -195,8 +197,6 @@ pub fn begin_collection(tx: &mut dyn Tx, ctx: &Ctx, cmd: BeginCollection) -> Res
         name,
         rows: cmd.rows,
         begun_at: ctx.now(),
-        moved_at: ctx.now(),
-        taken: 0,
         taken_back: false,
         version: 0,
     };
@@ -227,8 +227,6 @@ pub(crate) fn stands(tx: &mut dyn ReadTx, of: CollectionBegun) -> Result<bool, E
 pub struct ArrivalRow {
     /// Which table, which attempt.
     pub of: CollectionBegun,
-    /// The channel.
-    pub channel: String,
     /// Line of the table, as its reader counts.
     pub line: i64,
     /// What it says.
@@ -300,11 +298,11 @@ fn mend(field: &str) -> &'static str {
     match field {
         "received_at" => "请核对受理时间，写成 2026-01-31 或 2026-01-31 09:30，不能为空，不能晚于现在",
         "replied_at" | "due_at" => "请核对日期，写成 2026-01-31 或 2026-01-31 09:30，没有可留空",
-        "text" => "请核对诉求内容：不能为空，最多 10000 字，不能含控制字符",
+        "text" => "请核对诉求内容：不能为空，不能过长，不能含控制字符",
         "kind" => "请填写意见、咨询、建议、投诉或举报；渠道另有叫法的，请在渠道设置中说明其含义",
         "state" => "请核对办理状态；渠道另有叫法的，请在渠道设置中说明其含义",
         "authority" => "请核对承办单位：填写 11 位税务机关代码或机构全称",
-        "external_id" => "请核对工单编号：最多 64 字；同一编号在本表中只能有一行",
+        "external_id" => "请核对工单编号：不能过长；同一编号在本表中只能有一行",
         _ => "请核对该列内容",
     }
 }
@@ -437,9 +435,8 @@ fn broken(line: i64, field: String, problem: &Problem) -> ArrivalTold {
 }
 
 /// What a collection of these rows would make of each, by what is known now: nothing is written.
-pub(crate) fn examine_arrivals(tx: &mut dyn ReadTx, ctx: &Ctx, rows: &[ArrivalRow]) -> Result<Vec<ArrivalTold>, Error> {
-    let Some(first) = rows.first() else { return Ok(Vec::new()) };
-    let mut weighing = Weighing::of(tx, &first.channel)?;
+pub(crate) fn examine_arrivals(tx: &mut dyn ReadTx, ctx: &Ctx, channel: &str, rows: &[ArrivalRow]) -> Result<Vec<ArrivalTold>, Error> {
+    let mut weighing = Weighing::of(tx, channel)?;
     let each = |row: &ArrivalRow| {
         Ok(match fault(weighing.weigh(tx, ctx, &row.said))? {
             Ok(weighed) => told(row.line, &weighed),
@@ -468,15 +465,14 @@ pub(super) struct Before {
 /// # Errors
 /// `NotFound` for a collection that was not begun; `import_taken_back` where it was taken back.
 pub fn collect(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, rows: &[ArrivalRow]) -> Result<u64, Error> {
-    let Some(first) = rows.first() else { return Ok(0) };
-    let of = first.of;
+    let Some(of) = rows.first().map(|row| row.of) else { return Ok(0) };
     let found = tx.lock_row::<Collection>((of.batch, of.attempt))?.ok_or(Error::NotFound { what: "appeal_collection" })?;
     let collection = found.trust("a collection is the host's own").into_inner();
     if collection.taken_back {
         return Err(Error::Refused(Refusal::ImportTakenBack));
     }
-    let mut weighing = Weighing::of(tx, &first.channel)?;
-    let (mut taken, mut changed) = (0, 0);
+    let mut weighing = Weighing::of(tx, &collection.channel)?;
+    let mut changed = 0;
     for row in rows {
         if tx.find::<CollectedRow>((of.batch, of.attempt, row.line))?.is_some() {
             continue;
@@ -487,18 +483,16 @@ pub fn collect(tx: &mut dyn Tx, ctx: &Ctx, calendars: &Calendars, rows: &[Arriva
             Ok(wrote) => CollectedRow { line: row.line, ..wrote },
             Err((field, problem)) => {
                 let broken = broken(row.line, field, &problem);
-                CollectedRow { line: row.line, field: broken.field, why: broken.why, ..nothing(of, ArrivalVerdict::Broken) }
+                CollectedRow { line: row.line, field: broken.field, why: broken.why, ..nothing(ctx, of, ArrivalVerdict::Broken) }
             }
         };
         changed += u64::from(told.made_version.is_some());
-        taken += 1;
         tx.add(&told)?;
     }
-    tx.replace(&collection, Collection { taken: collection.taken + taken, moved_at: ctx.now(), ..collection.clone() })?;
     Ok(changed)
 }
 
-fn nothing(of: CollectionBegun, verdict: ArrivalVerdict) -> CollectedRow {
+fn nothing(ctx: &Ctx, of: CollectionBegun, verdict: ArrivalVerdict) -> CollectedRow {
     CollectedRow {
         batch: of.batch,
         attempt: of.attempt,
@@ -510,6 +504,7 @@ fn nothing(of: CollectionBegun, verdict: ArrivalVerdict) -> CollectedRow {
         before: None,
         field: None,
         why: None,
+        taken_at: ctx.now(),
         taken_back: false,
         version: 0,
     }
@@ -522,8 +517,7 @@ fn write(
     (channel, of): (&Channel, CollectionBegun),
     weighed: Weighed,
 ) -> Result<CollectedRow, Error> {
-    let row = CollectedRow { related: weighed.related, ..nothing(of, weighed.verdict()) };
-    let due_at = due(tx, calendars, channel, &weighed)?;
+    let row = CollectedRow { related: weighed.related, ..nothing(ctx, of, weighed.verdict()) };
     match weighed.known {
         Some(ref known) if known.content == Some(weighed.marks.content) => Ok(CollectedRow { appeal: Some(known.id), ..row }),
         Some(ref known) => {
@@ -541,10 +535,12 @@ fn write(
                 due_at: known.due_at,
             };
             let before = serde_json::to_string(&before).map_err(|e| StoreError::Backend(format!("what was before: {e}")))?;
+            let due_at = due(tx, calendars, channel, &weighed)?;
             let made = change(tx, ctx, known, &weighed, due_at)?;
             Ok(CollectedRow { appeal: Some(known.id), made_version: Some(made.version), before: Some(before), ..row })
         }
         None => {
+            let due_at = due(tx, calendars, channel, &weighed)?;
             let id = add(tx, ctx, channel, weighed, due_at)?;
             Ok(CollectedRow { appeal: Some(id), made_version: Some(0), ..row })
         }
@@ -595,7 +591,6 @@ fn add(tx: &mut dyn Tx, ctx: &Ctx, channel: &Channel, weighed: Weighed, due_at: 
         title: None,
         collected_at: Some(ctx.now()),
         due_at,
-        master: None,
     };
     let bound = appeal.bound();
     let seal = |column, text: &str| subject::seal(ctx, &key, Appeal::place(column, &bound), text);

@@ -104,7 +104,6 @@ pub fn file(tx: &mut dyn Tx, ctx: &Ctx, cmd: FileAppeal) -> Result<AppealFiled, 
         title: None,
         collected_at: None,
         due_at: None,
-        master: None,
     };
     let bound = appeal.bound();
     appeal.body = subject::seal(ctx, &key, Appeal::place("body", &bound), &text);

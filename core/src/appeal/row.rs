@@ -100,8 +100,6 @@ record! {
         collected_at: Option<Timestamp>,
         /// By when it is answered.
         due_at: Option<Timestamp>,
-        /// The appeal that this one is another arrival of; absent for one that stands for itself.
-        master: Option<AppealId>,
     }
     key(id);
     version version;
@@ -199,8 +197,6 @@ pub struct AppealView {
     pub collected_at: Option<Timestamp>,
     /// By when it is answered.
     pub due_at: Option<Timestamp>,
-    /// The appeal that this one is another arrival of.
-    pub master: Option<AppealId>,
     /// The answer.
     pub answer: Option<String>,
     /// When it was answered.
@@ -280,7 +276,6 @@ pub(crate) fn view(tx: &mut dyn ReadTx, ctx: &Ctx, a: &Appeal) -> Result<AppealV
         filed_at: a.filed_at,
         collected_at: a.collected_at,
         due_at: a.due_at,
-        master: a.master,
         answer,
         answered_at: a.answered_at,
     })

@@ -97,9 +97,10 @@ fn rows_about(tx: &mut dyn ReadTx, appeal: Option<AppealId>, fits: impl Fn(&Coll
     Ok(tx.scan_all(Engine::work("a collection is the host's own"), range, fits)?)
 }
 
-/// Whether another table that stands says of the appeal what was known by then: it counts on it.
+/// Whether another table that stands said of the appeal, at that time or later, what was known by then: it counts on it.
 fn said_elsewhere(tx: &mut dyn ReadTx, row: &CollectedRow) -> Result<bool, Error> {
-    let other = |other: &CollectedRow| (other.batch, other.attempt) != (row.batch, row.attempt) && other.made_version.is_none();
+    let since = |other: &CollectedRow| other.made_version.is_none() && other.taken_at >= row.taken_at;
+    let other = |other: &CollectedRow| (other.batch, other.attempt) != (row.batch, row.attempt) && since(other);
     for other in rows_about(tx, row.appeal, other)? {
         if stands(tx, CollectionBegun { batch: other.batch, attempt: other.attempt })? {
             return Ok(true);

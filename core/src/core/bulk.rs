@@ -45,8 +45,8 @@ pub struct BulkDone {
 }
 
 impl Session {
-    /// Applies `rows` chunk by chunk, by a rule that says how many changed something; `progress` hears after each how many are done. Blocks. A chunk that takes longer than a write may
-    /// is tried again by halves: a slow disk makes a list slower, and does not end it.
+    /// Applies `rows` chunk by chunk, by a rule that says how many changed something; `progress` hears after each how many are done. Blocks.
+    /// A chunk that takes longer than a write may is tried again by halves: a slow disk makes a list slower, and does not end it.
     pub(crate) fn bulk<T: Serialize + Clone + Send + 'static>(
         &self,
         operation: &'static Operation,

@@ -88,8 +88,8 @@ impl Appeals<'_> {
         let rows = list.rows_of(CollectionBegun { batch: list.batch(), attempt: 0 });
         let (mut told, mut heard) = (Vec::with_capacity(rows.len()), appeal::Heard::default());
         for chunk in rows.chunks(limits::BULK_CHUNK_ROWS) {
-            let chunk = chunk.to_vec();
-            let found = self.0.query(&operation::EXAMINE_ARRIVALS, move |tx, ctx| appeal::examine_arrivals(tx, ctx, &chunk))?;
+            let (channel, chunk) = (list.channel().to_owned(), chunk.to_vec());
+            let found = self.0.query(&operation::EXAMINE_ARRIVALS, move |tx, ctx| appeal::examine_arrivals(tx, ctx, &channel, &chunk))?;
             told.extend(found.into_iter().map(|row| row.after(&mut heard)));
             progress(told.len() as u64);
         }

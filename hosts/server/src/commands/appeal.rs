@@ -269,11 +269,11 @@ impl Balance {
             output::json(&json!({ "days": days }));
             return Ok(());
         }
-        say("day         channel                    received    open overdue answered  merged rejected transferred");
+        say("day         channel                    received    open overdue answered rejected transferred");
         for d in &days {
             say(format_args!(
-                "{}  {:<26}{:>9}{:>8}{:>8}{:>9}{:>8}{:>9}{:>12}",
-                d.day, d.channel, d.received, d.open, d.overdue, d.answered, d.merged, d.rejected, d.transferred
+                "{}  {:<26}{:>9}{:>8}{:>8}{:>9}{:>9}{:>12}",
+                d.day, d.channel, d.received, d.open, d.overdue, d.answered, d.rejected, d.transferred
             ));
         }
         Ok(())
